@@ -1,0 +1,50 @@
+// Every limit of the library, with its unit in the name. Nothing else in the tree invents one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace whim::limits {
+
+// Membership.
+inline constexpr uint32_t kMembersMax = 1024;              // of one view
+inline constexpr uint32_t kAddressesPerPeerMax = 8;
+inline constexpr uint32_t kAddressBytesMax = 256;
+inline constexpr uint32_t kNameBytesMax = 64;              // run, replica and region names
+inline constexpr uint32_t kTokenBytesMax = 4096;           // an invite token
+inline constexpr uint32_t kReasonBytesMax = 512;           // any text of explanation on the wire
+inline constexpr uint32_t kRemovedKeptMax = 1024;          // removals a view update lists
+inline constexpr uint32_t kOpExclusionsMax = 1024;         // op exclusions a view update lists
+
+// Messages and frames.
+inline constexpr uint32_t kMessageBytesMax = 1u << 20;     // one control message
+inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20; // one bulk frame's payload
+inline constexpr uint32_t kBulkHeaderBytesMax = 512;
+inline constexpr uint32_t kControlUnackedBytesMax = 8u << 20;  // control messages kept for a redialled strand, per link
+inline constexpr uint32_t kBulkQueuedMax = 1u << 16;       // bulk descriptors queued on one link
+inline constexpr uint32_t kStrandsPerLinkMax = 33;         // one control and up to 32 bulk
+inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
+inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
+
+// Rounds and ops.
+inline constexpr uint32_t kCommitBytesMax = 64u << 10;     // the application's bytes in one commit
+inline constexpr uint32_t kOpsOpenMax = 256;               // per group
+inline constexpr uint32_t kOpsUnpostedMax = 1024;          // ops peers have posted and we have not
+inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
+inline constexpr uint32_t kStatusRangesMax = 1u << 15;     // ranges in one op status message
+inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10; // contributions sent before the receiver posts
+inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
+inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
+inline constexpr uint64_t kWindowBytesPerSenderDefault = 4ull << 20;  // contributions in flight to one root, per op
+inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
+
+// Time.
+inline constexpr Duration kHeartbeatInterval = milliseconds(200);
+inline constexpr Duration kSuspectAfterDefault = milliseconds(2000);
+inline constexpr Duration kHandshakeTimeout = milliseconds(10'000);
+inline constexpr Duration kRedialBackoffMin = milliseconds(20);
+inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
+
+}  // namespace whim::limits
