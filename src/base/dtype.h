@@ -1,0 +1,29 @@
+// Element types and reductions, by the numbers the C API and the wire use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace whim {
+
+enum class Dtype : uint8_t { f32 = 0, f64, f16, bf16, i8, i16, i32, i64, u8, u16, u32, u64 };
+inline constexpr uint32_t kDtypeCount = 12;
+
+// sum: integers wrap. avg: weighted mean, floats only. copy: the one contribution (broadcast).
+// majority: the value most peers hold, ties to the smallest; integers only.
+enum class Reduce : uint8_t { sum = 0, avg, min, max, copy, majority };
+inline constexpr uint32_t kReduceCount = 6;
+
+size_t dtype_bytes(Dtype dtype);
+bool dtype_is_float(Dtype dtype);
+std::string_view dtype_name(Dtype dtype);
+std::string_view reduce_name(Reduce reduce);
+std::optional<Dtype> dtype_from_int(uint32_t value);
+std::optional<Reduce> reduce_from_int(uint32_t value);
+
+// Whether the pair has a meaning: avg needs floats, majority needs integers.
+bool reduce_supports(Reduce reduce, Dtype dtype);
+
+}  // namespace whim
