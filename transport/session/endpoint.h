@@ -1,0 +1,151 @@
+// One process's end of all its links, as a stepped value: strands, handshakes, framing, resumption.
+//
+// A driver (sockets in transport/asio, virtual time in tests/sim) moves bytes and tells the time. The owner
+// (engine or coordinator) opens links and exchanges messages and bulk frames by LinkKey. Not thread-safe:
+// everything happens on the one thread that steps it. Callbacks to owner and driver are made from inside
+// the stepping calls; the owner may call send_*, open_link and close_link from inside a callback.
+//
+// What it promises the owner, per link session: messages arrive once, in order, whatever strands are lost;
+// bulk frames arrive once or are void, in any order relative to each other and to messages.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "transport/session/secure_channel.h"
+#include "wire/address.h"
+
+namespace whim {
+
+// Whom a link leads to: a member of the view (peer id, incarnation), a coordinator as a peer sees it
+// (a zero peer id but for the index in its last byte, incarnation 0), or a peer as a coordinator sees it
+// (peer id, the boot number of that process).
+using LinkKey = MemberId;
+
+// A connection as driver and endpoint call it. Never reused.
+using StrandHandle = StrongId<struct StrandHandleTag, uint64_t>;
+
+// A payload to send, named rather than held: the owner is asked for its bytes when they are about to be
+// written, and may answer that they are no longer needed (a void frame goes out in their place).
+struct BulkFrame {
+    Bytes header;                 // opaque to the transport; at most limits::kBulkHeaderBytesMax
+    uint32_t payload_bytes = 0;   // at most limits::kBulkPayloadBytesMax
+    uint64_t cookie = 0;          // the owner's name for the payload
+};
+
+// Where a payload that is arriving shall go. A null span discards it; otherwise its size is the payload's.
+struct BulkSink {
+    MutableByteSpan into;
+    uint64_t token = 0;  // given back in bulk_end
+};
+
+enum class LinkDownKind : uint8_t {
+    closed,       // connections ended; redialling
+    refused,      // nobody listens at its address any more: the process is gone
+    unreachable,  // no route, or no answer in time
+    rejected,     // the other side answered and does not want this link; detail says why
+    identity,     // the other side proved another key than expected
+    version,      // no common protocol version
+    protocol,     // the other side sent what no correct program sends
+};
+std::string_view link_down_name(LinkDownKind kind);
+
+// Whether messages sent before the interruption still arrive (resumed) or the session began anew (fresh).
+enum class LinkSession : uint8_t { fresh, resumed };
+
+class EndpointOwner {
+public:
+    virtual ~EndpointOwner() = default;
+    // A strand from a link nobody opened. True makes the link; false parks it for a moment (a view may be on its way).
+    virtual bool accept_link(const LinkKey& from, Instant now) = 0;
+    virtual void link_up(const LinkKey& key, LinkSession session, Instant now) = 0;
+    // Said when all strands are lost, and again when more is known. The endpoint keeps trying until close_link.
+    virtual void link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) = 0;
+    virtual void message(const LinkKey& from, ByteSpan message, Instant now) = 0;
+    virtual BulkSink bulk_begin(const LinkKey& from, ByteSpan header, uint32_t payload_bytes) = 0;
+    // The payload is whole (true), or its strand was lost in the middle (false: it comes again or never).
+    virtual void bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) = 0;
+    // The bytes of a queued frame; must stay readable and unchanged until bulk_unpin for the same frame.
+    // nullopt: no longer needed. May be asked again for the same frame after a strand was lost.
+    virtual std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) = 0;
+    virtual void bulk_unpin(const LinkKey& to, const BulkFrame& frame) = 0;
+};
+
+class StrandDriver {
+public:
+    virtual ~StrandDriver() = default;
+    virtual void dial(StrandHandle strand, const Address& to) = 0;  // answers with dialed() or dial_failed()
+    virtual void close(StrandHandle strand) = 0;                    // no further call names it
+    virtual void wants_write(StrandHandle strand) = 0;              // write_buffers() has something again
+};
+
+enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
+
+struct LinkOptions {
+    std::vector<Address> addresses;       // empty: wait to be dialled
+    bool dial = true;                     // false: the other side dials; addresses serve to test that it lives
+    uint32_t bulk_strands = 1;            // 0 for links to coordinators
+    std::optional<PeerId> expected;       // the key the other side must prove; links to members expect theirs
+    Incarnation local_instance;           // what this end calls itself on this link
+};
+
+// Counters and state of one link, for detection, metrics and tests.
+struct LinkStats {
+    bool up = false;
+    Instant last_heard;                   // any byte on any strand
+    Duration rtt_min, rtt_smoothed;       // of heartbeats; 0 until known
+    uint64_t bytes_sent = 0, bytes_received = 0;
+    uint64_t messages_sent = 0, messages_received = 0;
+    uint64_t bulk_frames_sent = 0, bulk_frames_received = 0;
+    uint64_t bulk_frames_resent = 0;      // written again because a strand was lost
+    uint64_t strands_lost = 0;
+    uint32_t bulk_queued = 0;
+};
+
+struct EndpointConfig {
+    PeerId id;
+    std::string run_name;                 // both ends must agree; checked in the hello
+    uint64_t seed = 0;                    // of back-off jitter and link nonces
+    bool is_coordinator = false;          // said in the hello; links between two coordinators are refused
+};
+
+class Endpoint {
+public:
+    // channels may be null: security none.
+    Endpoint(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner, StrandDriver& driver);
+    ~Endpoint();
+
+    // For the owner.
+    void open_link(const LinkKey& key, LinkOptions options, Instant now);
+    void close_link(const LinkKey& key, Instant now);   // frees it; unsent frames are dropped, pins released
+    bool has_link(const LinkKey& key) const;
+    // False when the link does not exist or its bound of unacknowledged bytes is reached (then the link is closed as stuck).
+    bool send_message(const LinkKey& key, Bytes message, Instant now);
+    bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
+    std::optional<LinkStats> stats(const LinkKey& key) const;
+    std::vector<LinkKey> links() const;                 // sorted
+
+    // For the driver.
+    StrandHandle accepted(const Address& from, Instant now);
+    void dialed(StrandHandle strand, Instant now);
+    void dial_failed(StrandHandle strand, DialError error, const std::string& detail, Instant now);
+    void closed(StrandHandle strand, const std::string& detail, Instant now);  // by the other side or the network
+    MutableByteSpan read_buffer(StrandHandle strand);                    // never empty; valid until did_read
+    void did_read(StrandHandle strand, size_t bytes, Instant now);
+    size_t write_buffers(StrandHandle strand, std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
+    void did_write(StrandHandle strand, size_t bytes, Instant now);      // of the pieces last given, in order
+    std::optional<Instant> deadline() const;
+    void on_deadline(Instant now);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whim
