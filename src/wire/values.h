@@ -1,0 +1,143 @@
+// Values that several messages carry. Each names its fields once, in wire order, for reading and writing
+// alike (see archive.h); every list and text states its bound there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/ids.h"
+#include "base/limits.h"
+#include "wire/address.h"
+
+namespace whim::wire {
+
+// One line of a view.
+struct MemberInfo {
+    MemberId id;
+    std::string name;                 // the replica's name, for people
+    std::string region;
+    std::vector<Address> addresses;   // advertised, in the order to try
+    bool operator==(const MemberInfo&) const = default;
+    template <class A> void fields(A& a) {
+        a(id), a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
+        a.list(addresses, limits::kAddressesPerPeerMax, 6);
+    }
+};
+
+// Why a member is no longer in the view.
+struct Removal {
+    MemberId member;
+    Epoch epoch;          // the first view without it
+    bool left = false;    // by its own wish
+    std::string reason;
+    bool operator==(const Removal&) const = default;
+    template <class A> void fields(A& a) { a(member), a(epoch), a(left), a.text(reason, limits::kReasonBytesMax); }
+};
+
+// A living member left out of one op.
+struct OpExclusion {
+    OpId op;
+    MemberId member;
+    Epoch epoch;          // the first view that says so
+    std::string reason;
+    bool operator==(const OpExclusion&) const = default;
+    template <class A> void fields(A& a) { a(op), a(member), a(epoch), a.text(reason, limits::kReasonBytesMax); }
+};
+
+// Who is in. Members are in rank order, which is the order of their incarnations.
+// Removals and exclusions are those an op of an uncommitted round may still need.
+struct View {
+    Epoch epoch;
+    std::vector<MemberInfo> members;
+    std::vector<Removal> removed;
+    std::vector<OpExclusion> exclusions;
+    bool operator==(const View&) const = default;
+    template <class A> void fields(A& a) {
+        a(epoch), a.list(members, limits::kMembersMax, 52), a.list(removed, limits::kRemovedKeptMax, 53);
+        a.list(exclusions, limits::kOpExclusionsMax, 72);
+    }
+};
+
+// The run's settings, decided by the coordinator, the same for all.
+struct RunOptions {
+    uint32_t replicas_min = 1;          // below it the run pauses between rounds
+    uint32_t suspect_after_ms = 2000;   // silence before a peer is suspected
+    uint32_t round_grace_ms = 0;        // wait for members that are not ready; 0: adaptive
+    uint32_t rounds_ahead_max = 1;      // rounds begun before a commit is known
+    bool operator==(const RunOptions&) const = default;
+    template <class A> void fields(A& a) {
+        a(replicas_min), a(suspect_after_ms), a(round_grace_ms), a(rounds_ahead_max);
+    }
+};
+
+struct MemberReason {
+    MemberId member;
+    std::string reason;
+    bool operator==(const MemberReason&) const = default;
+    template <class A> void fields(A& a) { a(member), a.text(reason, limits::kReasonBytesMax); }
+};
+
+// Which members' contributions went into which part of an op, as reported with a vote.
+struct OpSummary {
+    OpId op;
+    uint64_t elements = 0;
+    std::vector<uint8_t> contributors;  // bitmap over birth ranks: in at least one chunk
+    bool uniform = false;               // the same set in every chunk
+    bool operator==(const OpSummary&) const = default;
+    template <class A> void fields(A& a) {
+        a(op), a(elements), a.blob_u8(contributors, limits::kMembersMax / 8), a(uniform);
+    }
+};
+
+// What one member brings to a commit.
+struct Vote {
+    Digest digest;                 // of the state after the round
+    uint64_t samples = 0;          // for people and schedulers; not used in arithmetic
+    std::vector<uint8_t> bytes;    // the application's own, kept with the round
+    std::vector<OpSummary> ops;    // applied by this commit
+    bool operator==(const Vote&) const = default;
+    template <class A> void fields(A& a) {
+        a(digest), a(samples), a.blob_u8(bytes, limits::kCommitBytesMax), a.list(ops, limits::kOpsOpenMax, 33);
+    }
+};
+
+// One committed round as journalled and as whim_round_record returns it.
+struct RoundRecord {
+    Round round;
+    Epoch epoch;
+    Digest digest;
+    std::vector<MemberId> participants;   // birth rank order
+    std::vector<MemberId> contributors;   // those whose vote held the digest
+    std::vector<Vote> votes;              // beside contributors, one each
+    bool operator==(const RoundRecord&) const = default;
+    template <class A> void fields(A& a) {
+        a(round), a(epoch), a(digest), a.list(participants, limits::kMembersMax, 40);
+        a.list(contributors, limits::kMembersMax, 40), a.list(votes, limits::kMembersMax, 32);
+    }
+};
+
+// What peers must agree on to run one op together.
+struct OpDescriptor {
+    Dtype dtype = Dtype::f32;
+    Reduce reduce = Reduce::sum;
+    bool uniform = false;                 // one contributor set for all chunks
+    uint64_t elements = 0;
+    uint32_t chunk_elements = 0;
+    uint32_t min_contributors = 1;
+    uint32_t source = UINT32_MAX;         // birth rank of a broadcast's source
+    bool operator==(const OpDescriptor&) const = default;
+    template <class A> void fields(A& a) {
+        a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors), a(source);
+    }
+};
+
+struct ChunkRange {
+    uint32_t first = 0;
+    uint32_t count = 0;
+    bool operator==(const ChunkRange&) const = default;
+    template <class A> void fields(A& a) { a(first), a(count); }
+};
+
+}  // namespace whim::wire
