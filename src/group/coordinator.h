@@ -1,0 +1,66 @@
+// The control plane as a stepped value: (state, command) -> (state, decisions). One authority per run.
+//
+// Every decision is a journal record that precedes, in the outbox, the messages that publish it; the driver
+// makes the record durable before it sends anything after it. Restoring from the journal resumes the run
+// under a higher fencing token. Pure and single-threaded.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "wire/messages.h"
+
+namespace whim::group {
+
+struct CoordinatorConfig {
+    std::string run;
+    wire::RunOptions options;
+    // Says whether a token admits this peer; E_TOKEN or E_REFUSED with the reason otherwise. The shell checks
+    // signatures and the wall clock; the simulator passes its own.
+    std::function<Status(const PeerId&, const std::string& token)> admit;
+};
+
+struct Journal { Bytes record; };                              // durable before any later effect
+struct SendToPeer { PeerId peer; uint64_t boot = 0; wire::Message message; };  // over that process's link
+struct DropPeer { PeerId peer; uint64_t boot = 0; };           // close its link: refused or evicted, after the reply
+struct LogLine { std::string text; };                          // a decision and its reason, once
+using CoordinatorEffect = std::variant<Journal, SendToPeer, DropPeer, LogLine>;
+using CoordinatorOutbox = std::vector<CoordinatorEffect>;
+
+class Coordinator {
+public:
+    // fencing: higher than any before on this journal. records: the journal so far, oldest first.
+    static Result<Coordinator> restore(CoordinatorConfig config, FencingToken fencing, const std::vector<Bytes>& records, Instant now,
+                                       CoordinatorOutbox& out);
+
+    void link_up(const PeerId& peer, uint64_t boot, Instant now, CoordinatorOutbox& out);
+    void link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now, CoordinatorOutbox& out);
+    void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);      // from link statistics
+    void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now, CoordinatorOutbox& out);
+    std::optional<Instant> deadline() const;
+    void on_deadline(Instant now, CoordinatorOutbox& out);
+
+    // Operator's orders.
+    void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
+    void abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out);
+
+    // State, for pages and tests.
+    const wire::View& view() const;
+    FencingToken fencing() const;
+    Round committed() const;
+    Round open_round() const;                                  // begun and not ended; 0: none
+    std::optional<wire::RoundRecord> record(Round round) const;
+
+private:
+    Coordinator() = default;
+    // The implementer adds members.
+};
+
+}  // namespace whim::group

@@ -1,0 +1,86 @@
+// One peer's side of the control plane, as a stepped value: admission, views, rounds, commits, suspicion.
+//
+// Owned by the engine, which moves its messages and tells it about links. It obeys only the highest fencing
+// token it has seen, keeps requests until the coordinator has answered them (across coordinator restarts),
+// and never blocks: what the application started is answered through the outbox, once.
+// Pure and single-threaded.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "wire/messages.h"
+
+namespace whim::group {
+
+struct MemberConfig {
+    PeerId id;
+    std::string run, token, name, region;
+    std::vector<Address> addresses;          // advertised
+    uint64_t fingerprint = 0;
+    uint32_t arithmetic_version = 1;
+    uint32_t coordinators = 1;               // how many coordinator links the engine has (index 0..n-1)
+};
+
+// What the member wants done, in order.
+struct SendToCoordinator { uint32_t coordinator = 0; wire::Message message; };
+struct InstallView { wire::View view; };                       // links to its members; shrink open ops
+struct JoinEnded { Status status; };                           // admitted, or refused for good
+struct RoundBegan { wire::RoundStart start; };                 // answers round_begin when this peer takes part
+struct RoundRefused { Round round; Error error; };             // answers round_begin: excluded, evicted, left
+struct RoundEnded { wire::RoundOutcome outcome; Status mine; };// answers round_commit; mine: E_DIVERGED, E_EXCLUDED, ...
+struct RecordFound { uint64_t nonce = 0; std::optional<wire::RoundRecord> record; };
+struct Evicted { Error error; };                               // this incarnation is over; join() may follow
+struct CoordinatorChanged { bool connected = false; FencingToken fencing; std::string detail; };
+struct Waiting { std::string text; };                          // why nothing moves, when that changes
+using MemberEffect = std::variant<SendToCoordinator, InstallView, JoinEnded, RoundBegan, RoundRefused, RoundEnded,
+                                  RecordFound, Evicted, CoordinatorChanged, Waiting>;
+using MemberOutbox = std::vector<MemberEffect>;
+
+class Member {
+public:
+    explicit Member(MemberConfig config);
+
+    // The application.
+    void join(Instant now, MemberOutbox& out);                 // also after Evicted: a new incarnation
+    void leave(const std::string& reason, Instant now, MemberOutbox& out);
+    Status round_begin(Round state_round, Instant now, MemberOutbox& out);   // E_WRONG_STATE when one is pending
+    Status round_commit(Round round, wire::Vote vote, bool diverged, Instant now, MemberOutbox& out);
+    void exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& out);
+    void record(uint64_t nonce, Round round, Instant now, MemberOutbox& out);
+
+    // Links to coordinators.
+    void coordinator_up(uint32_t coordinator, bool fresh, Instant now, MemberOutbox& out);
+    void coordinator_down(uint32_t coordinator, const std::string& detail, Instant now, MemberOutbox& out);
+    void on_message(uint32_t coordinator, const wire::Message& message, Instant now, MemberOutbox& out);
+
+    // Links to other members of the view.
+    void peer_heard(const MemberId& member, Instant last_heard);             // from link statistics, before on_deadline
+    void peer_link_up(const MemberId& member, Instant now, MemberOutbox& out);
+    void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail, Instant now, MemberOutbox& out);
+
+    std::optional<Instant> deadline() const;
+    void on_deadline(Instant now, MemberOutbox& out);
+
+    // State, for the engine.
+    bool admitted() const;
+    Incarnation incarnation() const;
+    FencingToken fencing() const;
+    const wire::View& view() const;
+    const wire::RunOptions& options() const;
+    Round committed() const;                                   // last committed round known
+    std::string waiting_for() const;                           // "" when nothing is pending
+
+private:
+    struct Pending;
+    MemberConfig config_;
+    // The implementer adds members.
+};
+
+}  // namespace whim::group
