@@ -36,6 +36,7 @@ inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
 inline constexpr uint32_t kStatusRangesMax = 1u << 15;     // ranges in one op status message
 inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10; // contributions sent before the receiver posts
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
+inline constexpr uint32_t kChunkBytesMin = 4u << 10;      // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
 inline constexpr uint64_t kWindowBytesPerSenderDefault = 4ull << 20;  // contributions in flight to one root, per op
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
