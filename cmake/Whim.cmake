@@ -30,10 +30,12 @@ add_library(whim_settings INTERFACE)
 target_compile_options(whim_settings INTERFACE
   -Wall -Wextra -Werror -ffp-contract=off
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
-target_include_directories(whim_settings INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
+target_include_directories(whim_settings INTERFACE
+  "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
 target_link_libraries(whim_settings INTERFACE Threads::Threads)
 if(WHIM_SANITIZE)
-  target_compile_options(whim_settings INTERFACE -fsanitize=${WHIM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(whim_settings INTERFACE
+    -fsanitize=${WHIM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(whim_settings INTERFACE -fsanitize=${WHIM_SANITIZE})
   if(WHIM_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(whim_settings INTERFACE -Wno-error=tsan)

@@ -37,7 +37,8 @@ tools() {
     if command -v dpkg-query >/dev/null; then
         missing=$(packages_missing "${packages_build[@]}" "${packages_python[@]}" | tr '\n' ' ')
         report "to install, build and test" "${missing:-nothing}"
-        report "to install, fuzz and fmt" "$(packages_missing "${packages_fuzz[@]}" "${packages_format[@]}" | tr '\n' ' ')"
+        report "to install, fuzz" "$(packages_missing "${packages_fuzz[@]}" | tr '\n' ' ')"
+        report "to install, fmt" "$(packages_missing "${packages_format[@]}" | tr '\n' ' ')"
     else
         report "packages" "no dpkg here: install the libraries of scripts/run/lib/provision.sh by hand"
     fi
@@ -59,7 +60,7 @@ $(cat /proc/sys/net/core/wmem_max 2>/dev/null || echo '?') bytes at most"
     else
         problem "IPv4 loopback" "cannot be bound"
     fi
-    report "IPv6 loopback" "$(bind_loopback AF_INET6 ::1 && echo "can be bound" || echo "absent; its tests are skipped")"
+    report "IPv6 loopback" "$(bind_loopback AF_INET6 ::1 && echo "can be bound" || echo "absent, not needed")"
 }
 
 bind_loopback() { # FAMILY ADDRESS
