@@ -48,4 +48,18 @@ inline constexpr Duration kHandshakeTimeout = milliseconds(10'000);
 inline constexpr Duration kRedialBackoffMin = milliseconds(20);
 inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 
+// Session layer.
+inline constexpr uint32_t kHelloBytesMax = 4096;               // a hello or its reply
+inline constexpr uint32_t kReadStagingBytes = 64u << 10;       // of one strand, for what has no other destination
+inline constexpr uint32_t kReadHeadBytes = 4096;               // read ahead of a large payload, the only part copied
+inline constexpr uint32_t kControlBacklogBytes = 64u << 10;    // encoded and unwritten, control strand
+inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;      // taken and unwritten, one bulk strand
+inline constexpr uint32_t kInlinePayloadBytesMax = 4096;       // smaller payloads are copied, to share one write
+inline constexpr uint32_t kAckFramesMax = 32;                  // received before an acknowledgement is due
+inline constexpr uint32_t kAckBytesMax = 256u << 10;           // the same in bytes of messages
+inline constexpr Duration kControlRedialGrace = milliseconds(500);  // without control strand before the link is down
+inline constexpr Duration kProbeDelay = milliseconds(10);      // from the loss of all strands to a probing dial
+inline constexpr Duration kStrandSettledAfter = milliseconds(100);  // up this long: redialled at once when lost
+inline constexpr Duration kDrainTimeout = milliseconds(1000);  // for a refusal to be read before the strand closes
+
 }  // namespace whim::limits
