@@ -73,11 +73,19 @@ struct ContributorSet {
     uint64_t elements = 0;
 };
 
+// Elements [first, first + count) hold contributions of contributors[set].
+struct ContributorRun {
+    uint64_t first = 0;
+    uint64_t count = 0;
+    uint32_t set = 0;
+};
+
 struct OpInfo {
     OpId op;
     Epoch epoch;                              // installed when it ended
     std::vector<MemberId> birth;              // members of the birth round
-    std::vector<ContributorSet> contributors; // one entry when uniform
+    std::vector<ContributorSet> contributors; // the distinct sets; one entry when uniform
+    std::vector<ContributorRun> runs;         // which set each part of the buffer holds, in element order
     std::vector<MemberId> gone;               // birth members evicted or excluded before the end
     bool excluded_self = false;               // this peer's contribution may be missing; the result is still exact
     uint64_t bytes_sent = 0, bytes_received = 0;   // payload

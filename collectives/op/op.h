@@ -1,0 +1,275 @@
+// One collective at one peer: the executor of the direct plan and of the results-first exchange.
+//
+// It knows birth ranks, not peers, links or clocks. Every peer of the op runs one; together they keep these
+// promises (docs/internals/ARCHITECTURE.md, "The life of an op"):
+//   - each chunk has one root, which folds contributions in birth-rank order; all peers end with its bytes;
+//   - when members go, no op fails and no finished chunk is sent again: orphaned chunks get a new root by a
+//     pure function, which hears every member before it decides, and a result somebody has is the result;
+//   - version() counts the birth members that are out. Members only ever go, so it names the member set;
+//     frames of a newer version wait here until install() has caught up.
+// Pure and single-threaded. The host must not call back from inside an OpHost function.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/plant.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "collectives/op/chunk_pool.h"
+#include "collectives/op/job.h"
+#include "collectives/plan/direct.h"
+#include "wire/messages.h"
+
+namespace whim::op {
+
+// A bulk frame that has arrived whole. With direct set its payload already lies in the output buffer.
+struct Arrival {
+    wire::BulkHeader header;
+    BufferRef buffer;
+    bool direct = false;
+};
+
+class OpHost {
+public:
+    virtual ~OpHost() = default;
+    virtual void send(Rank to, wire::Message message) = 0;
+    // The payload is asked for with Op::pin(to, kind, chunk, attempt) when it is about to be written.
+    virtual void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) = 0;
+    virtual void submit(Job job) = 0;                       // answered by Op::job_done(job.id)
+    virtual uint64_t next_job_id() = 0;
+    virtual bool reserve_retained(uint64_t bytes) = 0;      // of the group's budget; false: not now
+    virtual void release_retained(uint64_t bytes) = 0;
+    virtual void ended(Code code, const std::string& detail) = 0;   // once; buffers are the application's again
+    virtual void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) = 0;
+    virtual void diverged(const std::string& reason) = 0;   // this peer's completed result may differ from the run's
+    virtual std::string name(Rank rank) = 0;
+};
+
+struct OpConfig {
+    OpId id;
+    wire::OpDescriptor descriptor;
+    Rank self;
+    std::vector<bool> alive;              // by birth rank: neither evicted nor excluded
+    ByteSpan in;
+    MutableByteSpan out;
+    float weight = 1.0f;
+    bool abstains = false;
+    Duration grace{};                     // 0: never ask for the exclusion of laggards
+    uint64_t window_bytes = 0;
+    uint64_t eager_bytes = 0;
+    Plant plant = Plant::none;
+};
+
+// What an op has to say about itself once it ended.
+struct OpReportCard {
+    std::vector<std::vector<bool>> sets;              // distinct contributor sets, by birth rank
+    std::vector<uint32_t> chunk_set;                  // by chunk; UINT32_MAX where there is no result
+    uint64_t bytes_sent = 0, bytes_received = 0;
+    uint32_t chunks = 0, chunks_final = 0, chunks_resent = 0, chunks_refolded = 0, chunks_adopted = 0;
+    uint32_t partial_from_gone = 0;
+    uint32_t shrinks = 0;                             // installs that took members from this op
+    bool root_and_contributor_gone = false;           // one shrink took a root of open chunks and a contributor
+    bool living_root_excluded = false;
+    uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
+    bool excluded_self = false;
+};
+
+class Op {
+public:
+    Op(OpConfig config, OpHost& host, ChunkPool& pool);
+
+    // Announces the op and starts contributing. Messages that came before go in through on_message afterwards.
+    void start(Instant now);
+
+    // The members that are left. alive only loses ranks. evicted: those that are out of the view altogether.
+    void install(const std::vector<bool>& alive, const std::vector<bool>& evicted, Instant now);
+
+    void on_message(Rank from, const wire::Message& message, Instant now);
+    // Where a payload shall go: straight into the output when that is safe, else nowhere in particular.
+    std::optional<MutableByteSpan> place(Rank from, const wire::BulkHeader& header, uint32_t payload_bytes);
+    void unplace(const wire::BulkHeader& header);            // the strand was lost in the middle of a placed payload
+    void on_chunk(Rank from, Arrival arrival, Instant now);
+    void job_done(uint64_t job_id, Instant now);
+
+    std::optional<ByteSpan> pin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt);
+    void unpin(Instant now);
+
+    // Ends this peer's part. Its buffers are released through ended() as soon as no job writes to them.
+    void abandon(Code code, const std::string& detail, Instant now);
+    // The op ends for all.
+    void fail_for_all(Code code, const std::string& detail, Instant now);
+    // Something outside changed that a waiting end may need (retention budget).
+    void poke(Instant now) { settle(now); }
+
+    std::optional<Instant> deadline() const;
+    void on_deadline(Instant now);
+
+    bool ended() const { return ended_; }
+    bool closed() const;                                     // nobody can need this record any more
+    bool completed() const { return ended_ && end_code_ == Code::OK; }
+    uint32_t version() const { return version_; }
+    const OpId& id() const { return config_.id; }
+    const wire::OpDescriptor& descriptor() const { return config_.descriptor; }
+    const OpReportCard& card();
+    std::string waiting_for() const;
+    uint32_t payload_bytes(uint32_t chunk) const;
+    uint32_t chunk_count() const { return static_cast<uint32_t>(chunks_.size()); }
+
+private:
+    enum class ChunkState : uint8_t { open, has, released };
+    enum class Mode : uint8_t { member, listener, abandoned };
+    struct Chunk {
+        ChunkState state = ChunkState::open;
+        bool placed = false;              // a payload is arriving straight into the output
+        uint32_t root = 0;                // under the installed version
+        uint32_t base_root = 0;           // when the attempt began; where they differ the chunk was orphaned
+        uint32_t contributed_to = UINT32_MAX;
+        uint32_t set = UINT32_MAX;        // index into sets_, once there is a result
+    };
+    struct Given {                        // one contribution at the chunk's root
+        bool present = false;
+        float weight = 0.0f;
+        BufferRef buffer;                 // null for this peer's own
+        uint32_t order = 0;               // of arrival; used by a planted bug only
+    };
+    struct Rooted {                       // what a chunk's root knows
+        std::vector<Given> given;
+        std::vector<bool> sent, acked;
+        std::vector<std::optional<wire::ChunkStatus>> status;
+        uint32_t status_version = 0;
+        std::optional<uint64_t> job;
+        std::optional<uint32_t> fetching_from;
+        std::set<uint32_t> listeners;     // excluded peers that still want it
+        uint32_t arrivals = 0;
+    };
+    struct Waiting {                      // of a newer version or attempt, or behind a job
+        Rank from;
+        std::variant<wire::Message, Arrival> what;
+    };
+    struct Report {
+        uint32_t attempt = 0;
+        bool final = false;
+        std::vector<bool> available;
+    };
+
+    // op.cpp
+    void begin_attempt(uint32_t attempt);
+    void dispatch(Rank from, const wire::Message& message, Instant now);
+    void on_post(Rank from, const wire::OpPost& post, Instant now);
+    void replay_waiting(Instant now);
+    void settle(Instant now);             // ends the op when it can be ended
+    void fail(Code code, const std::string& detail, Instant now);
+    bool holds_all() const { return open_count_ == 0; }
+    bool uniform() const { return config_.descriptor.uniform; }
+    bool alive(uint32_t rank) const { return alive_[rank]; }
+    uint32_t self() const { return config_.self.value; }
+    bool contributes(uint32_t rank) const;                   // by descriptor and announcements
+    void send_all(const wire::Message& message);
+    ByteSpan input(uint32_t chunk) const;
+    MutableByteSpan output(uint32_t chunk);                  // staged or final
+    void adopt(uint32_t chunk, const std::vector<uint8_t>& contributors, ByteSpan bytes, bool in_place);
+    uint32_t set_index(const std::vector<bool>& set);
+    bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
+
+    // op_contribute.cpp
+    void pump(Instant now);
+    bool contribute_next(uint32_t root);
+    void contribute_orphans(uint32_t root);
+    void contribute(uint32_t chunk, uint32_t root);
+
+    // op_root.cpp
+    Rooted& rooted(uint32_t chunk);
+    void on_contribution(Rank from, Arrival& arrival, Instant now);
+    void try_fold(uint32_t chunk, Instant now);
+    bool may_fold(uint32_t chunk, Rooted& root, Instant now);
+    void folded(uint32_t chunk, Instant now);
+    void send_result(uint32_t chunk, uint32_t to);
+    void publish(uint32_t chunk);                            // to every member that lacks it
+    void on_ack(Rank from, const wire::OpAck& ack, Instant now);
+    void check_stable(uint32_t chunk);
+    void flush_stable(bool all);
+    void close_chunk(uint32_t chunk);
+    void on_result(Rank from, Arrival& arrival, Instant now);
+    void acknowledge(uint32_t chunk);
+    void flush_acks(uint32_t root);
+    void release(uint32_t chunk);
+    void on_stable(const wire::OpStable& stable, Instant now);
+
+    // op_exchange.cpp
+    void reroot(Instant now);
+    void report_orphans(Instant now);
+    void on_status(Rank from, const wire::OpStatus& status, Instant now);
+    void resolve(uint32_t chunk, Instant now);
+    void on_fetch(Rank from, const wire::OpFetch& fetch, Instant now);
+    void become_listener(Instant now);
+    void listen(Instant now);
+    void on_listen(Rank from, const wire::OpListen& listen, Instant now);
+    void drop_listener(uint32_t rank);
+
+    // op_uniform.cpp
+    uint32_t leader() const;
+    void freeze_and_report(Instant now);
+    void on_report(Rank from, const wire::OpReport& report, Instant now);
+    void decide(Instant now);
+    void on_decide(const wire::OpDecide& decision, Instant now);
+    void apply_decision(Instant now);
+    void tell_held(Instant now);
+    void on_held(Rank from, const wire::OpHeld& held, Instant now);
+    void finish_uniform(Instant now);
+
+    OpConfig config_;
+    OpHost& host_;
+    ChunkPool& pool_;
+    ChunkLayout layout_;
+    uint32_t birth_count_;
+    Instant now_{};                        // of the call being served
+
+    Mode mode_ = Mode::member;
+    uint32_t version_ = 0;
+    std::vector<bool> alive_, evicted_, posted_, abstains_, delivered_;   // by birth rank
+    std::vector<Chunk> chunks_;
+    std::map<uint32_t, Rooted> rooted_;
+    std::vector<std::vector<bool>> sets_;
+    std::vector<Waiting> waiting_;
+    uint32_t open_count_ = 0;
+    std::vector<uint32_t> open_by_root_;
+
+    // Contributing.
+    std::vector<std::vector<uint32_t>> base_list_;   // chunks by base root
+    std::vector<uint32_t> next_, sent_count_, closed_by_;
+    uint32_t closed_count_ = 0, granted_count_ = 0;
+
+    // Acknowledging and stability.
+    std::map<uint32_t, std::vector<uint32_t>> pending_acks_;   // by root
+    std::vector<uint32_t> pending_stable_;
+    std::map<uint32_t, BufferRef> retained_;
+    uint64_t retained_bytes_ = 0;
+
+    // Uniform ops.
+    uint32_t attempt_ = 0;
+    std::vector<bool> attempt_set_;
+    bool frozen_ = false, final_ = false, held_told_ = false;
+    std::map<uint32_t, Report> reports_;
+    std::set<uint32_t> held_by_;
+    std::optional<wire::OpDecide> decision_;
+    BufferRef staging_;
+
+    // Ending.
+    uint32_t pins_ = 0, jobs_ = 0;
+    std::map<uint64_t, uint32_t> job_chunk_;         // fold jobs by id
+    bool ended_ = false, ending_ = false;
+    Code end_code_ = Code::OK;
+    std::string end_detail_;
+    std::map<uint32_t, Instant> progress_;           // last sign of each rank in this op
+    std::optional<Instant> grace_since_;
+    OpReportCard card_;
+};
+
+}  // namespace whim::op
