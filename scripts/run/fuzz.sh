@@ -33,6 +33,7 @@ fuzz_one() { # TARGET RUNS SECONDS
     [[ ! -d $seeds ]] || corpus+=("$seeds")
     step "fuzzing $1, $2 runs"
     "build/fuzz/bin/fuzz_$1" -runs="$2" -max_total_time="$3" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="build/fuzz/findings/$1-" "${corpus[@]}" >"$log" 2>&1 || { tail -n 100 "$log"; return 1; }
+        -artifact_prefix="build/fuzz/findings/$1-" "${corpus[@]}" >"$log" 2>&1 ||
+        { tail -n 100 "$log"; fail "$1 has a finding, kept in build/fuzz/findings"; }
     grep -E "^stat::|^Done|cov:" "$log" | tail -n 8
 }

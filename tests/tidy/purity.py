@@ -25,7 +25,8 @@ BANNED_CODE = [
     (r"\basio::", "sockets"),
     (STATEMENT + r"(?:socket|bind|connect|accept|listen|sendto|recvfrom|getaddrinfo|poll|epoll_wait)\s*\(\s*"
      r"(?:AF_|\w*(?:fd|sock)\w*\s*,)", "sockets"),
-    (STATEMENT + r"(?:exit|_exit|_Exit|quick_exit|abort)\s*\(|\bstd::(?:exit|_Exit|quick_exit|abort|terminate)\b",
+    (STATEMENT + r"(?:(?:exit|_exit|_Exit|quick_exit)\s*\(|abort\s*\(\s*\))"
+     r"|\bstd::(?:exit|_Exit|quick_exit|abort|terminate)\b",
      "ending the process"),
     (STATEMENT + r"(?:fopen|open|getenv|system|popen|fork)\s*\(|\bstd::(?:getenv|system|fopen)\b",
      "files, environment and processes"),
