@@ -1,0 +1,60 @@
+#include <stdio.h>
+#include <whimbrel/coordinator.h>
+#include <whimbrel/whimbrel.h>
+
+// Waits for both peers' ops and releases them: 1 when both went well.
+static int both(whim_op *ops[2]) {
+    int i, good = 1;
+    for (i = 0; i < 2; i++) {
+        whim_error error = WHIM_ERROR_INIT;
+        whim_result result = whim_op_wait(ops[i], 30000);
+        if (result != WHIM_OK && whim_op_error(ops[i], &error) == WHIM_OK)
+            fprintf(stderr, "peer %d: %s: %s\n", i, whim_result_name(result), error.detail);
+        good = good && result == WHIM_OK;
+        whim_op_release(ops[i]);
+    }
+    return good;
+}
+
+int main(int argc, char **argv) {
+    whim_coordinator_options authority = WHIM_COORDINATOR_OPTIONS_INIT;
+    whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
+    whim_coordinator *coordinator;
+    whim_group *groups[2];
+    whim_op *ops[2];
+    char invite[WHIM_INVITE_SIZE];
+    float x[2][4] = {{1, 2, 3, 4}, {3, 4, 5, 6}};
+    int i, good;
+
+    authority.run = "quick-start";
+    authority.listen = "127.0.0.1:0";
+    authority.data_dir = argc > 1 ? argv[1] : "quick-start.coordinator";
+    authority.replicas_min = 2; // no round begins with fewer
+    if (whim_coordinator_start(&authority, &coordinator) != WHIM_OK) return 1;
+    if (whim_coordinator_invite(coordinator, 3600, invite, sizeof invite) != WHIM_OK) return 1;
+
+    options.invite = invite;
+    options.listen = "127.0.0.1:0";
+    for (i = 0; i < 2; i++) {
+        if (whim_group_create(&options, &groups[i]) != WHIM_OK) return 1;
+        if (whim_group_join(groups[i], &ops[i]) != WHIM_OK) return 1;
+    }
+    good = both(ops);
+
+    for (i = 0; i < 2; i++)
+        if (whim_round_begin(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
+    good = both(ops) && good;
+
+    for (i = 0; i < 2; i++)
+        if (whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]) != WHIM_OK) return 1;
+    good = both(ops) && good;
+
+    for (i = 0; i < 2; i++)
+        if (whim_round_commit(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
+    good = both(ops) && good;
+
+    printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]); // 2 3 4 5
+    for (i = 0; i < 2; i++) whim_group_destroy(groups[i]);
+    whim_coordinator_stop(coordinator);
+    return good ? 0 : 1;
+}
