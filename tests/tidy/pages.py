@@ -88,7 +88,29 @@ def readable(value, name):
     return f"{number}"
 
 
-MAKERS = {"include/whimbrel/status_list.h": status_table, "src/base/limits.h": limits_table}
+def messages_table(text):
+    """Type number, name and fields of each alternative of wire::Message, in wire order."""
+    names = re.findall(r"\w+", re.search(r"using Message = std::variant<(.*?)>;", text, re.DOTALL)[1])
+    rows = ["| type | message | fields |", "|---|---|---|"]
+    for number, name in enumerate(names):
+        body = re.search(rf"struct {name} \{{.*?void fields\(A& ?\w*\) \{{(.*?)\}}\n", text, re.DOTALL)[1]
+        fields = ", ".join(re.findall(r"a(?:\.\w+)?\((\w+)", body))
+        rows.append(f"| {number} | `{name}` | {fields} |")
+    return "\n".join(rows) + "\n"
+
+
+def plants_table(text):
+    rows = ["| planted bug | what it breaks |", "|---|---|"]
+    rows += [f"| `{name}` | {rule} |" for name, rule in re.findall(r'X\((\w+), "([^"]*)"\)', text) if name != "none"]
+    return "\n".join(rows) + "\n"
+
+
+MAKERS = {
+    "include/whimbrel/status_list.h": status_table,
+    "src/base/limits.h": limits_table,
+    "src/base/plant.h": plants_table,
+    "src/wire/messages.h": messages_table,
+}
 
 
 def check_modules(root):

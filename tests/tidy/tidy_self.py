@@ -11,7 +11,7 @@ from unittest import mock
 
 import tidy
 from arrows import ARROWS, PURE
-from pages import anchors, limits_table, status_table
+from pages import anchors, limits_table, messages_table, plants_table, status_table
 from source import ROOT, Source
 
 HEAD = "// What this file is for.\n"
@@ -169,6 +169,14 @@ class Pages(unittest.TestCase):
         self.assertIn("| `WHIM_E_NO_MEMORY` | -200 | yes | out of memory |", status_table(self.LIST))
         self.assertEqual(limits_table(self.LIMITS).splitlines()[4:], [
             "| `kBeat` | 1200 ms | note |", "| `kFrameBytesMax` | 64 KiB |  |", "| `kPeersMax` | 1024 |  |"])
+
+    def test_messages_and_plants_are_listed_in_order(self):
+        text = ("struct Ping {\n    template <class A> void fields(A& a) { a(n), a.text(why, 3); }\n};\n"
+                "struct Bye {\n    template <class A> void fields(A&) {}\n};\n"
+                "using Message = std::variant<Bye,\n    Ping>;\n")
+        self.assertEqual(messages_table(text).splitlines()[2:], ["| 0 | `Bye` |  |", "| 1 | `Ping` | n, why |"])
+        self.assertEqual(plants_table('X(none, "nothing") \\\nX(two, "one leader")').splitlines()[2:],
+                         ["| `two` | one leader |"])
 
     def test_an_old_table_is_found_and_fixed(self):
         page = "<!-- made from src/base/limits.h by ./run fmt -->\nold\n<!-- end -->\n"
