@@ -29,11 +29,10 @@
 
 namespace whim::op {
 
-// A bulk frame that has arrived whole. With direct set its payload already lies in the output buffer.
+// A bulk frame that has arrived whole.
 struct Arrival {
     wire::BulkHeader header;
     BufferRef buffer;
-    bool direct = false;
 };
 
 class OpHost {
@@ -92,9 +91,6 @@ public:
     void install(const std::vector<bool>& alive, const std::vector<bool>& evicted, Instant now);
 
     void on_message(Rank from, const wire::Message& message, Instant now);
-    // Where a payload shall go: straight into the output when that is safe, else nowhere in particular.
-    std::optional<MutableByteSpan> place(Rank from, const wire::BulkHeader& header, uint32_t payload_bytes);
-    void unplace(const wire::BulkHeader& header);            // the strand was lost in the middle of a placed payload
     void on_chunk(Rank from, Arrival arrival, Instant now);
     void job_done(uint64_t job_id, Instant now);
 
@@ -127,7 +123,6 @@ private:
     enum class Mode : uint8_t { member, listener, abandoned };
     struct Chunk {
         ChunkState state = ChunkState::open;
-        bool placed = false;              // a payload is arriving straight into the output
         uint32_t root = 0;                // under the installed version
         uint32_t base_root = 0;           // when the attempt began; where they differ the chunk was orphaned
         uint32_t contributed_to = UINT32_MAX;
@@ -174,7 +169,8 @@ private:
     void send_all(const wire::Message& message);
     ByteSpan input(uint32_t chunk) const;
     MutableByteSpan output(uint32_t chunk);                  // staged or final
-    void adopt(uint32_t chunk, const std::vector<uint8_t>& contributors, ByteSpan bytes, bool in_place);
+    // bytes: nullopt when this peer folded them into the output itself.
+    void adopt(uint32_t chunk, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
@@ -194,7 +190,7 @@ private:
     void publish(uint32_t chunk);                            // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);
     void check_stable(uint32_t chunk);
-    void flush_stable(bool all);
+    void flush_stable();
     void close_chunk(uint32_t chunk);
     void on_result(Rank from, Arrival& arrival, Instant now);
     void acknowledge(uint32_t chunk);
@@ -249,6 +245,7 @@ private:
     // Acknowledging and stability.
     std::map<uint32_t, std::vector<uint32_t>> pending_acks_;   // by root
     std::vector<uint32_t> pending_stable_;
+    uint32_t own_unreleased_ = 0;                              // chunks this peer roots that are not released
     std::map<uint32_t, BufferRef> retained_;
     uint64_t retained_bytes_ = 0;
 

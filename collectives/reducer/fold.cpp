@@ -34,7 +34,7 @@ T most_frequent(std::span<T> values) {
 
 template <class T>
 void fold_majority(std::span<const FoldInput> inputs, MutableByteSpan out) {
-    T values[limits::kMembersMax];
+    T values[limits::kMembersMax] = {};
     for (size_t at = 0; at < out.size(); at += sizeof(T)) {
         for (size_t k = 0; k < inputs.size(); ++k) std::memcpy(&values[k], inputs[k].bytes.data() + at, sizeof(T));
         const T value = most_frequent(std::span(values).first(inputs.size()));
