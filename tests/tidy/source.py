@@ -19,6 +19,12 @@ HIDDEN_TEXT = re.compile(
     re.DOTALL)
 
 
+def blanked(text):
+    if text.startswith("/"):
+        return re.sub(r"[^\n]", " ", text)
+    return text[0] + re.sub(r"[^\n]", " ", text[1:-1]) + text[-1]
+
+
 @dataclass(frozen=True)
 class Source:
     path: str  # from the root, with forward slashes
@@ -50,8 +56,8 @@ class Source:
 
     @cached_property
     def code(self):
-        """The text with comments and literals blanked, so that offsets and line numbers stay the same."""
-        return HIDDEN_TEXT.sub(lambda hit: re.sub(r"[^\n]", " ", hit.group()), self.text)
+        """The text with comments and the insides of literals blanked; offsets and line numbers stay the same."""
+        return HIDDEN_TEXT.sub(lambda hit: blanked(hit.group()), self.text)
 
     def line_of(self, offset):
         return self.text.count("\n", 0, offset) + 1
