@@ -123,6 +123,7 @@ private:
     enum class Mode : uint8_t { member, listener, abandoned };
     struct Chunk {
         ChunkState state = ChunkState::open;
+        bool stable = false;              // listeners: every member has it, though it is not here yet
         uint32_t root = 0;                // under the installed version
         uint32_t base_root = 0;           // when the attempt began; where they differ the chunk was orphaned
         uint32_t contributed_to = UINT32_MAX;
@@ -143,6 +144,10 @@ private:
         std::optional<uint32_t> fetching_from;
         std::set<uint32_t> listeners;     // excluded peers that still want it
         uint32_t arrivals = 0;
+    };
+    struct RunningJob {
+        uint32_t chunk = 0;
+        std::vector<BufferRef> inputs;    // kept until the job is done
     };
     struct Waiting {                      // of a newer version or attempt, or behind a job
         Rank from;
@@ -174,6 +179,10 @@ private:
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
+    void begin_grace();
+    bool owes_contribution(uint32_t rank) const;
+    void drop_retained();
+
     // op_contribute.cpp
     void pump(Instant now);
     bool contribute_next(uint32_t root);
@@ -184,6 +193,7 @@ private:
     Rooted& rooted(uint32_t chunk);
     void on_contribution(Rank from, Arrival& arrival, Instant now);
     void try_fold(uint32_t chunk, Instant now);
+    bool usable(const Rooted& root, uint32_t rank) const;
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
     void folded(uint32_t chunk, Instant now);
     void send_result(uint32_t chunk, uint32_t to);
@@ -260,7 +270,7 @@ private:
 
     // Ending.
     uint32_t pins_ = 0, jobs_ = 0;
-    std::map<uint64_t, uint32_t> job_chunk_;         // fold jobs by id
+    std::map<uint64_t, RunningJob> running_;         // fold jobs by id
     bool ended_ = false, ending_ = false;
     Code end_code_ = Code::OK;
     std::string end_detail_;

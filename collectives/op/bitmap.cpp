@@ -1,0 +1,37 @@
+// Conversions between sets, bitmaps and ranges.
+#include "collectives/op/bitmap.h"
+
+namespace whim::op {
+
+std::vector<uint8_t> to_bitmap(const std::vector<bool>& set) {
+    std::vector<uint8_t> bitmap((set.size() + 7) / 8, 0);
+    for (size_t i = 0; i < set.size(); ++i) {
+        if (set[i]) bitmap[i / 8] = static_cast<uint8_t>(bitmap[i / 8] | (1u << (i % 8)));
+    }
+    return bitmap;
+}
+
+std::vector<bool> from_bitmap(const std::vector<uint8_t>& bitmap, uint32_t count) {
+    std::vector<bool> set(count, false);
+    for (uint32_t i = 0; i < count && i / 8 < bitmap.size(); ++i) set[i] = (bitmap[i / 8] >> (i % 8)) & 1;
+    return set;
+}
+
+std::string describe(const wire::OpDescriptor& d) {
+    std::string text = std::string(reduce_name(d.reduce)) + " of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype));
+    if (d.uniform) text += " (uniform)";
+    if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);
+    if (d.min_contributors > 1) text += ", at least " + std::to_string(d.min_contributors) + " contributors";
+    return text + ", " + std::to_string(d.chunk_elements) + " elements a chunk";
+}
+
+std::vector<wire::ChunkRange> to_ranges(const std::vector<uint32_t>& chunks) {
+    std::vector<wire::ChunkRange> ranges;
+    for (const uint32_t c : chunks) {
+        if (!ranges.empty() && ranges.back().first + ranges.back().count == c) ++ranges.back().count;
+        else ranges.push_back({c, 1});
+    }
+    return ranges;
+}
+
+}  // namespace whim::op

@@ -1,0 +1,441 @@
+// The op's life: beginning, dispatch of messages, adopting results, ending.
+#include "collectives/op/op.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "collectives/op/bitmap.h"
+
+namespace whim::op {
+
+Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
+    : config_(std::move(config)), host_(host), pool_(pool), birth_count_(static_cast<uint32_t>(config_.alive.size())) {
+    const wire::OpDescriptor& d = config_.descriptor;
+    layout_ = ChunkLayout{.elements = d.elements, .element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype)),
+                          .chunk_elements = std::max(1u, d.chunk_elements)};
+    WHIM_ASSERT(self() < birth_count_ && config_.alive[self()]);
+    alive_ = config_.alive;
+    evicted_.assign(birth_count_, false);
+    posted_.assign(birth_count_, false);
+    abstains_.assign(birth_count_, false);
+    delivered_.assign(birth_count_, false);
+    version_ = static_cast<uint32_t>(std::count(alive_.begin(), alive_.end(), false));
+    posted_[self()] = true;
+    abstains_[self()] = config_.abstains;
+    chunks_.resize(layout_.chunks());
+    open_by_root_.assign(birth_count_, 0);
+    if (uniform() && in_place() && config_.plant != Plant::touch_failed_input) staging_ = pool_.take(config_.out.size());
+    begin_attempt(0);
+}
+
+// Everything that was folded before counts no longer; who roots what is settled among the living.
+void Op::begin_attempt(uint32_t attempt) {
+    attempt_ = attempt;
+    attempt_set_ = attempt == 0 ? std::vector<bool>(birth_count_, true) : alive_;
+    rooted_.clear();
+    base_list_.assign(birth_count_, {});
+    next_.assign(birth_count_, 0);
+    sent_count_.assign(birth_count_, 0);
+    closed_by_.assign(birth_count_, 0);
+    open_by_root_.assign(birth_count_, 0);
+    closed_count_ = granted_count_ = 0;
+    held_by_.clear();
+    held_told_ = false;
+    pending_acks_.clear();
+    pending_stable_.clear();
+    open_count_ = static_cast<uint32_t>(chunks_.size());
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        Chunk& chunk = chunks_[c];
+        if (attempt > 0 && chunk.state != ChunkState::open && chunk.root == self()) ++card_.chunks_refolded;
+        chunk = Chunk{};
+        chunk.base_root = chunk_root(config_.id, {c}, chunk_count(), attempt_set_).value;
+        chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+        base_list_[chunk.base_root].push_back(c);
+        ++open_by_root_[chunk.root];
+    }
+    own_unreleased_ = open_by_root_[self()];
+}
+
+void Op::start(Instant now) {
+    now_ = now;
+    send_all(wire::OpPost{config_.id, config_.descriptor, config_.abstains});
+    begin_grace();
+    if (version_ > 0) {
+        if (uniform()) freeze_and_report(now);
+        else report_orphans(now);
+    }
+    pump(now);
+    for (const uint32_t c : base_list_[self()]) try_fold(c, now);
+    settle(now);
+}
+
+void Op::send_all(const wire::Message& message) {
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r != self() && alive(r)) host_.send({r}, message);
+    }
+}
+
+bool Op::contributes(uint32_t rank) const {
+    if (config_.descriptor.reduce == Reduce::copy) return rank == config_.descriptor.source;
+    return !abstains_[rank];
+}
+
+uint32_t Op::payload_bytes(uint32_t chunk) const { return static_cast<uint32_t>(layout_.chunk_bytes({chunk})); }
+
+ByteSpan Op::input(uint32_t chunk) const {
+    return config_.in.subspan(layout_.byte_offset({chunk}), payload_bytes(chunk));
+}
+
+MutableByteSpan Op::output(uint32_t chunk) {
+    const MutableByteSpan all = staging_ ? staging_->bytes() : config_.out;
+    return all.subspan(layout_.byte_offset({chunk}), payload_bytes(chunk));
+}
+
+uint32_t Op::set_index(const std::vector<bool>& set) {
+    const auto found = std::find(sets_.begin(), sets_.end(), set);
+    if (found != sets_.end()) return static_cast<uint32_t>(found - sets_.begin());
+    sets_.push_back(set);
+    return static_cast<uint32_t>(sets_.size() - 1);
+}
+
+void Op::adopt(uint32_t c, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes) {
+    Chunk& chunk = chunks_[c];
+    WHIM_ASSERT(chunk.state == ChunkState::open && !ended_);
+    if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
+    chunk.state = ChunkState::has;
+    chunk.set = set_index(from_bitmap(contributors, birth_count_));
+    --open_count_;
+    --open_by_root_[chunk.root];
+}
+
+void Op::on_message(Rank from, const wire::Message& message, Instant now) {
+    now_ = now;
+    if (mode_ == Mode::abandoned) return;
+    progress_[from.value] = now;
+    dispatch(from, message, now);
+    settle(now);
+}
+
+namespace {
+
+// The version a message was sent under, for those that must wait for it; 0 for the others.
+struct VersionOf {
+    uint32_t operator()(const wire::OpStatus& m) const { return m.version; }
+    uint32_t operator()(const wire::OpFetch& m) const { return m.version; }
+    uint32_t operator()(const wire::OpListen& m) const { return m.version; }
+    uint32_t operator()(const wire::OpHeld& m) const { return m.version; }
+    uint32_t operator()(const wire::OpReport& m) const { return m.version; }
+    uint32_t operator()(const wire::OpDecide& m) const { return m.version; }
+    template <class T> uint32_t operator()(const T&) const { return 0; }
+};
+
+// Grants, acknowledgements and the like speak of one attempt's chunks.
+struct AttemptOf {
+    uint32_t operator()(const wire::OpGrant& m) const { return m.attempt; }
+    uint32_t operator()(const wire::OpStatus& m) const { return m.attempt; }
+    uint32_t operator()(const wire::OpFetch& m) const { return m.attempt; }
+    uint32_t operator()(const wire::OpAck& m) const { return m.attempt; }
+    uint32_t operator()(const wire::OpStable& m) const { return m.attempt; }
+    uint32_t operator()(const wire::OpHeld& m) const { return m.attempt; }
+    template <class T> std::optional<uint32_t> operator()(const T&) const { return std::nullopt; }
+};
+
+}  // namespace
+
+void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
+    const uint32_t version = std::visit(VersionOf{}, message);
+    const std::optional<uint32_t> attempt = std::visit([](const auto& m) -> std::optional<uint32_t> { return AttemptOf{}(m); }, message);
+    const bool newer = version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
+    if (newer || (attempt && *attempt > attempt_)) {
+        ++card_.frames_waited;
+        waiting_.push_back({from, message});
+        return;
+    }
+    if (attempt && *attempt < attempt_) return;
+    if (const auto* m = std::get_if<wire::OpPost>(&message)) on_post(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpGrant>(&message)) {
+        closed_by_[from.value] = std::max(closed_by_[from.value], m->chunks_closed);
+        pump(now);
+    }
+    else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpFetch>(&message)) on_fetch(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpAck>(&message)) on_ack(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m, now);
+    else if (const auto* m = std::get_if<wire::OpListen>(&message)) on_listen(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpHeld>(&message)) on_held(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpReport>(&message)) on_report(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpDecide>(&message)) {
+        if (alive(from.value)) on_decide(*m, now);
+    }
+    else if (const auto* m = std::get_if<wire::OpFail>(&message)) {
+        const std::optional<Code> code = code_from_int(m->code);
+        if (!code || static_cast<int32_t>(*code) >= 0) return;
+        if (*code != Code::E_EXCLUDED) fail_for_all(*code, m->detail, now);
+        else if (mode_ == Mode::listener) fail(*code, m->detail, now);  // said to a listener alone
+    }
+}
+
+void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
+    if (!(post.descriptor == config_.descriptor)) {
+        if (!alive(from.value) || completed()) {
+            host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_MISMATCH),
+                                          "the op was run by the others with another descriptor: " + describe(config_.descriptor)});
+            return;
+        }
+        fail_for_all(Code::E_MISMATCH, "op " + to_string(config_.id) + ": " + host_.name(from) + " called it with " +
+                     describe(post.descriptor) + ", " + host_.name(config_.self) + " with " + describe(config_.descriptor), now);
+        return;
+    }
+    posted_[from.value] = true;
+    abstains_[from.value] = post.abstains;
+    begin_grace();
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].root != self()) continue;
+        if (chunks_[c].state == ChunkState::open) try_fold(c, now);
+        else if (alive(from.value)) publish(c);
+    }
+    pump(now);
+}
+
+void Op::replay_waiting(Instant now) {
+    std::vector<Waiting> waited = std::move(waiting_);
+    waiting_.clear();
+    for (Waiting& w : waited) {
+        if (auto* message = std::get_if<wire::Message>(&w.what)) dispatch(w.from, *message, now);
+        else on_chunk(w.from, std::move(std::get<Arrival>(w.what)), now);
+    }
+}
+
+void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicted, Instant now) {
+    now_ = now;
+    evicted_ = evicted;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (evicted[r]) drop_listener(r);
+    }
+    const uint32_t version = static_cast<uint32_t>(std::count(alive.begin(), alive.end(), false));
+    if (version <= version_) {
+        settle(now);
+        return;
+    }
+    bool root_gone = false;
+    bool contributor_gone = false;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (!alive_[r] || alive[r]) continue;
+        const bool rooted_open = open_by_root_[r] > 0;
+        if (rooted_open && !root_gone) root_gone = true;
+        else if (contributes(r)) contributor_gone = true;
+        if (rooted_open && !evicted[r]) card_.living_root_excluded = true;
+        if (delivered_[r]) ++card_.partial_from_gone;
+    }
+    card_.root_and_contributor_gone |= root_gone && contributor_gone;
+    ++card_.shrinks;
+    alive_ = alive;
+    version_ = version;
+    reports_.clear();
+    if (mode_ == Mode::abandoned || final_) {
+        settle(now);
+        return;
+    }
+    if (!alive_[self()]) become_listener(now);
+    else if (uniform()) freeze_and_report(now);
+    else reroot(now);
+    replay_waiting(now);
+    settle(now);
+}
+
+void Op::abandon(Code code, const std::string& detail, Instant now) {
+    now_ = now;
+    if (ended_ || ending_) {
+        // A completed op may still keep results for others; whoever abandons it (eviction) keeps nothing.
+        mode_ = Mode::abandoned;
+        if (ended_) drop_retained();
+        return;
+    }
+    mode_ = Mode::abandoned;
+    fail(code, detail, now);
+    settle(now);
+}
+
+void Op::fail_for_all(Code code, const std::string& detail, Instant now) {
+    now_ = now;
+    if (ended_ || ending_) return;
+    wire::OpFail message{config_.id, static_cast<int32_t>(code), detail};
+    send_all(message);
+    fail(code, detail, now);
+    settle(now);
+}
+
+void Op::fail(Code code, const std::string& detail, Instant) {
+    if (ended_ || ending_) return;
+    ending_ = true;
+    end_code_ = code;
+    end_detail_ = detail;
+}
+
+// Ends the op when its buffers can be given back: every chunk is there, nothing reads or writes them any more,
+// and what others may still need has been copied.
+void Op::settle(Instant now) {
+    if (ended_) return;
+    if (ending_) {
+        if (jobs_ > 0 || pins_ > 0) return;
+        ended_ = true;
+        card();
+        waiting_.clear();
+        if (config_.plant == Plant::touch_failed_input && !config_.out.empty()) config_.out[0] ^= std::byte{1};
+        host_.ended(end_code_, end_detail_);
+        return;
+    }
+    if (mode_ == Mode::abandoned) return;
+    if (uniform()) {
+        if (!final_) {
+            tell_held(now);
+            if (!final_ || ended_) return;
+        }
+    } else if (mode_ == Mode::listener) {
+        for (const Chunk& chunk : chunks_) {
+            if (chunk.state != ChunkState::released) return;
+        }
+    } else if (!holds_all()) {
+        return;
+    }
+    if (jobs_ > 0 || pins_ > 0) return;
+    for (auto& [root, chunks] : pending_acks_) {
+        if (!chunks.empty()) flush_acks(root);
+    }
+    uint64_t unstable = 0;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].state == ChunkState::has || (rooted_.contains(c) && !rooted_.at(c).listeners.empty())) unstable += payload_bytes(c);
+    }
+    if (config_.plant == Plant::no_retention) unstable = 0;
+    if (unstable > 0 && !host_.reserve_retained(unstable)) return;
+    retained_bytes_ = unstable;
+    for (uint32_t c = 0; unstable > 0 && c < chunks_.size(); ++c) {
+        if (chunks_[c].state != ChunkState::has && !(rooted_.contains(c) && !rooted_.at(c).listeners.empty())) continue;
+        BufferRef copy = pool_.take(payload_bytes(c));
+        if (copy->bytes().size() > 0) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
+        retained_[c] = std::move(copy);
+        ++card_.retained;
+    }
+    if (staging_) std::memcpy(config_.out.data(), staging_->bytes().data(), config_.out.size());
+    ended_ = true;
+    card();
+    host_.ended(Code::OK, "");
+}
+
+bool Op::closed() const {
+    if (!ended_ || jobs_ > 0 || pins_ > 0) return false;
+    if (end_code_ != Code::OK || mode_ == Mode::abandoned || final_) return true;
+    for (const Chunk& chunk : chunks_) {
+        if (chunk.state != ChunkState::released) return false;
+    }
+    return retained_.empty() && pending_stable_.empty();
+}
+
+std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
+    if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
+    const Chunk& chunk = chunks_[c];
+    if (kind == wire::BulkKind::contribution) {
+        if (ended_ || ending_ || chunk.root != to.value || (!uniform() && chunk.state != ChunkState::open)) return std::nullopt;
+        ++pins_;
+        return input(c);
+    }
+    if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value]) return std::nullopt;
+    if (const auto kept = retained_.find(c); kept != retained_.end()) {
+        ++pins_;
+        ++card_.retained_served;
+        return ByteSpan(kept->second->bytes());
+    }
+    if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;
+    ++pins_;
+    return ByteSpan(output(c));
+}
+
+void Op::unpin(Instant now) {
+    WHIM_ASSERT(pins_ > 0);
+    --pins_;
+    if (pins_ == 0) settle(now);
+}
+
+std::optional<Instant> Op::deadline() const {
+    if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member || !grace_since_) return std::nullopt;
+    return *grace_since_ + config_.grace;
+}
+
+// Grace: once enough members have come to make a result, those without any progress for so long may be left out.
+void Op::on_deadline(Instant now) {
+    const std::optional<Instant> due = deadline();
+    if (!due || *due > now) return;
+    grace_since_ = now;
+    std::vector<Rank> laggards;
+    // Those that have not called it; else those whose contributions are missing here; else idle roots.
+    for (int suspicion = 0; suspicion < 3 && laggards.empty(); ++suspicion) {
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            const auto last = progress_.find(r);
+            const bool idle = last == progress_.end() || now - last->second >= config_.grace;
+            if (r == self() || !alive(r) || !idle) continue;
+            const bool blamed = suspicion == 0 ? !posted_[r] : suspicion == 1 ? owes_contribution(r) : open_by_root_[r] > 0;
+            if (blamed) laggards.push_back({r});
+        }
+    }
+    const uint32_t living = birth_count_ - version_;
+    const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
+    if (laggards.empty() || living - laggards.size() < needed) return;
+    host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " + std::to_string(config_.grace.ms()) + " ms");
+}
+
+void Op::begin_grace() {
+    const auto posted = static_cast<uint32_t>(std::count(posted_.begin(), posted_.end(), true));
+    if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
+}
+
+bool Op::owes_contribution(uint32_t rank) const {
+    for (const auto& [c, root] : rooted_) {
+        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank) && !root.given[rank].present) return true;
+    }
+    return false;
+}
+
+void Op::drop_retained() {
+    host_.release_retained(retained_bytes_);
+    retained_bytes_ = 0;
+    retained_.clear();
+}
+
+const OpReportCard& Op::card() {
+    card_.chunks = chunk_count();
+    if (!ended_ || card_.chunk_set.empty()) {
+        card_.sets = sets_;
+        card_.chunk_set.assign(chunks_.size(), UINT32_MAX);
+        card_.chunks_final = 0;
+        const bool in_output = !uniform() || !in_place() || end_code_ == Code::OK;
+        for (uint32_t c = 0; c < chunks_.size(); ++c) {
+            if (chunks_[c].state == ChunkState::open || !in_output) continue;
+            card_.chunk_set[c] = chunks_[c].set;
+            ++card_.chunks_final;
+        }
+    }
+    return card_;
+}
+
+std::string Op::waiting_for() const {
+    if (ended_) return "";
+    const std::string what = "op " + to_string(config_.id) + " waits for ";
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (alive(r) && !posted_[r]) return what + host_.name({r}) + " to call it";
+    }
+    if (frozen_) return what + "the members' reports after a loss (leader " + host_.name({leader()}) + ")";
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].state != ChunkState::open) continue;
+        if (chunks_[c].root != self()) return what + "chunk " + std::to_string(c) + " from " + host_.name({chunks_[c].root});
+        const auto found = rooted_.find(c);
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            const bool missing = found == rooted_.end() || (r != self() && !found->second.given[r].present);
+            if (alive(r) && contributes(r) && missing) return what + "the contribution of " + host_.name({r}) + " to chunk " + std::to_string(c);
+        }
+    }
+    if (ending_ || pins_ > 0 || jobs_ > 0) return what + "its last bytes to leave";
+    return what + "others to take over results it may not keep";
+}
+
+}  // namespace whim::op

@@ -1,0 +1,234 @@
+// The results-first exchange: what happens to the chunks of a root that is gone, and to a peer left out.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "collectives/op/op.h"
+#include "collectives/op/bitmap.h"
+
+namespace whim::op {
+
+// Members are gone: orphaned chunks move to their new roots, everyone reports, living roots go on.
+void Op::reroot(Instant now) {
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (!alive(r)) pending_acks_.erase(r);
+    }
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        Chunk& chunk = chunks_[c];
+        if (!alive(chunk.root)) {
+            const uint32_t before = chunk.root;
+            chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+            if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
+            if (chunk.state != ChunkState::released && chunk.root == self()) ++own_unreleased_;
+        }
+    }
+    report_orphans(now);
+    pump(now);
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].root != self()) continue;
+        if (chunks_[c].state == ChunkState::open) try_fold(c, now);
+        else if (chunks_[c].root == chunks_[c].base_root) check_stable(c);
+    }
+    flush_stable();
+}
+
+// Tells each orphan's root what this peer has of it, under the installed version. A root tells everyone, so
+// that a member which has forgotten the op because all was stable hears of it and says so.
+void Op::report_orphans(Instant now) {
+    std::map<uint32_t, std::vector<std::pair<uint32_t, wire::ChunkStatus>>> by_root;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        Chunk& chunk = chunks_[c];
+        if (chunk.root == chunk.base_root) continue;
+        wire::ChunkStatus status = chunk.state == ChunkState::open  ? wire::ChunkStatus::contributes
+                                   : chunk.state == ChunkState::has ? wire::ChunkStatus::has
+                                                                    : wire::ChunkStatus::released;
+        if (config_.plant == Plant::released_contributes && status == wire::ChunkStatus::released) status = wire::ChunkStatus::contributes;
+        by_root[chunk.root].push_back({c, status});
+        if (chunk.root == self()) {
+            Rooted& root = rooted(c);
+            root.status_version = version_;
+            root.status.assign(birth_count_, std::nullopt);
+            root.fetching_from.reset();
+            if (config_.plant == Plant::stale_status) root.status.assign(birth_count_, wire::ChunkStatus::contributes);
+        }
+    }
+    for (const auto& [root, entries] : by_root) {
+        wire::OpStatus message{config_.id, attempt_, version_, {}};
+        const auto flush = [&] {
+            if (root != self()) host_.send({root}, message);
+            else send_all(message);
+            message.ranges.clear();
+        };
+        for (const auto& [c, status] : entries) {
+            const auto same = [&](const wire::StatusRange& r) {
+                return r.status == static_cast<uint8_t>(status) && r.chunks.first + r.chunks.count == c;
+            };
+            if (!message.ranges.empty() && same(message.ranges.back())) ++message.ranges.back().chunks.count;
+            else message.ranges.push_back({{c, 1}, static_cast<uint8_t>(status)});
+            if (message.ranges.size() == limits::kStatusRangesMax) flush();
+        }
+        flush();
+    }
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].root == self() && chunks_[c].root != chunks_[c].base_root) resolve(c, now);
+    }
+}
+
+void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
+    if (!alive(from.value) || status.version < version_ || mode_ != Mode::member) return;
+    for (const wire::StatusRange& range : status.ranges) {
+        if (range.status > static_cast<uint8_t>(wire::ChunkStatus::released)) return;
+        const uint64_t end = std::min<uint64_t>(uint64_t{range.chunks.first} + range.chunks.count, chunks_.size());
+        for (uint64_t i = range.chunks.first; i < end; ++i) {
+            const uint32_t c = static_cast<uint32_t>(i);
+            if (chunks_[c].root != self() || chunks_[c].root == chunks_[c].base_root) continue;
+            Rooted& root = rooted(c);
+            if (root.status_version != version_) continue;
+            root.status[from.value] = static_cast<wire::ChunkStatus>(range.status);
+            resolve(c, now);
+            if (ended_ || ending_) return;
+        }
+    }
+}
+
+// The new root's decision about one orphaned chunk, taken once every member has reported.
+void Op::resolve(uint32_t c, Instant now) {
+    Chunk& chunk = chunks_[c];
+    Rooted& root = rooted(c);
+    if (root.status_version != version_ || frozen_) return;
+    std::optional<uint32_t> holder;
+    bool released = chunk.state == ChunkState::released;
+    bool all = true;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r == self() || !alive(r)) continue;
+        if (!root.status[r]) { all = false; continue; }
+        if (*root.status[r] == wire::ChunkStatus::released) released = true;
+        if (*root.status[r] == wire::ChunkStatus::has) {
+            root.acked[r] = true;
+            if (!holder) holder = r;
+        }
+    }
+    if (released && chunk.state == ChunkState::has && config_.plant != Plant::released_contributes) {
+        pending_stable_.push_back(c);
+        release(c);
+        flush_stable();
+        return;
+    }
+    if (chunk.state == ChunkState::released) {
+        // Somebody still asks: its report crossed the news.
+        pending_stable_.push_back(c);
+        flush_stable();
+        return;
+    }
+    if (!all && config_.plant != Plant::decide_before_all && config_.plant != Plant::count_the_unreported) return;
+    if (chunk.state == ChunkState::has) {
+        root.acked[self()] = true;
+        if (config_.plant != Plant::keep_own_result) {
+            for (uint32_t r = 0; r < birth_count_; ++r) {
+                const bool lacks = r != self() && alive(r) && root.status[r] == wire::ChunkStatus::contributes;
+                if ((lacks && !root.sent[r]) || (config_.plant == Plant::resend_finished && r != self() && alive(r))) send_result(c, r);
+            }
+        }
+        check_stable(c);
+        return;
+    }
+    if (holder && config_.plant != Plant::ignore_has) {
+        if (root.fetching_from || root.job) return;
+        root.fetching_from = *holder;
+        host_.send({*holder}, wire::OpFetch{config_.id, attempt_, version_, {{c, 1}}});
+        return;
+    }
+    if (holder) {   // planted bug: fold although somebody has the result
+        for (auto& status : root.status) status = wire::ChunkStatus::contributes;
+    }
+    try_fold(c, now);
+}
+
+void Op::on_fetch(Rank from, const wire::OpFetch& fetch, Instant) {
+    for (const wire::ChunkRange& range : fetch.chunks) {
+        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
+        for (uint64_t c = range.first; c < end; ++c) {
+            const Chunk& chunk = chunks_[c];
+            if (chunk.state != ChunkState::has || chunk.root != from.value) continue;
+            send_result(static_cast<uint32_t>(c), from.value);
+        }
+    }
+}
+
+// This peer was left out of the op but lives. It owns and folds nothing any more and takes only what is
+// stable at the end, since nobody will ask it for what it has. If it had completed, its result may differ.
+void Op::become_listener(Instant now) {
+    card_.excluded_self = true;
+    if (mode_ == Mode::listener) {
+        listen(now);
+        return;
+    }
+    mode_ = Mode::listener;
+    if (ended_) {
+        bool unstable = false;
+        for (const Chunk& chunk : chunks_) unstable |= chunk.state == ChunkState::has;
+        if (unstable && end_code_ == Code::OK) host_.diverged("left out of op " + to_string(config_.id) + " after completing it");
+        mode_ = Mode::abandoned;
+        drop_retained();
+        return;
+    }
+    if (uniform() || version_ == birth_count_) {
+        fail(Code::E_EXCLUDED, "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
+        return;
+    }
+    rooted_.clear();
+    if (jobs_ == 0) listen(now);   // else when the last fold has stopped writing to the output
+}
+
+void Op::listen(Instant) {
+    std::map<uint32_t, std::vector<uint32_t>> wanted;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        Chunk& chunk = chunks_[c];
+        const uint32_t before = chunk.root;
+        if (!alive(before)) {
+            chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+            if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
+            if (chunk.state == ChunkState::has) {   // a dead or departed root's word is not final
+                chunk.state = ChunkState::open;
+                ++open_count_;
+                ++open_by_root_[chunk.root];
+            }
+        }
+        if (chunk.state != ChunkState::released) wanted[chunk.root].push_back(c);
+    }
+    for (const auto& [root, chunks] : wanted) host_.send({root}, wire::OpListen{config_.id, version_, to_ranges(chunks)});
+}
+
+void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
+    if (evicted_[from.value] || mode_ != Mode::member) return;
+    for (const wire::ChunkRange& range : listen.chunks) {
+        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
+        for (uint64_t i = range.first; i < end; ++i) {
+            const uint32_t c = static_cast<uint32_t>(i);
+            if (chunks_[c].root != self()) continue;
+            const bool gone = chunks_[c].state == ChunkState::released && ended_ && !retained_.contains(c);
+            if (gone) {
+                host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
+                                              "left out of op " + to_string(config_.id) + "; its results are no longer kept"});
+                return;
+            }
+            Rooted& root = rooted(c);
+            const bool had_it = root.sent[from.value];
+            root.listeners.insert(from.value);
+            if (chunks_[c].state == ChunkState::open) continue;
+            if (!had_it) send_result(c, from.value);
+            if (chunks_[c].state == ChunkState::released) {
+                host_.send(from, wire::OpStable{config_.id, attempt_, {{c, 1}}});
+            }
+        }
+    }
+}
+
+void Op::drop_listener(uint32_t rank) {
+    std::vector<uint32_t> touched;
+    for (auto& [c, root] : rooted_) {
+        if (root.listeners.erase(rank) > 0) touched.push_back(c);
+    }
+    for (const uint32_t c : touched) check_stable(c);
+}
+
+}  // namespace whim::op

@@ -1,0 +1,326 @@
+// A chunk's root and its receivers: gathering contributions, folding, results, acknowledgement, stability.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "collectives/op/bitmap.h"
+#include "collectives/op/op.h"
+
+namespace whim::op {
+namespace {
+
+constexpr size_t kAckBatch = 8;  // chunks acknowledged, or declared stable, by one message
+
+}  // namespace
+
+Op::Rooted& Op::rooted(uint32_t chunk) {
+    const auto [it, fresh] = rooted_.try_emplace(chunk);
+    if (fresh) {
+        it->second.given.resize(birth_count_);
+        it->second.sent.assign(birth_count_, false);
+        it->second.acked.assign(birth_count_, false);
+        it->second.status.assign(birth_count_, std::nullopt);
+        it->second.status_version = version_;
+    }
+    return it->second;
+}
+
+void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
+    now_ = now;
+    const wire::BulkHeader& header = arrival.header;
+    if (header.chunk >= chunks_.size()) return;
+    if (ended_ || ending_ || mode_ == Mode::abandoned) {
+        if (config_.plant == Plant::write_after_completion && ended_ && arrival.buffer->bytes().size() == payload_bytes(header.chunk)) {
+            std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(), output(header.chunk).begin());
+        }
+        return;
+    }
+    if (arrival.buffer->bytes().size() != payload_bytes(header.chunk)) return;
+    progress_[from.value] = now;
+    const bool newer = header.version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
+    if (newer || header.attempt > attempt_ || frozen_) {
+        ++card_.frames_waited;
+        waiting_.push_back({from, std::move(arrival)});
+        return;
+    }
+    if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
+    card_.bytes_received += payload_bytes(header.chunk);
+    if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution)) on_contribution(from, arrival, now);
+    else on_result(from, arrival, now);
+    settle(now);
+}
+
+void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
+    const uint32_t c = arrival.header.chunk;
+    Chunk& chunk = chunks_[c];
+    if (!alive(from.value) || chunk.root != self() || chunk.state != ChunkState::open || mode_ != Mode::member) return;
+    Rooted& root = rooted(c);
+    if (root.job || root.given[from.value].present) return;
+    root.given[from.value] = {.present = true, .weight = arrival.header.weight, .buffer = std::move(arrival.buffer), .order = root.arrivals++};
+    delivered_[from.value] = true;
+    try_fold(c, now);
+}
+
+// A contribution that may be folded: delivered whole by somebody known to have called the same op.
+bool Op::usable(const Rooted& root, uint32_t rank) const {
+    if (!contributes(rank)) return false;
+    return rank == self() || (root.given[rank].present && posted_[rank]);
+}
+
+// Whether everything is there that this chunk waits for. Contributions of members that went after delivering
+// theirs whole count; those of living members are waited for.
+bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
+    const bool copying = config_.descriptor.reduce == Reduce::copy;
+    uint32_t present = 0;
+    uint32_t possible = 0;
+    bool complete = true;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (usable(root, r)) {
+            ++present;
+            ++possible;
+            continue;
+        }
+        if (!alive(r)) {
+            // A uniform set that lost a contribution cannot be folded; the leader decides on a smaller one.
+            if (uniform() && attempt_set_[r] && contributes(r)) complete = false;
+            continue;
+        }
+        const bool unknown = !posted_[r] && (!copying || r == config_.descriptor.source);
+        if (unknown || contributes(r)) {
+            complete = false;
+            ++possible;
+        }
+    }
+    const Chunk& chunk = chunks_[c];
+    if (chunk.root != chunk.base_root) {
+        if (root.status_version != version_) return false;
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            if (r == self() || !alive(r) || root.status[r] == wire::ChunkStatus::contributes) continue;
+            if (config_.plant == Plant::decide_before_all && !root.status[r]) continue;
+            if (config_.plant == Plant::count_the_unreported && !root.status[r]) continue;
+            return false;
+        }
+        if (config_.plant == Plant::decide_before_all) complete = complete || present * 2 > possible;
+    }
+    const uint32_t needed = copying ? 1 : std::max(1u, config_.descriptor.min_contributors);
+    if (possible < needed) {
+        if (copying) fail_for_all(Code::E_SOURCE_LOST, "op " + to_string(config_.id) + ": " + host_.name({config_.descriptor.source}) +
+                                  " is gone and nobody has chunk " + std::to_string(c) + " of its data", now);
+        else fail_for_all(Code::E_TOO_FEW, "op " + to_string(config_.id) + ": " + std::to_string(possible) + " contributors are left, " +
+                          std::to_string(needed) + " are required", now);
+        return false;
+    }
+    return complete || (config_.plant == Plant::count_the_unreported && present >= needed && present + 1 == possible && version_ > 0);
+}
+
+void Op::try_fold(uint32_t c, Instant now) {
+    Chunk& chunk = chunks_[c];
+    if (ended_ || ending_ || frozen_ || mode_ != Mode::member) return;
+    if (chunk.root != self() || chunk.state != ChunkState::open) return;
+    Rooted& root = rooted(c);
+    if (root.job || root.fetching_from || !may_fold(c, root, now)) return;
+
+    Job job;
+    job.id = host_.next_job_id();
+    job.dtype = config_.descriptor.dtype;
+    job.reduce = config_.descriptor.reduce;
+    RunningJob running{.chunk = c, .inputs = {}};
+    std::vector<std::pair<uint32_t, uint32_t>> order;   // (position, rank)
+    float weight_sum = 0.0f;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (!usable(root, r)) continue;
+        if (r == self()) root.given[r] = {.present = true, .weight = config_.weight, .buffer = nullptr};
+        order.push_back({config_.plant == Plant::fold_in_arrival_order ? root.given[r].order : r, r});
+        weight_sum += root.given[r].weight;
+    }
+    if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0f)) {
+        fail_for_all(Code::E_WEIGHTS, "op " + to_string(config_.id) + ": the weights of all contributors are zero", now);
+        return;
+    }
+    std::sort(order.begin(), order.end());
+    for (const auto& [position, r] : order) {
+        const Given& given = root.given[r];
+        const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
+        if (given.buffer) running.inputs.push_back(given.buffer);
+        const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0 ? given.weight * 0.5f + 0.25f : given.weight;
+        job.inputs.push_back({bytes, weight});
+        if (config_.plant == Plant::double_count && r != self() && version_ > 0) job.inputs.push_back({bytes, weight});
+    }
+    job.out = output(c);
+    root.job = job.id;
+    running_.emplace(job.id, std::move(running));
+    ++jobs_;
+    host_.submit(std::move(job));
+}
+
+void Op::job_done(uint64_t job_id, Instant now) {
+    now_ = now;
+    const auto it = running_.find(job_id);
+    WHIM_ASSERT(it != running_.end());
+    const uint32_t c = it->second.chunk;
+    running_.erase(it);
+    --jobs_;
+    const auto root = rooted_.find(c);
+    if (mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id) folded(c, now);
+    if (decision_ && jobs_ == 0) apply_decision(now);
+    if (mode_ == Mode::listener && jobs_ == 0) listen(now);
+    settle(now);
+}
+
+void Op::folded(uint32_t c, Instant) {
+    Rooted& root = rooted(c);
+    std::vector<bool> set(birth_count_, false);
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        set[r] = usable(root, r);
+        root.given[r].buffer.reset();
+    }
+    root.job.reset();
+    adopt(c, to_bitmap(set), std::nullopt);
+    root.acked[self()] = true;
+    publish(c);
+    close_chunk(c);
+    check_stable(c);
+}
+
+// A chunk this peer roots needs nothing more from its contributors: their windows move on.
+void Op::close_chunk(uint32_t c) {
+    if (chunks_[c].base_root != self()) return;
+    ++closed_count_;
+    const uint64_t chunk_bytes = std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
+    const uint64_t window = std::max<uint64_t>(1, config_.window_bytes / chunk_bytes);
+    const uint64_t total = base_list_[self()].size();
+    if (total <= window) return;                                     // nobody waits for it
+    const bool due = closed_count_ - granted_count_ >= std::max<uint64_t>(1, window / 4);
+    if (!due) return;
+    granted_count_ = closed_count_;
+    send_all(wire::OpGrant{config_.id, attempt_, closed_count_});
+}
+
+void Op::publish(uint32_t c) {
+    Rooted& root = rooted(c);
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r == self()) continue;
+        const bool wants = (alive(r) && posted_[r] && !root.acked[r]) || root.listeners.contains(r);
+        if (wants && !root.sent[r]) send_result(c, r);
+    }
+}
+
+void Op::send_result(uint32_t c, uint32_t to) {
+    rooted(c).sent[to] = true;
+    wire::BulkHeader header;
+    header.kind = static_cast<uint8_t>(wire::BulkKind::result);
+    header.op = config_.id;
+    header.attempt = attempt_;
+    header.version = version_;
+    header.chunk = c;
+    header.contributors = to_bitmap(sets_[chunks_[c].set]);
+    card_.bytes_sent += payload_bytes(c);
+    host_.send_chunk({to}, header, payload_bytes(c));
+}
+
+void Op::on_result(Rank from, Arrival& arrival, Instant now) {
+    const uint32_t c = arrival.header.chunk;
+    Chunk& chunk = chunks_[c];
+    const bool fetched = chunk.root == self() && rooted_.contains(c) && rooted_.at(c).fetching_from == from.value;
+    const bool stale_root_allowed = (config_.plant == Plant::adopt_after_report && !alive(from.value)) ||
+                                    (config_.plant == Plant::adopt_from_excluded_root && !alive(from.value) && !evicted_[from.value]);
+    if (chunk.root != from.value && !fetched && !stale_root_allowed) return;
+    if (chunk.state != ChunkState::open) {
+        if (mode_ == Mode::member) ++card_.chunks_resent;
+        return;
+    }
+    if (rooted_.contains(c) && rooted_.at(c).job) return;            // this peer is folding it already
+    adopt(c, arrival.header.contributors, arrival.buffer->bytes());
+    if (chunk.stable) release(c);
+    if (mode_ == Mode::listener) ++card_.listener_results;
+    if (chunk.root != chunk.base_root) ++card_.chunks_adopted;
+    if (fetched) {
+        Rooted& root = rooted(c);
+        root.fetching_from.reset();
+        root.acked[self()] = true;
+        if (config_.plant != Plant::keep_own_result) resolve(c, now);
+        close_chunk(c);
+        return;
+    }
+    acknowledge(c);
+}
+
+void Op::acknowledge(uint32_t c) {
+    if (uniform()) return;
+    const uint32_t root = chunks_[c].root;
+    std::vector<uint32_t>& pending = pending_acks_[root];
+    pending.push_back(c);
+    if (pending.size() >= kAckBatch || open_by_root_[root] == 0) flush_acks(root);
+}
+
+void Op::flush_acks(uint32_t root) {
+    std::vector<uint32_t>& pending = pending_acks_[root];
+    std::sort(pending.begin(), pending.end());
+    if (root != self() && !evicted_[root]) host_.send({root}, wire::OpAck{config_.id, attempt_, to_ranges(pending)});
+    pending.clear();
+}
+
+void Op::on_ack(Rank from, const wire::OpAck& ack, Instant) {
+    for (const wire::ChunkRange& range : ack.chunks) {
+        for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
+            const uint32_t chunk = static_cast<uint32_t>(c);
+            const auto found = rooted_.find(chunk);
+            if (chunks_[chunk].root != self() || found == rooted_.end() || chunks_[chunk].state == ChunkState::open) continue;
+            found->second.acked[from.value] = true;
+            found->second.listeners.erase(from.value);
+            check_stable(chunk);
+        }
+    }
+    flush_stable();
+}
+
+// Stable: every member has the result, so nobody will ever ask for it again.
+void Op::check_stable(uint32_t c) {
+    Chunk& chunk = chunks_[c];
+    if (chunk.root != self() || chunk.state == ChunkState::open || uniform()) return;
+    Rooted& root = rooted(c);
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (alive(r) && r != self() && !root.acked[r]) return;
+    }
+    if (chunk.state == ChunkState::has) {
+        pending_stable_.push_back(c);
+        release(c);
+    } else if (root.listeners.empty()) {
+        release(c);
+    }
+    flush_stable();
+}
+
+void Op::flush_stable() {
+    const bool waits = own_unreleased_ > 0;   // for more chunks of this root to become stable
+    if (pending_stable_.empty() || (pending_stable_.size() < kAckBatch && waits)) return;
+    std::sort(pending_stable_.begin(), pending_stable_.end());
+    const wire::OpStable message{config_.id, attempt_, to_ranges(pending_stable_)};
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r != self() && !evicted_[r] && posted_[r]) host_.send({r}, message);
+    }
+    pending_stable_.clear();
+}
+
+void Op::release(uint32_t c) {
+    if (chunks_[c].state == ChunkState::has && chunks_[c].root == self()) --own_unreleased_;
+    chunks_[c].state = ChunkState::released;
+    const auto root = rooted_.find(c);
+    if (root != rooted_.end() && !root->second.listeners.empty()) return;   // an excluded peer still wants the copy
+    const auto kept = retained_.find(c);
+    if (kept == retained_.end()) return;
+    const uint64_t bytes = kept->second->bytes().size();
+    retained_.erase(kept);
+    retained_bytes_ -= bytes;
+    host_.release_retained(bytes);
+}
+
+void Op::on_stable(const wire::OpStable& stable, Instant) {
+    for (const wire::ChunkRange& range : stable.chunks) {
+        for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
+            if (chunks_[c].state == ChunkState::has) release(static_cast<uint32_t>(c));
+            else if (mode_ == Mode::listener) chunks_[c].stable = true;   // the result itself is on its way
+        }
+    }
+}
+
+}  // namespace whim::op
