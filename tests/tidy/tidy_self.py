@@ -73,7 +73,7 @@ GOOD_CODE = [
     ("src/engine/x.cpp", '#include "collectives/op/op.h"\n#include "transport/session/link.h"'),
     ("src/group/x.cpp", "// a std::thread would call time(nullptr) and exit(1) here"),
     ("src/group/x.cpp", 'const char* kText = "std::mutex and steady_clock";'),
-    ("src/group/x.cpp", "    op.abort(reason);\n    return abort("late");\n    plan.random(prng, link->time(now));"),
+    ("src/group/x.cpp", "    op.abort(reason);\n    return abort(\"late\");\n    plan.random(prng, link->time(now));"),
     ("src/group/x.cpp", "static constexpr int kLimit = 1'000;\nstatic int name(Kind kind) {\n    return 0;\n}"),
     ("src/group/x.cpp", "Decision decide(Instant now, const View& view);\ninline constexpr int kOne = 1;"),
     ("src/group/x.cpp", "    std::map<PeerId, int> seen_;\n    Chunk* first = nullptr;"),
