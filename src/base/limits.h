@@ -15,6 +15,7 @@ inline constexpr uint32_t kAddressBytesMax = 256;
 inline constexpr uint32_t kNameBytesMax = 64;              // run, replica and region names
 inline constexpr uint32_t kTokenBytesMax = 4096;           // an invite token
 inline constexpr uint32_t kReasonBytesMax = 512;           // any text of explanation on the wire
+inline constexpr uint32_t kRemovalBytesMax = 200;          // of the reason of a removal or exclusion
 inline constexpr uint32_t kRemovedKeptMax = 1024;          // removals a view update lists
 inline constexpr uint32_t kOpExclusionsMax = 1024;         // op exclusions a view update lists
 
@@ -61,5 +62,20 @@ inline constexpr Duration kControlRedialGrace = milliseconds(500);  // without c
 inline constexpr Duration kProbeDelay = milliseconds(10);      // from the loss of all strands to a probing dial
 inline constexpr Duration kStrandSettledAfter = milliseconds(100);  // up this long: redialled at once when lost
 inline constexpr Duration kDrainTimeout = milliseconds(1000);  // for a refusal to be read before the strand closes
+
+// Group: rounds and failure detection. See src/group/{rounds,suspicion}.h for how they are used.
+inline constexpr uint32_t kRoundRecordsKept = 16;          // outcomes a coordinator answers from memory
+inline constexpr Duration kFounderGrace = milliseconds(1000);       // after the last admission, before the first round
+inline constexpr Duration kRoundGraceMin = milliseconds(500);       // for members that are not ready, or have not voted
+inline constexpr Duration kRoundSpreadInitial = milliseconds(500);  // assumed between first and last until measured
+inline constexpr Duration kSuspectConfirm = milliseconds(100);      // between a closed link and an eviction
+inline constexpr Duration kProbeWait = milliseconds(500);           // for answers of third parties
+inline constexpr uint32_t kProbesMax = 3;                           // third parties asked about one suspect
+inline constexpr Duration kPairBrokenAfter = milliseconds(5000);    // two members that cannot talk, before one must go
+inline constexpr Duration kRestartGraceMin = milliseconds(3000);    // for members to come back to a restarted coordinator
+inline constexpr Duration kFreezeGap = milliseconds(1000);          // a wake-up this late means we were frozen
+inline constexpr Duration kFirstContact = milliseconds(5000);       // for the first link to a new member
+inline constexpr Duration kWatchInterval = milliseconds(250);       // between looks at the silence of links
+inline constexpr Duration kNoticeInterval = milliseconds(1000);     // between wait notices
 
 }  // namespace whim::limits

@@ -32,14 +32,15 @@ using LinkKey = MemberId;
 using StrandHandle = StrongId<struct StrandHandleTag, uint64_t>;
 
 // A payload to send, named rather than held: the owner is asked for its bytes when they are about to be
-// written, and may answer that they are no longer needed (a void frame goes out in their place).
+// written, and may answer that they are no longer needed (then nothing is sent).
 struct BulkFrame {
     Bytes header;                 // opaque to the transport; at most limits::kBulkHeaderBytesMax
     uint32_t payload_bytes = 0;   // at most limits::kBulkPayloadBytesMax
     uint64_t cookie = 0;          // the owner's name for the payload
 };
 
-// Where a payload that is arriving shall go. A null span discards it; otherwise its size is the payload's.
+// Where a payload that is arriving shall go. A null span discards it, and no bulk_end follows; otherwise its
+// size is the payload's. A frame without payload always has its bulk_end.
 struct BulkSink {
     MutableByteSpan into;
     uint64_t token = 0;  // given back in bulk_end
@@ -62,8 +63,11 @@ enum class LinkSession : uint8_t { fresh, resumed };
 class EndpointOwner {
 public:
     virtual ~EndpointOwner() = default;
-    // A strand from a link nobody opened. True makes the link; false parks it for a moment (a view may be on its way).
+    // A strand from a link nobody opened. True: the link exists, opened by the owner inside this call or else made
+    // now without bulk strands. False parks the strand until open_link or limits::kHandshakeTimeout (a view may
+    // be on its way).
     virtual bool accept_link(const LinkKey& from, Instant now) = 0;
+    // After `fresh`, what was sent before the last link_down is lost; what was sent on a new link is not.
     virtual void link_up(const LinkKey& key, LinkSession session, Instant now) = 0;
     // Said when all strands are lost, and again when more is known. The endpoint keeps trying until close_link.
     virtual void link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) = 0;
@@ -77,12 +81,13 @@ public:
     virtual void bulk_unpin(const LinkKey& to, const BulkFrame& frame) = 0;
 };
 
+// Asked from inside any call of the endpoint; a driver remembers and acts after that call has returned.
 class StrandDriver {
 public:
     virtual ~StrandDriver() = default;
     virtual void dial(StrandHandle strand, const Address& to) = 0;  // answers with dialed() or dial_failed()
     virtual void close(StrandHandle strand) = 0;                    // no further call names it
-    virtual void wants_write(StrandHandle strand) = 0;              // write_buffers() has something again
+    virtual void wants_write(StrandHandle strand) = 0;              // write_buffers() has something, after it had nothing
 };
 
 enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
@@ -123,10 +128,12 @@ public:
 
     // For the owner.
     void open_link(const LinkKey& key, LinkOptions options, Instant now);
-    void close_link(const LinkKey& key, Instant now);   // frees it; unsent frames are dropped, pins released
+    void close_link(const LinkKey& key, Instant now);   // frees it; unsent frames are dropped, pins and sinks released
     bool has_link(const LinkKey& key) const;
-    // False when the link does not exist or its bound of unacknowledged bytes is reached (then the link is closed as stuck).
+    // False when the link does not exist or its bound of unacknowledged bytes is reached (then the session ends:
+    // link_down(closed) comes with the next deadline, which is now, and the link begins anew).
     bool send_message(const LinkKey& key, Bytes message, Instant now);
+    // False when the link does not exist, has no bulk strands, or limits::kBulkQueuedMax wait.
     bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
     std::optional<LinkStats> stats(const LinkKey& key) const;
     std::vector<LinkKey> links() const;                 // sorted
@@ -140,7 +147,7 @@ public:
     void did_read(StrandHandle strand, size_t bytes, Instant now);
     size_t write_buffers(StrandHandle strand, std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
     void did_write(StrandHandle strand, size_t bytes, Instant now);      // of the pieces last given, in order
-    std::optional<Instant> deadline() const;
+    std::optional<Instant> deadline() const;             // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 
 private:

@@ -1,0 +1,128 @@
+// Inside of Endpoint. Five files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// reply), loss.cpp (what ends and what follows), timers.cpp (dials, probes, heartbeats), stream.cpp
+// (frames in and out of attached strands).
+//
+// Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
+// after each call of the owner, Link::open and Strand::state say whether work may go on.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "base/prng.h"
+#include "transport/session/endpoint.h"
+#include "transport/session/frame.h"
+#include "transport/session/link.h"
+#include "transport/session/strand.h"
+
+namespace whim {
+
+using StrandPtr = std::shared_ptr<Strand>;
+using LinkPtr = std::shared_ptr<Link>;
+
+class Endpoint::Impl {
+public:
+    Impl(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner, StrandDriver& driver);
+    ~Impl();
+
+    // endpoint.cpp
+    void open_link(const LinkKey& key, LinkOptions options);
+    void close_link(const LinkKey& key, Instant now);
+    bool send_message(const LinkKey& key, Bytes message);
+    bool send_bulk(const LinkKey& key, BulkFrame frame);
+    StrandHandle accepted(const Address& from, Instant now);
+    void dialed(StrandHandle handle, Instant now);
+    void dial_failed(StrandHandle handle, DialError error, const std::string& detail, Instant now);
+    void closed(StrandHandle handle, const std::string& detail, Instant now);
+    LinkPtr find_link(const LinkKey& key) const;
+    StrandPtr find_strand(StrandHandle handle) const;
+    void wake(Strand& strand);
+    void wake_control(Link& link);
+    void wake_bulk(Link& link);
+    void set_now(Instant now) { now_ = now; }
+    const std::map<LinkKey, LinkPtr>& links() const { return links_; }
+
+    // handshake.cpp
+    void greet(Strand& strand);                                  // dialer: says hello
+    void on_hello(const StrandPtr& strand, const Hello& hello);
+    void on_reply(const StrandPtr& strand, const HelloReply& reply);
+    void unpark(const LinkPtr& link);
+    void refuse(const StrandPtr& strand, HelloStatus status, std::string detail);
+
+    // loss.cpp
+    enum class Driver : uint8_t { tell, knows };                 // whether the driver has to be told of a close
+    void lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail, Driver driver = Driver::tell);
+    void violated(const StrandPtr& strand, const std::string& detail);  // the other side broke the protocol
+    void break_link(const LinkPtr& link, LinkDownKind kind, const std::string& detail);
+    void attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind, const std::string& detail);
+    void end_session(const LinkPtr& link);                       // closes its strands, forgets what was unsent
+    void drop(const StrandPtr& strand, Driver driver);           // closes one strand and lets go of the owner's memory
+    void tell_up(const LinkPtr& link, LinkSession session);
+    void tell_down(const LinkPtr& link, LinkDownKind kind, const std::string& detail);
+    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible count.
+    bool settle(Link& link, uint8_t index, uint64_t received);
+    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible count.
+
+    // timers.cpp
+    std::optional<Instant> deadline();
+    void on_deadline(Instant now);
+    Duration backoff(uint32_t attempts);
+    SessionNonce new_nonce() { return {boot_, ++sessions_}; }
+
+    // stream.cpp
+    MutableByteSpan read_buffer(StrandHandle handle);
+    void did_read(StrandHandle handle, size_t bytes, Instant now);
+    size_t write_buffers(StrandHandle handle, std::span<ByteSpan> out);
+    void did_write(StrandHandle handle, size_t bytes, Instant now);
+
+private:
+    class Inbound;
+    struct Answer;
+
+    // handshake.cpp
+    void attach_accepted(const StrandPtr& strand, const LinkPtr& link, const Hello& hello);
+    Answer judge_hello(const Strand& strand, const Hello& hello) const;
+    Answer judge_link(const Link& link, const Hello& hello) const;
+    void attach(const StrandPtr& strand, const LinkPtr& link);
+
+    // loss.cpp
+    void after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
+
+    // timers.cpp
+    std::optional<Instant> link_deadline(const Link& link) const;
+    void run_strand_deadline(const StrandPtr& strand);
+    void run_link(const LinkPtr& link);
+    void run_dials(const LinkPtr& link);
+    void beat(Link& link);
+    void dial(const LinkPtr& link, uint8_t index);
+    void probe(const LinkPtr& link);
+
+    // stream.cpp
+    void pull(const StrandPtr& strand);
+    void pull_control(Link& link, OutQueue& out);
+    void pull_bulk(const StrandPtr& strand);
+    void consumed(const StrandPtr& strand, size_t bytes);
+    size_t encrypt(const StrandPtr& strand, std::span<ByteSpan> out);
+    void decrypt(const StrandPtr& strand, ByteSpan cipher);
+    void channel_failed(const StrandPtr& strand, const Error& error);
+    bool on_attached_frame(const StrandPtr& strand, FrameType type, ByteSpan body);
+    bool on_message(const StrandPtr& strand, ByteSpan body);
+    bool on_count(const StrandPtr& strand, FrameType type, const StrandCount& count);
+    void count_received(Link& link, uint8_t index, size_t bytes);
+
+    const EndpointConfig config_;
+    ChannelFactory* const channels_;
+    EndpointOwner& owner_;
+    StrandDriver& driver_;
+
+    Instant now_;                        // of the step that runs
+    Prng prng_;
+    uint64_t boot_ = 0;
+    uint64_t sessions_ = 0;
+    uint64_t strands_made_ = 0;
+    std::map<LinkKey, LinkPtr> links_;
+    std::map<StrandHandle, StrandPtr> strands_;
+    Bytes plain_;                        // decrypted bytes without other destination
+};
+
+}  // namespace whim

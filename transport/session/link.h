@@ -1,0 +1,107 @@
+// One link: its session with the other end, its strands by index, and what both sides still owe each other.
+// A plain record with the arithmetic of its counters; endpoint_impl.h says who moves it on.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "transport/session/endpoint.h"
+#include "transport/session/frame.h"
+#include "transport/session/send_window.h"
+
+namespace whim {
+
+struct Strand;
+
+// One strand index of a link. Counters live as long as the session, whatever strands come and go.
+struct Slot {
+    std::shared_ptr<Strand> strand;      // attached
+    std::shared_ptr<Strand> dialing;     // on its way there
+    uint32_t generation = 0;             // of the strand that is or was last attached
+    uint32_t dialed_generation = 0;      // last used by a dial of ours
+    uint32_t attempts = 0;               // dials since the strand was last settled
+    std::optional<Instant> next_dial;
+
+    uint64_t received = 0;               // numbered frames that arrived whole
+    uint64_t received_acked = 0;         // of which the other side was told
+    uint64_t received_bytes_unacked = 0;
+    bool ack_due = false;
+    BulkWindow sent;                     // bulk strands only
+
+    void begin_session() {
+        generation = 0;
+        received = received_acked = received_bytes_unacked = 0;
+        ack_due = false;
+        sent.clear();
+    }
+};
+
+// Heartbeats of the control strand: what is due, and the times of the last pings.
+struct Heartbeat {
+    static constexpr size_t kKept = 16;
+    struct Ping {
+        uint64_t number = 0;
+        Instant sent;
+    };
+    std::optional<Instant> next;
+    bool ping_due = false;
+    std::optional<uint64_t> pong_due;
+    uint64_t last_number = 0;
+    std::array<Ping, kKept> pings{};
+
+    // Round-trip time when `number` answers a ping of ours; each ping is answered once.
+    std::optional<Duration> answered(uint64_t number, Instant now) {
+        Ping& ping = pings[number % kKept];
+        if (number == 0 || ping.number != number) return std::nullopt;
+        ping.number = 0;
+        return now - ping.sent;
+    }
+};
+
+struct Link {
+    LinkKey key;
+    LinkOptions options;
+    bool open = true;                    // false: the owner closed it
+
+    SessionNonce mine;
+    SessionNonce theirs;                 // unknown: no session yet
+    std::vector<Slot> slots;             // 0: control
+    uint32_t bulk_strands = 0;           // agreed; the smaller wish
+    uint32_t bulk_turn = 0;              // which idle strand is woken next
+
+    MessageWindow messages;
+    std::deque<BulkFrame> bulk;          // not taken by a strand
+    std::vector<uint8_t> losses_due;     // strand indices whose loss the other side has to be told
+    Heartbeat heartbeat;
+
+    bool up = false;                     // what the owner was last told
+    std::optional<std::pair<LinkDownKind, std::string>> down_told;
+    std::optional<Instant> control_lost_at;  // while other strands live
+    std::optional<Instant> next_probe;
+    uint32_t probes = 0;
+    std::shared_ptr<Strand> probe;
+    bool unpark_due = false;
+    bool stuck = false;                  // the bound of unacknowledged bytes was reached
+
+    size_t failures = 0;                 // addresses that failed since the last pause
+    std::optional<size_t> good_address;  // the one that worked last; tried first
+    LinkDownKind failure_kind = LinkDownKind::unreachable;  // verdict over the addresses tried
+    std::string failure_detail;
+
+    LinkStats stats;
+
+    Slot& control() { return slots[0]; }
+    bool control_up() const { return slots[0].strand != nullptr; }
+    bool any_up() const {
+        for (const Slot& slot : slots) {
+            if (slot.strand) return true;
+        }
+        return false;
+    }
+};
+
+}  // namespace whim

@@ -1,0 +1,143 @@
+// What ends: strands, attempts to dial, sessions; what the owner is told of it, and what is tried next.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+
+void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
+    if (strand->state == StrandState::closed) return;
+    const bool attached = strand->state == StrandState::attached;
+    strand->state = StrandState::closed;
+    strands_.erase(strand->handle);
+    if (driver == Driver::tell) driver_.close(strand->handle);
+
+    const LinkPtr link = std::exchange(strand->link, nullptr);
+    if (!link) return;
+    Slot& slot = link->slots[strand->index];
+    if (slot.strand == strand) slot.strand = nullptr;
+    if (slot.dialing == strand) slot.dialing = nullptr;
+    if (link->probe == strand) link->probe = nullptr;
+    if (attached) ++link->stats.strands_lost;
+    strand->out.clear([&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
+    if (const auto token = std::exchange(strand->arriving, std::nullopt)) owner_.bulk_end(link->key, *token, false, now_);
+}
+
+void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail, Driver driver) {
+    const StrandState was = strand->state;
+    const LinkPtr link = strand->link;
+    drop(strand, driver);
+    if (!link || !link->open) return;
+    if (was == StrandState::attached) return after_loss(link, *strand, kind, detail);
+    if (was != StrandState::probing) return attempt_failed(link, strand->index, kind, detail);
+    link->next_probe = now_ + backoff(++link->probes);
+    if (kind == LinkDownKind::refused) tell_down(link, kind, detail);
+}
+
+void Endpoint::Impl::violated(const StrandPtr& strand, const std::string& detail) {
+    const LinkPtr link = strand->link;
+    const std::string text = strand->where + ": " + detail;
+    if (strand->state != StrandState::attached) return lose(strand, LinkDownKind::protocol, text);
+    drop(strand, Driver::tell);
+    break_link(link, LinkDownKind::protocol, text);
+}
+
+void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail) {
+    Slot& slot = link->slots[strand.index];
+    if (link->options.dial) {
+        if (now_ - strand.attached_at >= limits::kStrandSettledAfter) slot.attempts = 0;
+        slot.next_dial = now_ + backoff(slot.attempts++);
+    }
+    if (strand.index == 0) {
+        link->heartbeat.next.reset();
+        link->heartbeat.ping_due = false;
+        link->heartbeat.pong_due.reset();
+        if (link->any_up()) link->control_lost_at = now_;
+    } else if (link->control_up()) {
+        link->losses_due.push_back(strand.index);
+        wake_control(*link);
+    }
+    if (link->any_up()) return;
+    link->control_lost_at.reset();
+    if (!link->options.dial && !link->options.addresses.empty()) {
+        link->probes = 0;
+        link->next_probe = now_ + limits::kProbeDelay;
+    }
+    tell_down(link, kind, detail);
+}
+
+// The next address at once; after the last one a pause, and the owner hears the verdict: that of the address
+// that used to work, or else "refused" only when every address refused.
+void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind, const std::string& detail) {
+    Slot& slot = link->slots[index];
+    if (index > 0) {
+        slot.next_dial = now_ + backoff(++slot.attempts);
+        return;
+    }
+    const bool first = link->failures == 0;
+    const bool overrules = !link->good_address && link->failure_kind == LinkDownKind::refused && kind != LinkDownKind::refused;
+    if (first || overrules) link->failure_kind = kind;
+    link->failure_detail = first ? detail : link->failure_detail + "; " + detail;
+    const bool answered = kind == LinkDownKind::rejected || kind == LinkDownKind::version;
+    if (!answered && ++link->failures < link->options.addresses.size()) {
+        slot.next_dial = now_;
+        return;
+    }
+    link->failures = 0;
+    slot.next_dial = now_ + backoff(++slot.attempts);
+    if (link->any_up()) return;
+    tell_down(link, answered ? kind : link->failure_kind, link->failure_detail.substr(0, limits::kReasonBytesMax));
+}
+
+void Endpoint::Impl::end_session(const LinkPtr& link) {
+    for (size_t index = link->slots.size(); index-- > 0;) {
+        if (const StrandPtr strand = link->slots[index].strand) drop(strand, Driver::tell);
+        if (const StrandPtr strand = link->slots[index].dialing) drop(strand, Driver::tell);
+    }
+    for (Slot& slot : link->slots) slot.begin_session();
+    link->messages.clear();
+    link->bulk.clear();
+    link->losses_due.clear();
+    link->heartbeat = Heartbeat();
+    link->control_lost_at.reset();
+    link->stuck = false;
+    link->theirs = {};
+    link->mine = link->options.dial ? new_nonce() : SessionNonce{};
+}
+
+void Endpoint::Impl::break_link(const LinkPtr& link, LinkDownKind kind, const std::string& detail) {
+    end_session(link);
+    if (!link->open) return;
+    constexpr uint32_t kAttemptsAfterViolation = 4;  // starts the pauses well above the shortest
+    Slot& control = link->control();
+    if (kind == LinkDownKind::protocol) control.attempts = std::max(control.attempts, kAttemptsAfterViolation);
+    if (link->options.dial && !link->options.addresses.empty()) control.next_dial = now_ + backoff(control.attempts++);
+    tell_down(link, kind, detail);
+}
+
+bool Endpoint::Impl::settle(Link& link, uint8_t index, uint64_t received) {
+    if (index == 0) return link.messages.rewind(received);
+    const std::optional<size_t> again = link.slots[index].sent.rewind(received, link.bulk);
+    if (!again) return false;
+    link.stats.bulk_frames_resent += *again;
+    if (*again > 0) wake_bulk(link);
+    return true;
+}
+
+void Endpoint::Impl::tell_up(const LinkPtr& link, LinkSession session) {
+    if (link->up) return;
+    link->up = true;
+    link->down_told.reset();
+    owner_.link_up(link->key, session, now_);
+}
+
+void Endpoint::Impl::tell_down(const LinkPtr& link, LinkDownKind kind, const std::string& detail) {
+    const bool again = !link->up && link->down_told && link->down_told->first == kind && link->down_told->second == detail;
+    if (again) return;
+    link->up = false;
+    link->down_told = {kind, detail};
+    owner_.link_down(link->key, kind, detail, now_);
+}
+
+}  // namespace whim

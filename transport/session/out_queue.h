@@ -1,0 +1,87 @@
+// Bytes on their way out of one strand: encoded frames, and payloads that stay in the owner's memory until
+// they are written. Given to the driver as pieces for one gather write.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "transport/session/endpoint.h"
+
+namespace whim {
+
+class OutQueue {
+public:
+    // Appended to; only while no pieces are with the driver.
+    Bytes& tail() {
+        if (pieces_.empty() || pieces_.back().frame) pieces_.emplace_back();
+        return pieces_.back().bytes;
+    }
+    // A pinned payload; `number` is the frame's count on its strand.
+    void push_payload(ByteSpan payload, const BulkFrame& frame, uint64_t number) {
+        pieces_.push_back({{}, payload, &frame, number});
+    }
+
+    size_t unwritten() const {
+        size_t total = 0;
+        for (const Piece& piece : pieces_) total += piece.span().size();
+        return total - written_;
+    }
+    // Fills out from the front; returns how many.
+    size_t front(std::span<ByteSpan> out) const {
+        size_t count = 0;
+        size_t skip = written_;
+        for (const Piece& piece : pieces_) {
+            if (count == out.size()) break;
+            const ByteSpan rest = piece.span().subspan(skip);
+            skip = 0;
+            if (!rest.empty()) out[count++] = rest;
+        }
+        return count;
+    }
+    // Drops that many bytes; unpin(frame) for each payload that is through.
+    template <class Unpin>
+    void consume(size_t bytes, Unpin unpin) {
+        written_ += bytes;
+        while (!pieces_.empty() && written_ >= pieces_.front().span().size()) {
+            const Piece piece = std::move(pieces_.front());
+            pieces_.pop_front();
+            written_ -= piece.span().size();
+            if (piece.frame) unpin(*piece.frame);
+        }
+        WHIM_ASSERT(!pieces_.empty() || written_ == 0);
+    }
+    template <class Unpin>
+    void clear(Unpin unpin) {
+        std::deque<Piece> pieces;
+        pieces.swap(pieces_);
+        written_ = 0;
+        std::vector<BulkFrame> frames;  // copies: unpin may lead to anything, such as the end of their window
+        for (const Piece& piece : pieces) {
+            if (piece.frame) frames.push_back(*piece.frame);
+        }
+        for (const BulkFrame& frame : frames) unpin(frame);
+    }
+    // Number of the first frame whose payload is still pinned.
+    std::optional<uint64_t> first_pinned() const {
+        for (const Piece& piece : pieces_) {
+            if (piece.frame) return piece.number;
+        }
+        return std::nullopt;
+    }
+
+private:
+    struct Piece {
+        Bytes bytes;
+        ByteSpan payload;
+        const BulkFrame* frame = nullptr;
+        uint64_t number = 0;
+        ByteSpan span() const { return frame ? payload : ByteSpan(bytes); }
+    };
+    std::deque<Piece> pieces_;
+    size_t written_ = 0;  // of the first piece
+};
+
+}  // namespace whim

@@ -1,0 +1,54 @@
+// One connection of a link, from dial or accept to close: its handshake state, its reader and what it is
+// about to write. A plain record; endpoint_impl.h says who moves it on.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "transport/session/endpoint.h"
+#include "transport/session/frame_reader.h"
+#include "transport/session/out_queue.h"
+
+namespace whim {
+
+struct Link;
+
+enum class StrandState : uint8_t {
+    dialing,   // the driver is connecting
+    probing,   // the driver is connecting, only to learn whether somebody listens
+    securing,  // the channel's handshake
+    greeting,  // hello sent, or waited for
+    parked,    // hello of a link that nobody opened yet
+    attached,  // part of its link
+    draining,  // refused; closes when the refusal had its time
+    closed,
+};
+
+struct Strand {
+    StrandHandle handle;
+    StrandState state = StrandState::dialing;
+    bool dialer = false;
+    std::string where;                   // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
+    Address to;                          // dialer
+    Instant deadline;                    // of every state but attached
+    Instant attached_at;
+
+    std::shared_ptr<Link> link;          // null until known
+    uint8_t index = 0;
+    uint32_t generation = 0;
+    std::optional<Hello> hello;          // parked
+
+    std::unique_ptr<SecureChannel> channel;  // null: security none
+    FrameReader reader;
+    Bytes staging;
+    bool reading_direct = false;         // the buffer last given is the payload's destination
+    std::optional<uint64_t> arriving;    // the owner's token of the payload that is arriving
+    uint64_t handshake_bytes = 0;        // received before it was attached
+
+    Bytes pending;                       // handshake frames to write
+    OutQueue out;
+    bool idle = true;                    // the driver was told that there is nothing to write
+};
+
+}  // namespace whim

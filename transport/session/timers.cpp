@@ -1,0 +1,142 @@
+// What time brings: dials and their pauses, probing dials, heartbeats, handshakes that take too long.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+
+// Doubling pauses with jitter; the first attempt after a success has none.
+Duration Endpoint::Impl::backoff(uint32_t attempts) {
+    if (attempts == 0) return Duration{};
+    constexpr uint32_t kDoublingsMax = 16;
+    const int64_t longest = limits::kRedialBackoffMin.ns << std::min(attempts - 1, kDoublingsMax);
+    const int64_t bounded = std::min(longest, limits::kRedialBackoffMax.ns);
+    return Duration{prng_.between(bounded / 2, bounded)};
+}
+
+std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
+    if (link.stuck || link.unpark_due) return now_;
+    std::optional<Instant> at = link.heartbeat.next;
+    if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
+    if (!link.probe) at = earlier(at, link.next_probe);
+    for (size_t index = 0; index <= link.bulk_strands; ++index) {
+        if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
+    }
+    return at;
+}
+
+std::optional<Instant> Endpoint::Impl::deadline() {
+    std::optional<Instant> at;
+    for (const auto& [handle, strand] : strands_) {
+        if (strand->state != StrandState::attached) at = earlier(at, strand->deadline);
+    }
+    for (const auto& [key, link] : links_) at = earlier(at, link_deadline(*link));
+    return at;
+}
+
+void Endpoint::Impl::on_deadline(Instant now) {
+    now_ = now;
+    std::vector<StrandPtr> late;
+    for (const auto& [handle, strand] : strands_) {
+        if (strand->state != StrandState::attached && strand->deadline <= now) late.push_back(strand);
+    }
+    for (const StrandPtr& strand : late) run_strand_deadline(strand);
+
+    std::vector<LinkPtr> due;
+    for (const auto& [key, link] : links_) {
+        const auto at = link_deadline(*link);
+        if (at && *at <= now) due.push_back(link);
+    }
+    for (const LinkPtr& link : due) run_link(link);
+}
+
+void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
+    switch (strand->state) {
+        case StrandState::parked:
+            return refuse(strand, HelloStatus::rejected, "peer " + short_name(strand->hello->from) + " is not known here");
+        case StrandState::dialing:
+        case StrandState::probing:
+            return lose(strand, LinkDownKind::unreachable, strand->where + ": no answer in time");
+        case StrandState::securing:
+        case StrandState::greeting:
+            return lose(strand, LinkDownKind::unreachable, strand->where + ": the handshake took too long");
+        case StrandState::draining: return drop(strand, Driver::tell);
+        case StrandState::attached:
+        case StrandState::closed: return;
+    }
+}
+
+void Endpoint::Impl::run_link(const LinkPtr& link) {
+    if (!link->open) return;
+    if (link->stuck) {
+        return break_link(link, LinkDownKind::closed,
+                          "control messages unacknowledged beyond " + std::to_string(limits::kControlUnackedBytesMax) + " bytes");
+    }
+    if (link->unpark_due) {
+        unpark(link);
+        if (!link->open) return;
+    }
+    if (link->control_lost_at && *link->control_lost_at + limits::kControlRedialGrace <= now_) {
+        link->control_lost_at.reset();
+        for (size_t index = 1; index < link->slots.size(); ++index) {
+            const StrandPtr strand = link->slots[index].strand;
+            if (strand) lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
+            if (!link->open) return;
+        }
+    }
+    if (link->heartbeat.next && *link->heartbeat.next <= now_) beat(*link);
+    if (!link->probe && link->next_probe && *link->next_probe <= now_) probe(link);
+    run_dials(link);
+}
+
+void Endpoint::Impl::beat(Link& link) {
+    link.heartbeat.next = now_ + limits::kHeartbeatInterval;
+    link.heartbeat.ping_due = true;
+    for (Slot& slot : link.slots) slot.ack_due = slot.received != slot.received_acked;
+    wake_control(link);
+}
+
+void Endpoint::Impl::run_dials(const LinkPtr& link) {
+    for (size_t index = 0; index <= link->bulk_strands; ++index) {
+        if (index > 0 && !link->control_up()) return;
+        Slot& slot = link->slots[index];
+        if (!slot.next_dial || *slot.next_dial > now_) continue;
+        slot.next_dial.reset();
+        if (!slot.strand && !slot.dialing) dial(link, static_cast<uint8_t>(index));
+    }
+}
+
+void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
+    Slot& slot = link->slots[index];
+    const size_t tried = index == 0 ? link->failures : 0;
+    const auto strand = std::make_shared<Strand>();
+    strand->handle = {++strands_made_};
+    strand->dialer = true;
+    strand->to = link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
+    strand->where = "dial " + to_string(strand->to);
+    strand->deadline = now_ + limits::kHandshakeTimeout;
+    strand->link = link;
+    strand->index = index;
+    strand->generation = ++slot.dialed_generation;
+    slot.dialing = strand;
+    strands_.emplace(strand->handle, strand);
+    driver_.dial(strand->handle, strand->to);
+}
+
+void Endpoint::Impl::probe(const LinkPtr& link) {
+    link->next_probe.reset();
+    const auto strand = std::make_shared<Strand>();
+    strand->handle = {++strands_made_};
+    strand->dialer = true;
+    strand->state = StrandState::probing;
+    strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
+    strand->where = "dial " + to_string(strand->to);
+    strand->deadline = now_ + limits::kHandshakeTimeout;
+    strand->link = link;
+    link->probe = strand;
+    strands_.emplace(strand->handle, strand);
+    driver_.dial(strand->handle, strand->to);
+}
+
+}  // namespace whim
