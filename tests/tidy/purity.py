@@ -7,7 +7,7 @@ from arrows import PURE
 
 MAY_END_THE_PROCESS = "src/base/assert.cpp"
 
-STATEMENT = r"(?:^|[;{}()=,?:]|\breturn)\s*(?:::)?"  # where a call by its plain name can stand
+STATEMENT = r"(?:^|[;{}()=,?]|(?<!:):(?!:)|\breturn)\s*(?:::)?"  # where a call by its plain name can stand
 
 BANNED_CODE = [
     (r"\bstd::(?:jthread|thread|this_thread|async|future|promise|packaged_task)\b", "threads"),
