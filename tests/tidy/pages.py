@@ -39,7 +39,7 @@ def check_tables(source, root):
         return
     for hit in BLOCK.finditer(source.text):
         if hit[3] != made_from(hit[2], root):
-            yield source.line_of(hit.start()), f"the table does not agree with {hit[2]}; tests/tidy/tidy.py --fix makes it"
+            yield source.line_of(hit.start()), f"not what {hit[2]} says; tests/tidy/tidy.py --fix makes the table"
 
 
 def with_fresh_tables(source, root):

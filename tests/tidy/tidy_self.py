@@ -183,7 +183,7 @@ class Pages(unittest.TestCase):
     def test_an_old_table_is_found_and_fixed(self):
         page = "<!-- made from src/base/limits.h by ./run fmt -->\nold\n<!-- end -->\n"
         root = self.tree({"src/base/limits.h": self.LIMITS, "docs/limits.md": page})
-        self.assertIn("the table does not agree with src/base/limits.h", messages("docs/limits.md", page, root)[0])
+        self.assertIn("not what src/base/limits.h says", messages("docs/limits.md", page, root)[0])
         with contextlib.redirect_stdout(io.StringIO()):
             tidy.refresh_tables(root)
         self.assertEqual(messages("docs/limits.md", (root / "docs/limits.md").read_text(encoding="utf-8"), root), [])
