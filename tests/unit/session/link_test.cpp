@@ -1,0 +1,312 @@
+// Links between two endpoints over the memory network: delivery, loss of strands, resumption, liveness.
+#include "test_peer.h"
+
+#include "base/limits.h"
+
+namespace whim::testing {
+namespace {
+
+using Events = std::vector<std::string>;
+
+TEST(Link, CarriesMessagesAndBulkBothWays) {
+    MemoryNet net(1);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(a.say(b.key()));
+        ASSERT_TRUE(b.say(a.key()));
+        ASSERT_TRUE(a.give(b.key(), static_cast<size_t>(i) * 3001));
+        ASSERT_TRUE(b.give(a.key(), 17));
+    }
+    net.run_for(seconds(5));
+    EXPECT_EQ(a.heard, counted(100));
+    EXPECT_EQ(b.heard, counted(100));
+    EXPECT_EQ(a.received.size(), 100u);
+    EXPECT_EQ(b.received.size(), 100u);
+    EXPECT_EQ(a.events, Events{"up fresh"});
+    EXPECT_EQ(b.events, Events{"up fresh"});
+    EXPECT_TRUE(a.at_rest() && b.at_rest());
+    EXPECT_EQ(net.live(), 3u);
+    const LinkStats stats = *a.endpoint.stats(b.key());
+    EXPECT_TRUE(stats.up);
+    EXPECT_EQ(stats.rtt_min, net.latency * 2);
+    EXPECT_EQ(stats.bulk_frames_sent, 100u);
+    EXPECT_EQ(stats.bulk_frames_resent, 0u);
+    EXPECT_GE(stats.last_heard, net.now - limits::kHeartbeatInterval - net.latency * 2);
+}
+
+TEST(Link, SurvivesSplittingIntoSingleBytes) {
+    MemoryNet net(2);
+    net.cut = 1;
+    net.latency = Duration{};
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b, 1);
+    for (int i = 0; i < 10; ++i) {
+        a.say(b.key());
+        a.give(b.key(), 5000);
+    }
+    net.run_for(seconds(1));
+    EXPECT_EQ(b.heard, counted(10));
+    EXPECT_EQ(b.received.size(), 10u);
+}
+
+// Exactly once, in order, whatever byte the connections break at.
+TEST(Link, LosesNothingAndRepeatsNothingWhenStrandsBreakAnywhere) {
+    uint64_t resent = 0;
+    int cut_short = 0;
+    for (uint64_t seed = 1; seed <= 400; ++seed) {
+        MemoryNet net(seed);
+        net.window = 10'000 + net.prng().below(100'000);
+        net.cut = 1 + net.prng().below(30'000);
+        net.latency = microseconds(net.prng().between(0, 10'000));
+        TestPeer a(net, 1), b(net, 2);
+        join(net, a, b, 1 + static_cast<uint32_t>(net.prng().below(3)));
+        size_t messages[2] = {0, 0};
+        size_t frames[2] = {0, 0};
+        for (int i = 0; i < 60; ++i) {
+            for (int n = 0; n < 3; ++n) {
+                messages[0] += a.say(b.key());
+                messages[1] += b.say(a.key());
+                frames[0] += a.give(b.key(), net.prng().below(60'000));
+                frames[1] += b.give(a.key(), net.prng().below(9'000));
+            }
+            net.run_for(milliseconds(net.prng().between(0, 30)));
+            if (net.prng().chance(1, 2)) net.reset_one();
+            if (net.prng().chance(1, 20)) net.reset_all();
+        }
+        net.run_for(seconds(60));
+        ASSERT_EQ(b.heard, counted(messages[0])) << "seed " << seed << "\n" << b.history();
+        ASSERT_EQ(a.heard, counted(messages[1])) << "seed " << seed;
+        ASSERT_EQ(b.received.size(), frames[0]) << "seed " << seed;
+        ASSERT_EQ(a.received.size(), frames[1]) << "seed " << seed;
+        for (const auto& [cookie, times] : b.received) ASSERT_EQ(times, 1) << "seed " << seed;
+        for (const auto& [cookie, times] : a.received) ASSERT_EQ(times, 1) << "seed " << seed;
+        ASSERT_TRUE(a.at_rest() && b.at_rest()) << "seed " << seed;
+        for (const std::string& event : a.events) ASSERT_TRUE(event != "down protocol") << "seed " << seed << a.last_detail;
+        for (size_t i = 1; i < b.events.size(); ++i) ASSERT_NE(b.events[i], "up fresh") << "seed " << seed;
+        resent += a.endpoint.stats(b.key())->bulk_frames_resent;
+        cut_short += a.cut_short + b.cut_short;
+    }
+    EXPECT_GT(resent, 1000u);     // the interesting paths were walked
+    EXPECT_GT(cut_short, 100);
+}
+
+TEST(Link, LosingABulkStrandIsNotLosingThePeer) {
+    MemoryNet net(3);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b, 3);
+    net.run_for(milliseconds(100));
+    for (int i = 0; i < 200; ++i) {
+        a.give(b.key(), 50'000);
+        net.run_for(milliseconds(1));
+        if (i % 10 == 0) net.reset_one();
+    }
+    net.run_for(seconds(2));
+    EXPECT_EQ(b.received.size(), 200u);
+    EXPECT_EQ(net.live(), 4u);
+    EXPECT_GT(a.endpoint.stats(b.key())->strands_lost, 5u);
+}
+
+TEST(Link, SaysDownAtOnceWhenAllStrandsAreLostAndResumesThem) {
+    MemoryNet net(4);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    net.run_for(milliseconds(300));
+    net.reset_all();
+    net.run_for(milliseconds(500));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "up resumed"}));
+    EXPECT_EQ(b.events, (Events{"up fresh", "down closed", "up resumed"}));
+}
+
+TEST(Link, TellsThatTheProcessIsGoneOnBothEnds) {
+    MemoryNet net(5);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    net.run_for(milliseconds(300));
+    a.node.listening = b.node.listening = false;
+    net.reset_all();
+    const Instant lost = net.now;
+    net.run_for(milliseconds(50));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "down refused"}));  // by redialling
+    EXPECT_EQ(b.events, (Events{"up fresh", "down closed", "down refused"}));  // by a probing dial
+    EXPECT_LE((net.now - lost).ms(), 50);
+    net.run_for(seconds(10));
+    EXPECT_EQ(a.events.size(), 3u);      // said once
+    a.node.listening = b.node.listening = true;
+    net.run_for(seconds(3));
+    EXPECT_EQ(a.events.back(), "up resumed");
+    EXPECT_EQ(b.events.back(), "up resumed");
+}
+
+TEST(Link, AProbingDialLeavesNoTrace) {
+    MemoryNet net(6);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    net.run_for(milliseconds(300));
+    b.node.silent = true;                // a cannot reach b, b's probes reach a
+    net.reset_all();
+    net.run_for(seconds(5));
+    EXPECT_EQ(b.events, (Events{"up fresh", "down closed"}));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed"}));
+    b.node.silent = false;
+    net.run_for(seconds(15));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "down unreachable", "up resumed"}));
+    EXPECT_EQ(b.events, (Events{"up fresh", "down closed", "up resumed"}));
+}
+
+TEST(Link, BeginsAnewWhenTheOtherProcessWasRestarted) {
+    MemoryNet net(7);
+    TestPeer a(net, 1);
+    auto b = std::make_unique<TestPeer>(net, 2);
+    MemoryNet::Node& node = b->node;
+    join(net, a, *b);
+    const LinkKey b_key = b->key();
+    a.say(b_key);
+    net.run_for(milliseconds(300));
+    EXPECT_EQ(b->heard, counted(1));
+    b.reset();
+    net.run_for(milliseconds(300));
+    a.say(b_key);                        // lost: the session it belongs to is over
+    b = std::make_unique<TestPeer>(net, node, 2, nullptr, "run", 1);
+    b->endpoint.open_link(a.key(), wait_options(a.node), net.now);
+    net.run_for(seconds(5));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "down refused", "down closed", "up fresh"}));
+    EXPECT_EQ(b->events, Events{"up fresh"});
+    EXPECT_TRUE(b->heard.empty());
+    a.say(b_key);
+    net.run_for(milliseconds(300));
+    EXPECT_EQ(b->heard, Events{"2"});
+}
+
+TEST(Link, ADialerThatOpensTheLinkAgainBeginsAnew) {
+    MemoryNet net(8);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    for (int i = 0; i < 50; ++i) a.give(b.key(), 60'000);
+    net.run_for(milliseconds(2));
+    a.endpoint.close_link(b.key(), net.now);
+    EXPECT_TRUE(a.at_rest());
+    EXPECT_FALSE(a.endpoint.has_link(b.key()));
+    EXPECT_FALSE(a.say(b.key()));
+    a.endpoint.open_link(b.key(), dial_options(b.node), net.now);
+    net.run_for(seconds(2));
+    EXPECT_EQ(b.events.back(), "up fresh");
+    EXPECT_TRUE(b.at_rest());
+    a.say(b.key());
+    net.run_for(milliseconds(100));
+    EXPECT_EQ(b.heard.size(), 1u);
+}
+
+TEST(Link, DropsWithdrawnFramesAndDiscardsUnwantedOnes) {
+    MemoryNet net(9);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    for (int i = 0; i < 30; ++i) a.give(b.key(), 20'000);
+    a.withdrawn = {3, 4, 30};
+    b.discard = {7, 29};
+    net.run_for(seconds(1));
+    EXPECT_EQ(b.received.size(), 25u);
+    EXPECT_FALSE(b.received.contains(3) || b.received.contains(7));
+    EXPECT_EQ(a.endpoint.stats(b.key())->bulk_frames_sent, 27u);
+    EXPECT_EQ(b.endpoint.stats(a.key())->bulk_frames_received, 27u);
+    EXPECT_TRUE(a.at_rest() && b.at_rest());
+}
+
+TEST(Link, RefusesBulkWithoutBulkStrands) {
+    MemoryNet net(10);
+    TestPeer a(net, 1), b(net, 2);
+    b.accept_plain = true;
+    a.endpoint.open_link(b.key(), dial_options(b.node, 0), net.now);
+    net.run_for(milliseconds(100));
+    EXPECT_EQ(a.events, Events{"up fresh"});
+    EXPECT_FALSE(a.give(b.key(), 10));
+    EXPECT_FALSE(b.give(a.key(), 10));
+    EXPECT_TRUE(b.say(a.key()));
+    net.run_for(milliseconds(100));
+    EXPECT_EQ(a.heard, counted(1));
+}
+
+TEST(Link, AStuckLinkEndsItsSession) {
+    MemoryNet net(11);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    net.run_for(milliseconds(100));
+    net.window = 0;                      // nothing gets through
+    const Bytes big(limits::kMessageBytesMax);
+    int sent = 0;
+    while (a.endpoint.send_message(b.key(), big, net.now)) ++sent;
+    EXPECT_EQ(sent, 8);
+    EXPECT_FALSE(a.say(b.key()));
+    net.window = 1u << 20;
+    net.run_for(seconds(1));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "up fresh"}));
+    EXPECT_TRUE(a.say(b.key()));
+}
+
+TEST(Link, BoundsItsBulkQueue) {
+    MemoryNet net(12);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    const BulkFrame frame{{}, 8, 1};
+    for (uint32_t i = 0; i < limits::kBulkQueuedMax; ++i) ASSERT_TRUE(a.endpoint.send_bulk(b.key(), frame, net.now));
+    EXPECT_FALSE(a.endpoint.send_bulk(b.key(), frame, net.now));
+    EXPECT_EQ(a.endpoint.stats(b.key())->bulk_queued, limits::kBulkQueuedMax);
+    a.endpoint.close_link(b.key(), net.now);
+}
+
+TEST(Link, TriesItsAddressesInOrder) {
+    MemoryNet net(13);
+    TestPeer a(net, 1), b(net, 2);
+    LinkOptions options = dial_options(b.node);
+    options.addresses.insert(options.addresses.begin(), Address{"nobody", 9});
+    a.endpoint.open_link(b.key(), options, net.now);
+    b.endpoint.open_link(a.key(), wait_options(a.node), net.now);
+    net.run_for(milliseconds(100));
+    EXPECT_EQ(a.events, Events{"up fresh"});
+    net.dials_made = 0;
+    net.reset_all();
+    net.run_for(milliseconds(100));
+    EXPECT_EQ(a.events.back(), "up resumed");
+    EXPECT_EQ(net.dials_made, 3u);       // the address that worked comes first
+}
+
+TEST(Link, ControlStrandAloneIsRedialledWithoutANote) {
+    MemoryNet net(14);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b);
+    net.run_for(milliseconds(300));
+    for (int i = 0; i < 20; ++i) {
+        net.reset_one(i % 3);
+        a.say(b.key());
+        b.say(a.key());
+        net.run_for(milliseconds(300));
+    }
+    EXPECT_EQ(a.events, Events{"up fresh"});
+    EXPECT_EQ(b.events, Events{"up fresh"});
+    EXPECT_EQ(a.heard, counted(20));
+    EXPECT_EQ(b.heard, counted(20));
+}
+
+TEST(Link, IsDownWhenTheControlStrandStaysAway) {
+    MemoryNet net(15);
+    TestPeer a(net, 1), b(net, 2);
+    join(net, a, b, 1);
+    net.run_for(milliseconds(300));
+    b.node.listening = false;
+    net.reset_one(0);                    // the control strand; the bulk strand lives
+    net.run_for(limits::kControlRedialGrace - milliseconds(10));
+    EXPECT_EQ(a.events, Events{"up fresh"});
+    EXPECT_EQ(b.events, Events{"up fresh"});
+    net.run_for(milliseconds(20));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed"}));
+    EXPECT_EQ(b.events, (Events{"up fresh", "down closed"}));
+    EXPECT_EQ(net.live(), 0u);
+    b.node.listening = true;
+    net.run_for(seconds(3));
+    EXPECT_EQ(a.events.back(), "up resumed");
+    EXPECT_EQ(b.events.back(), "up resumed");
+    EXPECT_EQ(net.live(), 2u);
+}
+
+}  // namespace
+}  // namespace whim::testing

@@ -1,0 +1,243 @@
+// A network of endpoints in one thread: byte streams cut at arbitrary sizes, delays, refusals, silence and
+// resets at any byte, all drawn from one seed, with a time variable for a clock.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "transport/session/endpoint.h"
+
+namespace whim::testing {
+
+class MemoryNet {
+public:
+    explicit MemoryNet(uint64_t seed) : prng_(seed) {}
+
+    // One process: its address, its endpoint, and what the endpoint asked of its driver.
+    class Node final : public StrandDriver {
+    public:
+        Node(MemoryNet& net, Address address) : net_(net), address(std::move(address)) {}
+        void dial(StrandHandle strand, const Address& to) override {
+            net_.dials_.push_back({this, strand, to, net_.now + net_.latency});
+        }
+        void close(StrandHandle strand) override { net_.close(*this, strand, "closed by the other side"); }
+        void wants_write(StrandHandle strand) override { writable.insert(strand); }
+
+    private:
+        MemoryNet& net_;
+
+    public:
+        const Address address;
+        Endpoint* endpoint = nullptr;
+        bool listening = true;
+        bool silent = false;                 // neither refuses nor answers
+        std::set<StrandHandle> writable;
+    };
+
+    Node& add(const std::string& host) {
+        return *nodes_.emplace_back(std::make_unique<Node>(*this, Address{host, 1}));
+    }
+
+    // Runs until nothing is left to do at or before `until`.
+    void run_until(Instant until) {
+        for (;;) {
+            while (step()) {}
+            std::optional<Instant> next;
+            for (const auto& node : nodes_) {
+                if (node->endpoint) next = earlier(next, node->endpoint->deadline());
+            }
+            for (const Dial& dial : dials_) next = earlier(next, dial.at);
+            for (const auto& pipe : pipes_) next = earlier(next, pipe->next_event());
+            if (!next || *next > until) break;
+            now = std::max(now, *next);
+        }
+        now = until;
+    }
+    void run_for(Duration d) { run_until(now + d); }
+
+    // Breaks one live connection after a random number of the bytes under way; false: there is none.
+    // The nth in order of age, or a random one.
+    bool reset_one(std::optional<size_t> nth = std::nullopt) {
+        std::vector<Pipe*> live;
+        for (const auto& pipe : pipes_) {
+            if (pipe->open) live.push_back(pipe.get());
+        }
+        if (live.empty()) return false;
+        Pipe& pipe = *live.at(nth ? *nth : prng_.below(live.size()));
+        for (Flow& flow : pipe.flow) {
+            flow.bytes.resize(prng_.below(flow.bytes.size() + 1));
+            flow.ends = now;
+        }
+        pipe.open = false;
+        return true;
+    }
+    void reset_all() { while (reset_one()) {} }
+    // The process dies: its connections end, what it was told is forgotten.
+    void crash(Node& node) {
+        node.endpoint = nullptr;
+        node.writable.clear();
+        std::erase_if(dials_, [&](const Dial& dial) { return dial.from == &node; });
+        for (const auto& pipe : pipes_) {
+            for (int side = 0; side < 2; ++side) {
+                if (pipe->flow[side].to == &node) end(*pipe, side, "connection reset");
+            }
+        }
+    }
+    size_t live() const {
+        size_t count = 0;
+        for (const auto& pipe : pipes_) count += pipe->open;
+        return count;
+    }
+
+    Prng& prng() { return prng_; }
+
+    Instant now = Instant{1'000'000'000};
+    Duration latency = milliseconds(1);
+    size_t window = 64u << 10;               // bytes under way in one direction
+    size_t cut = 20'000;                     // longest piece written or read at once
+    uint64_t dials_made = 0;
+
+private:
+    struct Dial {
+        Node* from;
+        StrandHandle strand;
+        Address to;
+        Instant at;
+    };
+    struct Flow {                            // one direction of a connection
+        Node* to = nullptr;
+        StrandHandle strand;
+        std::deque<std::byte> bytes;
+        Instant ready;                       // when the bytes may arrive
+        std::optional<Instant> ends;         // closed once the bytes are through
+        std::string why = "connection reset";
+        bool done = false;
+    };
+    struct Pipe {
+        Flow flow[2];                        // towards the listener, towards the dialer
+        bool open = true;
+        std::optional<Instant> next_event() const {
+            std::optional<Instant> at;
+            for (const Flow& f : flow) {
+                if (f.done) continue;
+                if (!f.bytes.empty()) at = earlier(at, f.ready);
+                else if (f.ends) at = earlier(at, *f.ends);
+            }
+            return at;
+        }
+    };
+
+    // `from` closes its end: what it has not read is lost, what it has written arrives.
+    void close(Node& from, StrandHandle strand, const char* why) {
+        std::erase_if(dials_, [&](const Dial& d) { return d.from == &from && d.strand == strand; });
+        from.writable.erase(strand);
+        for (const auto& pipe : pipes_) {
+            for (int side = 0; side < 2; ++side) {
+                if (pipe->flow[side].to == &from && pipe->flow[side].strand == strand) end(*pipe, side, why);
+            }
+        }
+    }
+
+    void end(Pipe& pipe, int side, const char* why) {
+        pipe.open = false;
+        pipe.flow[side].done = true;
+        pipe.flow[side].bytes.clear();
+        Flow& other = pipe.flow[1 - side];
+        if (other.ends) return;
+        other.ends = now + latency;
+        other.why = why;
+    }
+
+    bool step() {
+        bool worked = false;
+        for (size_t i = 0; i < nodes_.size(); ++i) {
+            Node& node = *nodes_[i];
+            if (!node.endpoint) continue;
+            const auto at = node.endpoint->deadline();
+            if (at && *at <= now) {
+                node.endpoint->on_deadline(now);
+                worked = true;
+            }
+        }
+        for (size_t i = 0; i < dials_.size();) {
+            if (dials_[i].at > now) { ++i; continue; }
+            const Dial dial = dials_[i];
+            dials_.erase(dials_.begin() + static_cast<ptrdiff_t>(i));
+            connect(dial);
+            worked = true;
+        }
+        for (size_t i = 0; i < pipes_.size(); ++i) {
+            for (int side = 0; side < 2; ++side) worked |= move(*pipes_[i], side);
+        }
+        std::erase_if(pipes_, [](const auto& pipe) { return pipe->flow[0].done && pipe->flow[1].done; });
+        return worked;
+    }
+
+    void connect(const Dial& dial) {
+        ++dials_made;
+        for (const auto& node : nodes_) {
+            if (node->address != dial.to) continue;
+            if (node->silent) return;
+            if (!node->listening || !node->endpoint) break;
+            Pipe& pipe = *pipes_.emplace_back(std::make_unique<Pipe>());
+            pipe.flow[0].to = node.get();
+            pipe.flow[1].to = dial.from;
+            pipe.flow[1].strand = dial.strand;
+            pipe.flow[0].strand = node->endpoint->accepted(dial.from->address, now);
+            return dial.from->endpoint->dialed(dial.strand, now);
+        }
+        dial.from->endpoint->dial_failed(dial.strand, DialError::refused, "dial " + to_string(dial.to) + ": connection refused", now);
+    }
+
+    // Writes into and reads from one direction.
+    bool move(Pipe& pipe, int side) {
+        Flow& flow = pipe.flow[side];
+        Flow& back = pipe.flow[1 - side];
+        bool worked = false;
+        Node* writer = back.to;
+        if (pipe.open && writer->writable.contains(back.strand) && flow.bytes.size() < window) {
+            worked = true;
+            ByteSpan pieces[4];
+            const size_t count = writer->endpoint->write_buffers(back.strand, pieces);
+            if (count == 0) writer->writable.erase(back.strand);
+            size_t room = std::min(window - flow.bytes.size(), 1 + prng_.below(cut));
+            size_t written = 0;
+            for (size_t i = 0; i < count && room > 0; ++i) {
+                const size_t n = std::min(room, pieces[i].size());
+                flow.bytes.insert(flow.bytes.end(), pieces[i].begin(), pieces[i].begin() + static_cast<ptrdiff_t>(n));
+                room -= n;
+                written += n;
+            }
+            if (flow.bytes.size() == written) flow.ready = now + latency;
+            if (written > 0) writer->endpoint->did_write(back.strand, written, now);
+        }
+        if (!flow.done && !flow.bytes.empty() && flow.ready <= now) {
+            worked = true;
+            const MutableByteSpan into = flow.to->endpoint->read_buffer(flow.strand);
+            const size_t n = std::min({into.size(), flow.bytes.size(), static_cast<size_t>(1 + prng_.below(cut))});
+            std::copy_n(flow.bytes.begin(), n, into.begin());
+            flow.bytes.erase(flow.bytes.begin(), flow.bytes.begin() + static_cast<ptrdiff_t>(n));
+            flow.to->endpoint->did_read(flow.strand, n, now);
+        } else if (!flow.done && flow.bytes.empty() && flow.ends && *flow.ends <= now) {
+            worked = true;
+            flow.done = true;
+            flow.to->writable.erase(flow.strand);
+            pipe.open = false;
+            flow.to->endpoint->closed(flow.strand, flow.why, now);
+            if (!back.done && !back.ends) back.ends = now;
+        }
+        return worked;
+    }
+
+    Prng prng_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+    std::vector<Dial> dials_;
+    std::vector<std::unique_ptr<Pipe>> pipes_;
+};
+
+}  // namespace whim::testing
