@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/plant.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "group/peer_watch.h"
 #include "wire/messages.h"
 
 namespace whim::group {
@@ -26,6 +28,7 @@ struct MemberConfig {
     uint64_t fingerprint = 0;
     uint32_t arithmetic_version = 1;
     uint32_t coordinators = 1;               // how many coordinator links the engine has (index 0..n-1)
+    Plant plant = Plant::none;               // simulator only
 };
 
 // What the member wants done, in order.
@@ -63,24 +66,69 @@ public:
     // Links to other members of the view.
     void peer_heard(const MemberId& member, Instant last_heard);             // from link statistics, before on_deadline
     void peer_link_up(const MemberId& member, Instant now, MemberOutbox& out);
-    void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail, Instant now, MemberOutbox& out);
+    void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail, Instant now,
+                        MemberOutbox& out);
 
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now, MemberOutbox& out);
 
     // State, for the engine.
-    bool admitted() const;
-    Incarnation incarnation() const;
-    FencingToken fencing() const;
-    const wire::View& view() const;
-    const wire::RunOptions& options() const;
-    Round committed() const;                                   // last committed round known
+    bool admitted() const { return phase_ == Phase::waiting || phase_ == Phase::member; }
+    Incarnation incarnation() const { return incarnation_; }
+    FencingToken fencing() const { return fencing_; }
+    const wire::View& view() const { return view_; }
+    const wire::RunOptions& options() const { return options_; }
+    Round committed() const { return committed_; }             // last committed round known
     std::string waiting_for() const;                           // "" when nothing is pending
 
 private:
-    struct Pending;
+    enum class Phase : uint8_t { idle, joining, waiting, member, leaving, over };
+    struct Link { bool up = false; };
+
+    MemberId self() const { return {config_.id, incarnation_}; }
+    bool in(const wire::View& view) const;
+    void arrive(Instant now);                                  // first in every input: notices our own freeze
+    void send(wire::Message message, MemberOutbox& out);       // to the coordinator we obey, if there is one
+    void introduce(uint32_t coordinator, MemberOutbox& out);
+    void repeat_requests(Instant now, MemberOutbox& out);      // to a coordinator that may not know them
+    bool obeys(uint32_t coordinator, FencingToken fencing);    // false: an older leader speaks
+    void install(const wire::View& view, Instant now, MemberOutbox& out);
+    void end_incarnation(const Error& why, MemberOutbox& out);
+    void drop_settled_exclusions();
+    void say_waiting(const std::string& text, MemberOutbox& out);
+    void report(const std::optional<wire::SuspectReport>& report, MemberOutbox& out);
+    Status mine_in(const wire::RoundOutcome& outcome) const;
+
+    void on(const wire::JoinReply& m, uint32_t coordinator, Instant now, MemberOutbox& out);
+    void on(const wire::ViewUpdate& m, Instant now, MemberOutbox& out);
+    void on(const wire::RoundStart& m, Instant now, MemberOutbox& out);
+    void on(const wire::RoundOutcome& m, MemberOutbox& out);
+
     MemberConfig config_;
-    // The implementer adds members.
+    Phase phase_ = Phase::idle;
+    Incarnation incarnation_;
+    Incarnation past_incarnation_;                             // the last one that ended; older answers are void
+    std::vector<Link> links_;
+    std::optional<uint32_t> leader_;                           // the coordinator we obey
+    bool connected_ = false;                                   // as last told by CoordinatorChanged
+    std::string link_detail_;
+    FencingToken fencing_;                                     // highest seen; survives incarnations
+    wire::View view_;
+    wire::RunOptions options_;
+    Round committed_;
+    Round begun_;                                              // last round this incarnation took part in
+    std::map<Round, wire::RoundOutcome> outcomes_;             // of the last few rounds, for late commits
+    PeerWatch watch_;
+    std::optional<Instant> next_look_;
+
+    // Requests without an answer yet; repeated to every coordinator that comes (back).
+    std::optional<wire::RoundReady> ready_;
+    std::optional<wire::RoundStart> early_start_;              // of a round that began with us before we asked again
+    std::optional<wire::CommitVote> vote_;
+    std::vector<wire::OpExcludeRequest> excludes_;
+    std::map<uint64_t, Round> queries_;                        // by nonce
+    std::string leave_reason_;
+    std::string waiting_;                                      // what the coordinator last said about our wait
 };
 
 }  // namespace whim::group

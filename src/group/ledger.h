@@ -1,0 +1,109 @@
+// What a coordinator must never forget, and the journal entries it is the sum of.
+//
+// Every decision is one entry; apply() is the only way the ledger changes, live and when a journal is read
+// back, so a restarted coordinator stands exactly where the last durable entry left it. Pure.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "wire/messages.h"
+
+namespace whim::group {
+
+// One admitted process, in the view or waiting for the next round.
+struct Admission {
+    wire::MemberInfo info;
+    uint64_t boot = 0;
+    uint64_t fingerprint = 0;
+    uint32_t arithmetic_version = 0;
+    template <class A> void fields(A& a) { a(info), a(boot), a(fingerprint), a(arithmetic_version); }
+};
+
+namespace entry {
+
+struct Opened {  // a coordinator started on this journal
+    std::string run;
+    FencingToken fencing;
+    template <class A> void fields(A& a) { a.text(run, limits::kNameBytesMax), a(fencing); }
+};
+struct Admitted {
+    Admission admission;
+    template <class A> void fields(A& a) { a(admission); }
+};
+struct Removed {  // from the view, or from those waiting (then the epoch is 0)
+    wire::Removal removal;
+    template <class A> void fields(A& a) { a(removal); }
+};
+struct OpsExcluded {
+    std::vector<wire::OpExclusion> exclusions;
+    template <class A> void fields(A& a) { a.list(exclusions, limits::kOpExclusionsMax, 72); }
+};
+struct RoundBegun {
+    Round round;
+    Epoch epoch;  // of the view the round begins with
+    std::vector<MemberId> participants, joined, healing;
+    MemberId donor;
+    std::vector<wire::MemberReason> excluded;
+    template <class A> void fields(A& a) {
+        a(round), a(epoch), a.list(participants, limits::kMembersMax, 40), a.list(joined, limits::kMembersMax, 40);
+        a.list(healing, limits::kMembersMax, 40), a(donor), a.list(excluded, limits::kMembersMax, 44);
+    }
+};
+struct RoundClosed {
+    wire::RoundOutcome outcome;
+    wire::RoundRecord record;  // empty but for the round when aborted
+    template <class A> void fields(A& a) { a(outcome), a(record); }
+};
+
+}  // namespace entry
+
+using Entry = std::variant<entry::Opened, entry::Admitted, entry::Removed, entry::OpsExcluded, entry::RoundBegun,
+                           entry::RoundClosed>;
+
+Bytes encode_entry(const Entry& entry);           // journal version, type, fields
+Result<Entry> decode_entry(ByteSpan bytes);       // E_STORE
+
+struct Ledger {
+    std::string run;
+    FencingToken fencing;                         // of the last coordinator that opened the journal
+    uint64_t fingerprint = 0;                     // of the first member; counts while somebody or some lineage is left
+    uint32_t arithmetic_version = 0;
+    Incarnation last_incarnation;                 // given; never reused
+    wire::View view;
+    std::map<Incarnation, Admission> living;      // members and those waiting, in rank order
+    struct Past { wire::Removal removal; Round round; bool was_member = false; };
+    std::deque<Past> past;                        // the last removals, oldest first
+    Round last_round;                             // highest ever begun
+    std::optional<entry::RoundBegun> open;
+    Round committed;
+    std::deque<entry::RoundClosed> closed;        // the last outcomes, oldest first
+    entry::RoundClosed last_commit;               // of round `committed`
+
+    // E_STORE when the entry cannot follow what came before.
+    Status apply(const Entry& entry);
+
+    const Admission* find(const MemberId& id) const;          // living
+    bool in_view(Incarnation incarnation) const;
+    const wire::Removal* removal(const MemberId& id) const;   // nullptr: never admitted, or too long ago
+    const entry::RoundClosed* outcome(Round round) const;     // nullptr: not ended, or too long ago
+    // The view with these members added and everything forgotten that no open op can need. Epoch + 1 if changed.
+    wire::View grown_view(const std::vector<MemberId>& joined) const;
+
+private:
+    Status apply_one(const entry::Opened& e);
+    Status apply_one(const entry::Admitted& e);
+    Status apply_one(const entry::Removed& e);
+    Status apply_one(const entry::OpsExcluded& e);
+    Status apply_one(const entry::RoundBegun& e);
+    Status apply_one(const entry::RoundClosed& e);
+};
+
+}  // namespace whim::group
