@@ -87,15 +87,15 @@ typedef struct whim_group_options {
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_create(const whim_group_options *options, whim_group **group);
 
 /* Asks for admission; the op completes once this peer is in the view. Also after an eviction. Tries all addresses
- * of all coordinators until one answers or the op is cancelled. Does not block.
+ * of all coordinators until one answers. Does not block.
  * Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the op: WHIM_OK; WHIM_E_TOKEN, WHIM_E_REFUSED (another
  * run, fingerprint or settings), WHIM_E_VERSION, WHIM_E_IDENTITY (not the coordinator the invite names);
- * WHIM_E_WRONG_STATE when it is in, or joining, already; WHIM_E_LEFT after whim_group_leave. */
+ * WHIM_E_WRONG_STATE when it is joining already. One that is in already gets WHIM_OK. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_join(whim_group *group, whim_op **op);
 
-/* Leaves: the others go on without waiting for a suspicion. Open ops end with WHIM_E_LEFT. The group can only be
- * destroyed afterwards. reason is for their logs; NULL is fine. Does not block. Destroying without leaving is safe
- * too: the others find out as they do from a crash. Results: WHIM_OK; WHIM_E_INVALID for NULL. */
+/* Leaves: the others go on without waiting for a suspicion. Open ops end with WHIM_E_LEFT. reason is for their logs; NULL is fine. Does not block. Destroying without leaving is safe
+ * too: the others find out as they do from a crash. Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the
+ * op: WHIM_OK; WHIM_E_WRONG_STATE when this peer is not in, or leaving already. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_leave(whim_group *group, const char *reason, whim_op **op);
 
 /* Ends everything at once: open ops complete with WHIM_E_LEFT, their buffers are free and no callback is running

@@ -53,8 +53,9 @@ WHIM_API WHIM_MUST_CHECK whim_result whim_op_wait_any(whim_op *const *ops, size_
 WHIM_API whim_result whim_op_on_complete(whim_op *op, whim_op_fn fn, void *user);
 
 /* Gives up this peer's own part: the op completes here with WHIM_E_CANCELLED as soon as its buffers are free, and
- * goes on among the others, which count this peer as excluded where its contribution had not arrived. Does not
- * block. WHIM_OK also when it has completed already (its result stays). WHIM_E_INVALID for NULL. */
+ * goes on among the others, which count this peer as excluded where its contribution had not arrived. Of other
+ * ops only whim_round_begin can be cancelled; the rest run on. Does not block. WHIM_OK also when it has completed
+ * already (its result stays). WHIM_E_INVALID for NULL. */
 WHIM_API whim_result whim_op_cancel(whim_op *op);
 
 /* Gives the handle back. Never blocks; NULL is fine. An op that still runs goes on, and its buffers stay borrowed

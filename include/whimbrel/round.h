@@ -99,8 +99,8 @@ typedef struct whim_commit_options {
 /* clang-format on */
 
 /* Votes for the round; the op completes when the coordinator has the outcome on disk. Does not block; waits for a
- * coordinator that is away. The record lists the contributor sets of the collectives this peer completed since its
- * last commit. options NULL: a digest of zeros, no bytes.
+ * coordinator that is away. The record lists who contributed to the round's collectives that this peer completed.
+ * options NULL: a digest of zeros, no bytes.
  * Results of the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer;
  * WHIM_E_ROUND_ABORTED; WHIM_E_DIVERGED (the round was committed with another digest: begin the next round with
  * state_round 0); WHIM_E_EXCLUDED; WHIM_E_EVICTED; WHIM_E_STALE_ROUND; WHIM_E_WRONG_STATE when no such round was
@@ -135,7 +135,7 @@ enum whim_commit_list {
 WHIM_API whim_result whim_commit_get_member(const whim_op *op, uint32_t list, uint32_t index, whim_member *member);
 
 /* Asks the coordinator for what a committed round recorded. Does not block. Results of the call: WHIM_OK;
- * WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_STALE_ROUND when there is no such record; WHIM_E_LEFT. */
+ * WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such record; WHIM_E_LEFT. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_record(whim_group *group, uint64_t round, whim_op **op);
 
 typedef struct whim_record_info {

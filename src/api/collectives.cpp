@@ -1,0 +1,134 @@
+// collectives.h: buffers and options checked, then posted.
+#include "whimbrel/collectives.h"
+
+#include <cmath>
+
+#include "api/handles.h"
+#include "api/structs.h"
+
+using namespace whim;
+using namespace whim::api;
+using runtime::OpKind;
+
+namespace {
+
+// Buffers of count elements. in == out is in place; anything else must not overlap.
+Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
+    const size_t size = dtype_bytes(post.dtype);
+    if (count > SIZE_MAX / 2 / size) return invalid(fmt::format("count {} is more than memory holds", count));
+    const size_t bytes = count * size;
+    if (bytes > 0 && (!in || !out)) return invalid(in ? "out is NULL" : "in is NULL");
+    const auto from = reinterpret_cast<uintptr_t>(in), to = reinterpret_cast<uintptr_t>(out);
+    if (bytes > 0 && (from % size || to % size))
+        return invalid(fmt::format("a buffer of {} is not aligned to {} bytes", dtype_name(post.dtype), size));
+    if (from != to && from < to + bytes && to < from + bytes)
+        return invalid("in and out overlap; give the same pointer to work in place");
+    post.in = {static_cast<const std::byte*>(in), bytes};
+    post.out = {static_cast<std::byte*>(out), bytes};
+    return {};
+}
+
+Status set_dtype(PostOptions& post, uint32_t dtype) {
+    const auto known = dtype_from_int(dtype);
+    if (!known) return invalid(fmt::format("dtype {} is unknown", dtype));
+    post.dtype = *known;
+    return {};
+}
+
+template <class Options>
+void set_common(PostOptions& post, const Options& options) {
+    post.tag = options.tag;
+    post.min_contributors = std::max(1u, options.min_contributors);
+    post.grace = milliseconds(options.grace_ms);
+    post.budget = milliseconds(options.budget_ms);
+}
+
+Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_options& options) {
+    constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max};
+    if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
+    post.reduce = kReductions[reduce];
+    if (!reduce_supports(post.reduce, post.dtype))
+        return fail(Code::E_UNSUPPORTED,
+                    fmt::format("{} of {}: integers have no exact mean", reduce_name(post.reduce), dtype_name(post.dtype)));
+    if (options.weight) post.weight = *options.weight;
+    if (!std::isfinite(post.weight) || post.weight < 0)
+        return fail(Code::E_WEIGHTS, fmt::format("weight {}: it must be finite and not negative", post.weight));
+    if (options.uniform > 1) return invalid(fmt::format("uniform {}: it is 0 or 1", options.uniform));
+    if (options.non_finite > WHIM_NON_FINITE_ALLOW)
+        return invalid(fmt::format("non_finite {} is unknown", options.non_finite));
+    post.uniform = options.uniform == 1;
+    post.non_finite = static_cast<NonFinitePolicy>(options.non_finite);
+    set_common(post, options);
+    return {};
+}
+
+static_assert(static_cast<int>(NonFinitePolicy::exclude) == WHIM_NON_FINITE_EXCLUDE);
+static_assert(static_cast<int>(NonFinitePolicy::abort) == WHIM_NON_FINITE_ABORT);
+static_assert(static_cast<int>(NonFinitePolicy::allow) == WHIM_NON_FINITE_ALLOW);
+static_assert(static_cast<int>(Dtype::f32) == WHIM_F32 && static_cast<int>(Dtype::bf16) == WHIM_BF16);
+static_assert(static_cast<int>(Dtype::i8) == WHIM_I8 && static_cast<int>(Dtype::u64) == WHIM_U64);
+
+}  // namespace
+
+extern "C" {
+
+whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t count, uint32_t dtype,
+                            uint32_t reduce, const whim_all_reduce_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_all_reduce_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
+        return runtime.post(OpKind::all_reduce, Round{given.round}, post);
+    });
+}
+
+whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32_t dtype, uint32_t source_rank,
+                           const whim_collective_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_collective_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        if (const Status ok = set_buffers(post, buffer, buffer, count); !ok) return ok.error();
+        set_common(post, given);
+        post.reduce = Reduce::copy;
+        post.source = source_rank;
+        post.min_contributors = 1;
+        post.non_finite = NonFinitePolicy::allow;
+        return runtime.post(OpKind::broadcast, Round{given.round}, post);
+    });
+}
+
+whim_result whim_barrier(whim_group* group, const whim_collective_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_collective_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        set_common(post, given);
+        post.dtype = Dtype::u8;
+        post.reduce = Reduce::max;
+        return runtime.post(OpKind::barrier, Round{given.round}, post);
+    });
+}
+
+whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out, size_t count, uint32_t how,
+                       const whim_collective_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        constexpr Reduce kHow[] = {Reduce::max, Reduce::min, Reduce::majority};
+        whim_collective_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (how >= std::size(kHow)) return invalid(fmt::format("how {} is unknown", how));
+        post.dtype = Dtype::i64;
+        post.reduce = kHow[how];
+        post.uniform = true;
+        set_common(post, given);
+        if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
+        return runtime.post(OpKind::agree, Round{given.round}, post);
+    });
+}
+
+}  // extern "C"

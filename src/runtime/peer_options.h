@@ -1,0 +1,36 @@
+// What makes one peer: the application's wishes after the API has checked and completed them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "wire/address.h"
+
+namespace whim::runtime {
+
+enum class Security : uint8_t { tls = 0, none = 1 };
+
+struct CoordinatorPlace {
+    std::vector<Address> addresses;
+    std::optional<PeerId> pin;      // the key it must prove
+};
+
+struct PeerOptions {
+    Security security = Security::tls;
+    std::string run, token, name, region;
+    std::vector<CoordinatorPlace> coordinators;
+    Address listen;                    // host empty: every interface; port 0: a free one
+    std::vector<Address> advertise;    // empty: found out; port 0: the one listened on
+    std::string identity_file;         // empty: a key for this process only
+    uint64_t fingerprint = 0;
+    uint32_t bulk_strands = 1;
+    uint32_t worker_threads = 1;
+    uint32_t chunk_bytes = limits::kChunkBytesDefault;
+    uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
+    uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
+};
+
+}  // namespace whim::runtime

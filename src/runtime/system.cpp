@@ -1,0 +1,76 @@
+// POSIX behind system.h; another platform brings another file.
+#include "runtime/system.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/assert.h"
+
+namespace whim::runtime {
+
+Instant now() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return {std::chrono::duration_cast<std::chrono::nanoseconds>(since).count()};
+}
+
+void fill_random(std::span<uint8_t> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t got = getrandom(bytes.data(), bytes.size(), 0);
+        WHIM_ASSERT(got > 0 || errno == EINTR);
+        if (got > 0) bytes = bytes.subspan(static_cast<size_t>(got));
+    }
+}
+
+uint64_t random_u64() {
+    uint64_t value = 0;
+    while (value == 0) fill_random({reinterpret_cast<uint8_t*>(&value), sizeof value});
+    return value;
+}
+
+std::string host_name() {
+    char name[256] = {};
+    if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
+    return name;
+}
+
+std::string default_name() { return fmt::format("{}/{}", host_name().substr(0, 48), getpid()); }
+
+uint32_t core_count() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return static_cast<uint32_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+void name_this_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+std::optional<std::string> interface_towards(const Address& to) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_DGRAM;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &hints, &found) != 0) return std::nullopt;
+    std::optional<std::string> answer;
+    for (const addrinfo* each = found; each && !answer; each = each->ai_next) {
+        const int fd = socket(each->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0) continue;
+        sockaddr_storage local{};
+        socklen_t size = sizeof local;
+        char host[NI_MAXHOST] = {};
+        auto* address = reinterpret_cast<sockaddr*>(&local);
+        if (connect(fd, each->ai_addr, each->ai_addrlen) == 0 && getsockname(fd, address, &size) == 0 &&
+            getnameinfo(address, size, host, sizeof host, nullptr, 0, NI_NUMERICHOST) == 0)
+            answer = host;
+        ::close(fd);
+    }
+    freeaddrinfo(found);
+    return answer;
+}
+
+}  // namespace whim::runtime

@@ -1,0 +1,25 @@
+// What the shell asks of the operating system: the clock, chance, names, and the way to a host.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/time.h"
+#include "wire/address.h"
+
+namespace whim::runtime {
+
+Instant now();                                   // the machine's monotonic clock
+void fill_random(std::span<uint8_t> bytes);      // from the kernel, good enough for keys
+uint64_t random_u64();                           // not 0
+std::string default_name();                      // "HOSTNAME/PID"
+std::string host_name();
+uint32_t core_count();                           // those this process may run on; at least 1
+void name_this_thread(const char* name);         // at most 15 characters, for debuggers and top
+
+// The local interface whose address packets to `to` would carry; nothing is sent. Looks names up, so it may block.
+std::optional<std::string> interface_towards(const Address& to);
+
+}  // namespace whim::runtime
