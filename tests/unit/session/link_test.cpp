@@ -2,6 +2,7 @@
 #include "test_peer.h"
 
 #include "base/limits.h"
+#include "transport/session/stand_in_channel.h"
 
 namespace whim::testing {
 namespace {
@@ -50,16 +51,18 @@ TEST(Link, SurvivesSplittingIntoSingleBytes) {
     EXPECT_EQ(b.received.size(), 10u);
 }
 
-// Exactly once, in order, whatever byte the connections break at.
+// Exactly once, in order, whatever byte the connections break at; every other seed behind a channel.
 TEST(Link, LosesNothingAndRepeatsNothingWhenStrandsBreakAnywhere) {
     uint64_t resent = 0;
     int cut_short = 0;
-    for (uint64_t seed = 1; seed <= 400; ++seed) {
+    SimChannelFactory channel_a(peer_id(1)), channel_b(peer_id(2));
+    for (uint64_t seed = 1; seed <= 150; ++seed) {
         MemoryNet net(seed);
         net.window = 10'000 + net.prng().below(100'000);
         net.cut = 1 + net.prng().below(30'000);
         net.latency = microseconds(net.prng().between(0, 10'000));
-        TestPeer a(net, 1), b(net, 2);
+        TestPeer a(net, 1, seed % 2 ? &channel_a : nullptr);
+        TestPeer b(net, 2, seed % 2 ? &channel_b : nullptr);
         join(net, a, b, 1 + static_cast<uint32_t>(net.prng().below(3)));
         size_t messages[2] = {0, 0};
         size_t frames[2] = {0, 0};
@@ -87,8 +90,8 @@ TEST(Link, LosesNothingAndRepeatsNothingWhenStrandsBreakAnywhere) {
         resent += a.endpoint.stats(b.key())->bulk_frames_resent;
         cut_short += a.cut_short + b.cut_short;
     }
-    EXPECT_GT(resent, 1000u);     // the interesting paths were walked
-    EXPECT_GT(cut_short, 100);
+    EXPECT_GT(resent, 500u);     // the interesting paths were walked
+    EXPECT_GT(cut_short, 50);
 }
 
 TEST(Link, LosingABulkStrandIsNotLosingThePeer) {
