@@ -44,7 +44,7 @@ void Op::begin_attempt(uint32_t attempt) {
     held_told_ = false;
     pending_acks_.clear();
     pending_stable_.clear();
-    open_count_ = static_cast<uint32_t>(chunks_.size());
+    open_count_ = unreleased_count_ = static_cast<uint32_t>(chunks_.size());
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
         if (attempt > 0 && chunk.state != ChunkState::open && chunk.root == self()) ++card_.chunks_refolded;
@@ -280,7 +280,7 @@ void Op::settle(Instant now) {
     if (ending_) {
         if (jobs_ > 0 || pins_ > 0) return;
         ended_ = true;
-        card();
+        refresh_card();
         waiting_.clear();
         if (config_.plant == Plant::touch_failed_input && !config_.out.empty()) config_.out[0] ^= std::byte{1};
         host_.ended(end_code_, end_detail_);
@@ -293,9 +293,7 @@ void Op::settle(Instant now) {
             if (!final_ || ended_) return;
         }
     } else if (mode_ == Mode::listener) {
-        for (const Chunk& chunk : chunks_) {
-            if (chunk.state != ChunkState::released) return;
-        }
+        if (unreleased_count_ > 0) return;
     } else if (!holds_all()) {
         return;
     }
@@ -319,17 +317,14 @@ void Op::settle(Instant now) {
     }
     if (staging_) std::memcpy(config_.out.data(), staging_->bytes().data(), config_.out.size());
     ended_ = true;
-    card();
+    refresh_card();
     host_.ended(Code::OK, "");
 }
 
 bool Op::closed() const {
     if (!ended_ || jobs_ > 0 || pins_ > 0) return false;
     if (end_code_ != Code::OK || mode_ == Mode::abandoned || final_) return true;
-    for (const Chunk& chunk : chunks_) {
-        if (chunk.state != ChunkState::released) return false;
-    }
-    return retained_.empty() && pending_stable_.empty();
+    return unreleased_count_ == 0 && retained_.empty() && pending_stable_.empty();
 }
 
 std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
@@ -402,20 +397,17 @@ void Op::drop_retained() {
     retained_.clear();
 }
 
-const OpReportCard& Op::card() {
+void Op::refresh_card() {
     card_.chunks = chunk_count();
-    if (!ended_ || card_.chunk_set.empty()) {
-        card_.sets = sets_;
-        card_.chunk_set.assign(chunks_.size(), UINT32_MAX);
-        card_.chunks_final = 0;
-        const bool in_output = !uniform() || !in_place() || end_code_ == Code::OK;
-        for (uint32_t c = 0; c < chunks_.size(); ++c) {
-            if (chunks_[c].state == ChunkState::open || !in_output) continue;
-            card_.chunk_set[c] = chunks_[c].set;
-            ++card_.chunks_final;
-        }
+    card_.sets = sets_;
+    card_.chunk_set.assign(chunks_.size(), UINT32_MAX);
+    card_.chunks_final = 0;
+    const bool in_output = !uniform() || end_code_ == Code::OK;   // an unfinished uniform op's output is not a result
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].state == ChunkState::open || !in_output) continue;
+        card_.chunk_set[c] = chunks_[c].set;
+        ++card_.chunks_final;
     }
-    return card_;
 }
 
 std::string Op::waiting_for() const {

@@ -113,9 +113,12 @@ public:
     uint32_t version() const { return version_; }
     const OpId& id() const { return config_.id; }
     const wire::OpDescriptor& descriptor() const { return config_.descriptor; }
-    const OpReportCard& card();
+    const OpReportCard& card() const { return card_; }    // complete once ended() or after refresh_card()
+    void refresh_card();
     std::string waiting_for() const;
     uint32_t payload_bytes(uint32_t chunk) const;
+    const std::vector<bool>& alive_ranks() const { return alive_; }
+    const ChunkLayout& layout() const { return layout_; }
     uint32_t chunk_count() const { return static_cast<uint32_t>(chunks_.size()); }
 
 private:
@@ -244,7 +247,7 @@ private:
     std::map<uint32_t, Rooted> rooted_;
     std::vector<std::vector<bool>> sets_;
     std::vector<Waiting> waiting_;
-    uint32_t open_count_ = 0;
+    uint32_t open_count_ = 0, unreleased_count_ = 0;
     std::vector<uint32_t> open_by_root_;
 
     // Contributing.

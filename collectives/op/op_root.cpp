@@ -302,7 +302,10 @@ void Op::flush_stable() {
 }
 
 void Op::release(uint32_t c) {
-    if (chunks_[c].state == ChunkState::has && chunks_[c].root == self()) --own_unreleased_;
+    if (chunks_[c].state == ChunkState::has) {
+        --unreleased_count_;
+        if (chunks_[c].root == self()) --own_unreleased_;
+    }
     chunks_[c].state = ChunkState::released;
     const auto root = rooted_.find(c);
     if (root != rooted_.end() && !root->second.listeners.empty()) return;   // an excluded peer still wants the copy

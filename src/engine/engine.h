@@ -151,6 +151,7 @@ struct EngineCounters {
     uint64_t ops_paused = 0;               // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
     uint64_t frames_waited = 0;            // of a newer epoch
+    uint64_t early_bytes_max = 0;          // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
 };
 
@@ -180,7 +181,7 @@ public:
     const wire::View& view() const;
     Round round() const;                                // last begun by this peer; 0: none
     std::string waiting_for(AppOp app) const;           // "" when done or unknown; otherwise what it waits for
-    const EngineCounters& counters() const;
+    EngineCounters counters() const;
     std::vector<std::pair<MemberId, LinkStats>> links() const;
 
 private:

@@ -1,0 +1,220 @@
+// The control plane's side of the engine: joining, rounds, commits, views, eviction.
+#include <algorithm>
+
+#include "engine/impl.h"
+
+namespace whim {
+
+void Engine::Impl::join(AppOp app, Instant now) {
+    Step step(*this, now);
+    if (join_app_) return done(app, Code::E_WRONG_STATE, "a join is already under way");
+    if (member_.admitted()) return done(app, Code::OK, "already a member");
+    join_app_ = app;
+    open_coordinators();
+    group::MemberOutbox out;
+    member_.join(now, out);
+    run_member(out);
+}
+
+void Engine::Impl::leave(AppOp app, const std::string& reason, Instant now) {
+    Step step(*this, now);
+    if (!member_.admitted()) return done(app, Code::E_WRONG_STATE, "not a member; nothing to leave");
+    if (leave_app_) return done(app, Code::E_WRONG_STATE, "leaving already");
+    leave_app_ = app;
+    group::MemberOutbox out;
+    member_.leave(reason, now, out);
+    run_member(out);
+}
+
+void Engine::Impl::round_begin(AppOp app, Round state_round, Instant now) {
+    Step step(*this, now);
+    if (unclaimed_round_) {
+        done(app, Code::OK, "", *unclaimed_round_);
+        unclaimed_round_.reset();
+        return;
+    }
+    if (round_app_) return done(app, Code::E_WRONG_STATE, "a round_begin is already pending");
+    group::MemberOutbox out;
+    const Status status = member_.round_begin(state_round, now, out);
+    if (!status.ok()) return done(app, status.error().code, status.error().detail);
+    round_app_ = app;
+    run_member(out);
+}
+
+void Engine::Impl::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
+    Step step(*this, now);
+    if (commit_apps_.contains(round)) return done(app, Code::E_WRONG_STATE, "round " + std::to_string(round.value) + " has a commit pending");
+    for (const auto& [id, summary] : summaries_) {
+        if (id.round == round && vote.ops.size() < limits::kOpsOpenMax) vote.ops.push_back(summary);
+    }
+    group::MemberOutbox out;
+    const Status status = member_.round_commit(round, std::move(vote), diverged_.has_value(), now, out);
+    if (!status.ok()) return done(app, status.error().code, status.error().detail);
+    commit_apps_[round] = app;
+    run_member(out);
+}
+
+void Engine::Impl::record(AppOp app, Round round, Instant now) {
+    Step step(*this, now);
+    const uint64_t nonce = next_nonce_++;
+    record_apps_[nonce] = app;
+    group::MemberOutbox out;
+    member_.record(nonce, round, now, out);
+    run_member(out);
+}
+
+void Engine::Impl::run_member(const group::MemberOutbox& out) {
+    for (const group::MemberEffect& effect : out) {
+        if (const auto* send = std::get_if<group::SendToCoordinator>(&effect)) {
+            outgoing_.push_back({coordinator_key(send->coordinator), wire::encode(send->message)});
+        } else if (const auto* install = std::get_if<group::InstallView>(&effect)) {
+            install_view(install->view);
+        } else if (const auto* joined = std::get_if<group::JoinEnded>(&effect)) {
+            const std::optional<AppOp> app = join_app_;
+            join_app_.reset();
+            if (joined->status.ok()) event(EventKind::joined, self(), "admitted as " + short_name(self()));
+            if (app && joined->status.ok()) done(*app, Code::OK, "");
+            else if (app) done(*app, joined->status.error().code, joined->status.error().detail);
+        } else if (const auto* began = std::get_if<group::RoundBegan>(&effect)) {
+            round_began(began->start);
+        } else if (const auto* refused = std::get_if<group::RoundRefused>(&effect)) {
+            if (round_app_) done(*round_app_, refused->error.code, refused->error.detail);
+            round_app_.reset();
+        } else if (const auto* ended = std::get_if<group::RoundEnded>(&effect)) {
+            const auto app = commit_apps_.find(ended->outcome.round);
+            if (app != commit_apps_.end()) {
+                const Code code = ended->mine.ok() ? Code::OK : ended->mine.error().code;
+                done(app->second, code, ended->mine.ok() ? "" : ended->mine.error().detail, CommitInfo{ended->outcome});
+                commit_apps_.erase(app);
+            }
+        } else if (const auto* found = std::get_if<group::RecordFound>(&effect)) {
+            const auto app = record_apps_.find(found->nonce);
+            if (app == record_apps_.end()) continue;
+            if (found->record) done(app->second, Code::OK, "", *found->record);
+            else done(app->second, Code::E_INVALID, "the coordinator has no record of that round");
+            record_apps_.erase(app);
+        } else if (const auto* out_of_it = std::get_if<group::Evicted>(&effect)) {
+            evicted(out_of_it->error);
+        } else if (const auto* changed = std::get_if<group::CoordinatorChanged>(&effect)) {
+            coordinator_connected_ = changed->connected;
+            event(changed->connected ? EventKind::coordinator_back : EventKind::coordinator_lost, {}, changed->detail);
+            note_paused();
+        } else if (const auto* waiting = std::get_if<group::Waiting>(&effect)) {
+            waiting_text_ = waiting->text;
+            if (!waiting->text.empty()) event(EventKind::waiting, {}, waiting->text);
+        }
+    }
+}
+
+void Engine::Impl::install_view(const wire::View& view) {
+    const MemberId me = self();
+    const auto in_view = [&](const MemberId& id) {
+        return std::any_of(view.members.begin(), view.members.end(), [&](const wire::MemberInfo& m) { return m.id == id; });
+    };
+    for (const LinkKey& key : endpoint_.links()) {
+        if (!coordinator_index(key) && !in_view(key)) endpoint_.close_link(key, now_);
+    }
+    for (const wire::MemberInfo& info : view.members) {
+        if (info.id == me || endpoint_.has_link(info.id)) continue;
+        LinkOptions options;
+        options.addresses = info.addresses;
+        options.dial = me.peer < info.id.peer;
+        options.bulk_strands = config_.bulk_strands;
+        options.expected = info.id.peer;
+        options.local_instance = me.incarnation;
+        endpoint_.open_link(info.id, std::move(options), now_);
+    }
+    for (const wire::Removal& removal : view.removed) {
+        const bool seen = std::any_of(removed_seen_.begin(), removed_seen_.end(), [&](const wire::Removal& r) { return r.member == removal.member; });
+        if (seen) continue;
+        removed_seen_.push_back(removal);
+        event(EventKind::view_changed, removal.member, op_name(removal.member) + (removal.left ? " left: " : " was evicted: ") + removal.reason);
+    }
+    if (removed_seen_.size() > limits::kRemovedKeptMax) removed_seen_.erase(removed_seen_.begin());
+    for (const wire::OpExclusion& exclusion : view.exclusions) {
+        const auto finished = finished_.find(exclusion.op);
+        const bool completed_alone = exclusion.member == me && finished != finished_.end() && finished->second.completed && finished->second.uniform;
+        if (completed_alone) op_diverged("left out of op " + to_string(exclusion.op) + " after completing it");
+    }
+    for (auto& [number, record] : records_) {
+        if (record->op) install_in(*record);
+    }
+    note_paused();
+}
+
+void Engine::Impl::round_began(const wire::RoundStart& start) {
+    std::vector<MemberId> before;
+    if (const auto last = births_.find(round_); last != births_.end()) before = last->second;
+    births_[start.round] = start.participants;
+    round_ = start.round;
+    forget_old_rounds(start.round);
+    RoundInfo info;
+    info.round = start.round;
+    info.epoch = start.view.epoch;
+    info.committed = start.committed;
+    info.joined = start.joined;
+    info.excluded = start.excluded;
+    info.donor = start.donor;
+    const MemberId me = self();
+    for (uint32_t i = 0; i < start.participants.size(); ++i) {
+        const MemberId& id = start.participants[i];
+        if (id == me) info.rank = i;
+        if (id == start.donor) info.donor_rank = i;
+        for (const wire::MemberInfo& m : start.view.members) {
+            if (m.id == id) info.participants.push_back(m);
+        }
+    }
+    for (const wire::Removal& removal : start.view.removed) {
+        if (std::find(before.begin(), before.end(), removal.member) != before.end()) info.left.push_back(removal);
+    }
+    info.healing_any = !start.healing.empty();
+    info.heal_self = std::find(start.healing.begin(), start.healing.end(), me) != start.healing.end();
+    if (info.heal_self || !info.healing_any) diverged_.reset();
+    waiting_text_.clear();
+    if (round_app_) done(*round_app_, Code::OK, "", info);
+    else unclaimed_round_ = info;
+    round_app_.reset();
+}
+
+void Engine::Impl::forget_old_rounds(Round newest) {
+    constexpr uint64_t kRoundsKept = 4;   // an op may stay open across a few rounds
+    if (newest.value <= kRoundsKept) return;
+    const Round oldest{newest.value - kRoundsKept};
+    std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
+    std::erase_if(instances_, [&](const auto& entry) { return entry.first.first < oldest; });
+    std::erase_if(early_, [&](const auto& entry) { return entry.first.round < oldest; });
+    std::erase_if(finished_, [&](const auto& entry) { return entry.first.round < oldest; });
+    std::erase_if(summaries_, [&](const auto& entry) { return entry.first.round < oldest; });
+}
+
+// This incarnation is over. Everything it started ends with the reason; join() may begin a new one.
+void Engine::Impl::evicted(const Error& error) {
+    event(EventKind::evicted, self(), error.detail);
+    for (const LinkKey& key : endpoint_.links()) {
+        if (!coordinator_index(key)) endpoint_.close_link(key, now_);
+    }
+    if (leave_app_) done(*leave_app_, Code::OK, "");
+    leave_app_.reset();
+    end_everything(error);
+}
+
+void Engine::Impl::end_everything(const Error& error) {
+    if (round_app_) done(*round_app_, error.code, error.detail);
+    round_app_.reset();
+    for (const auto& [round, app] : commit_apps_) done(app, error.code, error.detail);
+    commit_apps_.clear();
+    unclaimed_round_.reset();
+    diverged_.reset();
+    for (auto& [number, record] : records_) {
+        if (record->op) record->op->abandon(error.code, error.detail, now_);
+        else if (!record->answered) record->end_after_scan = error;
+    }
+    births_.clear();
+    early_.clear();
+    instances_.clear();
+    finished_.clear();
+    summaries_.clear();
+    round_ = {};
+}
+
+}  // namespace whim

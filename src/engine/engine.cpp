@@ -1,0 +1,136 @@
+// The seam and the step: entry points, deadlines, and flushing what a step wants done.
+#include "engine/engine.h"
+
+#include "base/assert.h"
+#include "engine/impl.h"
+
+namespace whim {
+namespace {
+
+group::MemberConfig member_config(const EngineConfig& config) {
+    group::MemberConfig m;
+    m.id = config.id;
+    m.run = config.run;
+    m.token = config.token;
+    m.name = config.name;
+    m.region = config.region;
+    m.addresses = config.advertise;
+    m.fingerprint = config.fingerprint;
+    m.coordinators = static_cast<uint32_t>(config.coordinators.size());
+    m.plant = config.plant;
+    return m;
+}
+
+EndpointConfig endpoint_config(const EngineConfig& config) {
+    EndpointConfig e;
+    e.id = config.id;
+    e.run_name = config.run;
+    e.seed = config.seed;
+    return e;
+}
+
+}  // namespace
+
+Engine::Impl::Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready)
+    : config_(std::move(config)), effects_ready_(std::move(effects_ready)), member_(member_config(config_)),
+      endpoint_(endpoint_config(config_), channels, *this, driver), pool_(64u << 20) {
+    WHIM_ASSERT(config_.boot != 0);
+}
+
+Engine::Impl::~Impl() = default;
+
+void Engine::Impl::emit(EngineEffect effect) { effects_.push_back(std::move(effect)); }
+
+void Engine::Impl::done(AppOp app, Code code, const std::string& detail, decltype(AppDone::info) info) {
+    emit(AppDone{app, code, detail, std::move(info)});
+}
+
+void Engine::Impl::event(EventKind kind, const MemberId& about, const std::string& text) {
+    emit(EngineEvent{kind, about, round_, member_.view().epoch, text});
+}
+
+// Sends what the step queued. Sending may lead straight back here (a strand takes bytes at once and unpins), so
+// the loop goes on until nothing is left; depth_ keeps nested steps from flushing themselves.
+void Engine::Impl::flush() {
+    ++depth_;
+    while (!outgoing_.empty() || retention_freed_) {
+        if (retention_freed_) {
+            retention_freed_ = false;
+            for (auto& [number, record] : records_) {
+                if (record->op && !record->op->ended()) record->op->poke(now_);
+            }
+        }
+        std::vector<Outgoing> batch;
+        batch.swap(outgoing_);
+        for (Outgoing& out : batch) {
+            if (auto* bytes = std::get_if<Bytes>(&out.what)) endpoint_.send_message(out.to, std::move(*bytes), now_);
+            else endpoint_.send_bulk(out.to, std::move(std::get<BulkFrame>(out.what)), now_);
+        }
+    }
+    reap();
+    --depth_;
+    if (!effects_.empty()) effects_ready_();
+}
+
+std::vector<EngineEffect> Engine::Impl::take_effects() {
+    std::vector<EngineEffect> taken;
+    taken.swap(effects_);
+    return taken;
+}
+
+std::optional<Instant> Engine::Impl::deadline() const {
+    std::optional<Instant> due = earlier(endpoint_.deadline(), member_.deadline());
+    for (const auto& [number, record] : records_) {
+        due = earlier(due, record->answered || record->end_after_scan ? std::nullopt : record->give_up);
+        if (record->op) due = earlier(due, record->op->deadline());
+    }
+    return due;
+}
+
+void Engine::Impl::on_deadline(Instant now) {
+    Step step(*this, now);
+    endpoint_.on_deadline(now);
+    for (const LinkKey& key : endpoint_.links()) {
+        const std::optional<LinkStats> stats = endpoint_.stats(key);
+        if (stats && !coordinator_index(key)) member_.peer_heard(key, stats->last_heard);
+    }
+    group::MemberOutbox out;
+    member_.on_deadline(now, out);
+    run_member(out);
+    std::vector<AppOp> given_up;
+    for (auto& [number, record] : records_) {
+        if (record->give_up && *record->give_up <= now && !record->answered && !record->end_after_scan) given_up.push_back(record->app);
+        if (record->op) record->op->on_deadline(now);
+    }
+    for (const AppOp app : given_up) cancel(app, now);
+    note_paused();
+}
+
+Engine::Engine(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready)
+    : impl_(std::make_unique<Impl>(std::move(config), channels, driver, std::move(effects_ready))) {}
+Engine::~Engine() = default;
+
+Endpoint& Engine::endpoint() { return impl_->endpoint_; }
+std::vector<EngineEffect> Engine::take_effects() { return impl_->take_effects(); }
+std::optional<Instant> Engine::deadline() const { return impl_->deadline(); }
+void Engine::on_deadline(Instant now) { impl_->on_deadline(now); }
+void Engine::job_done(uint64_t job_id, Instant now) { impl_->job_done(job_id, now); }
+void Engine::join(AppOp app, Instant now) { impl_->join(app, now); }
+void Engine::leave(AppOp app, const std::string& reason, Instant now) { impl_->leave(app, reason, now); }
+void Engine::round_begin(AppOp app, Round state_round, Instant now) { impl_->round_begin(app, state_round, now); }
+void Engine::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
+    impl_->round_commit(app, round, std::move(vote), now);
+}
+void Engine::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
+    impl_->post(app, birth_round, options, now);
+}
+void Engine::cancel(AppOp app, Instant now) { impl_->cancel(app, now); }
+void Engine::record(AppOp app, Round round, Instant now) { impl_->record(app, round, now); }
+MemberId Engine::self() const { return impl_->self(); }
+const wire::View& Engine::view() const { return impl_->member_.view(); }
+Round Engine::round() const { return impl_->round_; }
+std::string Engine::waiting_for(AppOp app) const { return impl_->waiting_for(app); }
+EngineCounters Engine::counters() const { return impl_->counters(); }
+std::vector<std::pair<MemberId, LinkStats>> Engine::links() const { return impl_->links(); }
+
+}  // namespace whim

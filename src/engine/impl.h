@@ -1,0 +1,173 @@
+// The engine's parts: links and their owner callbacks (links.cpp), the control plane (control.cpp), the table
+// of ops (ops.cpp). Everything an op or the member wants sent is queued and flushed when the outermost call
+// returns, so that no part is called back while it is in the middle of a step.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "base/limits.h"
+#include "collectives/op/op.h"
+#include "engine/engine.h"
+#include "engine/op_record.h"
+#include "group/member.h"
+
+namespace whim {
+
+class Engine::Impl final : public EndpointOwner, public OpRecordOwner {
+public:
+    Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready);
+    ~Impl() override;
+
+    // What Engine forwards to; see engine.h.
+    std::vector<EngineEffect> take_effects();
+    std::optional<Instant> deadline() const;
+    void on_deadline(Instant now);
+    void job_done(uint64_t job_id, Instant now);
+    void join(AppOp app, Instant now);
+    void leave(AppOp app, const std::string& reason, Instant now);
+    void round_begin(AppOp app, Round state_round, Instant now);
+    void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
+    void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
+    void cancel(AppOp app, Instant now);
+    void record(AppOp app, Round round, Instant now);
+    std::string waiting_for(AppOp app) const;
+    EngineCounters counters() const;
+    std::vector<std::pair<MemberId, LinkStats>> links() const;
+    MemberId self() const { return {config_.id, member_.incarnation()}; }
+
+    // EndpointOwner (links.cpp).
+    bool accept_link(const LinkKey& from, Instant now) override;
+    void link_up(const LinkKey& key, LinkSession session, Instant now) override;
+    void link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) override;
+    void message(const LinkKey& from, ByteSpan bytes, Instant now) override;
+    BulkSink bulk_begin(const LinkKey& from, ByteSpan header, uint32_t payload_bytes) override;
+    void bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) override;
+    std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) override;
+    void bulk_unpin(const LinkKey& to, const BulkFrame& frame) override;
+
+    // OpRecordOwner (ops.cpp).
+    void op_send(const MemberId& to, wire::Message message) override;
+    void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) override;
+    void op_submit(uint64_t record, op::Job job) override;
+    uint64_t op_next_job() override { return next_job_++; }
+    bool op_reserve_retained(uint64_t bytes) override;
+    void op_release_retained(uint64_t bytes) override;
+    void op_ended(OpRecord& record, Code code, const std::string& detail) override;
+    void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) override;
+    void op_diverged(const std::string& reason) override;
+    std::string op_name(const MemberId& member) override;
+
+    friend class Engine;
+
+private:
+    // Opened by every entry point; the outermost one flushes.
+    class Step {
+    public:
+        Step(Impl& impl, Instant now) : impl_(impl) { impl_.now_ = now; ++impl_.depth_; }
+        ~Step() { if (--impl_.depth_ == 0) impl_.flush(); }
+        Step(const Step&) = delete;
+        Step& operator=(const Step&) = delete;
+
+    private:
+        Impl& impl_;
+    };
+
+    struct Outgoing {
+        LinkKey to;
+        std::variant<Bytes, BulkFrame> what;
+    };
+    struct Incoming {                                 // a bulk frame whose payload is on its way
+        MemberId from;
+        op::Arrival arrival;
+    };
+    struct Early {                                    // what came for an op this peer has not posted
+        std::vector<std::pair<MemberId, std::variant<wire::Message, op::Arrival>>> items;
+        std::map<MemberId, uint64_t> bytes;           // payload by sender
+        uint32_t messages = 0;
+    };
+    struct Finished {                                 // an op whose record is gone
+        bool completed = false;
+        bool uniform = false;
+    };
+    struct Scanning {                                 // an op whose input is being scanned
+        uint64_t record = 0;
+        std::shared_ptr<std::optional<size_t>> non_finite;
+    };
+
+    void flush();
+    void emit(EngineEffect effect);
+    void done(AppOp app, Code code, const std::string& detail, decltype(AppDone::info) info = {});
+    void event(EventKind kind, const MemberId& about, const std::string& text);
+
+    // control.cpp
+    void run_member(const group::MemberOutbox& out);
+    void install_view(const wire::View& view);
+    void round_began(const wire::RoundStart& start);
+    void evicted(const Error& error);
+    void end_everything(const Error& error);
+    void forget_old_rounds(Round newest);
+
+    // links.cpp
+    std::optional<uint32_t> coordinator_index(const LinkKey& key) const;
+    static LinkKey coordinator_key(uint32_t index);
+    void open_coordinators();
+    void op_message(const MemberId& from, const OpId& op, wire::Message message);
+    void early(const MemberId& from, const OpId& op, std::variant<wire::Message, op::Arrival> item, uint64_t bytes);
+    void misbehaved(const LinkKey& from, const std::string& what);
+
+    // ops.cpp
+    Status check(Round birth_round, const PostOptions& options) const;
+    void start_op(OpRecord& record, bool abstains);
+    void finish_scan(uint64_t job_id, const Scanning& scan);
+    void install_in(OpRecord& record);
+    void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished, const wire::Message& message);
+    void reap();
+    void note_paused();
+    OpInfo info_of(const OpRecord& record) const;
+    OpRecord* record_of(AppOp app);
+    const OpRecord* record_of(AppOp app) const;
+    void add_card(EngineCounters& counters, const OpRecord& record) const;
+
+    EngineConfig config_;
+    std::function<void()> effects_ready_;
+    group::Member member_;
+    Endpoint endpoint_;
+    op::ChunkPool pool_;
+    Instant now_{};
+    int depth_ = 0;
+
+    std::vector<Outgoing> outgoing_;
+    std::vector<EngineEffect> effects_;
+
+    // Control plane.
+    std::optional<AppOp> join_app_, leave_app_, round_app_;
+    std::map<Round, AppOp> commit_apps_;
+    std::map<uint64_t, AppOp> record_apps_;
+    uint64_t next_nonce_ = 1;
+    std::optional<RoundInfo> unclaimed_round_;        // begun after its round_begin was cancelled
+    std::map<Round, std::vector<MemberId>> births_;   // participants of recent rounds, birth rank order
+    Round round_{};
+    std::vector<wire::Removal> removed_seen_;
+    bool coordinator_connected_ = false;
+    bool coordinators_open_ = false;
+    std::string waiting_text_;
+    std::optional<std::string> diverged_;
+
+    // Ops.
+    std::map<uint64_t, std::unique_ptr<OpRecord>> records_;
+    std::map<OpId, uint64_t> by_id_;
+    std::map<std::pair<Round, uint64_t>, uint32_t> instances_;   // uses of a tag in a round
+    std::map<OpId, Early> early_;
+    std::map<OpId, Finished> finished_;
+    std::map<OpId, wire::OpSummary> summaries_;
+    std::map<uint64_t, Incoming> incoming_;
+    std::map<uint64_t, uint64_t> job_record_;
+    std::map<uint64_t, Scanning> scans_;
+    uint64_t next_record_ = 1, next_job_ = 1, next_token_ = 1;
+    uint64_t retained_bytes_ = 0;
+    bool retention_freed_ = false;
+    EngineCounters totals_;
+};
+
+}  // namespace whim

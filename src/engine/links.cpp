@@ -1,0 +1,224 @@
+// What arrives over links: which op or state machine it is for, and where payloads go.
+#include <algorithm>
+
+#include "engine/impl.h"
+
+namespace whim {
+namespace {
+
+// The frame's cookie: record (30 bits), attempt (11), kind (1), chunk (22).
+constexpr uint32_t kChunkBits = 22;
+constexpr uint32_t kAttemptBits = 11;
+static_assert(limits::kChunksPerOpMax <= 1u << kChunkBits);
+static_assert(limits::kMembersMax < 1u << kAttemptBits);
+
+uint64_t make_cookie(uint64_t record, const wire::BulkHeader& header) {
+    return (((record << kAttemptBits | header.attempt) << 1 | header.kind) << kChunkBits) | header.chunk;
+}
+
+// The op a peer-to-peer message is about; null for messages between peer and coordinator.
+const OpId* op_of(const wire::Message& message) {
+    return std::visit([](const auto& m) -> const OpId* {
+        if constexpr (std::is_same_v<std::decay_t<decltype(m)>, wire::OpExcludeRequest>) return nullptr;
+        else if constexpr (requires { m.op; }) return &m.op;
+        else return nullptr;
+    }, message);
+}
+
+wire::SuspectKind suspect_kind(LinkDownKind kind) {
+    switch (kind) {
+        case LinkDownKind::closed:
+        case LinkDownKind::unreachable:
+        case LinkDownKind::rejected: return wire::SuspectKind::closed;
+        case LinkDownKind::refused: return wire::SuspectKind::refused;
+        case LinkDownKind::identity:
+        case LinkDownKind::version:
+        case LinkDownKind::protocol: return wire::SuspectKind::protocol;
+    }
+    return wire::SuspectKind::closed;
+}
+
+}  // namespace
+
+LinkKey Engine::Impl::coordinator_key(uint32_t index) {
+    LinkKey key;
+    key.peer.bytes.back() = static_cast<uint8_t>(index);
+    return key;
+}
+
+std::optional<uint32_t> Engine::Impl::coordinator_index(const LinkKey& key) const {
+    for (uint32_t i = 0; i < config_.coordinators.size(); ++i) {
+        if (key == coordinator_key(i)) return i;
+    }
+    return std::nullopt;
+}
+
+void Engine::Impl::open_coordinators() {
+    if (coordinators_open_) return;
+    coordinators_open_ = true;
+    for (uint32_t i = 0; i < config_.coordinators.size(); ++i) {
+        LinkOptions options;
+        options.addresses = config_.coordinators[i];
+        options.bulk_strands = 0;
+        if (i < config_.coordinator_pins.size()) options.expected = config_.coordinator_pins[i];
+        options.local_instance = {config_.boot};
+        endpoint_.open_link(coordinator_key(i), std::move(options), now_);
+    }
+}
+
+bool Engine::Impl::accept_link(const LinkKey&, Instant) { return false; }  // views open links; others wait for one
+
+void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now) {
+    Step step(*this, now);
+    group::MemberOutbox out;
+    if (const auto index = coordinator_index(key)) member_.coordinator_up(*index, session == LinkSession::fresh, now, out);
+    else {
+        member_.peer_link_up(key, now, out);
+        event(EventKind::peer_back, key, op_name(key) + " is connected");
+    }
+    run_member(out);
+}
+
+void Engine::Impl::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) {
+    Step step(*this, now);
+    group::MemberOutbox out;
+    const std::string text = std::string(link_down_name(kind)) + (detail.empty() ? "" : ": " + detail);
+    if (const auto index = coordinator_index(key)) member_.coordinator_down(*index, text, now, out);
+    else {
+        member_.peer_link_down(key, suspect_kind(kind), text, now, out);
+        event(EventKind::peer_suspected, key, op_name(key) + ": " + text);
+    }
+    run_member(out);
+}
+
+// A peer of the view that sends what no correct program sends: its link is closed, and the coordinator told.
+void Engine::Impl::misbehaved(const LinkKey& from, const std::string& what) {
+    group::MemberOutbox out;
+    member_.peer_link_down(from, wire::SuspectKind::protocol, what, now_, out);
+    event(EventKind::peer_suspected, from, op_name(from) + " broke the protocol: " + what);
+    run_member(out);
+    endpoint_.close_link(from, now_);
+}
+
+void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
+    Step step(*this, now);
+    Result<wire::Message> decoded = wire::decode(bytes);
+    const std::optional<uint32_t> coordinator = coordinator_index(from);
+    if (coordinator) {
+        if (!decoded.ok()) return;   // a coordinator of another version; its own replies will say so
+        group::MemberOutbox out;
+        member_.on_message(*coordinator, *decoded, now, out);
+        return run_member(out);
+    }
+    if (!decoded.ok()) return misbehaved(from, decoded.error().detail);
+    const OpId* op = op_of(*decoded);
+    if (op == nullptr) return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
+    const OpId id = *op;
+    op_message(from, id, std::move(*decoded));
+}
+
+void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Message message) {
+    const auto found = by_id_.find(id);
+    OpRecord* record = found == by_id_.end() ? nullptr : records_.at(found->second).get();
+    if (record != nullptr && record->op) {
+        const std::optional<Rank> rank = record->rank_of(from);
+        if (!rank) return;   // a member that joined later knows nothing about this op
+        record->op->on_message(*rank, message, now_);
+        return;
+    }
+    if (const auto finished = finished_.find(id); finished != finished_.end()) {
+        return answer_for_finished(from, id, finished->second, message);
+    }
+    early(from, id, std::move(message), 0);
+}
+
+// Keeps what comes for an op this peer has not posted (yet), within the eager quota of each sender.
+void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item, uint64_t bytes) {
+    constexpr uint32_t kMessagesPerOpMax = 1u << 14;
+    if (!births_.empty() && id.round < births_.begin()->first) return;   // long over
+    const bool fresh = !early_.contains(id);
+    if (fresh && early_.size() >= limits::kOpsUnpostedMax) return misbehaved(from, "too many ops posted ahead");
+    Early& entry = early_[id];
+    entry.bytes[from] += bytes;
+    const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
+    const bool over = (entry.bytes[from] > quota && config_.plant != Plant::ignore_grants) || ++entry.messages > kMessagesPerOpMax;
+    if (over) return misbehaved(from, "more than the eager quota for op " + to_string(id));
+    entry.items.push_back({from, std::move(item)});
+    totals_.early_bytes_max = std::max(totals_.early_bytes_max, entry.bytes[from]);
+}
+
+BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, uint32_t payload_bytes) {
+    Result<wire::BulkHeader> header = wire::decode_bulk_header(header_bytes);
+    if (!header.ok() || coordinator_index(from)) return {};
+    const auto found = by_id_.find(header->op);
+    if (found == by_id_.end()) {
+        if (finished_.contains(header->op)) return {};
+        if (payload_bytes > config_.eager_bytes + config_.chunk_bytes) return {};   // nobody eager sends so much
+    } else if (const op::Op* op = records_.at(found->second)->op.get()) {
+        if (op->ended() && config_.plant != Plant::write_after_completion) return {};
+        if (header->chunk >= op->chunk_count() || payload_bytes != op->payload_bytes(header->chunk)) return {};
+    }
+    const uint64_t token = next_token_++;
+    op::BufferRef buffer = pool_.take(payload_bytes);
+    const BulkSink sink{buffer->bytes(), token};
+    incoming_.emplace(token, Incoming{from, {std::move(*header), std::move(buffer)}});
+    return sink;
+}
+
+void Engine::Impl::bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) {
+    Step step(*this, now);
+    const auto found = incoming_.find(token);
+    if (found == incoming_.end()) return;
+    Incoming incoming = std::move(found->second);
+    incoming_.erase(found);
+    if (!whole) return;
+    const OpId id = incoming.arrival.header.op;
+    const uint64_t bytes = incoming.arrival.buffer->bytes().size();
+    totals_.payload_bytes_received += bytes;
+    const auto record = by_id_.find(id);
+    if (record != by_id_.end() && records_.at(record->second)->op) {
+        OpRecord& open = *records_.at(record->second);
+        const std::optional<Rank> rank = open.rank_of(from);
+        if (rank) open.op->on_chunk(*rank, std::move(incoming.arrival), now);
+    } else if (!finished_.contains(id)) {
+        early(from, id, std::move(incoming.arrival), bytes);
+    }
+}
+
+std::optional<ByteSpan> Engine::Impl::bulk_pin(const LinkKey& to, const BulkFrame& frame) {
+    const uint64_t cookie = frame.cookie;
+    const auto found = records_.find(cookie >> (kChunkBits + 1 + kAttemptBits));
+    if (found == records_.end() || !found->second->op) return std::nullopt;
+    const std::optional<Rank> rank = found->second->rank_of(to);
+    if (!rank) return std::nullopt;
+    const auto kind = static_cast<wire::BulkKind>((cookie >> kChunkBits) & 1);
+    const auto chunk = static_cast<uint32_t>(cookie & ((1u << kChunkBits) - 1));
+    const auto attempt = static_cast<uint32_t>((cookie >> (kChunkBits + 1)) & ((1u << kAttemptBits) - 1));
+    const std::optional<ByteSpan> bytes = found->second->op->pin(*rank, kind, chunk, attempt);
+    if (bytes) totals_.payload_bytes_sent += bytes->size();
+    return bytes;
+}
+
+void Engine::Impl::bulk_unpin(const LinkKey&, const BulkFrame& frame) {
+    Step step(*this, now_);
+    const auto found = records_.find(frame.cookie >> (kChunkBits + 1 + kAttemptBits));
+    if (found != records_.end() && found->second->op) found->second->op->unpin(now_);
+}
+
+void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) {
+    BulkFrame frame;
+    frame.header = wire::encode(header);
+    frame.payload_bytes = payload_bytes;
+    frame.cookie = make_cookie(record, header);
+    outgoing_.push_back({to, std::move(frame)});
+}
+
+std::vector<std::pair<MemberId, LinkStats>> Engine::Impl::links() const {
+    std::vector<std::pair<MemberId, LinkStats>> all;
+    for (const LinkKey& key : endpoint_.links()) {
+        if (const auto stats = endpoint_.stats(key)) all.push_back({key, *stats});
+    }
+    return all;
+}
+
+}  // namespace whim

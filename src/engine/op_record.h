@@ -1,0 +1,70 @@
+// One op in the engine's table: the pure Op, who its birth ranks are, and what the application gave for it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "collectives/op/op.h"
+#include "engine/engine.h"
+
+namespace whim {
+
+class OpRecord;
+
+// What a record needs from the engine. Ranks have become members here.
+class OpRecordOwner {
+public:
+    virtual ~OpRecordOwner() = default;
+    virtual void op_send(const MemberId& to, wire::Message message) = 0;
+    virtual void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) = 0;
+    virtual void op_submit(uint64_t record, op::Job job) = 0;
+    virtual uint64_t op_next_job() = 0;
+    virtual bool op_reserve_retained(uint64_t bytes) = 0;
+    virtual void op_release_retained(uint64_t bytes) = 0;
+    virtual void op_ended(OpRecord& record, Code code, const std::string& detail) = 0;
+    virtual void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) = 0;
+    virtual void op_diverged(const std::string& reason) = 0;
+    virtual std::string op_name(const MemberId& member) = 0;
+};
+
+class OpRecord final : public op::OpHost {
+public:
+    OpRecord(OpRecordOwner& owner, uint64_t number, AppOp app, OpId id, PostOptions options, std::vector<MemberId> birth)
+        : owner_(owner), number(number), app(app), id(id), options(std::move(options)), birth(std::move(birth)) {}
+
+    std::optional<Rank> rank_of(const MemberId& member) const;
+
+    void send(Rank to, wire::Message message) override { owner_.op_send(birth[to.value], std::move(message)); }
+    void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) override {
+        owner_.op_send_chunk(birth[to.value], number, header, payload_bytes);
+    }
+    void submit(op::Job job) override { owner_.op_submit(number, std::move(job)); }
+    uint64_t next_job_id() override { return owner_.op_next_job(); }
+    bool reserve_retained(uint64_t bytes) override { return owner_.op_reserve_retained(bytes); }
+    void release_retained(uint64_t bytes) override { owner_.op_release_retained(bytes); }
+    void ended(Code code, const std::string& detail) override { owner_.op_ended(*this, code, detail); }
+    void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) override;
+    void diverged(const std::string& reason) override { owner_.op_diverged(reason); }
+    std::string name(Rank rank) override { return owner_.op_name(birth[rank.value]); }
+
+private:
+    OpRecordOwner& owner_;
+
+public:
+    const uint64_t number;
+    const AppOp app;
+    const OpId id;
+    const PostOptions options;
+    const std::vector<MemberId> birth;      // birth rank order
+    wire::OpDescriptor descriptor;
+    std::unique_ptr<op::Op> op;             // null while the input is scanned
+    std::optional<Error> end_after_scan;    // cancelled while a worker still reads the input
+    bool answered = false;                  // its AppDone is out
+    bool paused_said = false;
+    std::string note;                       // said with a successful end (a non-finite element)
+    Instant posted;
+    std::optional<Instant> give_up;         // end of the caller's budget
+};
+
+}  // namespace whim

@@ -1,0 +1,360 @@
+// The table of ops: posting, scanning, what the pure ops want done, answering for ops that are over.
+#include <algorithm>
+#include <cmath>
+
+#include "base/assert.h"
+#include "collectives/op/bitmap.h"
+#include "collectives/plan/direct.h"
+#include "engine/impl.h"
+
+namespace whim {
+
+Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
+    const auto birth = births_.find(birth_round);
+    if (birth == births_.end()) return fail(Code::E_STALE_ROUND, "this peer takes no part in round " + std::to_string(birth_round.value) + "; begin a round first");
+    if (!reduce_supports(o.reduce, o.dtype)) return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " + std::string(dtype_name(o.dtype)));
+    if (o.in.size() != o.out.size()) return fail(Code::E_INVALID, "input and output differ in size");
+    if (o.in.size() % dtype_bytes(o.dtype) != 0) return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
+    if (!std::isfinite(o.weight) || o.weight < 0.0f) return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
+    if (o.min_contributors > birth->second.size()) {
+        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) + ", the round has " + std::to_string(birth->second.size()) + " participants");
+    }
+    if (o.reduce == Reduce::copy && o.source >= birth->second.size()) return fail(Code::E_INVALID, "the source's rank is not in the round");
+    uint32_t open = 0;
+    for (const auto& [number, record] : records_) {
+        if (record->answered) continue;
+        ++open;
+        if (record->id.round == birth_round && record->id.tag == o.tag) return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) + " is in use by an open op of round " + std::to_string(birth_round.value));
+    }
+    if (open >= limits::kOpsOpenMax) return fail(Code::E_TOO_MANY_OPS, std::to_string(open) + " ops are open");
+    return {};
+}
+
+void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
+    Step step(*this, now);
+    const Status status = check(birth_round, options);
+    if (!status.ok()) return done(app, status.error().code, status.error().detail);
+    const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
+    const uint64_t number = next_record_++;
+    auto record = std::make_unique<OpRecord>(*this, number, app, id, options, births_.at(birth_round));
+    OpRecord& r = *record;
+    r.posted = now;
+    if (options.budget.ns > 0) r.give_up = now + options.budget;
+    wire::OpDescriptor& d = r.descriptor;
+    d.dtype = options.dtype;
+    d.reduce = options.reduce;
+    d.uniform = options.uniform || options.reduce == Reduce::sum || options.reduce == Reduce::majority;
+    d.elements = options.in.size() / dtype_bytes(options.dtype);
+    d.chunk_elements = choose_chunk_elements(d.elements, static_cast<uint32_t>(dtype_bytes(d.dtype)), static_cast<uint32_t>(r.birth.size()), config_.chunk_bytes);
+    d.min_contributors = std::max(1u, options.min_contributors);
+    d.source = options.reduce == Reduce::copy ? options.source : UINT32_MAX;
+    records_.emplace(number, std::move(record));
+    by_id_[id] = number;
+    const bool scan = dtype_is_float(options.dtype) && options.non_finite != NonFinitePolicy::allow && d.elements > 0 && options.reduce != Reduce::copy;
+    if (!scan) return start_op(r, false);
+    op::Job job;
+    job.id = next_job_++;
+    job.kind = op::JobKind::scan;
+    job.dtype = options.dtype;
+    job.inputs.push_back({options.in, 1.0f});
+    job.non_finite = std::make_shared<std::optional<size_t>>();
+    scans_[job.id] = {number, job.non_finite};
+    emit(std::move(job));
+}
+
+void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
+    const auto found = records_.find(scan.record);
+    if (found == records_.end()) return;
+    OpRecord& record = *found->second;
+    if (record.answered) return;
+    if (record.end_after_scan) return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
+    const std::optional<size_t>& index = *scan.non_finite;
+    if (!index) return start_op(record, false);
+    const std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is not finite";
+    if (record.options.non_finite == NonFinitePolicy::abort) {
+        start_op(record, true);
+        record.op->fail_for_all(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what, now_);
+        return;
+    }
+    record.note = what + "; this peer's contribution was left out";
+    start_op(record, true);
+}
+
+void Engine::Impl::start_op(OpRecord& record, bool abstains) {
+    std::vector<bool> alive(record.birth.size());
+    std::vector<bool> evicted(record.birth.size());
+    const wire::View& view = member_.view();
+    for (size_t i = 0; i < record.birth.size(); ++i) {
+        evicted[i] = std::none_of(view.members.begin(), view.members.end(), [&](const auto& m) { return m.id == record.birth[i]; });
+        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) { return x.op == record.id && x.member == record.birth[i]; });
+        alive[i] = !evicted[i] && !excluded;
+    }
+    const std::optional<Rank> rank = record.rank_of(self());
+    if (!rank || evicted[rank->value]) return op_ended(record, Code::E_EVICTED, "this peer is no longer a member of the round");
+    const bool left_out = !alive[rank->value];
+    alive[rank->value] = true;   // an op begins as a member; being left out is then installed
+    op::OpConfig config;
+    config.id = record.id;
+    config.descriptor = record.descriptor;
+    config.self = *rank;
+    config.alive = alive;
+    config.in = record.options.in;
+    config.out = record.options.out;
+    config.weight = record.options.weight;
+    config.abstains = abstains;
+    config.grace = record.options.grace;
+    config.window_bytes = config_.window_bytes;
+    config.eager_bytes = config_.eager_bytes;
+    config.plant = config_.plant;
+    record.op = std::make_unique<op::Op>(std::move(config), record, pool_);
+    if (left_out) install_in(record);
+    else record.op->start(now_);
+    Early waited;
+    if (const auto found = early_.find(record.id); found != early_.end()) {
+        waited = std::move(found->second);
+        early_.erase(found);
+    }
+    for (auto& [from, item] : waited.items) {
+        const std::optional<Rank> sender = record.rank_of(from);
+        if (!sender) continue;
+        if (auto* message = std::get_if<wire::Message>(&item)) record.op->on_message(*sender, *message, now_);
+        else record.op->on_chunk(*sender, std::move(std::get<op::Arrival>(item)), now_);
+    }
+    record.op->poke(now_);
+}
+
+void Engine::Impl::install_in(OpRecord& record) {
+    const wire::View& view = member_.view();
+    std::vector<bool> alive(record.birth.size());
+    std::vector<bool> evicted(record.birth.size());
+    for (size_t i = 0; i < record.birth.size(); ++i) {
+        evicted[i] = std::none_of(view.members.begin(), view.members.end(), [&](const auto& m) { return m.id == record.birth[i]; });
+        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) { return x.op == record.id && x.member == record.birth[i]; });
+        alive[i] = !evicted[i] && !excluded;
+    }
+    const std::optional<Rank> rank = record.rank_of(self());
+    if (rank && evicted[rank->value]) return;   // Evicted follows and ends everything
+    record.op->install(alive, evicted, now_);
+}
+
+void Engine::Impl::job_done(uint64_t job_id, Instant now) {
+    Step step(*this, now);
+    if (const auto scan = scans_.find(job_id); scan != scans_.end()) {
+        const Scanning found = scan->second;
+        scans_.erase(scan);
+        return finish_scan(job_id, found);
+    }
+    const auto found = job_record_.find(job_id);
+    WHIM_ASSERT(found != job_record_.end());
+    OpRecord& record = *records_.at(found->second);
+    job_record_.erase(found);
+    record.op->job_done(job_id, now);
+}
+
+void Engine::Impl::cancel(AppOp app, Instant now) {
+    Step step(*this, now);
+    if (round_app_ == app) {
+        round_app_.reset();   // the round may still begin; the next round_begin then returns it
+        return done(app, Code::E_CANCELLED, "cancelled; the next round_begin takes up the same request");
+    }
+    OpRecord* record = record_of(app);
+    if (record == nullptr || record->answered || record->end_after_scan) return;
+    const bool late = record->give_up && *record->give_up <= now;
+    const std::string why = late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over" : "cancelled by this peer";
+    if (record->birth.size() > 1) op_request_exclusion(*record, {self()}, why);
+    if (record->op) record->op->abandon(Code::E_CANCELLED, why, now);
+    else record->end_after_scan = fail(Code::E_CANCELLED, why);
+}
+
+void Engine::Impl::op_send(const MemberId& to, wire::Message message) {
+    outgoing_.push_back({to, wire::encode(message)});
+}
+
+void Engine::Impl::op_submit(uint64_t record, op::Job job) {
+    job_record_[job.id] = record;
+    emit(std::move(job));
+}
+
+bool Engine::Impl::op_reserve_retained(uint64_t bytes) {
+    if (retained_bytes_ + bytes > config_.retain_bytes_max) return false;
+    retained_bytes_ += bytes;
+    return true;
+}
+
+void Engine::Impl::op_release_retained(uint64_t bytes) {
+    WHIM_ASSERT(bytes <= retained_bytes_);
+    retained_bytes_ -= bytes;
+    retention_freed_ = bytes > 0;
+}
+
+void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& detail) {
+    if (record.answered) return;
+    record.answered = true;
+    ++(code == Code::OK ? totals_.ops_completed : totals_.ops_failed);
+    const OpInfo info = info_of(record);
+    if (code == Code::OK && record.op) {
+        std::vector<bool> any(record.birth.size(), false);
+        for (const std::vector<bool>& set : record.op->card().sets) {
+            for (size_t i = 0; i < any.size(); ++i) any[i] = any[i] || set[i];
+        }
+        summaries_[record.id] = {record.id, record.descriptor.elements, op::to_bitmap(any), info.contributors.size() == 1};
+    }
+    done(record.app, code, code == Code::OK ? record.note : detail, info);
+}
+
+void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) {
+    wire::OpExcludeRequest request;
+    request.op = record.id;
+    request.members = members;
+    request.birth_count = static_cast<uint32_t>(record.birth.size());
+    request.min_contributors = record.descriptor.min_contributors;
+    request.reason = reason;
+    group::MemberOutbox out;
+    member_.exclude(std::move(request), now_, out);
+    run_member(out);
+}
+
+void Engine::Impl::op_diverged(const std::string& reason) {
+    if (!diverged_) event(EventKind::diverged, self(), reason);
+    diverged_ = reason;
+}
+
+std::string Engine::Impl::op_name(const MemberId& member) {
+    for (const wire::MemberInfo& info : member_.view().members) {
+        if (info.id == member && !info.name.empty()) return info.name + " (" + short_name(member) + ")";
+    }
+    return short_name(member);
+}
+
+// An op whose record is gone was either stable everywhere or failed everywhere; whoever asks learns which.
+void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, const Finished& finished, const wire::Message& message) {
+    const bool listens = std::holds_alternative<wire::OpListen>(message);
+    if (listens) return op_send(from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "left out of op " + to_string(id) + "; its results are no longer kept"});
+    if (!finished.completed) return;
+    if (std::holds_alternative<wire::OpStatus>(message)) {
+        op_send(from, wire::OpStable{id, 0, {{0, limits::kChunksPerOpMax}}});
+    } else if (const auto* report = std::get_if<wire::OpReport>(&message)) {
+        op_send(from, wire::OpDecide{id, report->attempt, report->version, true});
+    }
+}
+
+void Engine::Impl::reap() {
+    for (auto it = records_.begin(); it != records_.end();) {
+        OpRecord& record = *it->second;
+        const bool over = record.op ? record.answered && record.op->closed() : record.answered;
+        const bool scanning = std::any_of(scans_.begin(), scans_.end(), [&](const auto& s) { return s.second.record == it->first; });
+        if (!over || scanning) {
+            ++it;
+            continue;
+        }
+        add_card(totals_, record);
+        const bool completed = record.op && record.op->completed();
+        if (births_.contains(record.id.round)) finished_[record.id] = {completed, record.descriptor.uniform};
+        by_id_.erase(record.id);
+        it = records_.erase(it);
+    }
+}
+
+// An op that lost a peer while no coordinator answers waits for one; said once.
+void Engine::Impl::note_paused() {
+    if (coordinator_connected_) return;
+    for (auto& [number, record] : records_) {
+        if (!record->op || record->answered || record->paused_said) continue;
+        for (const MemberId& member : record->birth) {
+            const std::optional<LinkStats> stats = member == self() ? std::nullopt : endpoint_.stats(member);
+            if (!stats || stats->up) continue;
+            record->paused_said = true;
+            ++totals_.ops_paused;
+            event(EventKind::op_paused, member, "op " + to_string(record->id) + " is paused: " + op_name(member) +
+                  " is not connected and no coordinator answers to decide about it");
+            break;
+        }
+    }
+}
+
+OpRecord* Engine::Impl::record_of(AppOp app) { return const_cast<OpRecord*>(std::as_const(*this).record_of(app)); }
+
+const OpRecord* Engine::Impl::record_of(AppOp app) const {
+    for (const auto& [number, record] : records_) {
+        if (record->app == app) return record.get();
+    }
+    return nullptr;
+}
+
+std::string Engine::Impl::waiting_for(AppOp app) const {
+    const OpRecord* record = record_of(app);
+    if (record == nullptr) {
+        const bool control = round_app_ == app || join_app_ == app || std::any_of(commit_apps_.begin(), commit_apps_.end(), [&](const auto& c) { return c.second == app; });
+        if (!control) return "";
+        return waiting_text_.empty() ? member_.waiting_for() : waiting_text_;
+    }
+    if (record->answered) return "";
+    if (!record->op) return "op " + to_string(record->id) + " scans its input";
+    const std::string text = record->op->waiting_for();
+    return coordinator_connected_ ? text : text + "; no coordinator answers";
+}
+
+OpInfo Engine::Impl::info_of(const OpRecord& record) const {
+    OpInfo info;
+    info.op = record.id;
+    info.epoch = member_.view().epoch;
+    info.birth = record.birth;
+    info.posted = record.posted;
+    info.ended = now_;
+    info.excluded_self = !record.note.empty();
+    if (!record.op) return info;
+    const op::OpReportCard& card = record.op->card();
+    info.excluded_self = info.excluded_self || card.excluded_self;
+    info.bytes_sent = card.bytes_sent;
+    info.bytes_received = card.bytes_received;
+    info.chunks = card.chunks;
+    info.chunks_final = card.chunks_final;
+    info.chunks_resent = card.chunks_resent;
+    info.chunks_refolded = card.chunks_refolded;
+    info.chunks_adopted = card.chunks_adopted;
+    info.partial_from_gone = card.partial_from_gone;
+    const std::vector<bool> alive = record.op->alive_ranks();
+    for (size_t i = 0; i < alive.size(); ++i) {
+        if (!alive[i]) info.gone.push_back(record.birth[i]);
+    }
+    for (const std::vector<bool>& set : card.sets) {
+        ContributorSet& named = info.contributors.emplace_back();
+        for (size_t i = 0; i < set.size(); ++i) {
+            if (set[i]) named.members.push_back(record.birth[i]);
+        }
+    }
+    const ChunkLayout layout = record.op->layout();
+    for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
+        if (card.chunk_set[c] == UINT32_MAX) continue;
+        const ElementRange range = layout.range({c});
+        info.contributors[card.chunk_set[c]].elements += range.count();
+        const bool joins = !info.runs.empty() && info.runs.back().set == card.chunk_set[c] && info.runs.back().first + info.runs.back().count == range.begin;
+        if (joins) info.runs.back().count += range.count();
+        else info.runs.push_back({range.begin, range.count(), card.chunk_set[c]});
+    }
+    return info;
+}
+
+void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
+    if (!record.op) return;
+    const op::OpReportCard& card = record.op->card();
+    c.shrinks_mid_op += card.shrinks > 0;
+    c.double_shrinks += card.shrinks > 1;
+    c.root_and_contributor_dead += card.root_and_contributor_gone;
+    c.exclusions_of_living_root += card.living_root_excluded;
+    c.listener_results += card.listener_results;
+    c.chunks_adopted += card.chunks_adopted;
+    c.chunks_refolded += card.chunks_refolded;
+    c.chunks_resent += card.chunks_resent;
+    c.retention_used += card.retained;
+    c.retained_served += card.retained_served;
+    c.frames_waited += card.frames_waited;
+}
+
+EngineCounters Engine::Impl::counters() const {
+    EngineCounters all = totals_;
+    for (const auto& [number, record] : records_) add_card(all, *record);
+    return all;
+}
+
+}  // namespace whim
