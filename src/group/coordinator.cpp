@@ -71,6 +71,8 @@ void CoordinatorCore::step(Instant now, CoordinatorOutbox& out) {
     try_commit(now, out);
     try_start(now, out);
     give_notice(now, out);
+    if (!ledger_.living.empty()) wake_at(heard_at_ + milliseconds(config_.options.suspect_after_ms));
+    if (deadline_) deadline_ = std::max(*deadline_, now);
 }
 
 void CoordinatorCore::link_up(const PeerId& peer, uint64_t boot, Instant now, CoordinatorOutbox& out) {

@@ -78,13 +78,19 @@ std::vector<SuspectReport> PeerWatch::check(Instant now) {
         } else if (peer.suspected == SuspectKind::silent && (peer.up || !peer.ever_up) && age < suspect_after_ / 2) {
             changes.push_back(*clear(id, peer, now));
         }
-        if (peer.up && !peer.suspected) peer.usual_silence = peer.usual_silence + (age - peer.usual_silence) / 16;
+        // A silence counts once it is over, or a dead peer would teach us patience.
+        const bool heard_again = age < peer.age_seen || age < limits::kWatchInterval;
+        if (peer.up && heard_again) peer.usual_silence = peer.usual_silence + (std::max(age, peer.age_seen) - peer.usual_silence) / 16;
+        peer.age_seen = age;
     }
     return changes;
 }
 
 void PeerWatch::forgive(Instant now) {
-    for (auto& [id, peer] : peers_) peer.last_heard = std::max(peer.last_heard, now);
+    for (auto& [id, peer] : peers_) {
+        peer.last_heard = std::max(peer.last_heard, now);
+        peer.age_seen = {};
+    }
 }
 
 std::vector<SuspectReport> PeerWatch::standing(Instant now) const {

@@ -37,7 +37,8 @@ private:
         Instant last_heard;
         bool up = false;
         bool ever_up = false;
-        Duration usual_silence = limits::kHeartbeatInterval;               // mean age of last_heard when looked at
+        Duration age_seen;                                                 // at the last look
+        Duration usual_silence = limits::kHeartbeatInterval;               // mean of the longest ages between two signs of life
         std::optional<wire::SuspectKind> suspected;
         std::string detail;
     };
