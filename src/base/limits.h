@@ -81,5 +81,7 @@ inline constexpr Duration kFreezeGap = milliseconds(1000);          // a wake-up
 inline constexpr Duration kFirstContact = milliseconds(5000);       // for the first link to a new member
 inline constexpr Duration kWatchInterval = milliseconds(250);       // between looks at the silence of links
 inline constexpr Duration kNoticeInterval = milliseconds(1000);     // between wait notices
+inline constexpr uint32_t kCertificateBytesMax = 8u << 10;     // sent by the other side in a TLS handshake
+inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;    // then a key update; AES-GCM allows some 380 GiB
 
 }  // namespace whim::limits

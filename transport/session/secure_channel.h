@@ -16,7 +16,9 @@ namespace whim {
 class SecureChannel {
 public:
     virtual ~SecureChannel() = default;
-    virtual Status feed(ByteSpan from_network) = 0;              // consumes all, or the channel is broken
+    // Bytes from the network. They must stay readable until read() has returned 0, and read() has to be called
+    // until then (once established), so that they can be decrypted without being stored.
+    virtual Status feed(ByteSpan from_network) = 0;
     virtual Result<size_t> read(MutableByteSpan plain) = 0;      // decrypted bytes; 0 when there are none yet
     virtual Result<size_t> write(ByteSpan plain) = 0;            // encrypts; may take less than given
     virtual ByteSpan to_network() const = 0;                     // encrypted bytes waiting to be sent

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/prng.h"
+#include "transport/session/byte_queue.h"
 
 namespace whim {
 namespace {
@@ -32,7 +33,7 @@ public:
     }
 
     Status feed(ByteSpan from_network) override {
-        in_.insert(in_.end(), from_network.begin(), from_network.end());
+        in_.append(from_network);
         if (remote_) return {};
         const Result<ByteSpan> record = next_record();
         if (!record) return record.error();
@@ -63,20 +64,15 @@ public:
         return count;
     }
 
-    ByteSpan to_network() const override { return ByteSpan(out_).subspan(sent_); }
-    void sent(size_t bytes) override {
-        sent_ += bytes;
-        if (sent_ < out_.size()) return;
-        out_.clear();
-        sent_ = 0;
-    }
+    ByteSpan to_network() const override { return out_.front(); }
+    void sent(size_t bytes) override { out_.drop(bytes); }
     bool established() const override { return remote_ && introduced_; }
     std::optional<PeerId> remote_id() const override { return remote_; }
 
 private:
     // The first whole record's bytes; empty when there is none yet.
     Result<ByteSpan> next_record() const {
-        const ByteSpan in = ByteSpan(in_).subspan(taken_);
+        const ByteSpan in = in_.front();
         if (in.size() < kHeadBytes) return ByteSpan();
         ByteReader head(in);
         const uint32_t length = head.u32();
@@ -88,18 +84,17 @@ private:
         return record;
     }
     void pop_record() {
-        ByteReader head(ByteSpan(in_).subspan(taken_));
-        taken_ += kHeadBytes + head.u32();
+        ByteReader head(in_.front());
+        in_.drop(kHeadBytes + head.u32());
         read_ = 0;
-        if (taken_ < in_.size() && taken_ < 2 * kRecordBytesMax) return;
-        in_.erase(in_.begin(), in_.begin() + static_cast<ptrdiff_t>(taken_));
-        taken_ = 0;
     }
     void put_record(ByteSpan plain) {
-        ByteWriter writer(out_);
+        Bytes head;
+        ByteWriter writer(head);
         writer.u32(static_cast<uint32_t>(plain.size()));
         writer.u32(check_of(plain));
-        writer.raw(plain);
+        out_.append(head);
+        out_.append(plain);
     }
     void introduce() {
         introduced_ = true;
@@ -107,11 +102,9 @@ private:
     }
 
     const PeerId self_;
-    Bytes in_;
-    size_t taken_ = 0;           // of in_
+    ByteQueue in_;
     size_t read_ = 0;            // of the first record
-    Bytes out_;
-    size_t sent_ = 0;            // of out_
+    ByteQueue out_;
     bool introduced_ = false;
     std::optional<PeerId> remote_;
 };

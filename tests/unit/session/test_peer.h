@@ -34,9 +34,13 @@ class TestPeer final : public EndpointOwner {
 public:
     TestPeer(MemoryNet& net, uint8_t number, ChannelFactory* channels = nullptr, std::string run = "run", uint64_t boot = 0)
         : TestPeer(net, net.add("peer" + std::to_string(number)), number, channels, std::move(run), boot) {}
+    TestPeer(MemoryNet& net, const PeerId& id, ChannelFactory* channels)
+        : TestPeer(net, net.add(short_name(id) + "." + std::to_string(net.prng().next())), id, channels, "run", 0) {}
     TestPeer(MemoryNet& net, MemoryNet::Node& node, uint8_t number, ChannelFactory* channels, std::string run, uint64_t boot)
-        : net_(net), node(node), id(peer_id(number)),
-          endpoint({id, std::move(run), number + 1000 * boot, false}, channels, *this, node) {
+        : TestPeer(net, node, peer_id(number), channels, std::move(run), boot) {}
+    TestPeer(MemoryNet& net, MemoryNet::Node& node, const PeerId& id, ChannelFactory* channels, std::string run, uint64_t boot)
+        : net_(net), node(node), id(id),
+          endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false}, channels, *this, node) {
         node.endpoint = &endpoint;
     }
     ~TestPeer() override { net_.crash(node); }
