@@ -15,8 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace whim::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T>
-size_t find_exponent(T exponent, ByteSpan bytes) {
+template <class T> size_t find_exponent(T exponent, ByteSpan bytes) {
     const hn::ScalableTag<T> d;
     const size_t lanes = hn::Lanes(d);
     const size_t count = bytes.size() / sizeof(T);

@@ -23,39 +23,30 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Each rule: start with the first input, step with each further one, finish. w is the input's weight.
 struct Sum {
     static constexpr bool kWeighted = false;
-    template <class V>
-    static HWY_INLINE V start(V x, V) { return x; }
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V) { return hn::Add(acc, x); }
-    template <class V>
-    static HWY_INLINE V finish(V acc, V) { return acc; }
+    template <class V> static HWY_INLINE V start(V x, V) { return x; }
+    template <class V> static HWY_INLINE V step(V acc, V x, V) { return hn::Add(acc, x); }
+    template <class V> static HWY_INLINE V finish(V acc, V) { return acc; }
 };
 
 // Product and sum are separate operations: fused ones round once, and not every machine has them.
 struct Avg {
     static constexpr bool kWeighted = true;
-    template <class V>
-    static HWY_INLINE V start(V x, V w) { return hn::Mul(x, w); }
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V w) { return hn::Add(acc, hn::Mul(x, w)); }
-    template <class V>
-    static HWY_INLINE V finish(V acc, V weight_sum) { return hn::Div(acc, weight_sum); }
+    template <class V> static HWY_INLINE V start(V x, V w) { return hn::Mul(x, w); }
+    template <class V> static HWY_INLINE V step(V acc, V x, V w) { return hn::Add(acc, hn::Mul(x, w)); }
+    template <class V> static HWY_INLINE V finish(V acc, V weight_sum) { return hn::Div(acc, weight_sum); }
 };
 
 struct IntegerMin : Sum {
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V) { return hn::Min(acc, x); }
+    template <class V> static HWY_INLINE V step(V acc, V x, V) { return hn::Min(acc, x); }
 };
 
 struct IntegerMax : Sum {
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V) { return hn::Max(acc, x); }
+    template <class V> static HWY_INLINE V step(V acc, V x, V) { return hn::Max(acc, x); }
 };
 
 // IEEE 754-2019 minimum: a NaN wins, and -0 is below +0 (equal numbers differ in the sign of zero at most).
 struct FloatMin : Sum {
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V) {
+    template <class V> static HWY_INLINE V step(V acc, V x, V) {
         const V least = hn::IfThenElse(hn::Lt(x, acc), x, acc);
         const V signed_zero = hn::IfThenElse(hn::Eq(x, acc), hn::Or(acc, x), least);
         return hn::IfThenElse(hn::IsNaN(x), x, signed_zero);
@@ -63,18 +54,17 @@ struct FloatMin : Sum {
 };
 
 struct FloatMax : Sum {
-    template <class V>
-    static HWY_INLINE V step(V acc, V x, V) {
+    template <class V> static HWY_INLINE V step(V acc, V x, V) {
         const V most = hn::IfThenElse(hn::Lt(acc, x), x, acc);
         const V signed_zero = hn::IfThenElse(hn::Eq(x, acc), hn::And(acc, x), most);
         return hn::IfThenElse(hn::IsNaN(x), x, signed_zero);
     }
 };
 
-inline constexpr size_t kBlockBytes = 16384;  // of accumulators: half a small L1 cache; the rest is for the inputs
+// Of accumulators: half a small L1 cache; the rest is for the inputs.
+inline constexpr size_t kBlockBytes = 16384;
 
-template <class Format, class Rule>
-class Folder {
+template <class Format, class Rule> class Folder {
     using Acc = typename Format::Acc;
     static constexpr size_t kBlockElements = kBlockBytes / sizeof(Acc);
     using D = hn::CappedTag<Acc, 64>;  // the cap divides the block on machines with very long vectors
@@ -120,7 +110,8 @@ private:
         }
         const V weight_sum = hn::Set(d, weight_sum_);
         for (size_t i = 0; i < count; i += lanes) {
-            Format::store(d, Rule::finish(hn::Load(d, block + i), weight_sum), out.data() + offset + i * Format::kBytes);
+            Format::store(d, Rule::finish(hn::Load(d, block + i), weight_sum),
+                          out.data() + offset + i * Format::kBytes);
         }
     }
 
@@ -142,8 +133,7 @@ private:
     Acc weight_sum_;  // added in input order, in the accumulator's precision
 };
 
-template <class Format, class Rule>
-void fold_as(std::span<const FoldInput> inputs, MutableByteSpan out) {
+template <class Format, class Rule> void fold_as(std::span<const FoldInput> inputs, MutableByteSpan out) {
     Folder<Format, Rule>(inputs).run(out);
 }
 

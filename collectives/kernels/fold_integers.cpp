@@ -14,8 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace whim::kernels::HWY_NAMESPACE {
 
-template <class T>
-void fold_integer(Reduce reduce, std::span<const FoldInput> inputs, MutableByteSpan out) {
+template <class T> void fold_integer(Reduce reduce, std::span<const FoldInput> inputs, MutableByteSpan out) {
     switch (reduce) {
         case Reduce::sum: return fold_as<Plain<std::make_unsigned_t<T>>, Sum>(inputs, out);
         case Reduce::min: return fold_as<Plain<T>, IntegerMin>(inputs, out);

@@ -20,9 +20,9 @@ HWY_BEFORE_NAMESPACE();
 namespace whim::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Memory is read and written as bytes, which have no alignment. One-lane vectors cannot change their lane type.
-template <class D>
-HWY_INLINE hn::Vec<D> load_bytes(D d, const std::byte* from) {
+// Memory is read and written as bytes, which have no alignment; a one-lane vector cannot change its lane
+// type.
+template <class D> HWY_INLINE hn::Vec<D> load_bytes(D d, const std::byte* from) {
 #if HWY_TARGET == HWY_SCALAR
     hn::TFromD<D> lane;
     std::memcpy(&lane, from, sizeof lane);
@@ -33,8 +33,7 @@ HWY_INLINE hn::Vec<D> load_bytes(D d, const std::byte* from) {
 #endif
 }
 
-template <class D>
-HWY_INLINE void store_bytes(D, hn::Vec<D> v, std::byte* to) {
+template <class D> HWY_INLINE void store_bytes(D, hn::Vec<D> v, std::byte* to) {
 #if HWY_TARGET == HWY_SCALAR
     const hn::TFromD<D> lane = hn::GetLane(v);
     std::memcpy(to, &lane, sizeof lane);
@@ -45,41 +44,38 @@ HWY_INLINE void store_bytes(D, hn::Vec<D> v, std::byte* to) {
 }
 
 // Integers, and any element that is only moved.
-template <class T>
-struct Plain {
+template <class T> struct Plain {
     using Acc = T;
     static constexpr size_t kBytes = sizeof(T);
-    template <class D>
-    static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) { return load_bytes(d, from); }
-    template <class D>
-    static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) { store_bytes(d, v, to); }
+    template <class D> static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) {
+        return load_bytes(d, from);
+    }
+    template <class D> static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
+        store_bytes(d, v, to);
+    }
 };
 
 struct F32 : Plain<float> {
-    template <class D>
-    static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
+    template <class D> static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
         const hn::Vec<D> nan = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<D>(), kNanF32));
         store_bytes(d, hn::IfThenElse(hn::IsNaN(v), nan, v), to);
     }
 };
 
 struct F64 : Plain<double> {
-    template <class D>
-    static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
+    template <class D> static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
         const hn::Vec<D> nan = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<D>(), kNanF64));
         store_bytes(d, hn::IfThenElse(hn::IsNaN(v), nan, v), to);
     }
 };
 
 // The halves live in the low 16 bits of each 32-bit lane while they are converted.
-template <class D>
-HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> load_halves(D, const std::byte* from) {
+template <class D> HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> load_halves(D, const std::byte* from) {
     const hn::Rebind<uint16_t, D> d16;
     return hn::PromoteTo(hn::RebindToUnsigned<D>(), load_bytes(d16, from));
 }
 
-template <class D>
-HWY_INLINE void store_halves(D, hn::Vec<hn::RebindToUnsigned<D>> v, std::byte* to) {
+template <class D> HWY_INLINE void store_halves(D, hn::Vec<hn::RebindToUnsigned<D>> v, std::byte* to) {
     const hn::Rebind<uint16_t, D> d16;
     store_bytes(d16, hn::DemoteTo(d16, hn::BitCast(hn::RebindToSigned<D>(), v)), to);
 }
@@ -87,12 +83,10 @@ HWY_INLINE void store_halves(D, hn::Vec<hn::RebindToUnsigned<D>> v, std::byte* t
 struct Bf16 {
     using Acc = float;
     static constexpr size_t kBytes = 2;
-    template <class D>
-    static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) {
+    template <class D> static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) {
         return hn::BitCast(d, hn::ShiftLeft<16>(load_halves(d, from)));
     }
-    template <class D>
-    static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
+    template <class D> static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
         const hn::RebindToUnsigned<D> du;
         const auto bits = hn::BitCast(du, v);
         const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
@@ -105,8 +99,7 @@ struct Bf16 {
 struct F16 {
     using Acc = float;
     static constexpr size_t kBytes = 2;
-    template <class D>
-    static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) {
+    template <class D> static HWY_INLINE hn::Vec<D> load(D d, const std::byte* from) {
         const hn::RebindToUnsigned<D> du;
         const hn::RebindToSigned<D> di;
         const auto half = load_halves(d, from);
@@ -115,15 +108,15 @@ struct F16 {
         const auto rebias = hn::Set(du, 112u << 23);
         const auto normal = hn::Add(hn::ShiftLeft<13>(magnitude), rebias);
         const auto special = hn::Add(normal, rebias);  // infinity and NaN: exponent 31 becomes 255
-        const auto scaled = hn::Mul(hn::ConvertTo(d, hn::BitCast(di, magnitude)), hn::Set(d, 0x1p-24f));  // exact
+        const auto scaled =
+            hn::Mul(hn::ConvertTo(d, hn::BitCast(di, magnitude)), hn::Set(d, 0x1p-24f));  // exact
         const auto is_special = hn::Gt(hn::BitCast(di, magnitude), hn::Set(di, 0x7bff));
         const auto is_subnormal = hn::Lt(hn::BitCast(di, magnitude), hn::Set(di, 0x0400));
         const auto large = hn::IfThenElse(hn::RebindMask(du, is_special), special, normal);
         const auto value = hn::IfThenElse(hn::RebindMask(du, is_subnormal), hn::BitCast(du, scaled), large);
         return hn::BitCast(d, hn::Or(value, sign));
     }
-    template <class D>
-    static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
+    template <class D> static HWY_INLINE void store(D d, hn::Vec<D> v, std::byte* to) {
         const hn::RebindToUnsigned<D> du;
         const hn::RebindToSigned<D> di;
         const auto bits = hn::BitCast(du, v);
@@ -132,9 +125,11 @@ struct F16 {
         const auto odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(du, 1u));
         const auto biased = hn::Add(hn::Add(magnitude, hn::Set(du, 0xfffu - (112u << 23))), odd);
         const auto normal = hn::Min(hn::ShiftRight<13>(biased), hn::Set(du, 0x7c00u));  // too large: infinity
-        // The last place of numbers in [0.5, 1) is 2^-24, that of f16 subnormals: the addition does the rounding.
+        // The last place of numbers in [0.5, 1) is 2^-24, that of f16 subnormals: the addition does the
+        // rounding.
         const auto half = hn::Set(d, 0.5f);
-        const auto small = hn::Sub(hn::BitCast(du, hn::Add(hn::BitCast(d, magnitude), half)), hn::BitCast(du, half));
+        const auto small =
+            hn::Sub(hn::BitCast(du, hn::Add(hn::BitCast(d, magnitude), half)), hn::BitCast(du, half));
         const auto is_small = hn::Lt(hn::BitCast(di, magnitude), hn::Set(di, 0x38800000));
         const auto rounded = hn::IfThenElse(hn::RebindMask(du, is_small), small, normal);
         const auto signed_half = hn::Or(rounded, hn::ShiftRight<16>(sign));

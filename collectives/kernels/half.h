@@ -1,5 +1,5 @@
-// Scalar conversions between f32 and the two 16-bit floats, with integers only, so that every machine gives the
-// same bits. They are the reference for the vector conversions in formats-inl.h.
+// Scalar conversions between f32 and the two 16-bit floats, with integers only, so that every machine gives
+// the same bits. They are the reference for the vector conversions in formats-inl.h.
 //
 // To f32: exact. From f32: one rounding to nearest, ties to even; overflow gives infinity, underflow goes
 // through subnormals to a signed zero. Any NaN becomes the canonical quiet NaN, positive, payload zero.
@@ -22,7 +22,8 @@ constexpr float f32_from_f16(uint16_t half) {
     if (exponent == 31) return std::bit_cast<float>(mantissa != 0 ? kNanF32 : sign | 0x7f800000u);
     if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
     if (mantissa == 0) return std::bit_cast<float>(sign);
-    const uint32_t shift = static_cast<uint32_t>(std::countl_zero(mantissa)) - 21;  // brings bit 10 to the front
+    const uint32_t shift =
+        static_cast<uint32_t>(std::countl_zero(mantissa)) - 21;  // brings bit 10 to the front
     return std::bit_cast<float>(sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ffu) << 13));
 }
 
@@ -31,8 +32,8 @@ constexpr uint16_t f16_from_f32(float value) {
     const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
     const uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return kNanF16;
-    if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);   // 65520 and above
-    if (magnitude < 0x33000000u) return sign;                                     // below half of 2^-24
+    if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above
+    if (magnitude < 0x33000000u) return sign;                                    // below half of 2^-24
     uint32_t kept, drop;  // the significand to round, and how many of its bits go
     if (magnitude >= 0x38800000u) {
         kept = magnitude - (112u << 23);

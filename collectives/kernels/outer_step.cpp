@@ -36,7 +36,8 @@ HWY_INLINE void step_vector(V eta, V mu, const float* delta, float* momentum, fl
 }
 
 template <OuterRule kRule>
-void step_all(float eta, float mu, std::span<const float> delta, std::span<float> momentum, std::span<float> anchor) {
+void step_all(float eta, float mu, std::span<const float> delta, std::span<float> momentum,
+              std::span<float> anchor) {
     const D d;
     const V eta_all = hn::Set(d, eta);
     const V mu_all = hn::Set(d, mu);
@@ -56,8 +57,8 @@ void step_all(float eta, float mu, std::span<const float> delta, std::span<float
     std::memcpy(anchor.data() + whole, staged[2], rest);
 }
 
-void step_with_rule(OuterRule rule, float eta, float mu, std::span<const float> delta, std::span<float> momentum,
-                    std::span<float> anchor) {
+void step_with_rule(OuterRule rule, float eta, float mu, std::span<const float> delta,
+                    std::span<float> momentum, std::span<float> anchor) {
     switch (rule) {
         case OuterRule::sgd:  // has no momentum: the anchor stands in for the buffer that is not used
             return step_all<OuterRule::sgd>(eta, mu, delta, anchor, anchor);
@@ -69,7 +70,8 @@ void step_with_rule(OuterRule rule, float eta, float mu, std::span<const float> 
 void subtract_all(std::span<const float> a, std::span<const float> b, std::span<float> out) {
     const size_t lanes = hn::Lanes(D());
     const size_t whole = out.size() - out.size() % lanes;
-    for (size_t i = 0; i < whole; i += lanes) store(hn::Sub(load(a.data() + i), load(b.data() + i)), out.data() + i);
+    for (size_t i = 0; i < whole; i += lanes)
+        store(hn::Sub(load(a.data() + i), load(b.data() + i)), out.data() + i);
     const size_t rest = (out.size() - whole) * sizeof(float);
     if (rest == 0) return;
     float staged[2][kLanesMax] = {};

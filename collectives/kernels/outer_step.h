@@ -1,5 +1,5 @@
-// One outer optimiser step over flat f32 buffers, elementwise, with the same bits on every machine: each product
-// and sum is rounded by itself, in the order written below, and a NaN result is the canonical one.
+// One outer optimiser step over flat f32 buffers, elementwise, with the same bits on every machine: each
+// product and sum is rounded by itself, in the order written below, and a NaN result is the canonical one.
 // The rules, for each element (delta D, momentum b, anchor G, step size eta, momentum factor mu):
 //   sgd         G = G - eta*D
 //   heavy_ball  b = mu*b + D;  G = G - eta*b

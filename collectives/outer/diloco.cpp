@@ -8,10 +8,8 @@
 namespace whim {
 
 Diloco::Diloco(std::span<const float> initial, const OuterSettings& settings)
-    : settings_(settings),
-      anchor_(initial.begin(), initial.end()),
-      momentum_(settings.rule == OuterRule::sgd ? 0 : initial.size(), 0.0f),
-      previous_anchor_(anchor_),
+    : settings_(settings), anchor_(initial.begin(), initial.end()),
+      momentum_(settings.rule == OuterRule::sgd ? 0 : initial.size(), 0.0f), previous_anchor_(anchor_),
       previous_momentum_(momentum_) {}
 
 void Diloco::contribute(std::span<const float> live, std::span<float> out) const {

@@ -1,19 +1,19 @@
 // DiLoCo (arXiv 2311.08105) for one set of flat f32 parameters: the rule between the rounds' averages and the
 // anchor, without any communication.
 //
-//   every round:  contribute(live) -> average it over the group -> apply(mean) -> copy anchor() to the model
-//   then:         the round's commit -> commit(), or its abort -> abort()
+//   every round:  contribute(live) -> average it over the group -> apply(mean) -> copy the anchor to the
+//   model then:         the round's commit -> commit(), or its abort -> abort()
 //
 // Provisional results. apply() moves the anchor before the round's commit is known and keeps the anchor and
-// momentum from before; abort() puts those back, bit for bit, and commit() lets go of them. One result at most is
-// provisional, so memory is bounded and fixed at construction: 4 floats per parameter (2 with sgd). The buffers
-// never move: a binding may keep views of anchor() and momentum(), and the digest of a round can be taken from
-// them before its commit. (Keeping the mean instead and repeating the step at the commit would save one float per
-// parameter, and cost stable views and a second pass for every digest.)
+// momentum from before; abort() puts those back, bit for bit, and commit() lets go of them. One result at
+// most is provisional, so memory is bounded and fixed at construction: 4 floats per parameter (2 with sgd).
+// The buffers never move: a binding may keep views of newest(), and the digest of a round can
+// be taken from them before its commit. (Keeping the mean instead and repeating the step at the commit would
+// save one float per parameter, and cost stable views and a second pass for every digest.)
 //
-// After an abort the live parameters are left as they are: the next pseudo-gradient is taken against the anchor
-// that came back, so what the round had learnt is proposed again. A contribution made while a result was
-// provisional is void after its abort, for its anchor is: contribute again.
+// After an abort the live parameters are left as they are: the next pseudo-gradient is taken against the
+// anchor that came back, so what the round had learnt is proposed again. A contribution made while a result
+// was provisional is void after its abort, for its anchor is: contribute again.
 //
 // Anchor, momentum and steps are equal on every member; everything is computed with the same bits everywhere.
 #pragma once

@@ -54,10 +54,12 @@ ElementRange ChunkLayout::range(ChunkIndex chunk) const {
     return {begin, begin + std::min<uint64_t>(elements - begin, chunk_elements)};
 }
 
-uint32_t choose_chunk_elements(uint64_t elements, uint32_t element_bytes, uint32_t members, uint64_t chunk_bytes_max) {
+uint32_t choose_chunk_elements(uint64_t elements, uint32_t element_bytes, uint32_t members,
+                               uint64_t chunk_bytes_max) {
     WHIM_ASSERT(element_bytes > 0 && members > 0);
     const uint64_t elements_max = std::clamp<uint64_t>(chunk_bytes_max / element_bytes, 1, UINT32_MAX);
-    const uint64_t elements_min = std::clamp<uint64_t>(limits::kChunkBytesMin / element_bytes, 1, elements_max);
+    const uint64_t elements_min =
+        std::clamp<uint64_t>(limits::kChunkBytesMin / element_bytes, 1, elements_max);
     const uint64_t per_member = std::max<uint64_t>(divide_up(elements, members), 1);
     const uint64_t chunks_per_member = divide_up(per_member, elements_max);
     const uint64_t even = std::max(divide_up(per_member, chunks_per_member), elements_min);

@@ -15,8 +15,7 @@ namespace whim {
 namespace {
 
 // The most frequent of the values, ties to the smallest. Sorts them.
-template <class T>
-T most_frequent(std::span<T> values) {
+template <class T> T most_frequent(std::span<T> values) {
     std::sort(values.begin(), values.end());
     T best = values[0];
     size_t best_count = 0;
@@ -32,11 +31,11 @@ T most_frequent(std::span<T> values) {
     return best;
 }
 
-template <class T>
-void fold_majority(std::span<const FoldInput> inputs, MutableByteSpan out) {
+template <class T> void fold_majority(std::span<const FoldInput> inputs, MutableByteSpan out) {
     T values[limits::kMembersMax] = {};
     for (size_t at = 0; at < out.size(); at += sizeof(T)) {
-        for (size_t k = 0; k < inputs.size(); ++k) std::memcpy(&values[k], inputs[k].bytes.data() + at, sizeof(T));
+        for (size_t k = 0; k < inputs.size(); ++k)
+            std::memcpy(&values[k], inputs[k].bytes.data() + at, sizeof(T));
         const T value = most_frequent(std::span(values).first(inputs.size()));
         std::memcpy(out.data() + at, &value, sizeof(T));
     }
@@ -52,7 +51,10 @@ void fold_majority(Dtype dtype, std::span<const FoldInput> inputs, MutableByteSp
         case Dtype::u16: return fold_majority<uint16_t>(inputs, out);
         case Dtype::u32: return fold_majority<uint32_t>(inputs, out);
         case Dtype::u64: return fold_majority<uint64_t>(inputs, out);
-        case Dtype::f32: case Dtype::f64: case Dtype::f16: case Dtype::bf16: break;
+        case Dtype::f32:
+        case Dtype::f64:
+        case Dtype::f16:
+        case Dtype::bf16: break;
     }
     WHIM_ASSERT(!"majority is for integers");
 }
@@ -88,7 +90,8 @@ Status check_weights(std::span<const float> weights) {
     for (size_t i = 0; i < weights.size(); ++i) {
         const float weight = weights[i];
         if (!std::isfinite(weight) || weight < 0) {
-            return fail(Code::E_WEIGHTS, fmt::format("weight {} is {}; weights are finite and not negative", i, weight));
+            return fail(Code::E_WEIGHTS,
+                        fmt::format("weight {} is {}; weights are finite and not negative", i, weight));
         }
         sum += weight;
     }

@@ -3,15 +3,15 @@
 // Inputs are folded in the order given (birth-rank order in an op). Rules:
 //   sum       ((x0 + x1) + x2) + ...; integers wrap.
 //   avg       (w0*x0 + w1*x1 + ...) / (w0 + w1 + ...): products and sums rounded one by one, one division.
-//             The formula holds for one input too, so (w*x)/w may differ from x in the last place when w is no
-//             power of two. A zero weight does not hide a NaN or an infinity. Weights that are all zero give NaN;
-//             check_weights() refuses them.
+//             The formula holds for one input too, so (w*x)/w may differ from x in the last place when w is
+//             no power of two. A zero weight does not hide a NaN or an infinity. Weights that are all zero
+//             give NaN; check_weights() refuses them.
 //   min, max  IEEE 754-2019 minimum and maximum: any NaN gives NaN, and -0 is below +0.
 //   copy      the first input, whatever else is given.
 //   majority  per element the value that most inputs hold, ties to the smallest; integers only.
-// Precision: f32 in f32; f16 and bf16 in f32 with one rounding (nearest, ties to even) at the end; f64 in f64.
-// sum, min, max and majority of one input give it back bit for bit; otherwise every NaN of a result is the
-// canonical quiet NaN (positive, payload zero). Subnormals are kept: the thread must run in the default
+// Precision: f32 in f32; f16 and bf16 in f32 with one rounding (nearest, ties to even) at the end; f64 in
+// f64. sum, min, max and majority of one input give it back bit for bit; otherwise every NaN of a result is
+// the canonical quiet NaN (positive, payload zero). Subnormals are kept: the thread must run in the default
 // floating-point environment (nearest rounding, no flush to zero).
 #pragma once
 
@@ -26,15 +26,16 @@
 
 namespace whim {
 
-// Folds inputs into out, without allocation. Asserted: 1 to limits::kMembersMax inputs, each as long as out, a
-// whole number of elements, and reduce_supports(reduce, dtype). Buffers may have any alignment. out may be the
-// memory of one input (the same address); otherwise it overlaps none.
+// Folds inputs into out, without allocation. Asserted: 1 to limits::kMembersMax inputs, each as long as out,
+// a whole number of elements, and reduce_supports(reduce, dtype). Buffers may have any alignment. out may be
+// the memory of one input (the same address); otherwise it overlaps none.
 void fold(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, MutableByteSpan out);
 
 // Index of the first NaN or infinity; nullopt when there is none and for integers.
 std::optional<size_t> first_non_finite(Dtype dtype, ByteSpan bytes);
 
-// Whether an average over these weights is defined: each finite and >= 0, their f32 sum, in order, finite and > 0.
+// Whether an average over these weights is defined: each finite and >= 0, their f32 sum, in order, finite and
+// > 0.
 Status check_weights(std::span<const float> weights);
 
 }  // namespace whim

@@ -1,10 +1,12 @@
-// Digest of shared state: 128 bits that are equal on two members when their named tensors are, and a digest per
-// tensor that names the one that differs. For accidents, not for adversaries: XXH3-128 is no cryptographic hash.
+// Digest of shared state: 128 bits that are equal on two members when their named tensors are, and a digest
+// per tensor that names the one that differs. For accidents, not for adversaries: XXH3-128 is no
+// cryptographic hash.
 //
 // Format, version 1. All integers are little-endian; names are taken as bytes.
 //   tensor digest = XXH3-128 (seed 0) of the tensor's bytes, as they lie in memory, little-endian
 //   state digest  = XXH3-128 (seed 0) of: the 16 bytes "whimbrel state 1", then for each tensor in order
-//                   u32 name length, name, u8 dtype, u64 length in bytes, 16 bytes tensor digest (canonical form)
+//                   u32 name length, name, u8 dtype, u64 length in bytes, 16 bytes tensor digest
+// Digests are written in the canonical, big-endian form of xxHash.
 // The order is the caller's and part of the digest: use the order of a manifest that all members share.
 #pragma once
 
@@ -35,7 +37,8 @@ Digest digest_of(ByteSpan bytes);
 // The state digest of tensors whose digests are known.
 Digest digest_of(std::span<const TensorDigest> tensors);
 
-// Names of the tensors that differ place by place: in bytes, dtype, name or by missing on one side. Each once.
+// Names of the tensors that differ place by place: in bytes, dtype, name or by missing on one side. Each
+// once.
 std::vector<std::string> differing_tensors(std::span<const TensorDigest> a, std::span<const TensorDigest> b);
 
 // Hashes tensors, whole or piece by piece, and remembers the digest of each.

@@ -1,5 +1,6 @@
-// Goal: the arithmetic of folds never changes unnoticed, for members of two versions would compute other bits.
-// Method: fold.txt, written by make_vectors.py from the documented rules, is folded on every instruction set.
+// Goal: the arithmetic of folds never changes unnoticed, for members of two versions would compute other
+// bits. Method: fold.txt, written by make_vectors.py from the documented rules, is folded on every
+// instruction set.
 #include <bit>
 
 #include "collectives/reducer/fold.h"
@@ -10,7 +11,8 @@ namespace whim {
 namespace {
 
 template <class T>
-T by_name(const std::string& name, uint32_t count, std::optional<T> (*from_int)(uint32_t), std::string_view (*text)(T)) {
+T by_name(const std::string& name, uint32_t count, std::optional<T> (*from_int)(uint32_t),
+          std::string_view (*text)(T)) {
     for (uint32_t i = 0; i < count; ++i) {
         if (text(*from_int(i)) == name) return *from_int(i);
     }
@@ -33,7 +35,8 @@ TEST_P(GoldenFold, EveryVectorComesOut) {
         for (size_t k = 0; k < count; ++k) storage.push_back(test::from_hex(words[3 + k]));
         for (size_t k = 0; k < count; ++k) {
             const std::string weight = words[2].substr(k * 9, 8);
-            inputs.push_back({storage[k], std::bit_cast<float>(static_cast<uint32_t>(std::stoul(weight, nullptr, 16)))});
+            inputs.push_back(
+                {storage[k], std::bit_cast<float>(static_cast<uint32_t>(std::stoul(weight, nullptr, 16)))});
         }
         Bytes out(storage[0].size());
         fold(reduce, dtype, inputs, out);

@@ -1,5 +1,6 @@
 // Goal: the digest of shared state is the documented one, for members compare digests across versions.
-// Method: state_digest.txt, written by make_vectors.py with another XXH3 binding, is hashed whole and in pieces.
+// Method: state_digest.txt, written by make_vectors.py with another XXH3 binding, is hashed whole and in
+// pieces.
 #include "state/digest.h"
 #include "tests/golden/vector_file.h"
 

@@ -68,7 +68,8 @@ TEST(Half, MidpointsRoundToEvenAndTheirNeighboursToTheNearest) {
 
 TEST(Half, EveryNanIsTheCanonicalOne) {
     for (const Format& format : kFormats) {
-        for (const uint32_t bits : {0x7f800001u, 0xff800001u, 0x7fc00000u, 0xffc00000u, 0x7fffffffu, 0xffffffffu}) {
+        for (const uint32_t bits :
+             {0x7f800001u, 0xff800001u, 0x7fc00000u, 0xffc00000u, 0x7fffffffu, 0xffffffffu}) {
             EXPECT_EQ(format.narrow(std::bit_cast<float>(bits)), format.nan);
         }
         for (uint32_t p = infinity_of(format) + 1u; p < 0x8000; ++p) {

@@ -23,10 +23,12 @@ private:
     }
 };
 
-inline std::string target_name(const testing::TestParamInfo<int64_t>& info) { return hwy::TargetName(info.param); }
+inline std::string target_name(const testing::TestParamInfo<int64_t>& info) {
+    return hwy::TargetName(info.param);
+}
 
 }  // namespace whim::test
 
-#define WHIM_INSTANTIATE_FOR_TARGETS(suite)                                                                    \
-    INSTANTIATE_TEST_SUITE_P(Highway, suite, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()), \
+#define WHIM_INSTANTIATE_FOR_TARGETS(suite)                                                                  \
+    INSTANTIATE_TEST_SUITE_P(Highway, suite, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),         \
                              ::whim::test::target_name)

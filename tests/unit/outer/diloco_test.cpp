@@ -114,8 +114,8 @@ TEST(Diloco, MembersStayBitIdenticalThroughAbortsAndAHealedJoinerFollows) {
             a.commit(), b.commit();
         }
     }
-    run_round({&a, &b}, random);           // the donor's newest state is provisional when it gives
-    run_round({&joiner}, random);          // and so is the joiner's own, which is void
+    run_round({&a, &b}, random);   // the donor's newest state is provisional when it gives
+    run_round({&joiner}, random);  // and so is the joiner's own, which is void
     const Diloco::State given = a.committed();
     const Diloco::Buffers buffers = joiner.begin_heal();
     std::copy(given.anchor.begin(), given.anchor.end(), buffers.anchor.begin());

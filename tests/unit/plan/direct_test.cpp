@@ -27,8 +27,9 @@ TEST(ChunkLayout, EveryElementIsInExactlyOneChunk) {
                                         uint64_t{members} + 1, uint64_t{7919}, uint64_t{1'000'003}}) {
             for (const uint32_t element_bytes : {1u, 2u, 4u, 8u}) {
                 for (const uint64_t bytes_max : {uint64_t{16}, uint64_t{4096}, uint64_t{262144}}) {
-                    const ChunkLayout layout{elements, element_bytes,
-                                             choose_chunk_elements(elements, element_bytes, members, bytes_max)};
+                    const ChunkLayout layout{
+                        elements, element_bytes,
+                        choose_chunk_elements(elements, element_bytes, members, bytes_max)};
                     uint64_t next = 0;
                     for (uint32_t c = 0; c < layout.chunks(); ++c) {
                         const ElementRange range = layout.range({c});
@@ -82,9 +83,10 @@ TEST(ChooseChunkElements, SmallOpsSpreadOverMembersButNotBelowTheMinimum) {
     EXPECT_EQ(choose_chunk_elements(100, 4, 8, 1 << 18), 1024u);       // one chunk of 4 KiB
     EXPECT_EQ(choose_chunk_elements(8 * 2048, 4, 8, 1 << 18), 2048u);  // one chunk per member
     EXPECT_EQ(choose_chunk_elements(1 << 20, 4, 4, 1 << 18), 1u << 16);
-    EXPECT_EQ(choose_chunk_elements((1 << 20) + 4, 4, 4, 1 << 18), 52429u);  // five equal ones, not four and a scrap
-    EXPECT_EQ(choose_chunk_elements(100, 8, 2, 4), 1u);                // never below one element
-    EXPECT_EQ(choose_chunk_elements(100, 4, 2, 64), 16u);              // a test's tiny chunks win over the minimum
+    EXPECT_EQ(choose_chunk_elements((1 << 20) + 4, 4, 4, 1 << 18),
+              52429u);                                     // five equal ones, not four and a scrap
+    EXPECT_EQ(choose_chunk_elements(100, 8, 2, 4), 1u);    // never below one element
+    EXPECT_EQ(choose_chunk_elements(100, 4, 2, 64), 16u);  // a test's tiny chunks win over the minimum
 }
 
 TEST(ChooseChunkElements, HugeOpsStayWithinTheChunkLimit) {
@@ -157,7 +159,8 @@ TEST(OrphanRoot, SpreadsTheShardOfTheDeadEvenly) {
     alive[3] = false;
     std::vector<uint32_t> inherited(kMembers, 0);
     const ChunkRange shard = shard_of({3}, kChunks, kMembers);
-    for (uint32_t c = shard.begin; c < shard.end; ++c) ++inherited[chunk_root({{5}, 1, 0}, {c}, kChunks, alive).value];
+    for (uint32_t c = shard.begin; c < shard.end; ++c)
+        ++inherited[chunk_root({{5}, 1, 0}, {c}, kChunks, alive).value];
     for (uint32_t r = 0; r < kMembers; ++r) {
         EXPECT_NEAR(inherited[r], r == 3 ? 0 : 4000.0 / 7, r == 3 ? 0 : 100) << "rank " << r;
     }

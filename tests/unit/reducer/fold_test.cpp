@@ -1,7 +1,7 @@
-// Goal: fold() gives exactly the bits its header promises: every reduction, element type, length and alignment,
-// on every instruction set of this machine.
-// Method: random bytes (so that NaN, infinities, subnormals and signed zeros abound) and random sensible numbers
-// are folded by the kernels under each Highway target and by the scalar reference; bytes must be equal.
+// Goal: fold() gives exactly the bits its header promises: every reduction, element type, length and
+// alignment, on every instruction set of this machine. Method: random bytes (so that NaN, infinities,
+// subnormals and signed zeros abound) and random sensible numbers are folded by the kernels under each
+// Highway target and by the scalar reference; bytes must be equal.
 #include "collectives/reducer/fold.h"
 
 #include <gtest/gtest.h>
@@ -67,15 +67,16 @@ struct Inputs {
                     case Dtype::bf16: store<uint16_t>(writable(k), i, bf16_from_f32(x)); break;
                     default: break;
                 }
-                if (!dtype_is_float(dtype)) writable(k)[i * dtype_bytes(dtype)] = static_cast<std::byte>(random.below(3));
+                if (!dtype_is_float(dtype))
+                    writable(k)[i * dtype_bytes(dtype)] = static_cast<std::byte>(random.below(3));
             }
         }
     }
 };
 
 std::string describe(Reduce reduce, Dtype dtype, size_t inputs, size_t elements) {
-    return std::string(reduce_name(reduce)) + " of " + std::to_string(inputs) + " x " + std::to_string(elements) + " " +
-           std::string(dtype_name(dtype));
+    return std::string(reduce_name(reduce)) + " of " + std::to_string(inputs) + " x " +
+           std::to_string(elements) + " " + std::string(dtype_name(dtype));
 }
 
 void expect_matches_reference(Reduce reduce, Dtype dtype, const Inputs& inputs) {
@@ -120,12 +121,14 @@ TEST_P(FoldOnTarget, OutMayBeAnyOneInput) {
             reference_fold(reduce, dtype, inputs.folds, expected);
             const MutableByteSpan out = inputs.writable(in_place);
             fold(reduce, dtype, inputs.folds, out);
-            ASSERT_TRUE(std::equal(out.begin(), out.end(), expected.begin())) << describe(reduce, dtype, 4, 2500);
+            ASSERT_TRUE(std::equal(out.begin(), out.end(), expected.begin()))
+                << describe(reduce, dtype, 4, 2500);
         }
     }
 }
 
-// Every f16 and bf16 pattern goes through a fold with itself, and every pair of special values through each rule.
+// Every f16 and bf16 pattern goes through a fold with itself, and every pair of special values through each
+// rule.
 TEST_P(FoldOnTarget, AllHalvesAndAllSpecialPairs) {
     const OnlyTarget only(GetParam());
     Prng random(13);
@@ -139,9 +142,9 @@ TEST_P(FoldOnTarget, AllHalvesAndAllSpecialPairs) {
             expect_matches_reference(reduce, dtype, inputs);
         }
     }
-    const std::vector<uint32_t> specials = {0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000,
-                                            0x3f800000, 0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
-                                            0x7fc00000, 0xffc00000, 0x7f800001, 0xffbfffff};
+    const std::vector<uint32_t> specials = {
+        0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x3f800000, 0xbf800000,
+        0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffbfffff};
     Inputs inputs(2, specials.size() * specials.size() * 4, random);
     for (size_t a = 0; a < specials.size(); ++a) {
         for (size_t b = 0; b < specials.size(); ++b) {
@@ -158,10 +161,11 @@ TEST_P(FoldOnTarget, FirstNonFiniteIsFoundAtEveryPlace) {
     const OnlyTarget only(GetParam());
     for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::f16, Dtype::bf16}) {
         const size_t width = dtype_bytes(dtype);
-        const Bytes infinity = dtype == Dtype::f32   ? Bytes{std::byte{0}, std::byte{0}, std::byte{0x80}, std::byte{0x7f}}
-                               : dtype == Dtype::f64 ? Bytes{{}, {}, {}, {}, {}, {}, std::byte{0xf0}, std::byte{0xff}}
-                               : dtype == Dtype::f16 ? Bytes{std::byte{0x01}, std::byte{0x7c}}
-                                                     : Bytes{std::byte{0x80}, std::byte{0xff}};
+        const Bytes infinity =
+            dtype == Dtype::f32   ? Bytes{std::byte{0}, std::byte{0}, std::byte{0x80}, std::byte{0x7f}}
+            : dtype == Dtype::f64 ? Bytes{{}, {}, {}, {}, {}, {}, std::byte{0xf0}, std::byte{0xff}}
+            : dtype == Dtype::f16 ? Bytes{std::byte{0x01}, std::byte{0x7c}}
+                                  : Bytes{std::byte{0x80}, std::byte{0xff}};
         for (size_t at = 0; at < 70; ++at) {
             Bytes storage(1 + 70 * width, std::byte{0x11});
             const MutableByteSpan bytes = MutableByteSpan(storage).subspan(1);
@@ -175,7 +179,8 @@ TEST_P(FoldOnTarget, FirstNonFiniteIsFoundAtEveryPlace) {
 
 WHIM_INSTANTIATE_FOR_TARGETS(FoldOnTarget);
 
-std::vector<float> fold_f32(Reduce reduce, const std::vector<std::vector<float>>& xs, const std::vector<float>& weights) {
+std::vector<float> fold_f32(Reduce reduce, const std::vector<std::vector<float>>& xs,
+                            const std::vector<float>& weights) {
     std::vector<FoldInput> inputs;
     for (size_t k = 0; k < xs.size(); ++k) inputs.push_back({std::as_bytes(std::span(xs[k])), weights[k]});
     std::vector<float> out(xs[0].size());
@@ -236,7 +241,8 @@ TEST(Fold, BrokenPreconditionsStopTheProcess) {
 TEST(CheckWeights, AcceptsWhatDefinesAMean) {
     EXPECT_TRUE(check_weights(std::vector<float>{0, 1e-30f, 5}));
     const float infinity = std::numeric_limits<float>::infinity();
-    for (const auto& bad : {std::vector<float>{}, {0, 0}, {1, -1}, {-0.5f}, {infinity}, {std::nanf("")}, {3e38f, 3e38f}}) {
+    for (const auto& bad :
+         {std::vector<float>{}, {0, 0}, {1, -1}, {-0.5f}, {infinity}, {std::nanf("")}, {3e38f, 3e38f}}) {
         const Status status = check_weights(bad);
         ASSERT_FALSE(status);
         EXPECT_EQ(status.error().code, Code::E_WEIGHTS);

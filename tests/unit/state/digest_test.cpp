@@ -1,6 +1,6 @@
-// Goal: the state digest changes with anything that differs (bytes, name, type, order, boundaries) and with nothing
-// else, and the differing tensor is named.
-// Method: small states, one change each; golden vectors of the format are in tests/golden.
+// Goal: the state digest changes with anything that differs (bytes, name, type, order, boundaries) and with
+// nothing else, and the differing tensor is named. Method: small states, one change each; golden vectors of
+// the format are in tests/golden.
 #include "state/digest.h"
 
 #include <gtest/gtest.h>
@@ -80,11 +80,14 @@ TEST(StateDigest, NamesTheTensorsThatDiffer) {
     EXPECT_EQ(differing_tensors(b.tensors(), a.tensors()), (std::vector<std::string>{"b", "d"}));
     EXPECT_TRUE(differing_tensors(a.tensors(), a.tensors()).empty());
     std::swap(other[0], other[1]);
-    EXPECT_EQ(differing_tensors(a.tensors(), digest_all(other).tensors()), (std::vector<std::string>{"a", "b", "d"}));
+    EXPECT_EQ(differing_tensors(a.tensors(), digest_all(other).tensors()),
+              (std::vector<std::string>{"a", "b", "d"}));
 }
 
 // The reference value of XXH3-128 of nothing (xxHash's own test suite), in canonical form.
-TEST(StateDigest, DigestOfNothing) { EXPECT_EQ(to_hex(digest_of(ByteSpan{})), "99aa06d3014798d86001c324468d497f"); }
+TEST(StateDigest, DigestOfNothing) {
+    EXPECT_EQ(to_hex(digest_of(ByteSpan{})), "99aa06d3014798d86001c324468d497f");
+}
 
 TEST(StateDigest, OneTensorAtATime) {
     StateDigest digest;
