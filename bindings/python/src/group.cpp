@@ -1,0 +1,291 @@
+// A whim_group in Python. Options come as keyword arguments; every start returns an Op.
+#include "group.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "buffers.h"
+#include "errors.h"
+#include "op.h"
+#include "whimbrel/collectives.h"
+#include "whimbrel/events.h"
+#include "whimbrel/group.h"
+#include "whimbrel/round.h"
+
+namespace whim_python {
+namespace {
+
+using py::literals::operator""_a;
+using Text = std::optional<std::string>;
+
+const char* text_or_null(const Text& text) { return text ? text->c_str() : nullptr; }
+
+uint32_t choice(const char* what, const std::string& name, const std::map<std::string, uint32_t>& choices) {
+    const auto hit = choices.find(name);
+    if (hit != choices.end()) return hit->second;
+    std::string known;
+    for (const auto& [key, value] : choices) known += (known.empty() ? "'" : ", '") + key + "'";
+    throw py::value_error(std::string(what) + ": there is no '" + name + "'; there are " + known);
+}
+
+uint32_t milliseconds(double seconds) {
+    return static_cast<uint32_t>(std::clamp(seconds * 1000 + 0.5, 0.0, 4294967295.0));
+}
+
+class Group {
+public:
+    Group(const std::string& security, const Text& invite, const Text& run, const Text& coordinators, const Text& name,
+          const Text& region, const Text& listen, const Text& advertise, const Text& identity_file, uint64_t fingerprint,
+          uint32_t bulk_strands, uint32_t worker_threads, uint32_t chunk_bytes, uint64_t retain_bytes_max,
+          uint64_t window_bytes) {
+        whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
+        options.security = choice("security", security, {{"tls", WHIM_SECURITY_TLS}, {"none", WHIM_SECURITY_NONE}});
+        options.invite = text_or_null(invite);
+        options.run = text_or_null(run);
+        options.coordinators = text_or_null(coordinators);
+        options.name = text_or_null(name);
+        options.region = text_or_null(region);
+        options.listen = text_or_null(listen);
+        options.advertise = text_or_null(advertise);
+        options.identity_file = text_or_null(identity_file);
+        options.fingerprint = fingerprint;
+        options.bulk_strands = bulk_strands;
+        options.worker_threads = worker_threads;
+        options.chunk_bytes = chunk_bytes;
+        options.retain_bytes_max = retain_bytes_max;
+        options.window_bytes = window_bytes;
+        check(whim_group_create(&options, &group_));
+    }
+    ~Group() { close(); }
+    Group(const Group&) = delete;
+    Group& operator=(const Group&) = delete;
+
+    void close() {
+        whim_group* group = std::exchange(group_, nullptr);
+        const py::gil_scoped_release free;  // its callback thread may want the GIL before it can end
+        whim_group_destroy(group);
+    }
+
+    std::shared_ptr<Op> join() {
+        whim_op* op = nullptr;
+        check(whim_group_join(group(), &op));
+        return Op::adopt(op);
+    }
+
+    std::shared_ptr<Op> leave(const Text& reason) {
+        whim_op* op = nullptr;
+        check(whim_group_leave(group(), text_or_null(reason), &op));
+        return Op::adopt(op);
+    }
+
+    void interrupt() { check(whim_group_interrupt(group())); }
+
+    std::shared_ptr<Op> round_begin(uint64_t state_round) {
+        whim_round_options options = WHIM_ROUND_OPTIONS_INIT;
+        options.state_round = state_round;
+        whim_op* op = nullptr;
+        check(whim_round_begin(group(), &options, &op));
+        return Op::adopt(op);
+    }
+
+    std::shared_ptr<Op> round_commit(const py::bytes& digest, const py::bytes& data, uint64_t samples, uint64_t round) {
+        const std::string_view digest_view = digest, data_view = data;
+        if (digest_view.size() != WHIM_DIGEST_SIZE) throw py::value_error("digest: 16 bytes are needed");
+        if (data_view.size() > WHIM_COMMIT_BYTES_MAX) throw py::value_error("data: at most 65536 bytes");
+        whim_commit_options options = WHIM_COMMIT_OPTIONS_INIT;
+        std::copy(digest_view.begin(), digest_view.end(), options.digest);
+        options.bytes = data_view.data();
+        options.bytes_len = static_cast<uint32_t>(data_view.size());
+        options.samples = samples;
+        options.round = round;
+        whim_op* op = nullptr;
+        check(whim_round_commit(group(), &options, &op));
+        return Op::adopt(op);
+    }
+
+    std::shared_ptr<Op> round_record(uint64_t round) {
+        whim_op* op = nullptr;
+        check(whim_round_record(group(), round, &op));
+        return Op::adopt(op);
+    }
+
+    std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce, uint64_t tag,
+                                   uint64_t round, float weight, uint32_t min_contributors, double grace_s,
+                                   double budget_s, bool uniform, const std::string& non_finite) {
+        const bool in_place = out.is_none() || out.is(in);
+        Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
+        Buffer into = in_place ? from : writable_buffer_of(out, "out");
+        if (from.count != into.count || from.dtype != into.dtype) raise_type_error("out: differs from x in size or dtype");
+        whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+        options.tag = tag;
+        options.round = round;
+        options.weight = &weight;
+        options.min_contributors = min_contributors;
+        options.grace_ms = milliseconds(grace_s);
+        options.budget_ms = milliseconds(budget_s);
+        options.uniform = uniform ? 1 : 0;
+        options.non_finite = choice("non_finite", non_finite,
+                                    {{"exclude", WHIM_NON_FINITE_EXCLUDE}, {"abort", WHIM_NON_FINITE_ABORT},
+                                     {"allow", WHIM_NON_FINITE_ALLOW}});
+        const uint32_t how = choice("reduce", reduce,
+                                    {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
+        whim_op* op = nullptr;
+        check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, how, &options, &op));
+        return Op::adopt(op, kept({from.held, into.held, in, out}));
+    }
+
+    std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag, uint64_t round,
+                                  double grace_s, double budget_s) {
+        Buffer mine = writable_buffer_of(buffer, "x");
+        const whim_collective_options options = collective_options(tag, round, 0, grace_s, budget_s);
+        whim_op* op = nullptr;
+        check(whim_broadcast(group(), mine.data, mine.count, mine.dtype, source_rank, &options, &op));
+        return Op::adopt(op, kept({mine.held, buffer}));
+    }
+
+    std::shared_ptr<Op> barrier(uint64_t tag, uint64_t round, uint32_t min_contributors, double grace_s, double budget_s) {
+        const whim_collective_options options = collective_options(tag, round, min_contributors, grace_s, budget_s);
+        whim_op* op = nullptr;
+        check(whim_barrier(group(), &options, &op));
+        return Op::adopt(op);
+    }
+
+    std::shared_ptr<Op> agree(const py::object& values, const std::string& how, uint64_t tag, uint64_t round,
+                              uint32_t min_contributors, double grace_s, double budget_s) {
+        Buffer mine = writable_buffer_of(values, "values");
+        if (mine.dtype != WHIM_I64) raise_type_error("values: agree takes int64");
+        const whim_collective_options options = collective_options(tag, round, min_contributors, grace_s, budget_s);
+        const uint32_t rule = choice("how", how,
+                                     {{"max", WHIM_AGREE_MAX}, {"min", WHIM_AGREE_MIN}, {"majority", WHIM_AGREE_MAJORITY}});
+        auto* data = static_cast<int64_t*>(mine.data);
+        whim_op* op = nullptr;
+        check(whim_agree(group(), data, data, mine.count, rule, &options, &op));
+        return Op::adopt(op, kept({mine.held, values}));
+    }
+
+    py::object next_event() {
+        whim_event event = WHIM_EVENT_INIT;
+        const whim_result result = whim_group_next_event(group(), &event);
+        if (result == WHIM_NO_EVENT) return py::none();
+        check(result);
+        return py::dict("kind"_a = event.kind, "round"_a = event.round, "epoch"_a = event.epoch, "member"_a = event.id,
+                        "incarnation"_a = event.incarnation, "text"_a = event.text);
+    }
+
+    int event_fd() { return whim_group_event_fd(group()); }
+
+    py::dict info() {
+        whim_group_info info = WHIM_GROUP_INFO_INIT;
+        check(without_gil([&] { return whim_group_get_info(group_, &info); }));
+        return py::dict("id"_a = info.id, "name"_a = info.name, "run"_a = info.run, "listen"_a = info.listen,
+                        "advertise"_a = info.advertise, "incarnation"_a = info.incarnation, "epoch"_a = info.epoch,
+                        "round"_a = info.round, "world_size"_a = info.world_size,
+                        "rank"_a = info.rank == WHIM_RANK_NONE ? py::object(py::none()) : py::int_(info.rank),
+                        "coordinator_connected"_a = info.coordinator_connected != 0, "ops_open"_a = info.ops_open,
+                        "ops_completed"_a = info.ops_completed, "ops_failed"_a = info.ops_failed,
+                        "bytes_sent"_a = info.bytes_sent, "bytes_received"_a = info.bytes_received);
+    }
+
+    std::string waiting_for() {
+        char text[WHIM_TEXT_MAX] = "";
+        check(without_gil([&] { return whim_group_waiting_for(group_, text, sizeof text); }));
+        return text;
+    }
+
+    py::dict view() {
+        whim_view* raw = nullptr;
+        check(without_gil([&] { return whim_group_view(group_, &raw); }));
+        const std::unique_ptr<whim_view, void (*)(whim_view*)> view(raw, &whim_view_release);
+        py::list members;
+        for (uint32_t rank = 0; rank < whim_view_size(raw); ++rank) {
+            whim_member member = WHIM_MEMBER_INIT;
+            whim_link_info link = WHIM_LINK_INFO_INIT;
+            check(whim_view_get_member(raw, rank, &member));
+            check(whim_view_get_link(raw, rank, &link));
+            py::dict entry = member_dict(member);
+            entry["link"] = link_dict(link);
+            members.append(entry);
+        }
+        return py::dict("epoch"_a = whim_view_epoch(raw), "members"_a = members);
+    }
+
+private:
+    whim_group* group() const {
+        if (group_ == nullptr) raise(WHIM_E_WRONG_STATE, "the group is closed");
+        return group_;
+    }
+
+    template <class Call>
+    whim_result without_gil(const Call& call) const {
+        group();
+        const py::gil_scoped_release free;
+        return call();
+    }
+
+    static py::list kept(std::initializer_list<py::object> objects) {
+        py::list list;
+        for (const py::object& object : objects) list.append(object);
+        return list;
+    }
+
+    static whim_collective_options collective_options(uint64_t tag, uint64_t round, uint32_t min_contributors,
+                                                      double grace_s, double budget_s) {
+        whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
+        options.tag = tag;
+        options.round = round;
+        options.min_contributors = min_contributors;
+        options.grace_ms = milliseconds(grace_s);
+        options.budget_ms = milliseconds(budget_s);
+        return options;
+    }
+
+    static py::dict link_dict(const whim_link_info& link) {
+        return py::dict("up"_a = link.up != 0, "silent_s"_a = static_cast<double>(link.silent_ns) * 1e-9,
+                        "rtt_min_s"_a = static_cast<double>(link.rtt_min_ns) * 1e-9,
+                        "rtt_smoothed_s"_a = static_cast<double>(link.rtt_smoothed_ns) * 1e-9,
+                        "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
+                        "messages_sent"_a = link.messages_sent, "messages_received"_a = link.messages_received,
+                        "bulk_frames_sent"_a = link.bulk_frames_sent,
+                        "bulk_frames_received"_a = link.bulk_frames_received,
+                        "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
+    }
+
+    whim_group* group_ = nullptr;
+};
+
+}  // namespace
+
+void bind_group(py::module_& module) {
+    py::class_<Group>(module, "Group")
+        .def(py::init<const std::string&, const Text&, const Text&, const Text&, const Text&, const Text&, const Text&,
+                      const Text&, const Text&, uint64_t, uint32_t, uint32_t, uint32_t, uint64_t, uint64_t>(),
+             py::kw_only(), "security"_a, "invite"_a, "run"_a, "coordinators"_a, "name"_a, "region"_a, "listen"_a,
+             "advertise"_a, "identity_file"_a, "fingerprint"_a, "bulk_strands"_a, "worker_threads"_a, "chunk_bytes"_a,
+             "retain_bytes_max"_a, "window_bytes"_a)
+        .def("close", &Group::close)
+        .def("join", &Group::join)
+        .def("leave", &Group::leave, "reason"_a)
+        .def("interrupt", &Group::interrupt)
+        .def("round_begin", &Group::round_begin, "state_round"_a)
+        .def("round_commit", &Group::round_commit, "digest"_a, "data"_a, "samples"_a, "round"_a)
+        .def("round_record", &Group::round_record, "round"_a)
+        .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
+             "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a)
+        .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a, "budget_s"_a)
+        .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a)
+        .def("agree", &Group::agree, "values"_a, "how"_a, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a,
+             "budget_s"_a)
+        .def("next_event", &Group::next_event)
+        .def("event_fd", &Group::event_fd)
+        .def("info", &Group::info)
+        .def("waiting_for", &Group::waiting_for)
+        .def("view", &Group::view);
+}
+
+}  // namespace whim_python

@@ -1,0 +1,38 @@
+"""whimbrel: train one model on machines that come and go.
+
+    import whimbrel
+    import whimbrel.torch
+
+    with whimbrel.Group(invite) as group:
+        group.join().wait()
+        whimbrel.torch.DiLoCo(model, optimizer, group, sync_every=20)
+        ...  # the training loop, unchanged
+"""
+
+from whimbrel import errors
+from whimbrel._core import digest, log_filter, version
+from whimbrel.coordinator import Coordinator
+from whimbrel.errors import *  # noqa: F403  (one class for each result code)
+from whimbrel.errors import Error
+from whimbrel.group import Group
+from whimbrel.values import (
+    Commit,
+    ContributorRun,
+    ContributorSet,
+    Event,
+    EventKind,
+    GroupInfo,
+    Link,
+    Member,
+    OpInfo,
+    Record,
+    Round,
+    View,
+    Vote,
+)
+from whimbrel.work import Work
+
+__version__ = version()
+__all__ = ["Commit", "ContributorRun", "ContributorSet", "Coordinator", "Error", "Event", "EventKind", "Group", "GroupInfo", "Link",
+           "Member", "OpInfo", "Record", "Round", "View", "Vote", "Work", "digest", "errors", "log_filter", "version",
+           *errors.__all__]

@@ -1,0 +1,90 @@
+"""Exceptions, one for each result code that is an error, made from the library's one list of them.
+
+    Error                   everything whimbrel raises for a result code
+      UsageError            -1xx  the caller's mistake
+      MachineError          -2xx  this machine
+      LinkError             -3xx  a link or the other side
+      ViewError             -4xx  the view moved
+      MembershipError       -5xx  this peer is out
+      DataError             -6xx  the data was refused
+      BugError              -9xx  a bug in whimbrel
+
+Below these stands a class for each code, named as the code: E_TAG_IN_USE is TagInUse, E_EVICTED is Evicted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from whimbrel import _core
+
+
+class Error(Exception):
+    """A call or op of whimbrel failed."""
+
+    status: str = ""  # "E_EVICTED"
+    value: int = 0  # the number the C API has for it
+    retryable: bool = False  # the same call can succeed later, perhaps after joining again
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        member = re.search(r"\b[0-9a-f]{8}#\d+\b", detail)
+        # The member the detail names, as the library prints it ("3f9a01bc#4"), or None.
+        self.peer: str | None = member.group() if member else None
+
+
+class UsageError(Error):
+    """The caller's mistake."""
+
+
+class MachineError(Error):
+    """This machine refused."""
+
+
+class LinkError(Error):
+    """A link or the other side failed."""
+
+
+class ViewError(Error):
+    """The view moved, or the round or op ended without a result."""
+
+
+class MembershipError(Error):
+    """This peer is not, or no longer, a member."""
+
+
+class DataError(Error):
+    """The data cannot be worked with."""
+
+
+class BugError(Error):
+    """A bug in whimbrel: please report the detail."""
+
+
+_RANGES = {1: UsageError, 2: MachineError, 3: LinkError, 4: ViewError, 5: MembershipError, 6: DataError, 9: BugError}
+
+
+def class_name(status: str) -> str:
+    """E_TAG_IN_USE -> TagInUse."""
+    return "".join(word.capitalize() for word in status.removeprefix("E_").split("_"))
+
+
+def _make_classes() -> dict[int, type[Error]]:
+    classes = {}
+    for status, value, retryable, text in _core.status_list():
+        if value < 0:
+            fields = {"__doc__": text[0].upper() + text[1:] + ".", "__module__": __name__, "status": status,
+                      "value": value, "retryable": retryable}
+            classes[value] = type(class_name(status), (_RANGES[-value // 100],), fields)
+    return classes
+
+
+_CLASSES = _make_classes()
+globals().update({cls.__name__: cls for cls in _CLASSES.values()})
+__all__ = ["Error", *(cls.__name__ for cls in (*_RANGES.values(), *_CLASSES.values()))]
+
+
+def make_error(value: int, detail: str) -> Error:
+    """The exception of a result code; the extension raises what this returns."""
+    return _CLASSES.get(value, BugError)(detail)

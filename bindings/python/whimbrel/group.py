@@ -1,0 +1,153 @@
+"""Group: a peer's handle to one run. Joining and leaving, rounds, collectives, events."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Iterator
+from typing import Any, Literal, TypeVar
+
+from whimbrel import _core
+from whimbrel.values import Commit, Event, GroupInfo, Record, Round, View
+from whimbrel.work import Work
+
+Array = TypeVar("Array")  # a numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack
+Security = Literal["tls", "none"]
+Reduce = Literal["sum", "avg", "min", "max"]
+
+
+class Group:
+    """One peer of one run.
+
+    Nothing is contacted before join(). Use it as a context manager, or close() it: open ops then end with Left.
+    Every method may be called from any thread. A group does not survive fork().
+    """
+
+    def __init__(
+        self,
+        invite: str | None = None,
+        *,
+        run: str | None = None,
+        coordinators: str | None = None,
+        name: str | None = None,
+        region: str | None = None,
+        listen: str | None = None,
+        advertise: str | None = None,
+        identity_file: str | None = None,
+        security: Security = "tls",
+        fingerprint: int = 0,
+        bulk_strands: int = 0,
+        worker_threads: int = 0,
+        chunk_bytes: int = 0,
+        retain_bytes_max: int = 0,
+        window_bytes: int = 0,
+    ) -> None:
+        """Either an invite or run and coordinators ("HOST:PORT,HOST:PORT") are needed; 0 and None mean the default.
+        The fields are those of whim_group_options in whimbrel/group.h."""
+        self._core = _core.Group(
+            security=security, invite=invite, run=run, coordinators=coordinators, name=name, region=region,
+            listen=listen, advertise=advertise, identity_file=identity_file, fingerprint=fingerprint,
+            bulk_strands=bulk_strands, worker_threads=worker_threads, chunk_bytes=chunk_bytes,
+            retain_bytes_max=retain_bytes_max, window_bytes=window_bytes)
+        _open_groups.add(self)
+
+    # ---- membership
+
+    def join(self) -> Work[Group]:
+        """Asks for admission; completes with this group once it is in the view. Also after an eviction."""
+        return Work(self._core.join(), lambda _: self)
+
+    def leave(self, reason: str | None = None) -> Work[None]:
+        """Tells the others, who then go on without waiting for a suspicion. Only close() is left afterwards."""
+        return Work(self._core.leave(reason), _nothing)
+
+    def close(self) -> None:
+        """Ends everything at once. Open ops complete with Left. Safe to call again."""
+        self._core.close()
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def interrupt(self) -> None:
+        """Makes waits of other threads end with Interrupted; their ops run on."""
+        self._core.interrupt()
+
+    # ---- rounds
+
+    def round_begin(self, state_round: int = 0) -> Work[Round]:
+        """Says that this peer is ready; completes when the round begins. state_round: the last committed round whose
+        state this peer holds (0: none, it may have to be healed)."""
+        return Work(self._core.round_begin(state_round), lambda op: Round.of(op.round_info()))
+
+    def round_commit(self, digest: bytes = bytes(16), data: bytes = b"", *, samples: int = 0,
+                     round: int = 0) -> Work[Commit]:
+        """Votes for the round with the digest of the state after it, and up to 64 KiB of your own."""
+        return Work(self._core.round_commit(digest, data, samples, round), lambda op: Commit.of(op.commit_info()))
+
+    def round_record(self, round: int) -> Work[Record]:
+        """What the coordinator keeps of a committed round. StaleRound when there is no such record."""
+        return Work(self._core.round_record(round), lambda op: Record.of(op.record_info()))
+
+    # ---- collectives: all members call the same tag with the same shape; None of them blocks
+
+    def all_reduce(self, x: Array, out: Array | None = None, *, reduce: Reduce = "avg", tag: int = 0, round: int = 0,
+                   weight: float = 1.0, min_contributors: int = 0, grace: float = 0.0, budget: float = 0.0,
+                   uniform: bool = False, non_finite: Literal["exclude", "abort", "allow"] = "exclude") -> Work[Array]:
+        """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's death
+        neither fails it nor needs a retry. Completes with the array that holds the result."""
+        op = self._core.all_reduce(x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform,
+                                   non_finite)
+        return Work(op, lambda _: x if out is None else out)
+
+    def broadcast(self, x: Array, source_rank: int, *, tag: int = 0, round: int = 0, grace: float = 0.0,
+                  budget: float = 0.0) -> Work[Array]:
+        """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it."""
+        return Work(self._core.broadcast(x, source_rank, tag, round, grace, budget), lambda _: x)
+
+    def barrier(self, *, tag: int = 0, round: int = 0, min_contributors: int = 0, grace: float = 0.0,
+                budget: float = 0.0) -> Work[None]:
+        """Completes once every living member of the round has called it."""
+        return Work(self._core.barrier(tag, round, min_contributors, grace, budget), _nothing)
+
+    def agree(self, values: Array, how: Literal["max", "min", "majority"], *, tag: int = 0, round: int = 0,
+              min_contributors: int = 0, grace: float = 0.0, budget: float = 0.0) -> Work[Array]:
+        """Settles a few int64 values among all members, in place."""
+        return Work(self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values)
+
+    # ---- seeing inside
+
+    def events(self) -> Iterator[Event]:
+        """Takes the events that wait, oldest first. Does not block."""
+        while (event := self._core.next_event()) is not None:
+            yield Event.of(event)
+
+    def fileno(self) -> int:
+        """Readable while an event waits: for select() and event loops."""
+        return self._core.event_fd()
+
+    def info(self) -> GroupInfo:
+        return GroupInfo.of(self._core.info())
+
+    def view(self) -> View:
+        return View.of(self._core.view())
+
+    def waiting_for(self) -> str:
+        """What the group waits for, in words; "" when for nothing."""
+        return self._core.waiting_for()
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+_open_groups: weakref.WeakSet[Group] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_open_groups() -> None:
+    """The library's callback thread must be gone before the interpreter is."""
+    for group in list(_open_groups):
+        group.close()

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""One replica of the demo: an ordinary PyTorch training loop with whimbrel's DiLoCo hooked to its optimizer.
+
+Everything it does and sees is printed as JSON lines (events.py); the orchestrator listens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import threading
+
+import torch
+import whimbrel
+from corpus import Sampler, held_out_windows, load_corpus
+from events import make_event, print_event
+from model import Gpt, make_model
+from settings import Settings
+from whimbrel.torch import DiLoCo, Progress
+
+EVENTS_SHOWN = {whimbrel.EventKind.COORDINATOR_LOST, whimbrel.EventKind.COORDINATOR_BACK,
+                whimbrel.EventKind.OP_PAUSED, whimbrel.EventKind.EVICTED, whimbrel.EventKind.WAITING}
+
+
+class Reporter:
+    """Turns what DiLoCo and the group say into events."""
+
+    def __init__(self, name: str, group: whimbrel.Group) -> None:
+        self.name = name
+        self.group = group
+        self._asked: list[whimbrel.Work] = []
+        threading.Thread(target=self._watch_group, name="events", daemon=True).start()
+
+    def emit(self, what: str, **fields) -> None:
+        print_event(make_event(self.name, what, **fields))
+
+    def observe(self, progress: Progress) -> None:
+        getattr(self, f"_on_{progress.what}")(**progress.fields)
+
+    def _on_begin(self, round: whimbrel.Round, healed: bool) -> None:
+        donor = round.participants[round.donor_rank].name if healed and round.donor_rank is not None else None
+        self.emit("begin", round=round.round, epoch=round.epoch, rank=round.rank, healed_by=donor,
+                  members=[m.name for m in round.participants], joined=[m.name for m in round.joined],
+                  left=[[m.name, m.reason] for m in round.left], excluded=[[m.name, m.reason] for m in round.excluded])
+
+    def _on_reduce_begin(self, round: whimbrel.Round) -> None:
+        self.emit("reduce_begin", round=round.round)
+
+    def _on_reduce(self, info: whimbrel.OpInfo) -> None:
+        everyone = {m.name for s in info.contributor_sets for m in s.members}
+        self.emit("reduce", round=info.round, seconds=info.elapsed_s, sent=info.bytes_sent,
+                  received=info.bytes_received, contributors=sorted(everyone), gone=[m.name for m in info.gone],
+                  resent=info.chunks_resent, adopted=info.chunks_adopted, sets=len(info.contributor_sets))
+
+    def _on_reduce_failed(self, reason: str) -> None:
+        self.emit("note", text=f"the all-reduce brought nothing: {reason}")
+
+    def _on_commit(self, commit: whimbrel.Commit | None, digest: bytes, seconds: float) -> None:
+        if commit is not None:
+            self.emit("commit", round=commit.round, committed=commit.committed, reason=commit.reason,
+                      digest=commit.digest.hex(), mine=digest.hex(), seconds=seconds)
+
+    def _on_excluded(self, reason: str) -> None:
+        self.emit("out", how="excluded", reason=reason)
+
+    def _on_evicted(self, reason: str) -> None:
+        self.emit("out", how="evicted", reason=reason)
+
+    def _on_rejoined(self) -> None:
+        self.emit("rejoined")
+
+    def ask_record(self, round: whimbrel.Round) -> None:
+        """What the coordinator has on disk about a round; printed when it answers."""
+        names = {(m.id, m.incarnation): m.name for m in round.participants}
+
+        def print_record(work: whimbrel.Work[whimbrel.Record]) -> None:
+            if work.exception() is None:
+                record = work.wait(0)
+                contributors = [names.get((v.id, v.incarnation), v.id[:8]) for v in record.votes]
+                positions = {json.loads(v.data)["replica"]: json.loads(v.data)["position"] for v in record.votes}
+                self.emit("record", round=record.round, contributors=contributors, positions=positions,
+                          digest=record.digest.hex())
+
+        self._asked = [work for work in self._asked if not work.done()]
+        self._asked.append(self.group.round_record(round.round))
+        self._asked[-1].add_done_callback(print_record)
+
+    def finish(self) -> None:
+        """Waits until everything asked has been answered and printed."""
+        for work in self._asked:
+            work.wait(10)
+
+    def _watch_group(self) -> None:
+        while select.select([self.group], [], []):
+            for event in self.group.events():
+                if event.kind in EVENTS_SHOWN:
+                    self.emit("note", kind=event.kind.name.lower(), text=event.text)
+
+
+@torch.no_grad()
+def evaluate(model: Gpt, windows: tuple[torch.Tensor, torch.Tensor]) -> float:
+    return float(model.loss(*windows))
+
+
+def train(arguments: argparse.Namespace, group: whimbrel.Group, reporter: Reporter) -> None:
+    settings = Settings(rounds=arguments.rounds, inner_steps=arguments.inner_steps, seed=arguments.seed)
+    model = make_model(settings.seed)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=settings.weight_decay)
+    corpus = load_corpus(arguments.text)
+    context = model.options.context
+    held_out = held_out_windows(corpus, settings.eval_samples, context)
+    sampler = Sampler(corpus.train, seed=settings.seed, replica=arguments.name, batch=settings.batch, context=context)
+
+    diloco = DiLoCo(
+        model, optimizer, group, sync_every=settings.inner_steps,
+        outer_lr=settings.outer_lr, outer_momentum=settings.outer_momentum, rounds_max=settings.rounds,
+        commit_data=lambda: json.dumps({"replica": arguments.name, "position": sampler.position}).encode(),
+        samples=lambda: settings.inner_steps * settings.batch, observer=reporter.observe)
+
+    round, losses = diloco.round, []
+    while not diloco.finished:
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = settings.learning_rate_at(diloco.step)
+        loss = model.loss(*sampler.next())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+
+        losses.append(loss.item())
+        reporter.emit("train", round=round.round, step=diloco.step, loss=losses[-1])
+        if diloco.committed >= round.round:  # that step ended the round: the model is what all replicas hold
+            if round.rank == 0:
+                reporter.ask_record(round)
+                if diloco.outer_steps % settings.eval_every == 0:
+                    reporter.emit("eval", round=round.round, step=diloco.step, loss=evaluate(model, held_out))
+        round = diloco.round
+    reporter.emit("done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--invite", required=True)
+    parser.add_argument("--rounds", type=int, default=Settings.rounds)
+    parser.add_argument("--inner-steps", type=int, default=Settings.inner_steps)
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--text")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+
+    with whimbrel.Group(arguments.invite, name=arguments.name, listen="127.0.0.1:0") as group:
+        reporter = Reporter(arguments.name, group)
+        group.join().wait()
+        reporter.emit("admitted", peer=group.info().id)
+        train(arguments, group, reporter)
+        reporter.finish()
+        group.leave("finished").wait(10)
+
+
+if __name__ == "__main__":
+    main()
