@@ -80,8 +80,11 @@ inline constexpr Duration kRestartGraceMin = milliseconds(3000);    // for membe
 inline constexpr Duration kFreezeGap = milliseconds(1000);          // a wake-up this late means we were frozen
 inline constexpr Duration kFirstContact = milliseconds(5000);       // for the first link to a new member
 inline constexpr Duration kWatchInterval = milliseconds(250);       // between looks at the silence of links
+inline constexpr Duration kLastWordsTime = milliseconds(1000);      // between a refusal and the end of its link
 inline constexpr Duration kNoticeInterval = milliseconds(1000);     // between wait notices
 inline constexpr uint32_t kCertificateBytesMax = 8u << 10;     // sent by the other side in a TLS handshake
 inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;    // then a key update; AES-GCM allows some 380 GiB
+inline constexpr Duration kDialCandidateTimeout = milliseconds(2000);  // of each address of a name but its last
+inline constexpr Duration kAcceptPause = milliseconds(100);    // after an accept that failed
 
 }  // namespace whim::limits

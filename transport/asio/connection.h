@@ -1,0 +1,45 @@
+// One connected socket and the endpoint's strand on it: moves bytes as far as the kernel takes them, in
+// turns, and waits for readiness only when it does not. Buffers are the endpoint's own; nothing is copied.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "transport/asio/sockets.h"
+#include "transport/session/endpoint.h"
+
+namespace whim {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+public:
+    // What a connection needs of its driver.
+    class Host {
+    public:
+        virtual ~Host() = default;
+        virtual Endpoint& endpoint() = 0;
+        virtual Instant now() const = 0;
+        virtual void ended(StrandHandle strand, const std::string& detail) = 0;  // tells the endpoint
+        virtual void event_done() = 0;
+    };
+
+    Connection(Host& host, tcp::socket socket, StrandHandle strand);
+    void start_reading();
+    void write();       // until there is nothing, or the kernel takes no more
+    void close();       // quietly; no further call of the host
+
+private:
+    // A turn's share, so that one busy strand does not starve the others.
+    static constexpr size_t kTurnBytes = 1u << 20;
+
+    void read();
+    void wait_readable();
+    void wait_writable();
+    void finish(const asio::error_code& error);
+
+    Host* host_;        // null once closed
+    tcp::socket socket_;
+    const StrandHandle strand_;
+    bool waiting_writable_ = false;
+};
+
+}  // namespace whim

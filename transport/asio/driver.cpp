@@ -1,0 +1,166 @@
+// The driver: strand handles to sockets, one timer, and the order in which events are worked off.
+#include "transport/asio/driver.h"
+
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "base/assert.h"
+#include "transport/asio/connection.h"
+#include "transport/asio/dialer.h"
+#include "transport/asio/listener.h"
+
+namespace whim {
+
+class AsioDriver::Core final : public Connection::Host, public std::enable_shared_from_this<Core> {
+public:
+    explicit Core(asio::io_context& io) : io_(io), timer_(io) {}
+
+    void attach(Endpoint& endpoint) { endpoint_ = &endpoint; }
+    void after_events(std::function<void()> then) { after_events_ = std::move(then); }
+
+    Result<Address> listen(const Address& bind) {
+        const auto listener = std::make_shared<Listener>(io_, [this](tcp::socket socket, const Address& from) {
+            const StrandHandle strand = endpoint_->accepted(from, now());
+            adopt(strand, std::move(socket));
+            event_done();
+        });
+        Result<Address> bound = listener->open(bind);
+        if (bound) listeners_.push_back(listener);
+        return bound;
+    }
+
+    void dial(StrandHandle strand, const Address& to) {
+        const auto dialer = std::make_shared<Dialer>(
+            io_, to,
+            [this, strand](tcp::socket socket) {
+                dialers_.erase(strand);
+                adopt(strand, std::move(socket));
+                endpoint_->dialed(strand, now());
+                event_done();
+            },
+            [this, strand](DialError error, const std::string& detail) {
+                dialers_.erase(strand);
+                endpoint_->dial_failed(strand, error, detail, now());
+                event_done();
+            });
+        dialers_.emplace(strand, dialer);
+        dialer->start();
+    }
+
+    void close(StrandHandle strand) {
+        if (auto dialer = dialers_.extract(strand)) dialer.mapped()->cancel();
+        if (auto connection = connections_.extract(strand)) connection.mapped()->close();
+    }
+
+    void wants_write(StrandHandle strand) {
+        writable_.push_back(strand);
+        if (writable_.size() == 1) poke();
+    }
+
+    // Work that was asked for outside of an event gets an event of its own.
+    void poke() {
+        if (poked_) return;
+        poked_ = true;
+        asio::post(io_, [core = shared_from_this()] {
+            core->poked_ = false;
+            if (!core->stopped_) core->event_done();
+        });
+    }
+
+    void stop() {
+        stopped_ = true;
+        for (const auto& [strand, dialer] : dialers_) dialer->cancel();
+        for (const auto& [strand, connection] : connections_) connection->close();
+        for (const auto& listener : listeners_) listener->close();
+        timer_.cancel();
+        after_events_ = nullptr;
+    }
+
+    Endpoint& endpoint() override { return *endpoint_; }
+    Instant now() const override { return AsioDriver::now(); }
+    void ended(StrandHandle strand, const std::string& detail) override {
+        connections_.erase(strand);
+        endpoint_->closed(strand, detail, now());
+    }
+    // The owner first: what it decides often has bytes to write at once.
+    void event_done() override {
+        if (after_events_) after_events_();
+        if (!stopped_) flush();
+        if (!stopped_) set_timer();
+    }
+
+private:
+    void adopt(StrandHandle strand, tcp::socket socket) {
+        const auto connection = std::make_shared<Connection>(*this, std::move(socket), strand);
+        connections_.emplace(strand, connection);
+        connection->start_reading();
+    }
+
+    void flush() {
+        std::vector<StrandHandle> writable;
+        while (!writable_.empty() && !stopped_) {
+            writable.clear();
+            writable.swap(writable_);
+            for (const StrandHandle strand : writable) {
+                const auto found = connections_.find(strand);
+                if (found == connections_.end()) continue;
+                const std::shared_ptr<Connection> connection = found->second;
+                connection->write();
+            }
+        }
+    }
+
+    void set_timer() {
+        const auto due = endpoint_->deadline();
+        if (due == timer_at_) return;
+        timer_at_ = due;
+        if (!due) {
+            timer_.cancel();
+            return;
+        }
+        timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(due->ns)));
+        timer_.async_wait([core = shared_from_this()](const asio::error_code& cancelled) {
+            if (cancelled || core->stopped_) return;
+            core->timer_at_.reset();
+            core->endpoint_->on_deadline(core->now());
+            core->event_done();
+        });
+    }
+
+    asio::io_context& io_;
+    Endpoint* endpoint_ = nullptr;
+    std::function<void()> after_events_;
+    std::map<StrandHandle, std::shared_ptr<Dialer>> dialers_;
+    std::map<StrandHandle, std::shared_ptr<Connection>> connections_;
+    std::vector<std::shared_ptr<Listener>> listeners_;
+    std::vector<StrandHandle> writable_;
+    asio::steady_timer timer_;
+    std::optional<Instant> timer_at_;
+    bool poked_ = false;
+    bool stopped_ = false;
+};
+
+AsioDriver::AsioDriver(asio::io_context& io) : core_(std::make_shared<Core>(io)) {}
+AsioDriver::~AsioDriver() { core_->stop(); }
+
+void AsioDriver::attach(Endpoint& endpoint) {
+    core_->attach(endpoint);
+    core_->poke();
+}
+void AsioDriver::after_events(std::function<void()> then) { core_->after_events(std::move(then)); }
+Result<Address> AsioDriver::listen(const Address& bind) { return core_->listen(bind); }
+void AsioDriver::poke() { core_->poke(); }
+void AsioDriver::dial(StrandHandle strand, const Address& to) { core_->dial(strand, to); }
+void AsioDriver::close(StrandHandle strand) { core_->close(strand); }
+void AsioDriver::wants_write(StrandHandle strand) { core_->wants_write(strand); }
+
+Instant AsioDriver::now() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return Instant{std::chrono::duration_cast<std::chrono::nanoseconds>(since).count()};
+}
+
+}  // namespace whim

@@ -1,0 +1,45 @@
+// Socket options.
+#include "transport/asio/sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <asio/error.hpp>
+
+namespace whim {
+
+void set_up(tcp::socket& socket) {
+    asio::error_code ignored;  // each is a wish; the strand works without
+    socket.non_blocking(true, ignored);
+    socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(false), ignored);
+#ifdef TCP_CONGESTION
+    // Where bbr is the system's choice it paces loopback to a fraction of what cubic reaches.
+    asio::error_code unknown;
+    const tcp::endpoint remote = socket.remote_endpoint(unknown);
+    if (!unknown && remote.address().is_loopback()) {
+        constexpr char kName[] = "cubic";
+        ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, kName, sizeof kName - 1);
+    }
+#endif
+}
+
+Address to_address(const tcp::endpoint& endpoint) {
+    const asio::ip::address address = endpoint.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string(), endpoint.port()};
+    }
+    return {address.to_string(), endpoint.port()};
+}
+
+std::string reason_of(const asio::error_code& error) {
+    if (error == asio::error::eof) return "closed by the other side";
+    std::string text = error.message();
+    if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z')) {
+        text[0] = static_cast<char>(text[0] - 'A' + 'a');
+    }
+    return text;
+}
+
+}  // namespace whim

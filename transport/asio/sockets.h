@@ -1,0 +1,18 @@
+// How our TCP sockets are set up, and errors in words.
+#pragma once
+
+#include <asio/ip/tcp.hpp>
+
+#include "wire/address.h"
+
+namespace whim {
+
+using asio::ip::tcp;
+
+// Non-blocking, no Nagle delays, no keep-alive (heartbeats do that), a congestion control fit for the path.
+void set_up(tcp::socket& socket);
+
+Address to_address(const tcp::endpoint& endpoint);
+std::string reason_of(const asio::error_code& error);  // lower case: "connection refused"
+
+}  // namespace whim
