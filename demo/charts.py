@@ -123,7 +123,8 @@ def draw_rounds(events: list[Event], path: Path) -> None:
         below = [b + v for b, v in zip(below, values, strict=True)]
     seconds.set_ylabel("seconds")
     seconds.set_title("Time of a round (median of its replicas)")
-    seconds.legend(fontsize=8)
+    seconds.legend(fontsize=8, loc="upper right")
+    seconds.xaxis.get_major_locator().set_params(integer=True)
     moved.bar(rounds, [times[round].get("bytes", 0.0) / 1e6 for round in rounds], color="#3a7d44")
     moved.set_ylabel("MB sent and received")
     moved.set_xlabel("round")

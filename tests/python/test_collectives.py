@@ -1,0 +1,115 @@
+"""Collectives of three peers: every dtype, weights, in place and out of place, and what the info says."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import WAIT_S, wait_all
+from whimbrel import errors
+
+FLOATS = [np.float16, np.float32, np.float64]
+INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
+
+
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+def test_sum_of_numpy_arrays(trio, dtype):
+    arrays = [np.arange(5, dtype=dtype) + n for n in range(3)]
+    results = wait_all([g.all_reduce(a, reduce="sum") for g, a in zip(trio, arrays, strict=True)])
+    for result, array in zip(results, arrays, strict=True):
+        assert result is array
+        assert result.tolist() == [3, 6, 9, 12, 15]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_average_of_torch_tensors(trio, dtype):
+    tensors = [torch.full((2, 3), float(n), dtype=dtype) for n in range(3)]
+    outs = [torch.empty_like(t) for t in tensors]
+    results = wait_all([g.all_reduce(t, o) for g, t, o in zip(trio, tensors, outs, strict=True)])
+    for n, (result, out) in enumerate(zip(results, outs, strict=True)):
+        assert result is out
+        assert torch.equal(out, torch.ones(2, 3, dtype=dtype))
+        assert torch.equal(tensors[n], torch.full((2, 3), float(n), dtype=dtype))
+
+
+def test_weights(trio):
+    tensors = [torch.tensor([float(n)]) for n in range(3)]
+    wait_all([g.all_reduce(t, weight=w) for g, t, w in zip(trio, tensors, (1.0, 0.0, 3.0), strict=True)])
+    assert [t.item() for t in tensors] == [1.5] * 3
+
+
+def test_all_weights_zero(trio):
+    works = [g.all_reduce(torch.ones(1), weight=0.0) for g in trio]
+    for work in works:
+        with pytest.raises(errors.Weights):
+            work.wait(WAIT_S)
+        assert isinstance(work.exception(), errors.Weights)
+
+
+def test_min_and_max(trio):
+    low = [np.array([n, -n], np.int32) for n in range(3)]
+    high = [a.copy() for a in low]
+    wait_all([g.all_reduce(a, reduce="min", tag=1) for g, a in zip(trio, low, strict=True)]
+             + [g.all_reduce(a, reduce="max", tag=2) for g, a in zip(trio, high, strict=True)])
+    assert [a.tolist() for a in low] == [[0, -2]] * 3
+    assert [a.tolist() for a in high] == [[2, 0]] * 3
+
+
+def test_broadcast_agree_and_barrier(trio):
+    arrays = [np.full(1000, n, np.float32) for n in range(3)]
+    wait_all([g.broadcast(a, 1) for g, a in zip(trio, arrays, strict=True)])
+    assert all((a == 1).all() for a in arrays)
+    values = [np.array([n, 7], np.int64) for n in (4, 9, 9)]
+    wait_all([g.agree(v, "majority") for g, v in zip(trio, values, strict=True)])
+    assert [v.tolist() for v in values] == [[9, 7]] * 3
+    wait_all([g.barrier() for g in trio])
+
+
+def test_large_results_are_the_same_bytes_everywhere(trio):
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal(300_001).astype(np.float32) for _ in range(3)]
+    inputs = [a.copy() for a in arrays]
+    works = [g.all_reduce(a) for g, a in zip(trio, arrays, strict=True)]
+    wait_all(works)
+    assert arrays[0].tobytes() == arrays[1].tobytes() == arrays[2].tobytes()
+    assert np.allclose(arrays[0], sum(inputs) / 3, atol=1e-6)
+    info = works[0].info()
+    assert [m.name for s in info.contributor_sets for m in s.members] == ["peer-0", "peer-1", "peer-2"]
+    assert [(run.set, run.first, run.count) for run in info.contributor_runs] == [(0, 0, 300_001)]
+    assert info.chunks > 1 and info.chunks_final == info.chunks and info.chunks_resent == 0
+    assert info.bytes_sent > 0 and info.bytes_received > 0 and info.elapsed_s > 0
+    assert info.gone == [] and not info.excluded_self
+
+
+def test_a_mismatch_names_both(trio):
+    arrays = [np.zeros(4, np.float32), np.zeros(4, np.float32), np.zeros(5, np.float32)]
+    works = [g.all_reduce(a) for g, a in zip(trio, arrays, strict=True)]
+    for work in works:
+        with pytest.raises(errors.Mismatch) as caught:
+            work.wait(WAIT_S)
+        assert not caught.value.retryable
+
+
+def test_empty_arrays_synchronise(trio):
+    wait_all([g.all_reduce(np.zeros(0, np.float32)) for g in trio])
+
+
+def test_tag_in_use(trio):
+    first = trio[0].all_reduce(np.zeros(4, np.float32), tag=9)
+    with pytest.raises(errors.TagInUse):
+        trio[0].all_reduce(np.zeros(4, np.float32), tag=9).wait(WAIT_S)
+    assert not first.done()
+    wait_all([first] + [g.all_reduce(np.zeros(4, np.float32), tag=9) for g in trio[1:]])
+
+
+def test_non_finite_input_is_left_out(trio):
+    tensors = [torch.tensor([1.0]), torch.tensor([float("nan")]), torch.tensor([3.0])]
+    wait_all([g.all_reduce(t) for g, t in zip(trio, tensors, strict=True)])
+    assert [t.item() for t in tensors] == [2.0] * 3
+
+
+def test_closing_one_does_not_fail_the_others(trio):
+    arrays = [np.full(8, n, np.float32) for n in range(3)]
+    works = [g.all_reduce(a) for g, a in zip(trio[:2], arrays, strict=False)]
+    trio[2].close()
+    wait_all(works)
+    assert arrays[0].tolist() == arrays[1].tolist() == [0.5] * 8
+    assert [m.name for m in works[0].info().gone] == ["peer-2"]
