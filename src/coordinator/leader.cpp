@@ -1,0 +1,219 @@
+// Leader: journal first, then the wire.
+#include "coordinator/leader.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/limits.h"
+#include "group/ledger.h"
+
+namespace whim::coordinator {
+namespace {
+
+constexpr size_t kLinksMax = limits::kMembersMax + limits::kUnknownStrandsMax;
+
+LinkKey key_of(const PeerId& peer, uint64_t boot) { return {peer, {boot}}; }
+
+std::string standing_of(const group::MemberStatus& m, int64_t silent_ms, uint64_t open_round) {
+    if (!m.link_up) return fmt::format("not connected, last heard {:.1f} s ago", static_cast<double>(silent_ms) / 1000);
+    if (silent_ms > 1000) return fmt::format("silent for {:.1f} s", static_cast<double>(silent_ms) / 1000);
+    if (!m.suspected_by.empty()) return fmt::format("{} members cannot reach it", m.suspected_by.size());
+    if (!m.in_view) return m.ready ? "waits to join with the next round" : "admitted, not ready yet";
+    if (m.ready) return "ready for the next round";
+    if (m.voted && open_round != 0) return fmt::format("has voted on round {}", open_round);
+    if (m.participates) return fmt::format("works on round {}", open_round);
+    return open_round != 0 ? fmt::format("left out of round {}", open_round) : "between rounds";
+}
+
+}  // namespace
+
+Leader::Leader(group::Coordinator coordinator, std::string run, Journal& journal, Log log)
+    : coordinator_(std::move(coordinator)), journal_(journal), log_(std::move(log)), run_(std::move(run)) {}
+
+Result<std::unique_ptr<Leader>> Leader::create(group::CoordinatorConfig config, Journal& journal, Log log, Instant now) {
+    const Result<std::vector<Bytes>> records = journal.load();
+    if (!records.ok()) return records.error();
+    group::CoordinatorOutbox out;
+    const std::string run = config.run;
+    Result<group::Coordinator> restored = group::Coordinator::restore(std::move(config), journal.fencing(), *records, now, out);
+    if (!restored.ok()) {
+        return fail(restored.error().code, journal.directory() + ": " + restored.error().detail);
+    }
+    std::unique_ptr<Leader> leader(new Leader(std::move(*restored), run, journal, std::move(log)));
+    leader->opening_ = std::move(out);
+    leader->started_ = now;
+    return leader;
+}
+
+void Leader::attach(Endpoint& endpoint, Instant now) {
+    endpoint_ = &endpoint;
+    perform(std::exchange(opening_, {}), now);
+}
+
+void Leader::count(const Bytes& record) {
+    const Result<group::Entry> entry = group::decode_entry(record);
+    if (!entry.ok()) return;
+    ++counters_.journal_records;
+    if (std::holds_alternative<group::entry::Admitted>(*entry)) ++counters_.admissions;
+    if (std::holds_alternative<group::entry::RoundBegun>(*entry)) ++counters_.rounds_begun;
+    if (const auto* e = std::get_if<group::entry::OpsExcluded>(&*entry)) counters_.op_exclusions += e->exclusions.size();
+    if (const auto* e = std::get_if<group::entry::Removed>(&*entry)) ++(e->removal.left ? counters_.leaves : counters_.evictions);
+    if (const auto* e = std::get_if<group::entry::RoundClosed>(&*entry)) {
+        ++(e->outcome.committed ? counters_.rounds_committed : counters_.rounds_aborted);
+    }
+}
+
+void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
+    if (!journal_status_.ok()) return;
+    std::vector<Bytes> records;
+    for (const group::CoordinatorEffect& effect : out) {
+        if (const auto* journal = std::get_if<group::Journal>(&effect)) records.push_back(journal->record);
+    }
+    if (!records.empty()) {
+        journal_status_ = journal_.append(records);
+        if (!journal_status_.ok()) {
+            log_("the journal failed; this coordinator stops leading: " + journal_status_.error().detail);
+            return;
+        }
+        ++counters_.journal_transactions;
+        for (const Bytes& record : records) count(record);
+    }
+    for (const group::CoordinatorEffect& effect : out) {
+        if (const auto* line = std::get_if<group::LogLine>(&effect)) log_(line->text);
+        if (const auto* drop = std::get_if<group::DropPeer>(&effect)) {
+            const LinkKey key = key_of(drop->peer, drop->boot);
+            const auto stats = endpoint_->stats(key);
+            if (stats && stats->up) closing_.try_emplace(key, now + limits::kLastWordsTime);
+            else endpoint_->close_link(key, now);
+        }
+        if (const auto* send = std::get_if<group::SendToPeer>(&effect)) {
+            const LinkKey key = key_of(send->peer, send->boot);
+            if (const auto* reply = std::get_if<wire::JoinReply>(&send->message)) {
+                const bool accepted = reply->code == static_cast<int32_t>(Code::OK);
+                if (accepted) closing_.erase(key);  // refused before, admitted now
+                if (!accepted && reply->incarnation == Incarnation{}) ++counters_.refusals;
+            }
+            if (endpoint_->has_link(key)) endpoint_->send_message(key, wire::encode(send->message), now);
+        }
+    }
+}
+
+bool Leader::accept_link(const LinkKey& from, Instant) {
+    return journal_status_.ok() && from.incarnation != Incarnation{} && endpoint_->links().size() < kLinksMax;
+}
+
+void Leader::link_up(const LinkKey& key, LinkSession, Instant now) {
+    group::CoordinatorOutbox out;
+    coordinator_.link_up(key.peer, key.incarnation.value, now, out);
+    perform(out, now);
+}
+
+void Leader::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) {
+    group::CoordinatorOutbox out;
+    const std::string text = std::string(link_down_name(kind)) + (detail.empty() ? "" : ": " + detail);
+    coordinator_.link_down(key.peer, key.incarnation.value, text, now, out);
+    perform(out, now);
+}
+
+void Leader::message(const LinkKey& from, ByteSpan message, Instant now) {
+    const Result<wire::Message> decoded = wire::decode(message);
+    if (!decoded.ok()) {
+        ++counters_.messages_malformed;
+        log_(fmt::format("closed the link of {}: {}", short_name(from.peer), decoded.error().detail));
+        closing_.try_emplace(from, now);  // not from inside its own callback
+        return;
+    }
+    ++counters_.messages_received;
+    group::CoordinatorOutbox out;
+    coordinator_.on_message(from.peer, from.incarnation.value, *decoded, now, out);
+    perform(out, now);
+}
+
+// Links to coordinators carry no bulk frames; one that comes anyway is thrown away.
+BulkSink Leader::bulk_begin(const LinkKey&, ByteSpan, uint32_t) { return {}; }
+void Leader::bulk_end(const LinkKey&, uint64_t, bool, Instant) {}
+std::optional<ByteSpan> Leader::bulk_pin(const LinkKey&, const BulkFrame&) { return std::nullopt; }
+void Leader::bulk_unpin(const LinkKey&, const BulkFrame&) {}
+
+std::optional<Instant> Leader::deadline() const {
+    if (!journal_status_.ok()) return std::nullopt;
+    std::optional<Instant> at = coordinator_.deadline();
+    for (const auto& [key, when] : closing_) at = earlier(at, when);
+    return at;
+}
+
+void Leader::on_deadline(Instant now) {
+    for (auto it = closing_.begin(); it != closing_.end();) {
+        if (it->second > now) {
+            ++it;
+            continue;
+        }
+        const LinkKey key = it->first;
+        it = closing_.erase(it);
+        endpoint_->close_link(key, now);
+        link_down(key, LinkDownKind::closed, "closed by the coordinator", now);
+    }
+    for (const LinkKey& key : endpoint_->links()) {
+        const auto stats = endpoint_->stats(key);
+        if (stats) coordinator_.peer_heard(key.peer, key.incarnation.value, stats->last_heard);
+    }
+    group::CoordinatorOutbox out;
+    coordinator_.on_deadline(now, out);
+    perform(out, now);
+}
+
+void Leader::evict(const MemberId& member, const std::string& reason, Instant now) {
+    group::CoordinatorOutbox out;
+    coordinator_.evict(member, reason, now, out);
+    perform(out, now);
+}
+
+void Leader::abort_round(const std::string& reason, Instant now) {
+    group::CoordinatorOutbox out;
+    coordinator_.abort_round(reason, now, out);
+    perform(out, now);
+}
+
+Snapshot Leader::snapshot(Instant now) const {
+    Snapshot s;
+    s.run = run_;
+    s.fencing = coordinator_.fencing().value;
+    s.uptime_ms = (now - started_).ms();
+    s.journal_error = journal_status_.ok() ? "" : journal_status_.error().detail;
+    s.epoch = coordinator_.view().epoch.value;
+    s.committed = coordinator_.committed().value;
+    if (const auto record = coordinator_.record(coordinator_.committed())) s.committed_digest = to_hex(record->digest);
+    s.open_round = coordinator_.open_round().value;
+    s.waiting_for = coordinator_.waiting_for();
+    s.counters = counters_;
+    for (const group::MemberStatus& m : coordinator_.members()) {
+        MemberLine line;
+        line.peer = to_hex(m.info.id.peer);
+        line.incarnation = m.info.id.incarnation.value;
+        line.name = m.info.name;
+        line.region = m.info.region;
+        for (const Address& a : m.info.addresses) line.addresses.push_back(to_string(a));
+        line.in_view = m.in_view;
+        line.link_up = m.link_up;
+        Instant heard = m.last_heard;
+        if (const auto stats = endpoint_->stats(key_of(m.info.id.peer, m.boot))) {
+            heard = std::max(heard, stats->last_heard);
+            line.rtt_us = stats->rtt_smoothed.ns / 1000;
+        }
+        line.silent_ms = std::max<int64_t>(0, (now - heard).ms());
+        line.ready = m.ready;
+        line.participates = m.participates;
+        line.voted = m.voted && s.open_round != 0;
+        line.holds_state = m.holds_state;
+        for (const MemberId& by : m.suspected_by) line.suspected_by.push_back(short_name(by));
+        line.standing = standing_of(m, line.silent_ms, s.open_round);
+        s.members.push_back(std::move(line));
+    }
+    for (const wire::Removal& r : coordinator_.view().removed) {
+        s.removed.push_back({short_name(r.member), r.epoch.value, r.left, r.reason});
+    }
+    return s;
+}
+
+}  // namespace whim::coordinator
