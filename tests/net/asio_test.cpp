@@ -1,0 +1,252 @@
+// Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses, refusals.
+#include "net_peer.h"
+
+#include <asio/connect.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/write.hpp>
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "transport/asio/identity_file.h"
+#include "transport/session/tls_channel.h"
+
+namespace whim::testing {
+namespace {
+
+using asio::ip::tcp;
+
+struct Process {
+    explicit Process(bool tls) : identity(generate_identity()) {
+        if (tls) channels = std::move(TlsChannelFactory::create(identity).value());
+        peer = std::make_unique<NetPeer>(identity.id(), channels.get());
+    }
+    Identity identity;
+    std::unique_ptr<TlsChannelFactory> channels;
+    std::unique_ptr<NetPeer> peer;
+};
+
+LinkOptions options_to(const Address& address, uint32_t bulk_strands) {
+    LinkOptions options;
+    options.addresses = {address};
+    options.bulk_strands = bulk_strands;
+    options.local_instance = {1};
+    return options;
+}
+
+LinkOptions waiting(uint32_t bulk_strands) {
+    LinkOptions options;
+    options.dial = false;
+    options.bulk_strands = bulk_strands;
+    options.local_instance = {1};
+    return options;
+}
+
+// Passes bytes between a dialer and a listener, and breaks what passes through it.
+class Proxy {
+public:
+    explicit Proxy(const Address& to) : to_(asio::ip::make_address(to.host), to.port), acceptor_(io_, tcp::endpoint(tcp::v4(), 0)) {
+        accept();
+        thread_ = std::thread([this] { io_.run(); });
+    }
+    ~Proxy() {
+        io_.stop();
+        thread_.join();
+    }
+    Address address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
+    void break_all() {
+        asio::post(io_, [this] {
+            for (const auto& weak : pipes_) {
+                const auto pipe = weak.lock();
+                if (!pipe) continue;
+                pipe->a.set_option(asio::socket_base::linger(true, 0));  // a reset, not an orderly end
+                pipe->a.close();
+                pipe->b.close();
+            }
+            pipes_.clear();
+        });
+    }
+
+private:
+    struct Pipe {
+        explicit Pipe(asio::io_context& io) : a(io), b(io) {}
+        tcp::socket a, b;
+        Bytes ab = Bytes(1 << 16), ba = Bytes(1 << 16);
+    };
+    void accept() {
+        acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
+            if (error) return;
+            const auto pipe = std::make_shared<Pipe>(io_);
+            pipe->a = std::move(socket);
+            asio::error_code refused;
+            pipe->b.connect(to_, refused);
+            if (!refused) {
+                pipes_.push_back(pipe);
+                pass(pipe, pipe->a, pipe->b, pipe->ab);
+                pass(pipe, pipe->b, pipe->a, pipe->ba);
+            }
+            accept();
+        });
+    }
+    void pass(std::shared_ptr<Pipe> pipe, tcp::socket& from, tcp::socket& to, Bytes& buffer) {
+        from.async_read_some(asio::buffer(buffer), [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
+            asio::error_code broken = error;
+            if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
+            if (!broken) return pass(pipe, from, to, buffer);
+            pipe->a.close(broken);
+            pipe->b.close(broken);
+        });
+    }
+    asio::io_context io_;
+    tcp::endpoint to_;
+    tcp::acceptor acceptor_;
+    std::vector<std::weak_ptr<Pipe>> pipes_;
+    std::thread thread_;
+};
+
+class Net : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Security, Net, ::testing::Bool(),
+                         [](const auto& tls) { return tls.param ? std::string("Tls") : std::string("None"); });
+
+TEST_P(Net, CarriesMessagesAnd64MiBOfBulk) {
+    Process a(GetParam()), b(GetParam());
+    const Address at = *b.peer->listen({"127.0.0.1", 0});
+    EXPECT_NE(at.port, 0);
+    b.peer->accept = waiting(1);
+    a.peer->data = noise(64 << 20);
+    b.peer->got.resize(a.peer->data.size());
+    a.peer->run();
+    b.peer->run();
+    LinkOptions options = options_to(at, 1);
+    options.expected = b.identity.id();
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options, AsioDriver::now()); });
+    ASSERT_TRUE(a.peer->wait([&] { return a.peer->events.size() == 1; }));
+    const Instant start = AsioDriver::now();
+    a.peer->give(b.peer->key(), 256 << 10);
+    for (int i = 0; i < 100; ++i) {
+        const std::string text = std::to_string(i);
+        a.peer->call([&](Endpoint& e) {
+            const auto bytes = std::as_bytes(std::span(text));
+            return e.send_message(b.peer->key(), Bytes(bytes.begin(), bytes.end()), AsioDriver::now());
+        });
+    }
+    ASSERT_TRUE(b.peer->wait([&] { return b.peer->frames.size() == 256 && b.peer->heard.size() == 100; }, 60));
+    const double seconds = (AsioDriver::now() - start).seconds();
+    std::printf("64 MiB, 1 bulk strand, 256 KiB frames: %.0f MB/s\n", 67.1 / seconds);
+    EXPECT_EQ(b.peer->got, a.peer->data);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(b.peer->heard[static_cast<size_t>(i)], std::to_string(i));
+    EXPECT_TRUE(a.peer->wait([&] { return a.peer->pinned == 0; }));
+    const auto stats = a.peer->call([&](Endpoint& e) { return *e.stats(b.peer->key()); });
+    EXPECT_GT(stats.rtt_min.ns, 0);
+    EXPECT_LT(stats.rtt_min.ms(), 100);
+    EXPECT_EQ(stats.strands_lost, 0u);
+}
+
+TEST_P(Net, SurvivesBrokenConnectionsInMidTransfer) {
+    Process a(GetParam()), b(GetParam());
+    const Address at = *b.peer->listen({"127.0.0.1", 0});
+    Proxy proxy(at);
+    b.peer->accept = waiting(3);
+    a.peer->data = noise(64 << 20);
+    b.peer->got.resize(a.peer->data.size());
+    a.peer->run();
+    b.peer->run();
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(proxy.address(), 3), AsioDriver::now()); });
+    a.peer->give(b.peer->key(), 100'000);
+    size_t breaks = 0;
+    for (size_t target = 100; target < 600; target += 100) {
+        ASSERT_TRUE(b.peer->wait([&] { return b.peer->frames.size() > target; }, 60));
+        proxy.break_all();
+        ++breaks;
+    }
+    ASSERT_TRUE(b.peer->wait([&] { return b.peer->frames.size() == 672; }, 60));
+    EXPECT_EQ(b.peer->got, a.peer->data);
+    const auto stats = a.peer->call([&](Endpoint& e) { return *e.stats(b.peer->key()); });
+    EXPECT_GE(stats.strands_lost, breaks);
+    EXPECT_GT(stats.bulk_frames_resent, 0u);
+    EXPECT_TRUE(a.peer->wait([&] { return a.peer->pinned == 0; }));
+}
+
+TEST(NetAddress, DialsNamesAndBothFamilies) {
+    for (const char* host : {"localhost", "127.0.0.1", "::1"}) {
+        Process a(true), b(true);
+        const Result<Address> at = b.peer->listen({"", 0});
+        ASSERT_TRUE(at.ok()) << at.error().detail;
+        asio::io_context probe;
+        asio::error_code no_ipv6;
+        tcp::acceptor(probe).open(tcp::v6(), no_ipv6);
+        if (no_ipv6 && std::string(host) == "::1") continue;
+        b.peer->accept = waiting(0);
+        a.peer->run();
+        b.peer->run();
+        a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to({host, at->port}, 0), AsioDriver::now()); });
+        EXPECT_TRUE(a.peer->wait([&] { return a.peer->events == std::vector<std::string>{"up fresh"}; })) << host;
+    }
+}
+
+TEST(NetAddress, SaysWhatWentWrongAndWhere) {
+    asio::io_context io;
+    tcp::acceptor closed(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const uint16_t port = closed.local_endpoint().port();
+    closed.close();
+    Process a(false), b(false);
+    a.peer->run();
+    const Address nobody{"127.0.0.1", port};
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(nobody, 1), AsioDriver::now()); });
+    ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }));
+    EXPECT_EQ(a.peer->events[0], "down refused");
+    EXPECT_EQ(a.peer->details[0], "dial " + to_string(nobody) + ": connection refused");
+
+    const Result<Address> bound = b.peer->listen({"127.0.0.1", 0});
+    const Result<Address> again = a.peer->call([&](Endpoint&) { return a.peer->listen(*bound); });
+    ASSERT_FALSE(again.ok());
+    EXPECT_EQ(again.error().code, Code::E_BIND);
+    EXPECT_EQ(again.error().detail, "listen " + to_string(*bound) + ": address already in use");
+}
+
+TEST(NetAddress, AnUnknownNameIsUnreachable) {
+    Process a(false), b(false);
+    a.peer->run();
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to({"no-such-host.invalid", 1}, 0), AsioDriver::now()); });
+    ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }, 30));
+    EXPECT_EQ(a.peer->events[0], "down unreachable");
+}
+
+TEST(NetHostile, BytesOfAllKindsLeaveTheProcessAlive) {
+    for (const bool tls : {false, true}) {
+        Process a(tls), b(tls);
+        const Address at = *b.peer->listen({"127.0.0.1", 0});
+        b.peer->accept = waiting(1);
+        b.peer->run();
+        a.peer->run();
+        Prng prng(1);
+        asio::io_context io;
+        const tcp::endpoint to(asio::ip::make_address("127.0.0.1"), at.port);
+        for (int i = 0; i < 400; ++i) {  // more than kUnknownStrandsMax at once
+            tcp::socket socket(io);
+            socket.connect(to);
+            Bytes junk(prng.below(5000));
+            for (std::byte& byte : junk) byte = static_cast<std::byte>(prng.next());
+            asio::error_code ignored;
+            asio::write(socket, asio::buffer(junk), ignored);
+        }
+        std::vector<tcp::socket> silent;
+        for (uint32_t i = 0; i < limits::kUnknownStrandsMax + 50; ++i) silent.emplace_back(io).connect(to);
+        a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(at, 1), AsioDriver::now()); });
+        EXPECT_TRUE(a.peer->wait([&] { return a.peer->events == std::vector<std::string>{"up fresh"}; }));
+    }
+}
+
+TEST(IdentityFile, KeepsTheKeyPrivateAndTheSame) {
+    const std::string path = ::testing::TempDir() + "/identity-" + short_name(generate_identity().id());
+    const Result<Identity> made = load_or_create_identity(path);
+    ASSERT_TRUE(made.ok()) << made.error().detail;
+    EXPECT_EQ(load_or_create_identity(path)->id(), made->id());
+    EXPECT_FALSE(save_identity(*made, path).ok());
+    ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+    EXPECT_NE(load_identity(path).error().detail.find("chmod 600"), std::string::npos);
+    ::remove(path.c_str());
+    EXPECT_FALSE(load_identity(path).ok());
+}
+
+}  // namespace
+}  // namespace whim::testing
