@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ constexpr time_t kHttpTimeoutS = 5;
 class HttpPages::Impl {
 public:
     Impl(const Address& listen, Ask snapshot) : address_(listen), snapshot_(std::move(snapshot)) {
+        signal(SIGPIPE, program_s_own_);  // the constructor of Server has changed it; our threads block it instead
         server_.new_task_queue = [] { return new httplib::ThreadPool(kHttpThreads); };
         server_.set_payload_max_length(kHttpBodyBytesMax);
         server_.set_read_timeout(kHttpTimeoutS);
@@ -45,7 +47,12 @@ public:
         const bool bound = address_.port == 0 ? port > 0 : server_.bind_to_port(host, address_.port);
         if (!bound) return fail(Code::E_BIND, fmt::format("cannot serve HTTP on {}", to_string(address_)));
         address_.port = static_cast<uint16_t>(port);
-        thread_ = std::thread([this] { server_.listen_after_bind(); });
+        thread_ = std::thread([this] {
+            sigset_t all;
+            sigfillset(&all);
+            pthread_sigmask(SIG_BLOCK, &all, nullptr);
+            server_.listen_after_bind();
+        });
         while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // stop() needs that
         return {};
     }
@@ -65,6 +72,7 @@ private:
 
     Address address_;
     Ask snapshot_;
+    decltype(SIG_DFL) program_s_own_ = signal(SIGPIPE, SIG_IGN);  // before server_ is made
     httplib::Server server_;
     std::thread thread_;
 };
