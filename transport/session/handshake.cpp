@@ -78,7 +78,12 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello&
         const bool older = !known && hello.mine.boot == link.theirs.boot && hello.mine.number < link.theirs.number;
         if (older) return {HelloStatus::stale, "a newer session was begun"};
     }
-    if (known && hello.generation <= link.slots[hello.index].generation) return {HelloStatus::stale, "a newer strand was dialled"};
+    const Slot& slot = link.slots[hello.index];
+    if (known && hello.generation <= slot.generation) return {HelloStatus::stale, "a newer strand was dialled"};
+    const bool possible = hello.index > 0 ? slot.sent.possible(hello.received)
+                          : known         ? link.messages.possible(hello.received)
+                                          : hello.received == 0;
+    if (!possible) return {HelloStatus::rejected, "more was received than was sent"};
     return {};
 }
 
@@ -136,10 +141,7 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     Slot& slot = link->slots[hello.index];
     if (const StrandPtr old = slot.strand) drop(old, Driver::tell);  // its end is news to us
     if (!link->open || strand->state == StrandState::closed) return;
-    if (!settle(*link, hello.index, hello.received)) {
-        drop(strand, Driver::tell);
-        return break_link(link, LinkDownKind::protocol, strand->where + ": it received more than was sent");
-    }
+    settle(*link, hello.index, hello.received);  // judged possible
     strand->index = hello.index;
     strand->generation = hello.generation;
     strand->hello.reset();

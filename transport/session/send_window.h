@@ -23,9 +23,11 @@ public:
     size_t bytes() const { return bytes_; }
     uint64_t acknowledged() const { return acknowledged_; }
 
-    // False: more than was ever sent.
+    // Whether the other side can have received that many.
+    bool possible(uint64_t count) const { return count >= acknowledged_ && count <= acknowledged_ + taken_; }
+
     bool acknowledge(uint64_t count) {
-        if (count > acknowledged_ + taken_) return false;
+        if (!possible(count)) return false;
         for (; acknowledged_ < count; ++acknowledged_, --taken_) {
             bytes_ -= messages_.front().size();
             messages_.pop_front();
@@ -34,7 +36,7 @@ public:
     }
     // The strand is lost and the other side holds `received`: the rest is unsent again.
     bool rewind(uint64_t received) {
-        if (received < acknowledged_ || !acknowledge(received)) return false;
+        if (!acknowledge(received)) return false;
         taken_ = 0;
         return true;
     }
@@ -55,14 +57,16 @@ public:
     uint64_t taken() const { return acknowledged_ + frames_.size(); }
     uint64_t acknowledged() const { return acknowledged_; }
 
+    bool possible(uint64_t count) const { return count >= acknowledged_ && count <= taken(); }
+
     bool acknowledge(uint64_t count) {
-        if (count > taken()) return false;
+        if (!possible(count)) return false;
         for (; acknowledged_ < count; ++acknowledged_) frames_.pop_front();
         return true;
     }
     // Puts what was not received before the queue; nullopt when `received` is impossible. How many otherwise.
     std::optional<size_t> rewind(uint64_t received, std::deque<BulkFrame>& queue) {
-        if (received < acknowledged_ || !acknowledge(received)) return std::nullopt;
+        if (!acknowledge(received)) return std::nullopt;
         const size_t count = frames_.size();
         for (; !frames_.empty(); frames_.pop_back()) queue.push_front(std::move(frames_.back()));
         return count;

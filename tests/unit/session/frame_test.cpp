@@ -1,0 +1,194 @@
+// Frames: what is encoded is decoded, however the stream is cut, and impossible lengths are refused at once.
+#include "transport/session/frame.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "base/prng.h"
+#include "transport/session/frame_reader.h"
+
+namespace whim {
+namespace {
+
+Hello sample_hello() {
+    Hello hello;
+    hello.version_min = 1;
+    hello.version_max = 3;
+    hello.run_name = "run-7";
+    hello.from.bytes.fill(9);
+    hello.from_instance = {4};
+    hello.to_instance = {5};
+    hello.is_coordinator = true;
+    hello.index = 3;
+    hello.bulk_strands = 8;
+    hello.generation = 77;
+    hello.mine = {1, 2};
+    hello.theirs = {3, 4};
+    hello.received = 1ull << 40;
+    return hello;
+}
+
+ByteSpan body_of(const Bytes& frame) { return ByteSpan(frame).subspan(kFramePrefixBytes); }
+
+TEST(Frame, HelloAndReplyRoundTrip) {
+    Bytes bytes;
+    put_hello(bytes, sample_hello());
+    const auto hello = decode_hello(body_of(bytes));
+    ASSERT_TRUE(hello);
+    EXPECT_EQ(hello->run_name, "run-7");
+    EXPECT_EQ(hello->from, sample_hello().from);
+    EXPECT_EQ(hello->from_instance.value, 4u);
+    EXPECT_EQ(hello->to_instance.value, 5u);
+    EXPECT_TRUE(hello->is_coordinator);
+    EXPECT_EQ(hello->index, 3);
+    EXPECT_EQ(hello->generation, 77u);
+    EXPECT_EQ(hello->mine, (SessionNonce{1, 2}));
+    EXPECT_EQ(hello->theirs, (SessionNonce{3, 4}));
+    EXPECT_EQ(hello->received, 1ull << 40);
+
+    bytes.clear();
+    HelloReply reply;
+    reply.status = HelloStatus::version;
+    reply.detail = std::string(2000, 'x');  // cut to its limit
+    reply.bulk_strands = 2;
+    put_hello_reply(bytes, reply);
+    const auto back = decode_hello_reply(body_of(bytes));
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->status, HelloStatus::version);
+    EXPECT_EQ(back->detail.size(), limits::kReasonBytesMax);
+}
+
+TEST(Frame, AHelloOfTheFutureMayBeLonger) {
+    Bytes bytes;
+    put_hello(bytes, sample_hello());
+    bytes.push_back(std::byte{1});
+    EXPECT_TRUE(decode_hello(body_of(bytes)));
+}
+
+TEST(Frame, EveryShorterHelloIsRefused) {
+    Bytes bytes;
+    put_hello(bytes, sample_hello());
+    const ByteSpan body = body_of(bytes);
+    for (size_t n = 0; n < body.size(); ++n) EXPECT_FALSE(decode_hello(body.first(n))) << n;
+}
+
+TEST(Frame, HellosThatMakeNoSenseAreRefused) {
+    const auto refused = [](auto spoil) {
+        Hello hello = sample_hello();
+        spoil(hello);
+        Bytes bytes;
+        put_hello(bytes, hello);
+        return !decode_hello(body_of(bytes));
+    };
+    EXPECT_TRUE(refused([](Hello& h) { h.mine = {}; }));
+    EXPECT_TRUE(refused([](Hello& h) { h.generation = 0; }));
+    EXPECT_TRUE(refused([](Hello& h) { h.index = limits::kStrandsPerLinkMax; }));
+    EXPECT_TRUE(refused([](Hello& h) { h.version_min = 4; }));
+    EXPECT_TRUE(refused([](Hello& h) { h.run_name = std::string(limits::kNameBytesMax + 1, 'r'); }));
+    EXPECT_FALSE(refused([](Hello&) {}));
+}
+
+TEST(Frame, LengthsAreBoundedByType) {
+    const auto fits = [](FrameType type, uint32_t header, uint32_t payload) {
+        Bytes bytes;
+        put_prefix(bytes, {type, static_cast<uint16_t>(header), payload});
+        return decode_prefix(bytes).ok();
+    };
+    EXPECT_TRUE(fits(FrameType::message, 0, limits::kMessageBytesMax));
+    EXPECT_FALSE(fits(FrameType::message, 0, limits::kMessageBytesMax + 1));
+    EXPECT_FALSE(fits(FrameType::message, 1, 10));
+    EXPECT_TRUE(fits(FrameType::bulk, limits::kBulkHeaderBytesMax, limits::kBulkPayloadBytesMax));
+    EXPECT_FALSE(fits(FrameType::bulk, limits::kBulkHeaderBytesMax + 1, 0));
+    EXPECT_FALSE(fits(FrameType::bulk, 0, limits::kBulkPayloadBytesMax + 1));
+    EXPECT_FALSE(fits(FrameType::hello, 0, limits::kHelloBytesMax + 1));
+    EXPECT_FALSE(fits(FrameType::ping, 0, 9));
+    EXPECT_FALSE(fits(FrameType::ack, 0, 0xffffffff));
+    EXPECT_FALSE(fits(static_cast<FrameType>(0), 0, 0));
+    EXPECT_FALSE(fits(static_cast<FrameType>(9), 0, 0));
+}
+
+// Writes down what it is handed.
+class Recorder final : public FrameReader::Handler {
+public:
+    bool on_frame(FrameType type, ByteSpan body) override {
+        log += "frame " + std::to_string(static_cast<int>(type)) + " " + text(body) + "\n";
+        return true;
+    }
+    std::optional<MutableByteSpan> on_bulk(ByteSpan header, uint32_t payload_bytes) override {
+        log += "bulk " + text(header) + " ";
+        sink.assign(payload_bytes, std::byte{0});
+        return discard ? MutableByteSpan() : MutableByteSpan(sink);
+    }
+    bool on_bulk_whole() override {
+        log += text(sink) + "\n";
+        return true;
+    }
+    static std::string text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+    std::string log;
+    Bytes sink;
+    bool discard = false;
+};
+
+Bytes sample_stream() {
+    Bytes stream;
+    const auto bytes_of = [](std::string_view s) { return std::as_bytes(std::span(s)); };
+    put_frame(stream, FrameType::message, bytes_of("first"));
+    put_prefix(stream, {FrameType::bulk, 4, 11});
+    ByteWriter(stream).raw(bytes_of("headthe payload"));
+    put_frame(stream, FrameType::message, {});
+    put_prefix(stream, {FrameType::bulk, 0, 0});
+    put_frame(stream, FrameType::message, bytes_of(std::string(300, 'z')));
+    return stream;
+}
+
+const std::string kSampleLog =
+    "frame 3 first\nbulk head the payload\nframe 3 \nbulk  \nframe 3 " + std::string(300, 'z') + "\n";
+
+TEST(FrameReader, GivesTheSameFramesHoweverTheStreamIsCut) {
+    const Bytes stream = sample_stream();
+    for (uint64_t seed = 0; seed < 500; ++seed) {
+        Prng prng(seed);
+        FrameReader reader;
+        Recorder recorder;
+        for (ByteSpan rest = stream; !rest.empty();) {
+            const size_t cut = seed == 0 ? 1 : 1 + prng.below(40);
+            if (!reader.direct().empty() && prng.chance(1, 2)) {  // as a driver does with the payload's own memory
+                const MutableByteSpan into = reader.direct();
+                const size_t count = std::min({cut, rest.size(), into.size()});
+                std::copy_n(rest.begin(), count, into.begin());
+                rest = rest.subspan(count);
+                reader.direct_arrived(count, recorder);
+                continue;
+            }
+            const size_t count = std::min(cut, rest.size());
+            ASSERT_TRUE(reader.consume(rest.first(count), recorder).ok());
+            rest = rest.subspan(count);
+        }
+        ASSERT_EQ(recorder.log, kSampleLog) << "seed " << seed;
+    }
+}
+
+TEST(FrameReader, DiscardsWithoutMemory) {
+    FrameReader reader;
+    Recorder recorder;
+    recorder.discard = true;
+    Bytes stream;
+    put_prefix(stream, {FrameType::bulk, 0, 1000});
+    stream.resize(stream.size() + 1000);
+    ASSERT_TRUE(reader.consume(stream, recorder).ok());
+    EXPECT_TRUE(reader.direct().empty());
+    EXPECT_FALSE(reader.in_payload());
+}
+
+TEST(FrameReader, StopsAtTheFirstImpossiblePrefix) {
+    FrameReader reader;
+    Recorder recorder;
+    Bytes stream;
+    put_frame(stream, FrameType::message, {});
+    put_prefix(stream, {FrameType::message, 0, 0x7fffffff});
+    EXPECT_FALSE(reader.consume(stream, recorder).ok());
+    EXPECT_EQ(recorder.log, "frame 3 \n");
+}
+
+}  // namespace
+}  // namespace whim

@@ -1,0 +1,390 @@
+// The handshake and its refusals: one real endpoint, the other side played by hand with raw frames.
+#include <functional>
+
+#include "base/limits.h"
+#include "test_peer.h"
+#include "transport/session/frame.h"
+#include "wire/version.h"
+
+namespace whim::testing {
+namespace {
+
+using Events = std::vector<std::string>;
+
+// A driver without network: what was dialled and closed, and raw bytes by hand.
+class Bench final : public StrandDriver, public EndpointOwner {
+public:
+    explicit Bench(bool coordinator = false) : endpoint({peer_id(2), "run", 7, coordinator}, nullptr, *this, *this) {}
+
+    void dial(StrandHandle strand, const Address&) override { dialed.push_back(strand); }
+    void close(StrandHandle strand) override { closed.insert(strand); }
+    void wants_write(StrandHandle) override {}
+    bool accept_link(const LinkKey& from, Instant) override {
+        if (!accept) return false;
+        LinkOptions options;
+        options.dial = false;
+        options.local_instance = {1};
+        options.expected = expected;
+        endpoint.open_link(from, options, now);
+        return true;
+    }
+    void link_up(const LinkKey&, LinkSession session, Instant) override {
+        events.push_back(session == LinkSession::fresh ? "up fresh" : "up resumed");
+    }
+    void link_down(const LinkKey&, LinkDownKind kind, const std::string& detail, Instant) override {
+        events.push_back("down " + std::string(link_down_name(kind)));
+        last_detail = detail;
+    }
+    void message(const LinkKey&, ByteSpan, Instant) override { ++messages; }
+    BulkSink bulk_begin(const LinkKey&, ByteSpan, uint32_t bytes) override {
+        ++bulk;
+        sink.assign(bytes, {});
+        return {sink, 1};
+    }
+    void bulk_end(const LinkKey&, uint64_t, bool, Instant) override {}
+    std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
+        payload.assign(frame.payload_bytes, {});
+        ++pinned;
+        return ByteSpan(payload);
+    }
+    void bulk_unpin(const LinkKey&, const BulkFrame&) override { --pinned; }
+
+    // Lets time pass up to the next deadline or `until`.
+    void run_until(Instant until) {
+        while (endpoint.deadline() && *endpoint.deadline() <= until) {
+            now = std::max(now, *endpoint.deadline());
+            endpoint.on_deadline(now);
+        }
+        now = until;
+    }
+    StrandHandle arrive() { return endpoint.accepted({"far", 1}, now); }
+    void feed(StrandHandle strand, ByteSpan bytes) {
+        while (!bytes.empty() && !closed.contains(strand)) {
+            const MutableByteSpan into = endpoint.read_buffer(strand);
+            const size_t count = std::min(into.size(), bytes.size());
+            std::copy_n(bytes.begin(), count, into.begin());
+            bytes = bytes.subspan(count);
+            endpoint.did_read(strand, count, now);
+        }
+    }
+    Bytes drain(StrandHandle strand) {
+        Bytes all;
+        for (;;) {
+            ByteSpan pieces[2];
+            const size_t count = endpoint.write_buffers(strand, pieces);
+            if (count == 0) return all;
+            size_t bytes = 0;
+            for (size_t i = 0; i < count; ++i) {
+                all.insert(all.end(), pieces[i].begin(), pieces[i].end());
+                bytes += pieces[i].size();
+            }
+            endpoint.did_write(strand, bytes, now);
+        }
+    }
+    // Says hello and reads the reply; nullopt: there is none.
+    std::optional<HelloReply> greet(StrandHandle strand, const Hello& hello) {
+        Bytes bytes;
+        put_hello(bytes, hello);
+        feed(strand, bytes);
+        const Bytes answer = drain(strand);
+        if (answer.size() < kFramePrefixBytes) return std::nullopt;
+        const auto prefix = decode_prefix(answer);
+        if (!prefix.ok() || prefix->type != FrameType::hello_reply) return std::nullopt;
+        return decode_hello_reply(ByteSpan(answer).subspan(kFramePrefixBytes, prefix->payload_bytes));
+    }
+
+    std::vector<StrandHandle> dialed;
+    std::set<StrandHandle> closed;
+    Events events;
+    std::string last_detail;
+    bool accept = true;
+    std::optional<PeerId> expected;
+    int messages = 0;
+    int bulk = 0;
+    int pinned = 0;
+    Bytes sink, payload;
+    Instant now = Instant{1};
+    Endpoint endpoint;
+};
+
+Hello hello_of(uint8_t from = 1) {
+    Hello hello;
+    hello.version_min = kProtocolVersionMin;
+    hello.version_max = kProtocolVersionMax;
+    hello.run_name = "run";
+    hello.from = peer_id(from);
+    hello.from_instance = {1};
+    hello.to_instance = {1};
+    hello.bulk_strands = 1;
+    hello.generation = 1;
+    hello.mine = {100, 1};
+    return hello;
+}
+const LinkKey kFar{peer_id(1), {1}};
+
+TEST(Handshake, AcceptsWhatFits) {
+    Bench bench;
+    const auto reply = bench.greet(bench.arrive(), hello_of());
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, HelloStatus::ok) << reply->detail;
+    EXPECT_EQ(reply->version, kProtocolVersionMax);
+    EXPECT_EQ(reply->from, peer_id(2));
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+}
+
+TEST(Handshake, RefusesWithTheReasonAndThenCloses) {
+    struct Case {
+        std::function<void(Hello&)> spoil;
+        HelloStatus status;
+        std::string text;
+    };
+    const std::vector<Case> cases = {
+        {[](Hello& h) { h.version_min = h.version_max = kProtocolVersionMax + 1; }, HelloStatus::version,
+         "protocol versions 2..2 offered, 1..1 spoken here"},
+        {[](Hello& h) { h.run_name = "other"; }, HelloStatus::rejected, "this is run 'run', not 'other'"},
+        {[](Hello& h) { h.to_instance = {9}; }, HelloStatus::rejected, "incarnation 9 is addressed, this is 1"},
+        {[](Hello& h) { h.from = peer_id(2); }, HelloStatus::rejected, "this is the dialler itself"},
+        {[](Hello& h) { h.index = 1; }, HelloStatus::session_lost, "no such session"},
+        {[](Hello& h) { h.theirs = {5, 5}; }, HelloStatus::session_lost, "no such session"},
+    };
+    for (const Case& c : cases) {
+        Bench bench;
+        Hello hello = hello_of();
+        c.spoil(hello);
+        const StrandHandle strand = bench.arrive();
+        const auto reply = bench.greet(strand, hello);
+        ASSERT_TRUE(reply) << c.text;
+        EXPECT_EQ(reply->status, c.status) << c.text;
+        EXPECT_EQ(reply->detail, c.text);
+        EXPECT_TRUE(bench.events.empty());
+        bench.feed(strand, to_bytes("more, which nobody reads"));
+        bench.run_until(bench.now + limits::kDrainTimeout);
+        EXPECT_TRUE(bench.closed.contains(strand));
+    }
+}
+
+TEST(Handshake, TheHigherCommonVersionIsChosen) {
+    Bench bench;
+    Hello hello = hello_of();
+    hello.version_min = 0;
+    hello.version_max = 60000;
+    const auto reply = bench.greet(bench.arrive(), hello);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, HelloStatus::ok);
+    EXPECT_EQ(reply->version, kProtocolVersionMax);
+}
+
+TEST(Handshake, TwoCoordinatorsHaveNoLink) {
+    Bench bench(true);
+    Hello hello = hello_of();
+    EXPECT_EQ(bench.greet(bench.arrive(), hello)->status, HelloStatus::ok);
+    hello.from = peer_id(3);
+    hello.is_coordinator = true;
+    const auto reply = bench.greet(bench.arrive(), hello);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, HelloStatus::rejected);
+}
+
+TEST(Handshake, AnUnexpectedPeerIsRefused) {
+    Bench bench;
+    bench.expected = peer_id(8);
+    EXPECT_EQ(bench.greet(bench.arrive(), hello_of())->status, HelloStatus::identity);
+}
+
+TEST(Handshake, ParksUnknownPeersUntilTheLinkIsOpened) {
+    Bench bench;
+    bench.accept = false;
+    const StrandHandle strand = bench.arrive();
+    EXPECT_FALSE(bench.greet(strand, hello_of()));
+    bench.run_until(bench.now + seconds(3));
+    EXPECT_TRUE(bench.closed.empty());
+    LinkOptions options;
+    options.dial = false;
+    options.local_instance = {1};
+    bench.endpoint.open_link(kFar, options, bench.now);
+    bench.run_until(bench.now);
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+    EXPECT_FALSE(bench.drain(strand).empty());
+}
+
+TEST(Handshake, RefusesParkedPeersInTheEnd) {
+    Bench bench;
+    bench.accept = false;
+    const StrandHandle strand = bench.arrive();
+    EXPECT_FALSE(bench.greet(strand, hello_of()));
+    bench.run_until(bench.now + limits::kHandshakeTimeout);
+    const Bytes answer = bench.drain(strand);
+    const auto reply = decode_hello_reply(ByteSpan(answer).subspan(kFramePrefixBytes));
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, HelloStatus::rejected);
+    EXPECT_EQ(reply->detail, "peer " + short_name(peer_id(1)) + " is not known here");
+    bench.run_until(bench.now + limits::kDrainTimeout);
+    EXPECT_TRUE(bench.closed.contains(strand));
+}
+
+TEST(Handshake, OnlySoManyStrandsMayBeUnknown) {
+    Bench bench;
+    std::vector<StrandHandle> strands;
+    for (uint32_t i = 0; i < limits::kUnknownStrandsMax + 10; ++i) strands.push_back(bench.arrive());
+    EXPECT_EQ(bench.closed.size(), 10u);
+    EXPECT_TRUE(bench.closed.contains(strands[9]) && !bench.closed.contains(strands[10]));  // the oldest go
+    EXPECT_EQ(bench.greet(strands.back(), hello_of())->status, HelloStatus::ok);
+}
+
+TEST(Handshake, TakesOnlySoLong) {
+    Bench bench;
+    const StrandHandle strand = bench.arrive();
+    bench.run_until(bench.now + limits::kHandshakeTimeout - milliseconds(1));
+    EXPECT_TRUE(bench.closed.empty());
+    bench.run_until(bench.now + milliseconds(1));
+    EXPECT_TRUE(bench.closed.contains(strand));
+    EXPECT_TRUE(bench.events.empty());
+}
+
+TEST(Handshake, GarbageClosesTheStrandAndNothingElse) {
+    Prng prng(1);
+    for (int i = 0; i < 2000; ++i) {
+        Bench bench;
+        Bytes bytes;
+        if (i % 2) put_hello(bytes, hello_of());
+        else bytes.resize(1 + prng.below(200));
+        for (uint64_t n = 1 + prng.below(6); n > 0; --n) bytes[prng.below(bytes.size())] = static_cast<std::byte>(prng.next());
+        const StrandHandle strand = bench.arrive();
+        bench.feed(strand, bytes);
+        for (const std::string& event : bench.events) EXPECT_EQ(event, "up fresh");
+        bench.run_until(bench.now + limits::kHandshakeTimeout + limits::kDrainTimeout);
+        EXPECT_TRUE(bench.closed.contains(strand) || !bench.events.empty());
+    }
+}
+
+TEST(Handshake, NothingMayFollowAHelloBeforeTheReply) {
+    Bench bench;
+    bench.accept = false;
+    const StrandHandle strand = bench.arrive();
+    EXPECT_FALSE(bench.greet(strand, hello_of()));
+    Bytes early;
+    put_frame(early, FrameType::message, {});
+    bench.feed(strand, early);
+    EXPECT_TRUE(bench.closed.contains(strand));
+}
+
+TEST(Handshake, ADelayedHelloOfThePastChangesNothing) {
+    Bench bench;
+    Hello now = hello_of();
+    now.mine = {100, 5};
+    now.generation = 3;
+    ASSERT_EQ(bench.greet(bench.arrive(), now)->status, HelloStatus::ok);
+    Hello past = now;
+    past.generation = 2;                  // an earlier dial of this session
+    EXPECT_EQ(bench.greet(bench.arrive(), past)->status, HelloStatus::stale);
+    past.mine = {100, 4};                 // an earlier session of the same process
+    EXPECT_EQ(bench.greet(bench.arrive(), past)->status, HelloStatus::stale);
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+    Hello next = now;
+    next.mine = {100, 6};
+    EXPECT_EQ(bench.greet(bench.arrive(), next)->status, HelloStatus::ok);
+    EXPECT_EQ(bench.events, (Events{"up fresh", "down closed", "up fresh"}));
+}
+
+TEST(Handshake, AReplyThatWasLostIsGivenAgain) {
+    Bench bench;
+    Hello hello = hello_of();
+    const StrandHandle first = bench.arrive();
+    const auto lost = bench.greet(first, hello);
+    bench.endpoint.send_message(kFar, to_bytes("one"), bench.now);
+    bench.drain(first);
+    hello.generation = 2;                 // the dialer never saw an answer: it still knows no nonce of ours
+    const StrandHandle second = bench.arrive();
+    const auto again = bench.greet(second, hello);
+    ASSERT_TRUE(lost && again);
+    EXPECT_EQ(again->status, HelloStatus::ok);
+    EXPECT_EQ(again->mine, lost->mine);
+    EXPECT_TRUE(bench.closed.contains(first));
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+    EXPECT_EQ(bench.endpoint.stats(kFar)->messages_sent, 2u);  // "one" again: it was not received
+}
+
+// After the handshake: what breaks the protocol ends the link and says so.
+class Attached : public ::testing::Test {
+protected:
+    void SetUp() override {
+        const auto reply = bench.greet(control, hello_of());
+        Hello hello = hello_of();
+        hello.index = 1;
+        hello.theirs = reply->mine;
+        ASSERT_EQ(bench.greet(bulk, hello)->status, HelloStatus::ok);
+    }
+    void expect_protocol_error(StrandHandle strand, const Bytes& bytes) {
+        bench.feed(strand, bytes);
+        EXPECT_EQ(bench.events, (Events{"up fresh", "down protocol"}));
+        EXPECT_TRUE(bench.closed.contains(control) && bench.closed.contains(bulk));
+        EXPECT_EQ(bench.pinned, 0);
+    }
+    Bench bench;
+    StrandHandle control = bench.arrive();
+    StrandHandle bulk = bench.arrive();
+    Bytes bytes;
+};
+
+TEST_F(Attached, BulkOnTheControlStrand) {
+    put_prefix(bytes, {FrameType::bulk, 0, 5});
+    expect_protocol_error(control, bytes);
+    EXPECT_EQ(bench.bulk, 0);
+}
+TEST_F(Attached, MessageOnABulkStrand) {
+    put_frame(bytes, FrameType::message, {});
+    expect_protocol_error(bulk, bytes);
+    EXPECT_EQ(bench.messages, 0);
+}
+TEST_F(Attached, ASecondHello) {
+    put_hello(bytes, hello_of());
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, AnOversizedLength) {
+    put_prefix(bytes, {FrameType::message, 0, 0xfffffff0});
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, AnAcknowledgementOfWhatWasNeverSent) {
+    put_count(bytes, FrameType::ack, {0, 1, 1});
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, AnAcknowledgementForNoStrand) {
+    put_count(bytes, FrameType::ack, {2, 1, 0});
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, ALostControlStrandIsNotToldOnItself) {
+    put_count(bytes, FrameType::strand_lost, {0, 1, 0});
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, ALossThatClaimsTooMuch) {
+    put_count(bytes, FrameType::strand_lost, {1, 1, 7});
+    expect_protocol_error(control, bytes);
+}
+
+TEST_F(Attached, AFrameStillPinnedIsNotForgottenOnTheOthersWord) {
+    bench.endpoint.send_bulk(kFar, {{}, 100'000, 1}, bench.now);
+    ByteSpan pieces[2];
+    ASSERT_EQ(bench.endpoint.write_buffers(bulk, pieces), 2u);
+    EXPECT_EQ(bench.pinned, 1);
+    put_count(bytes, FrameType::ack, {1, 1, 1});
+    bench.feed(control, bytes);
+    EXPECT_EQ(bench.pinned, 1);
+    bench.endpoint.did_write(bulk, pieces[0].size() + pieces[1].size(), bench.now);
+    EXPECT_EQ(bench.pinned, 0);
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+}
+
+TEST_F(Attached, AStrandLostAtTheOtherSideIsTakenDown) {
+    bench.endpoint.send_bulk(kFar, {{}, 100'000, 1}, bench.now);
+    ByteSpan pieces[2];
+    bench.endpoint.write_buffers(bulk, pieces);
+    put_count(bytes, FrameType::strand_lost, {1, 1, 0});
+    bench.feed(control, bytes);
+    EXPECT_TRUE(bench.closed.contains(bulk));
+    EXPECT_EQ(bench.pinned, 0);
+    EXPECT_EQ(bench.endpoint.stats(kFar)->bulk_queued, 1u);  // waits for another strand
+    EXPECT_EQ(bench.events, Events{"up fresh"});
+}
+
+}  // namespace
+}  // namespace whim::testing
