@@ -1,0 +1,99 @@
+// Ops of the scripted application: posting, what completion brings, and eyes on buffers afterwards.
+#include <algorithm>
+
+#include "tests/sim/app.h"
+
+namespace whim::sim {
+namespace {
+
+constexpr Duration kBuffersWatchedFor = seconds(8);
+
+}  // namespace
+
+void App::post_later(const OpScript& script) {
+    const OpChoice choice = choice_of(c_.world.seed(), c_.plan.style, info_.round, script, member_);
+    later(choice.delay, [this, script](Instant now) { post(script, now); });
+}
+
+void App::post(const OpScript& script, Instant now) {
+    unposted_ -= 1;
+    const bool heals = script.tag == kHealTag;
+    const OpChoice choice = choice_of(c_.world.seed(), c_.plan.style, info_.round, script, member_);
+    OpChecker::Posted posted;
+    posted.member = member_;
+    posted.round = info_.round;
+    posted.script = script;
+    for (const wire::MemberInfo& m : info_.participants) posted.birth.push_back(m.id);
+    posted.input = input_of(c_.world.seed(), info_.round, script, member_, choice.finite);
+    if (heals) std::copy(state_.bytes().begin(), state_.bytes().end(), posted.input.begin());
+    posted.weight = script.reduce == Reduce::avg ? choice.weight : 1.0f;
+    posted.finite = choice.finite;
+    posted.in_place = choice.in_place;
+    posted.non_finite = choice.non_finite;
+    posted.may_cancel = !heals && (choice.cancel_after || choice.budget > Duration{});
+    posted.source = heals ? info_.donor_rank : UINT32_MAX;
+
+    OpenOp op;
+    op.script = script;
+    op.in = std::make_unique<GuardedBuffer>(posted.input);
+    if (!choice.in_place) op.out = std::make_unique<GuardedBuffer>(Bytes(posted.input.size(), std::byte{0x77}));
+    PostOptions options;
+    options.tag = script.tag;
+    options.dtype = script.dtype;
+    options.reduce = script.reduce;
+    options.in = op.in->bytes();
+    options.out = op.result().bytes();
+    options.weight = posted.weight;
+    options.uniform = script.uniform;
+    options.min_contributors = script.min_contributors;
+    options.grace = script.grace;
+    options.source = posted.source;
+    options.non_finite = choice.non_finite;
+    if (!heals) options.budget = choice.budget;
+    c_.ops.posted(std::move(posted));
+    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}, weight {}", script.tag, reduce_name(script.reduce), script.elements,
+                   dtype_name(script.dtype), script.uniform ? ", uniform" : "", choice.in_place ? ", in place" : "", options.weight);
+    open_.insert_or_assign(script.tag, std::move(op));
+    const AppOp app = issue(What::op, script.tag, info_.round);
+    engine_.post(app, info_.round, options, now);
+    if (heals || !choice.cancel_after) return;
+    later(*choice.cancel_after, [this, app](Instant then) {
+        if (pending_.contains(app)) engine_.cancel(app, then);
+    });
+}
+
+void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
+    OpenOp op = std::move(open_.at(pending.tag));
+    open_.erase(pending.tag);
+    const std::string what = fmt::format("the buffer of op r{}/t{} at {}", pending.round.value, pending.tag, short_name(member_));
+    c_.world.trace(c_.host.id(), "op r{}/t{} ended with {} {}", pending.round.value, pending.tag, code_name(done.code), done.detail);
+    if (!op.in->guards_intact() || (op.out && !op.out->guards_intact())) return c_.world.violate(what + " was overrun");
+    c_.ops.completed(member_, pending.round, pending.tag, done, op.in->bytes(), op.result().bytes());
+    results_[pending.tag] = done.code == Code::OK ? hash_bytes(op.result().bytes(), pending.tag) | 1 : 0;
+    const bool own_part = done.code == Code::E_CANCELLED || done.code == Code::E_EXCLUDED;
+    if (own_part) poisoned_ = true;
+    if (pending.tag == kHealTag && phase_ == Phase::running) {
+        if (done.code != Code::OK) poisoned_ |= info_.heal_self;
+        else if (info_.heal_self) std::copy_n(op.result().bytes().begin(), state_.bytes().size(), std::as_writable_bytes(std::span(state_.words)).begin());
+        else if (!std::equal(op.result().bytes().begin(), op.result().bytes().end(), state_.bytes().begin())) {
+            c_.world.violate(fmt::format("{} and the donor hold different states at the beginning of round {}", short_name(member_), pending.round.value));
+        }
+    }
+    retire(std::move(op.in), what);
+    if (op.out) retire(std::move(op.out), what);
+    if (phase_ == Phase::running && open_.empty() && unposted_ == 0) finish_round(now);
+}
+
+void App::retire(std::unique_ptr<GuardedBuffer> buffer, const std::string& what) {
+    buffer->scrap(mix64(boot_ ^ used_.size()));
+    used_.push_back({std::move(buffer), what, c_.world.now()});
+}
+
+void App::check_buffers() {
+    for (const Used& used : used_) {
+        if (!used.buffer->intact()) c_.world.violate(used.what + " was written to after the op had ended");
+    }
+    std::erase_if(used_, [&](const Used& used) { return c_.world.now() - used.since > kBuffersWatchedFor; });
+}
+
+}  // namespace whim::sim

@@ -1,0 +1,28 @@
+// The application's buffers, with guard zones around them and eyes on them after their op has ended.
+//
+// An application reuses its buffer the moment its op completes: scrap() overwrites it with garbage, and intact()
+// later says whether anybody else has written into it or its guard zones since.
+#pragma once
+
+#include "base/bytes.h"
+
+namespace whim::sim {
+
+class GuardedBuffer {
+public:
+    explicit GuardedBuffer(ByteSpan content);
+    MutableByteSpan bytes() { return MutableByteSpan(memory_).subspan(kGuardBytes, size_); }
+    ByteSpan bytes() const { return ByteSpan(memory_).subspan(kGuardBytes, size_); }
+    bool guards_intact() const;
+    void scrap(uint64_t seed);
+    bool intact() const;                              // after scrap()
+
+private:
+    static constexpr size_t kGuardBytes = 48;
+    std::byte garbage(size_t i) const;
+    size_t size_;
+    uint64_t seed_ = 0;
+    Bytes memory_;
+};
+
+}  // namespace whim::sim

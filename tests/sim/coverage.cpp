@@ -1,0 +1,106 @@
+// Counting marks and holding them against their floors.
+#include "tests/sim/coverage.h"
+
+#include <fmt/format.h>
+
+namespace whim::sim {
+namespace {
+
+struct MarkText {
+    const char* name;
+    bool floor;
+    const char* what;
+};
+
+constexpr MarkText kMarks[] = {
+#define WHIM_X(name, floor, what) {#name, floor, what},
+    WHIM_SIM_MARKS(WHIM_X)
+#undef WHIM_X
+};
+
+}  // namespace
+
+bool could_hit(const Plan& plan, Mark mark) {
+    const bool excludes = plan.style.grace > 0 || plan.style.cancel > 0 || plan.style.budget > 0;
+    const bool outage = plan.has(FaultKind::coordinator_kill) || plan.has(FaultKind::coordinator_die_between);
+    switch (mark) {
+        case Mark::shrink_mid_op:
+        case Mark::chunks_adopted:
+        case Mark::chunks_refolded:
+        case Mark::frames_waited:
+        case Mark::retained_served: return plan.has_deaths();
+        case Mark::double_shrink:
+        case Mark::root_and_contributor_dead: return plan.deaths() > 1;
+        case Mark::death_in_outage:
+        case Mark::op_paused: return outage && plan.has_deaths();
+        case Mark::listener_death: return plan.has(FaultKind::kill_listener);
+        case Mark::living_root_excluded:
+        case Mark::listener_result: return excludes;
+        case Mark::new_incarnation: return plan.profile == Profile::restart || plan.profile == Profile::churn;
+        case Mark::leader_change: return outage || plan.has(FaultKind::coordinator_takeover);
+        case Mark::evicted_alive: return plan.profile == Profile::freeze || plan.profile == Profile::partition;
+        case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
+        case Mark::retention_used:
+        case Mark::diverged:
+        case Mark::coordinator_died_between:
+        case Mark::rounds_committed:
+        case Mark::rounds_aborted:
+        case Mark::ops_completed:
+        case Mark::ops_failed:
+        case Mark::lineage_lost: return true;
+    }
+    return false;
+}
+
+void SeedCoverage::add(const EngineCounters& c) {
+    hit(Mark::shrink_mid_op, c.shrinks_mid_op);
+    hit(Mark::double_shrink, c.double_shrinks);
+    hit(Mark::root_and_contributor_dead, c.root_and_contributor_dead);
+    hit(Mark::living_root_excluded, c.exclusions_of_living_root);
+    hit(Mark::listener_result, c.listener_results);
+    hit(Mark::chunks_adopted, c.chunks_adopted);
+    hit(Mark::chunks_refolded, c.chunks_refolded);
+    hit(Mark::retention_used, c.retention_used);
+    hit(Mark::retained_served, c.retained_served);
+    hit(Mark::op_paused, c.ops_paused);
+    hit(Mark::frames_waited, c.frames_waited);
+    hit(Mark::ops_completed, c.ops_completed);
+    hit(Mark::ops_failed, c.ops_failed);
+}
+
+void Coverage::add(const Plan& plan, const SeedCoverage& seed) {
+    seeds += 1;
+    for (uint32_t m = 0; m < kMarkCount; ++m) {
+        possible[m] += could_hit(plan, static_cast<Mark>(m));
+        seeds_hit[m] += seed.hits[m] > 0;
+        hits[m] += seed.hits[m];
+    }
+}
+
+void Coverage::add(const Coverage& other) {
+    seeds += other.seeds;
+    for (uint32_t m = 0; m < kMarkCount; ++m) {
+        possible[m] += other.possible[m];
+        seeds_hit[m] += other.seeds_hit[m];
+        hits[m] += other.hits[m];
+    }
+}
+
+std::string Coverage::table() const {
+    std::string text = fmt::format("{:<26} {:>9} {:>9} {:>10}\n", "mark", "seeds hit", "possible", "times");
+    for (uint32_t m = 0; m < kMarkCount; ++m) {
+        text += fmt::format("{:<26} {:>9} {:>9} {:>10}  {}\n", kMarks[m].name, seeds_hit[m], possible[m], hits[m], kMarks[m].what);
+    }
+    return text;
+}
+
+std::string Coverage::missed_floors() const {
+    std::string text;
+    for (uint32_t m = 0; m < kMarkCount; ++m) {
+        if (!kMarks[m].floor || seeds_hit[m] * 100 >= possible[m]) continue;
+        text += fmt::format("{}{} in {} of {} seeds", text.empty() ? "" : ", ", kMarks[m].name, seeds_hit[m], possible[m]);
+    }
+    return text;
+}
+
+}  // namespace whim::sim

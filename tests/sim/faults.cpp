@@ -1,0 +1,192 @@
+// How each fault strikes, and the end of all faults.
+#include <algorithm>
+
+#include "tests/sim/simulation.h"
+
+namespace whim::sim {
+
+void Simulation::plan_faults() {
+    struck_.assign(plan_.faults.size(), false);
+    for (size_t i = 0; i < plan_.faults.size(); ++i) {
+        if (!plan_.faults[i].at) continue;
+        world_.at(*plan_.faults[i].at, [this, i] {
+            struck_[i] = true;
+            strike(plan_.faults[i]);
+        });
+    }
+}
+
+bool Simulation::ops_open() {
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (peer(h) && peer(h)->app().ops_open()) return true;
+    }
+    return false;
+}
+
+void Simulation::activity() {
+    if (calm_ || !ops_open()) return;
+    activity_ += 1;
+    for (size_t i = 0; i < plan_.faults.size(); ++i) {
+        if (struck_[i] || plan_.faults[i].at || plan_.faults[i].at_activity > activity_) continue;
+        struck_[i] = true;
+        // An event of its own: bytes are being delivered right now, and nobody dies in the middle of a step.
+        world_.at(world_.now(), [this, i] { strike(plan_.faults[i]); });
+    }
+}
+
+bool Simulation::may_lose(HostId host) {
+    const Round committed = control_.ledger().committed;
+    if (committed == Round{}) return true;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (h != host && machines_[h].present && machines_[h].disk.round == committed) return true;
+    }
+    return false;
+}
+
+void Simulation::strike(const Fault& fault) {
+    if (calm_) return;
+    const Instant until = std::min(world_.now() + fault.lasts, plan_.calm_at);
+    const HostId others = static_cast<HostId>(hosts_.size());
+    switch (fault.kind) {
+        case FaultKind::kill:
+        case FaultKind::kill_machine: return kill_peer(fault.a, fault);
+        case FaultKind::kill_two:
+            kill_peer(fault.a, fault);
+            return kill_peer(fault.b, fault);
+        case FaultKind::kill_mourner: return mourners_.push_back(fault);
+        case FaultKind::kill_listener: return listener_killers_.push_back(fault);
+        case FaultKind::freeze:
+        case FaultKind::coordinator_freeze:
+            world_.trace(fault.a, "freezes");
+            hosts_[fault.a]->freeze();
+            return world_.at(until, [this, host = fault.a] {
+                world_.trace(host, "thaws");
+                hosts_[host]->thaw();
+            });
+        case FaultKind::slow:
+            world_.trace(fault.a, "is slow");
+            hosts_[fault.a]->slow_down(milliseconds(6));
+            return world_.at(until, [this, host = fault.a] { hosts_[host]->slow_down(Duration{}); });
+        case FaultKind::cut_strand:
+            world_.trace(fault.a, "loses a strand to {}", world_.host_name(fault.b));
+            network_->cut_one(fault.a, fault.b);
+            return;
+        case FaultKind::cut_host:
+            world_.trace(fault.a, "loses strands");
+            return network_->cut_all(fault.a);
+        case FaultKind::block_both: network_->block(fault.b, fault.a, until); [[fallthrough]];
+        case FaultKind::clog:
+        case FaultKind::block_one_way:
+            world_.trace(fault.a, "is not heard by {} for {} ms", world_.host_name(fault.b), (until - world_.now()).ms());
+            return network_->block(fault.a, fault.b, until);
+        case FaultKind::isolate:
+            world_.trace(fault.a, "is alone for {} ms", (until - world_.now()).ms());
+            for (HostId h = 0; h < others; ++h) {
+                if (h != fault.a) network_->block(fault.a, h, until), network_->block(h, fault.a, until);
+            }
+            return;
+        case FaultKind::coordinator_kill:
+        case FaultKind::coordinator_die_between:
+        case FaultKind::coordinator_takeover: return coordinator_fault(fault);
+        case FaultKind::join: return start_peer(fault.a);
+    }
+}
+
+void Simulation::kill_peer(HostId host, const Fault& fault) {
+    if (!peer(host)) return;
+    if (fault.steps > 0 && fault.kind == FaultKind::kill) {
+        // A few events from now, whatever they are.
+        machines_[host].doom = fault;
+        machines_[host].doom->steps = 0;
+        return hosts_[host]->die_after_steps(fault.steps);
+    }
+    const bool returns = fault.returns || !may_lose(host);
+    bool leader = false;
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) leader |= hosts_[h]->running() && !hosts_[h]->frozen();
+    if (!leader && ops_open()) coverage_.hit(Mark::death_in_outage);
+    kill(host, fault.kind == FaultKind::kill_machine ? DeathKind::machine : DeathKind::process);
+    machines_[host].present = returns;
+    if (returns) world_.after(fault.lasts, [this, host, keeps_disk = fault.keeps_disk] { revive_peer(host, keeps_disk); });
+}
+
+void Simulation::revive_peer(HostId host, bool keeps_disk) {
+    if (hosts_[host]->running()) return;
+    if (!keeps_disk && may_lose(host)) {
+        machines_[host].disk = {};
+        machines_[host].disk.state = AppState::initial(options_.seed);
+        for (uint8_t& b : machines_[host].id.bytes) b = static_cast<uint8_t>(prng_.next());
+    }
+    start_peer(host);
+}
+
+void Simulation::coordinator_fault(const Fault& fault) {
+    const Duration lasts = std::min(fault.lasts, plan_.calm_at - world_.now());
+    Host& host = *hosts_[fault.a];
+    if (!host.running()) return;
+    if (fault.kind == FaultKind::coordinator_takeover) {
+        // The old leader is frozen or hears only some peers; the new one has a higher token on the same journal.
+        const HostId second = fault.a + 1;
+        if (fault.steps % 2 == 0) {
+            world_.trace(fault.a, "freezes");
+            host.freeze();
+            world_.after(lasts, [this, a = fault.a] {
+                world_.trace(a, "thaws");
+                hosts_[a]->thaw();
+            });
+        } else {
+            for (HostId h = 0; h < machines_.size(); ++h) {
+                if (h % 2 == 0) network_->block(h, fault.a, world_.now() + lasts), network_->block(fault.a, h, world_.now() + lasts);
+            }
+        }
+        return world_.after(lasts / 4, [this, second] { start_coordinator(second); });
+    }
+    if (fault.kind == FaultKind::coordinator_die_between) {
+        static_cast<CoordinatorProcess*>(host.process())->die_after_effects(fault.steps);
+    } else {
+        kill(fault.a, DeathKind::process);
+    }
+    world_.after(lasts, [this, a = fault.a] { start_coordinator(a); });
+}
+
+void Simulation::after_view(const Bytes& record) {
+    if (calm_) return;
+    const Result<group::Entry> entry = group::decode_entry(record);
+    if (!entry.ok()) return;
+    const auto* excluded = std::get_if<group::entry::OpsExcluded>(&*entry);
+    if (excluded && !listener_killers_.empty() && !excluded->exclusions.empty()) {
+        const Fault fault = listener_killers_.back();
+        listener_killers_.pop_back();
+        const MemberId member = excluded->exclusions.front().member;
+        world_.after(fault.lasts / 40, [this, fault, member] {
+            for (HostId h = 0; h < machines_.size(); ++h) {
+                if (machines_[h].id != member.peer || !peer(h)) continue;
+                if (peer(h)->app().ops_open()) coverage_.hit(Mark::listener_death);
+                kill_peer(h, fault);
+            }
+        });
+    }
+    if (std::holds_alternative<group::entry::Removed>(*entry) && !mourners_.empty()) {
+        const Fault fault = mourners_.back();
+        mourners_.pop_back();
+        world_.after(fault.lasts / 40, [this, fault] { kill_peer(peer(fault.a) ? fault.a : fault.b, fault); });
+    }
+}
+
+void Simulation::end_faults() {
+    calm_ = true;
+    world_.trace(kNoHost, "no fault strikes from here on");
+    for (HostId h = 0; h < hosts_.size(); ++h) {
+        hosts_[h]->slow_down(Duration{});
+        hosts_[h]->spare();
+        hosts_[h]->thaw();
+        if (h >= machines_.size() && hosts_[h]->running()) static_cast<CoordinatorProcess*>(hosts_[h]->process())->spare();
+    }
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (machines_[h].present && !peer(h)) start_peer(h);
+    }
+    bool leader = false;
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) leader |= hosts_[h]->running();
+    if (!leader) start_coordinator(static_cast<HostId>(machines_.size()));
+}
+
+}  // namespace whim::sim

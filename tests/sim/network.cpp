@@ -1,0 +1,229 @@
+// Streams between hosts: writing, flight and delivery.
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+
+namespace whim::sim {
+
+Network::Network(World& world, std::vector<Host*> hosts)
+    : world_(world), hosts_(std::move(hosts)), paths_(hosts_.size() * hosts_.size()), ports_(hosts_.size(), nullptr),
+      machine_down_(hosts_.size(), false), prng_(world.stream(0x2e7)) {}
+
+Network::~Network() = default;
+
+Network::Connection* Network::find(uint64_t id) {
+    const auto it = connections_.find(id);
+    return it == connections_.end() ? nullptr : &it->second;
+}
+
+Duration Network::delay_of(HostId from, HostId to) {
+    const Path& p = path(from, to);
+    return p.delay + nanoseconds(p.jitter.ns == 0 ? 0 : prng_.between(0, p.jitter.ns));
+}
+
+Port* Network::port_of(const Side& side) {
+    return hosts_[side.host]->life() == side.life ? ports_[side.host] : nullptr;
+}
+
+void Network::plan_write(uint64_t id, int index) {
+    Connection* c = find(id);
+    if (!c) return;
+    Side& side = c->sides[index];
+    side.wants_write = true;
+    if (side.write_planned || side.state != SideState::open) return;
+    side.write_planned = true;
+    world_.at(world_.now(), [this, id, index, host = side.host, life = side.life] {
+        hosts_[host]->step(life, [this, id, index](Process& process, Instant local) {
+            write(id, index, process.endpoint(), local);
+        });
+    });
+}
+
+void Network::write(uint64_t id, int index, Endpoint& endpoint, Instant local) {
+    Connection* c = find(id);
+    if (!c) return;
+    c->sides[index].write_planned = false;
+    while ((c = find(id)) && c->sides[index].state == SideState::open) {
+        Side& side = c->sides[index];
+        const Path& p = path(side.host, c->sides[1 - index].host);
+        if (side.flight_bytes >= p.in_flight_max) return;     // delivery plans the next write
+        std::array<ByteSpan, 4> pieces;
+        const size_t count = endpoint.write_buffers(side.handle, {pieces.data(), 1 + prng_.below(pieces.size())});
+        if (count == 0) {
+            side.wants_write = false;
+            return;
+        }
+        size_t room = std::min<size_t>(p.in_flight_max - side.flight_bytes, p.piece_max);
+        if (p.piece_max < 4096) room = 1 + prng_.below(room);
+        Segment segment;
+        for (size_t i = 0; i < count && room > 0; ++i) {
+            const ByteSpan piece = pieces[i].first(std::min(room, pieces[i].size()));
+            segment.bytes.insert(segment.bytes.end(), piece.begin(), piece.end());
+            room -= piece.size();
+        }
+        const size_t written = segment.bytes.size();
+        push(*c, index, std::move(segment));
+        endpoint.did_write(side.handle, written, local);
+    }
+}
+
+void Network::push(Connection& c, int index, Segment segment) {
+    Side& side = c.sides[index];
+    const HostId to = c.sides[1 - index].host;
+    const Path& p = path(side.host, to);
+    const Instant start = std::max(world_.now(), side.line_free);
+    const int64_t line_ns = static_cast<int64_t>(segment.bytes.size()) * 1'000'000'000 /
+                            static_cast<int64_t>(p.bytes_per_second);
+    side.line_free = start + nanoseconds(line_ns);
+    segment.arrives = std::max(side.last_arrival, side.line_free + delay_of(side.host, to));
+    side.last_arrival = segment.arrives;
+    side.flight_bytes += segment.bytes.size();
+    side.flight.push_back(std::move(segment));
+    plan_delivery(c, index);
+}
+
+void Network::plan_delivery(Connection& c, int index) {
+    Side& side = c.sides[index];
+    if (side.delivery_planned || side.flight.empty()) return;
+    side.delivery_planned = true;
+    world_.at(side.flight.front().arrives, [this, id = c.id, index] {
+        Connection* connection = find(id);
+        if (!connection) return;
+        connection->sides[index].delivery_planned = false;
+        deliver(id, index);
+    });
+}
+
+// Brings what has arrived to the other end, or finds out why it cannot be brought there.
+void Network::deliver(uint64_t id, int index) {
+    Connection* c = find(id);
+    if (!c) return;
+    Side& from = c->sides[index];
+    Side& to = c->sides[1 - index];
+    if (from.flight.empty()) return;
+    if (blocked(from.host, to.host)) {
+        if (!from.blocked_since) from.blocked_since = world_.now();
+        const Instant patience_ends = *from.blocked_since + c->patience;
+        if (world_.now() >= patience_ends) {
+            from.flight.clear();
+            from.flight_bytes = 0;
+            reset(id, index, "timed out", Duration{});
+            return;
+        }
+        from.flight.front().arrives = std::min(path(from.host, to.host).blocked_until, patience_ends);
+        plan_delivery(*c, index);
+        return;
+    }
+    from.blocked_since.reset();
+    if (to.state == SideState::dialing || to.state == SideState::unaccepted) return;  // its opening delivers again
+    if (to.state == SideState::closed || !port_of(to)) {
+        from.flight.clear();
+        from.flight_bytes = 0;
+        if (from.state != SideState::open) {
+            to.state = SideState::closed;
+            forget(id);
+        } else if (machine_down_[to.host]) {
+            reset(id, index, "timed out", c->patience);
+        } else {
+            reset(id, index, "connection reset", delay_of(to.host, from.host));
+        }
+        return;
+    }
+    from.delivery_planned = true;
+    hosts_[to.host]->step(to.life, [this, id, index](Process& process, Instant local) {
+        Connection* connection = find(id);
+        if (!connection) return;
+        connection->sides[index].delivery_planned = false;
+        while (connection && !connection->sides[index].flight.empty() &&
+               connection->sides[index].flight.front().arrives <= world_.now()) {
+            if (!read_head(*connection, index, process, local)) break;
+            connection = find(id);
+        }
+        if ((connection = find(id)) == nullptr) return;
+        plan_delivery(*connection, index);
+        const Side& sender = connection->sides[index];
+        const Path& p = path(sender.host, connection->sides[1 - index].host);
+        if (sender.wants_write && sender.flight_bytes <= p.in_flight_max / 2) plan_write(id, index);
+    });
+}
+
+bool Network::read_head(Connection& c, int index, Process& process, Instant local) {
+    const uint64_t id = c.id;
+    Side& from = c.sides[index];
+    Side& to = c.sides[1 - index];
+    if (to.state != SideState::open) return false;
+    Segment& head = from.flight.front();
+    if (head.fin) {
+        from.flight.pop_front();
+        to.state = SideState::closed;
+        const StrandHandle handle = to.handle;
+        ports_[to.host]->places_.erase(handle);
+        forget(id);
+        process.endpoint().closed(handle, "closed by the other side", local);
+        return false;
+    }
+    const MutableByteSpan buffer = process.endpoint().read_buffer(to.handle);
+    WHIM_ASSERT(!buffer.empty());
+    size_t count = std::min(buffer.size(), head.bytes.size() - head.read);
+    const uint32_t piece_max = path(from.host, to.host).piece_max;
+    if (piece_max < 4096) count = std::min<size_t>(count, 1 + prng_.below(piece_max));
+    std::copy_n(head.bytes.begin() + static_cast<std::ptrdiff_t>(head.read), count, buffer.begin());
+    if (tap_) tap_(from.host, to.host, id * 2 + static_cast<uint64_t>(index), buffer.first(count));
+    head.read += count;
+    from.flight_bytes -= count;
+    if (head.read == head.bytes.size()) from.flight.pop_front();
+    process.endpoint().did_read(to.handle, count, local);
+    return true;
+}
+
+void Network::reset(uint64_t id, int index, const std::string& detail, Duration delay) {
+    world_.after(delay, [this, id, index, detail] {
+        Connection* c = find(id);
+        if (!c) return;
+        Side& side = c->sides[index];
+        if (blocked(c->sides[1 - index].host, side.host) && detail != "timed out") return;   // the packet is lost
+        side.flight.clear();
+        side.flight_bytes = 0;
+        if (side.state != SideState::open) return;
+        hosts_[side.host]->step(side.life, [this, id, index, detail](Process& process, Instant local) {
+            Connection* connection = find(id);
+            if (!connection || connection->sides[index].state != SideState::open) return;
+            Side& mine = connection->sides[index];
+            mine.state = SideState::closed;
+            const StrandHandle handle = mine.handle;
+            ports_[mine.host]->places_.erase(handle);
+            forget(id);
+            process.endpoint().closed(handle, detail, local);
+        });
+    });
+}
+
+void Network::close(uint64_t id, int index) {
+    Connection* c = find(id);
+    if (!c) return;
+    Side& side = c->sides[index];
+    const bool was_open = side.state == SideState::open;
+    side.state = SideState::closed;
+    if (was_open && c->sides[1 - index].state != SideState::closed) {
+        Segment fin;
+        fin.fin = true;
+        push(*c, index, std::move(fin));
+    }
+    forget(id);
+}
+
+void Network::forget(uint64_t id) {
+    Connection* c = find(id);
+    if (c && c->sides[0].state == SideState::closed && c->sides[1].state == SideState::closed) connections_.erase(id);
+}
+
+uint64_t Network::bytes_in_flight() const {
+    uint64_t sum = 0;
+    for (const auto& [id, c] : connections_) sum += c.sides[0].flight_bytes + c.sides[1].flight_bytes;
+    return sum;
+}
+
+}  // namespace whim::sim

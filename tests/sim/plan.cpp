@@ -1,0 +1,225 @@
+// Drawing a plan from a seed.
+#include "tests/sim/plan.h"
+
+#include <algorithm>
+
+namespace whim::sim {
+namespace {
+
+constexpr uint64_t kActivityMax = 400;                // deliveries while ops are open, in which most faults fall
+
+Duration between_ms(Prng& prng, int64_t low, int64_t high) { return microseconds(prng.between(low * 1000, high * 1000)); }
+
+void draw_limits(Prng& prng, Plan& plan) {
+    constexpr uint32_t kChunks[] = {64, 64, 64, 128, 256, 1024};
+    plan.chunk_bytes = kChunks[prng.below(std::size(kChunks))];
+    if (prng.chance(1, 3)) plan.window_bytes = plan.chunk_bytes * (1 + prng.below(4));
+    if (prng.chance(1, 3)) plan.eager_bytes = plan.chunk_bytes * prng.below(4);
+    if (prng.chance(1, 4)) plan.retain_bytes_max = plan.chunk_bytes * prng.below(20);
+    plan.bulk_strands = 1 + static_cast<uint32_t>(prng.below(3));
+    if (prng.chance(1, 2)) plan.job_delay_max = between_ms(prng, 0, 20);
+}
+
+void draw_network(Prng& prng, Plan& plan) {
+    plan.secure = prng.chance(1, 3);
+    plan.delay_min = microseconds(prng.between(50, 5'000));
+    plan.delay_max = plan.delay_min + between_ms(prng, 0, prng.chance(1, 4) ? 80 : 10);
+    plan.jitter_max = prng.chance(1, 2) ? Duration{} : between_ms(prng, 0, 10);
+    if (prng.chance(1, 4)) plan.bytes_per_second_min = 200'000;
+    if (prng.chance(1, 4)) plan.in_flight_max = 600 + static_cast<uint32_t>(prng.below(4000));
+    if (prng.chance(1, 5)) plan.piece_max = 40 + static_cast<uint32_t>(prng.below(400));
+    if (prng.chance(1, 3)) plan.drift_ppm_max = 5000;
+}
+
+// Helps to write a profile in a few lines.
+class Drawer {
+public:
+    Drawer(Prng& prng, Plan& plan) : prng_(prng), plan_(plan) {}
+
+    HostId peer() { return static_cast<HostId>(prng_.below(plan_.peers)); }
+    HostId coordinator() const { return plan_.peers + plan_.late_peers; }
+
+    Fault& add(FaultKind kind) {
+        Fault fault;
+        fault.kind = kind;
+        if (prng_.chance(3, 4)) fault.at_activity = 1 + prng_.below(kActivityMax);
+        else fault.at = Instant{prng_.between(0, plan_.calm_at.ns * 2 / 3)};
+        fault.a = peer();
+        do fault.b = peer(); while (fault.b == fault.a && plan_.peers > 1);
+        fault.lasts = between_ms(prng_, 50, 4000);
+        plan_.faults.push_back(fault);
+        return plan_.faults.back();
+    }
+    // A peer dies in one of the ways there are, and returns or not.
+    Fault& death(FaultKind kind = FaultKind::kill) {
+        Fault& fault = add(kind == FaultKind::kill && prng_.chance(1, 5) ? FaultKind::kill_machine : kind);
+        fault.returns = prng_.chance(1, 2);
+        fault.keeps_disk = prng_.chance(2, 3);
+        fault.steps = prng_.chance(1, 2) ? 0 : 1 + prng_.below(20);
+        return fault;
+    }
+    Fault& coordinator_fault(FaultKind kind) {
+        Fault& fault = add(kind);
+        fault.a = coordinator();
+        fault.steps = prng_.below(12);
+        return fault;
+    }
+
+private:
+    Prng& prng_;
+    Plan& plan_;
+};
+
+void draw_faults(Prng& prng, Plan& plan) {
+    Drawer draw(prng, plan);
+    switch (plan.profile) {
+        case Profile::quiet: break;
+        case Profile::one_death: draw.death(); break;
+        case Profile::double_death:
+            if (prng.chance(1, 2)) {
+                draw.death(FaultKind::kill_two);
+            } else {
+                draw.death();
+                draw.death(FaultKind::kill_mourner);
+            }
+            break;
+        case Profile::outage: {
+            const Fault& away = draw.coordinator_fault(prng.chance(1, 2) ? FaultKind::coordinator_kill : FaultKind::coordinator_die_between);
+            const uint64_t from = away.at_activity > 0 ? away.at_activity : 1 + prng.below(kActivityMax);
+            for (uint64_t i = 0; i < 1 + prng.below(2); ++i) {
+                Fault& death = draw.death();
+                death.at.reset();
+                death.at_activity = from + prng.below(60);
+            }
+            break;
+        }
+        case Profile::partition: {
+            constexpr FaultKind kKinds[] = {FaultKind::block_one_way, FaultKind::block_both, FaultKind::isolate};
+            for (uint64_t i = 0; i < 1 + prng.below(3); ++i) {
+                Fault& fault = draw.add(kKinds[prng.below(std::size(kKinds))]);
+                fault.lasts = between_ms(prng, 200, 8000);
+                if (prng.chance(1, 4)) fault.b = draw.coordinator();
+            }
+            break;
+        }
+        case Profile::churn:
+            for (uint64_t i = 0; i < 2 + prng.below(3); ++i) draw.death().returns = prng.chance(3, 4);
+            for (uint64_t i = 0; i < plan.late_peers; ++i) draw.add(FaultKind::join).a = static_cast<HostId>(plan.peers + i);
+            plan.style.leaves = 4;
+            break;
+        case Profile::exclusion: {
+            plan.style.grace = 60;
+            plan.style.late_post = 20;
+            plan.style.late_post_max = milliseconds(1500);
+            plan.style.cancel = static_cast<uint32_t>(prng.below(6));
+            plan.style.budget = static_cast<uint32_t>(prng.below(6));
+            if (prng.chance(1, 2)) draw.add(FaultKind::slow);
+            if (prng.chance(1, 3)) draw.add(FaultKind::freeze).lasts = between_ms(prng, 100, 1500);
+            if (prng.chance(1, 2)) draw.death(FaultKind::kill_listener);
+            if (prng.chance(1, 3)) draw.death();
+            break;
+        }
+        case Profile::restart:
+            for (uint64_t i = 0; i < 1 + prng.below(2); ++i) {
+                Fault& fault = draw.death();
+                fault.returns = true;
+                fault.lasts = prng.chance(1, 2) ? between_ms(prng, 0, 50) : between_ms(prng, 50, 3000);
+            }
+            break;
+        case Profile::links: {
+            constexpr FaultKind kKinds[] = {FaultKind::cut_strand, FaultKind::cut_strand, FaultKind::cut_host, FaultKind::clog};
+            for (uint64_t i = 0; i < 2 + prng.below(6); ++i) {
+                Fault& fault = draw.add(kKinds[prng.below(std::size(kKinds))]);
+                fault.lasts = between_ms(prng, 5, 700);
+                if (prng.chance(1, 6)) fault.b = draw.coordinator();
+            }
+            if (prng.chance(1, 3)) draw.death();
+            break;
+        }
+        case Profile::freeze:
+            for (uint64_t i = 0; i < 1 + prng.below(2); ++i) draw.add(FaultKind::freeze).lasts = between_ms(prng, 100, 6000);
+            if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_freeze);
+            break;
+        case Profile::leaders:
+            draw.coordinator_fault(FaultKind::coordinator_takeover).lasts = between_ms(prng, 500, 6000);
+            if (prng.chance(1, 2)) draw.death();
+            if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
+            break;
+        case Profile::storm: {
+            constexpr FaultKind kKinds[] = {FaultKind::kill, FaultKind::kill_two, FaultKind::kill_mourner, FaultKind::kill_listener,
+                                            FaultKind::freeze, FaultKind::slow, FaultKind::cut_strand, FaultKind::cut_host,
+                                            FaultKind::clog, FaultKind::block_one_way, FaultKind::isolate};
+            for (uint64_t i = 0; i < 2 + prng.below(4); ++i) draw.death(kKinds[prng.below(std::size(kKinds))]);
+            if (prng.chance(1, 2)) draw.coordinator_fault(FaultKind::coordinator_die_between);
+            if (prng.chance(1, 4)) draw.coordinator_fault(FaultKind::coordinator_takeover);
+            plan.style.grace = 30;
+            plan.style.leaves = 2;
+            break;
+        }
+    }
+}
+
+}  // namespace
+
+std::string_view profile_name(Profile profile) {
+    switch (profile) {
+#define WHIM_X(name, what) case Profile::name: return #name;
+        WHIM_SIM_PROFILES(WHIM_X)
+#undef WHIM_X
+    }
+    return "";
+}
+
+std::string_view profile_what(Profile profile) {
+    switch (profile) {
+#define WHIM_X(name, what) case Profile::name: return what;
+        WHIM_SIM_PROFILES(WHIM_X)
+#undef WHIM_X
+    }
+    return "";
+}
+
+std::optional<Profile> profile_from(std::string_view name) {
+    for (uint32_t i = 0; i < kProfileCount; ++i) {
+        if (profile_name(static_cast<Profile>(i)) == name) return static_cast<Profile>(i);
+    }
+    return std::nullopt;
+}
+
+bool Plan::has(FaultKind kind) const {
+    return std::any_of(faults.begin(), faults.end(), [&](const Fault& f) { return f.kind == kind; });
+}
+
+uint32_t Plan::deaths() const {
+    uint32_t count = 0;
+    for (const Fault& f : faults) {
+        count += f.kind == FaultKind::kill_two ? 2 : 0;
+        count += f.kind == FaultKind::kill || f.kind == FaultKind::kill_machine || f.kind == FaultKind::kill_mourner ||
+                 f.kind == FaultKind::kill_listener;
+    }
+    return count;
+}
+
+bool Plan::has_deaths() const { return deaths() > 0; }
+
+Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
+    Prng prng(mix64(seed ^ mix64(0x91a4)));
+    Plan plan;
+    plan.profile = profile ? *profile : static_cast<Profile>(seed % kProfileCount);
+    constexpr uint32_t kPeers[] = {2, 3, 3, 4, 4, 5, 6};
+    plan.peers = kPeers[prng.below(std::size(kPeers))];
+    if (plan.profile == Profile::double_death && plan.peers < 4) plan.peers = 4;
+    if (plan.profile == Profile::churn) plan.late_peers = 1 + static_cast<uint32_t>(prng.below(2));
+    if (plan.profile == Profile::leaders || plan.profile == Profile::storm) plan.coordinators = 2;
+    plan.calm_at = Instant{prng.between(seconds(4).ns, seconds(9).ns)};
+    if (plan.profile == Profile::quiet) plan.calm_at = Instant{seconds(2).ns};
+    plan.options.suspect_after_ms = static_cast<uint32_t>(prng.between(600, 2000));
+    if (prng.chance(1, 3)) plan.options.round_grace_ms = static_cast<uint32_t>(prng.between(100, 1500));
+    plan.inner_training = between_ms(prng, 0, 600);
+    draw_limits(prng, plan);
+    draw_network(prng, plan);
+    draw_faults(prng, plan);
+    return plan;
+}
+
+}  // namespace whim::sim

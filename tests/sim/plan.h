@@ -1,0 +1,99 @@
+// What a seed is: how many peers, which network, which script, and which faults strike when.
+//
+// A plan is drawn from one profile; profiles exist so that rare coincidences (two deaths in one op, a death while
+// the coordinator is away, a living root left out) are common in some seeds. All faults end at calm_at.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/script.h"
+#include "tests/sim/world.h"
+#include "wire/messages.h"
+
+namespace whim::sim {
+
+#define WHIM_SIM_PROFILES(X)                                                                  \
+    X(quiet, "no fault but limits and latency")                                               \
+    X(one_death, "one peer dies while ops are open")                                          \
+    X(double_death, "two peers die at once, or the second while the first is being mourned")  \
+    X(outage, "a peer dies while the coordinator is away")                                    \
+    X(partition, "hosts cannot hear each other, in one direction or both")                    \
+    X(churn, "peers die, return, leave and join all the time")                                \
+    X(exclusion, "stragglers are left out of ops, live on, and die")                          \
+    X(restart, "peers return with and without their disk")                                    \
+    X(links, "strands are lost, clogged, cut in the middle of frames")                        \
+    X(freeze, "peers and coordinators stop and go on")                                        \
+    X(leaders, "a second coordinator takes over while the first still runs")                  \
+    X(storm, "everything")
+
+enum class Profile : uint8_t {
+#define WHIM_X(name, what) name,
+    WHIM_SIM_PROFILES(WHIM_X)
+#undef WHIM_X
+};
+inline constexpr uint32_t kProfileCount = 12;
+std::string_view profile_name(Profile profile);
+std::string_view profile_what(Profile profile);
+std::optional<Profile> profile_from(std::string_view name);
+
+enum class FaultKind : uint8_t {
+    kill,                  // a peer's process dies; returns after `lasts` when it returns at all
+    kill_machine,          // its machine goes dark
+    kill_two,              // a and b in the same instant
+    kill_listener,         // whoever has just been left out of an op and still listens
+    kill_mourner,          // a, shortly after the next view has been installed
+    freeze,
+    slow,
+    cut_strand,            // one stream between a and b
+    cut_host,              // nearly all streams of a
+    clog,                  // nothing from a to b for a moment
+    block_one_way,
+    block_both,
+    isolate,               // a from everybody
+    coordinator_kill,      // returns after lasts, from its journal
+    coordinator_die_between,   // the same, between two of its effects
+    coordinator_freeze,
+    coordinator_takeover,  // the other coordinator starts while this one is frozen or cut off from some
+    join,                  // one more peer
+};
+
+struct Fault {
+    FaultKind kind{};
+    // When: at a time, or at the n-th delivery of bytes while an op is open.
+    std::optional<Instant> at;
+    uint64_t at_activity = 0;
+    HostId a = 0, b = 0;
+    Duration lasts{};
+    bool returns = true;
+    bool keeps_disk = true;
+    uint64_t steps = 0;    // of a process, before it dies
+};
+
+struct Plan {
+    Profile profile{};
+    uint32_t peers = 3;                // founders
+    uint32_t late_peers = 0;           // may be started by FaultKind::join
+    uint32_t coordinators = 1;
+    bool secure = false;
+    wire::RunOptions options;
+    ScriptStyle style;
+    uint32_t chunk_bytes = 64;
+    uint64_t window_bytes = 1 << 20, eager_bytes = 64 << 10, retain_bytes_max = 64 << 20;
+    uint32_t bulk_strands = 1;
+    Duration job_delay_max{}, inner_training{};
+    Duration delay_min = milliseconds(1), delay_max = milliseconds(20), jitter_max = milliseconds(5);
+    uint64_t bytes_per_second_min = 10'000'000;
+    uint32_t in_flight_max = 256 << 10, piece_max = 64 << 10;
+    int32_t drift_ppm_max = 0;
+    std::vector<Fault> faults;
+    Instant calm_at{};
+    bool has(FaultKind kind) const;
+    bool has_deaths() const;
+    uint32_t deaths() const;
+};
+
+Plan plan_of(uint64_t seed, std::optional<Profile> profile);
+
+}  // namespace whim::sim

@@ -1,0 +1,119 @@
+// Drawing the ops of a round and each peer's way of taking part.
+#include "tests/sim/script.h"
+
+#include <bit>
+#include <cmath>
+
+#include "collectives/kernels/half.h"
+
+namespace whim::sim {
+namespace {
+
+uint64_t key_of(const MemberId& member) {
+    uint64_t key = member.incarnation.value;
+    for (const uint8_t b : member.peer.bytes) key = mix64(key ^ b);
+    return key;
+}
+
+Prng stream(uint64_t seed, uint64_t purpose, Round round, uint64_t tag, uint64_t who) {
+    return Prng(mix64(mix64(mix64(mix64(seed ^ purpose) ^ round.value) ^ tag) ^ who));
+}
+
+struct Kind {
+    Reduce reduce;
+    Dtype dtype;
+};
+
+constexpr Kind kKinds[] = {
+    {Reduce::avg, Dtype::f32},  {Reduce::avg, Dtype::f32},  {Reduce::avg, Dtype::bf16}, {Reduce::avg, Dtype::f16},
+    {Reduce::avg, Dtype::f64},  {Reduce::sum, Dtype::f32},  {Reduce::sum, Dtype::i32},  {Reduce::sum, Dtype::f16},
+    {Reduce::sum, Dtype::u8},   {Reduce::min, Dtype::f32},  {Reduce::min, Dtype::i16},  {Reduce::max, Dtype::i64},
+    {Reduce::max, Dtype::bf16}, {Reduce::majority, Dtype::i64}, {Reduce::majority, Dtype::i32},
+};
+
+uint64_t draw_elements(Prng& prng, const ScriptStyle& style) {
+    if (prng.chance(1, 16)) return 0;                 // a barrier
+    if (prng.chance(1, 8)) return 1;
+    if (prng.chance(1, 5)) return 2 + prng.below(14);
+    return 1 + prng.below(style.elements_max);
+}
+
+}  // namespace
+
+std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Round round, uint32_t members) {
+    Prng prng = stream(seed, 0x0b5, round, 0, 0);
+    std::vector<OpScript> ops(1 + prng.below(style.ops_max));
+    for (size_t i = 0; i < ops.size(); ++i) {
+        OpScript& op = ops[i];
+        const Kind& kind = kKinds[prng.below(std::size(kKinds))];
+        op.tag = i + 1;
+        op.dtype = kind.dtype;
+        op.reduce = kind.reduce;
+        op.uniform = prng.chance(style.uniform, 100);
+        op.elements = draw_elements(prng, style);
+        if (prng.chance(style.grace, 100)) op.grace = milliseconds(prng.between(50, 600));
+        if (prng.chance(style.min_contributors, 100)) op.min_contributors = 1 + static_cast<uint32_t>(prng.below(members));
+    }
+    return ops;
+}
+
+OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op, const MemberId& member) {
+    Prng prng = stream(seed, 0xc401ce, round, op.tag, key_of(member));
+    OpChoice choice;
+    choice.in_place = prng.chance(style.in_place, 100);
+    constexpr float kWeights[] = {1.0f, 2.0f, 0.5f, 3.7f, 1e-3f, 129.0f};
+    if (op.reduce == Reduce::avg) {
+        choice.weight = prng.chance(style.zero_weights, 100) ? 0.0f : kWeights[prng.below(std::size(kWeights))];
+    }
+    const bool scanned = dtype_is_float(op.dtype) && op.elements > 0;
+    choice.finite = !scanned || !prng.chance(style.non_finite, 100);
+    const uint64_t policy = prng.below(8);
+    choice.non_finite = policy == 0   ? NonFinitePolicy::abort
+                        : policy == 1 ? NonFinitePolicy::allow
+                                      : NonFinitePolicy::exclude;
+    choice.delay = prng.chance(1, 2) ? Duration{} : microseconds(prng.between(1, 20'000));
+    if (prng.chance(style.late_post, 100)) choice.delay = nanoseconds(prng.between(0, style.late_post_max.ns));
+    if (prng.chance(style.cancel, 100)) choice.cancel_after = microseconds(prng.between(0, 60'000));
+    if (prng.chance(style.budget, 100)) choice.budget = milliseconds(prng.between(1, 800));
+    return choice;
+}
+
+bool pipelines(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member) {
+    return stream(seed, 0x919e, round, 0, key_of(member)).chance(style.pipelined, 100);
+}
+
+bool leaves(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member) {
+    return stream(seed, 0x1ea7e, round, 0, key_of(member)).chance(style.leaves, 100);
+}
+
+Bytes input_of(uint64_t seed, Round round, const OpScript& op, const MemberId& member, bool finite) {
+    Prng prng = stream(seed, 0x1209, round, op.tag, key_of(member));
+    const size_t width = dtype_bytes(op.dtype);
+    Bytes bytes(op.elements * width);
+    const uint64_t odd_one = finite ? UINT64_MAX : prng.below(op.elements);
+    for (uint64_t i = 0; i < op.elements; ++i) {
+        uint64_t bits = prng.next();
+        if (op.reduce == Reduce::majority) bits &= 3;
+        if (dtype_is_float(op.dtype)) {
+            // Magnitudes far apart, so that rounding shows the order of the fold.
+            const float value = std::ldexp(static_cast<float>(static_cast<int64_t>(bits % 4097) - 2048), static_cast<int>((bits >> 32) % 10) - 12);
+            const bool bad = i == odd_one;
+            switch (op.dtype) {
+                case Dtype::f64: bits = bad ? 0x7ff0000000000000ull : std::bit_cast<uint64_t>(static_cast<double>(value) * 1.1); break;
+                case Dtype::f16: bits = bad ? 0x7e01u : f16_from_f32(value); break;
+                case Dtype::bf16: bits = bad ? 0xff80u : bf16_from_f32(value); break;
+                default: bits = bad ? 0x7fc01234u : std::bit_cast<uint32_t>(value * 1.1f); break;
+            }
+        }
+        for (size_t b = 0; b < width; ++b) bytes[i * width + b] = static_cast<std::byte>(bits >> (8 * b));
+    }
+    return bytes;
+}
+
+uint64_t hash_bytes(ByteSpan bytes, uint64_t start) {
+    uint64_t hash = mix64(start ^ bytes.size());
+    for (const std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001b3ull;
+    return mix64(hash);
+}
+
+}  // namespace whim::sim

@@ -1,0 +1,60 @@
+// What the applications of one seed do: pure functions of (seed, round, member), so that peers agree on what an
+// op is without talking about it, and a checker can ask again.
+#pragma once
+
+#include <vector>
+
+#include "engine/engine.h"
+#include "tests/sim/world.h"
+
+namespace whim::sim {
+
+inline constexpr uint64_t kHealTag = 1000;            // the donor's broadcast of its state
+
+// How the ops of a seed tend to be. Numerators over 100.
+struct ScriptStyle {
+    uint32_t ops_max = 4;                             // per round
+    uint32_t elements_max = 300;
+    uint32_t uniform = 30, grace = 0, min_contributors = 10, zero_weights = 10, non_finite = 2;
+    uint32_t cancel = 0, budget = 0;                  // per peer and op
+    uint32_t late_post = 5;                           // posted up to late_post_max after the others
+    Duration late_post_max = milliseconds(400);
+    uint32_t in_place = 50;
+    uint32_t pipelined = 30;                          // round_begin(R+1) together with round_commit(R)
+    uint32_t leaves = 0;                              // per peer and round
+    bool operator==(const ScriptStyle&) const = default;
+};
+
+// What all peers agree on about one op.
+struct OpScript {
+    uint64_t tag = 0;
+    Dtype dtype = Dtype::f32;
+    Reduce reduce = Reduce::avg;
+    bool uniform = false;
+    uint64_t elements = 0;
+    uint32_t min_contributors = 1;
+    Duration grace{};
+};
+
+// What one peer does with it.
+struct OpChoice {
+    bool in_place = false;
+    float weight = 1.0f;
+    bool finite = true;
+    NonFinitePolicy non_finite = NonFinitePolicy::exclude;
+    Duration delay{};                                 // before it posts
+    std::optional<Duration> cancel_after;             // it posted
+    Duration budget{};
+};
+
+std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Round round, uint32_t members);
+OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op, const MemberId& member);
+bool pipelines(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member);
+bool leaves(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member);
+
+// The input of one member: bit patterns whose sum depends on the order of addition.
+Bytes input_of(uint64_t seed, Round round, const OpScript& op, const MemberId& member, bool finite);
+
+uint64_t hash_bytes(ByteSpan bytes, uint64_t start);
+
+}  // namespace whim::sim

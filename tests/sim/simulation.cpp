@@ -1,0 +1,228 @@
+// Building the world of a plan and watching over its run.
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+namespace whim::sim {
+namespace {
+
+constexpr Duration kWatchEvery = milliseconds(250);
+constexpr Duration kCalmMax = seconds(60);            // from the last fault until everybody has committed again
+constexpr Duration kLeaveMax = seconds(30);
+constexpr HostClock kTrueClock{};
+
+PeerId draw_id(Prng& prng) {
+    PeerId id;
+    for (uint8_t& b : id.bytes) b = static_cast<uint8_t>(prng.next());
+    return id;
+}
+
+}  // namespace
+
+SeedResult run_seed(const SeedOptions& options) { return Simulation(options).run(); }
+
+Simulation::Simulation(const SeedOptions& options)
+    : options_(options), plan_(plan_of(options.seed, options.profile)), world_(options.seed, options.trace, options.hash_text),
+      prng_(world_.stream(0x51)), control_(world_), ops_(world_, control_, plan_.chunk_bytes) {
+    build();
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::build() {
+    Prng prng = world_.stream(0xb0);
+    const uint32_t peers = plan_.peers + plan_.late_peers;
+    for (HostId h = 0; h < peers + plan_.coordinators; ++h) {
+        HostClock clock = kTrueClock;
+        clock.offset_ns = prng.between(0, seconds(1000).ns);
+        clock.drift_ppm = plan_.drift_ppm_max == 0 ? 0 : static_cast<int32_t>(prng.between(-plan_.drift_ppm_max, plan_.drift_ppm_max));
+        const std::string name = h < peers ? fmt::format("p{}", h) : fmt::format("c{}", h - peers);
+        hosts_.push_back(std::make_unique<Host>(world_, h, name, clock));
+        hosts_.back()->on_doom([this](Host& host) {
+            if (host.id() < machines_.size()) return kill_peer(host.id(), *machines_[host.id()].doom);
+            coverage_.hit(Mark::coordinator_died_between);
+            kill(host.id(), DeathKind::process);
+        });
+    }
+    std::vector<Host*> hosts;
+    for (const auto& host : hosts_) hosts.push_back(host.get());
+    network_ = std::make_unique<Network>(world_, hosts);
+    for (HostId a = 0; a < hosts_.size(); ++a) {
+        for (HostId b = 0; b < hosts_.size(); ++b) {
+            Path& path = network_->path(a, b);
+            path.delay = nanoseconds(prng.between(plan_.delay_min.ns, plan_.delay_max.ns));
+            path.jitter = plan_.jitter_max;
+            path.bytes_per_second = plan_.bytes_per_second_min * (1 + prng.below(10));
+            path.in_flight_max = plan_.in_flight_max;
+            path.piece_max = plan_.piece_max;
+        }
+    }
+    network_->set_tap([this](HostId, HostId, uint64_t, ByteSpan) { activity(); });
+    store_.observe([this](const Bytes& record) {
+        control_.journalled(record);
+        after_view(record);
+    });
+    for (uint32_t i = 0; i < peers; ++i) {
+        PeerMachine machine;
+        machine.id = draw_id(prng);
+        machine.disk.state = AppState::initial(options_.seed);
+        machine.present = i < plan_.peers;
+        machines_.push_back(machine);
+    }
+    for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
+    start_coordinator(peers);
+    for (HostId h = 0; h < plan_.peers; ++h) {
+        world_.after(microseconds(prng.between(0, 300'000)), [this, h] { start_peer(h); });
+    }
+}
+
+void Simulation::start_peer(HostId host) {
+    if (hosts_[host]->running()) return;
+    PeerMachine& machine = machines_[host];
+    machine.present = true;
+    machine.boots += 1;
+    PeerSetup setup;
+    setup.secure = plan_.secure;
+    setup.job_delay_max = plan_.job_delay_max;
+    EngineConfig& e = setup.engine;
+    e.id = machine.id;
+    e.boot = mix64(options_.seed ^ mix64(host * 1000 + machine.boots)) | 1;
+    e.run = "sim";
+    e.name = world_.host_name(host);
+    if (options_.seed % 3 == 0) e.advertise.push_back({"nowhere", 1});
+    e.advertise.push_back(Network::address_of(host));
+    for (uint32_t c = 0; c < plan_.coordinators; ++c) {
+        e.coordinators.push_back({Network::address_of(static_cast<HostId>(machines_.size() + c))});
+        e.coordinator_pins.push_back(coordinator_ids_[c]);
+    }
+    e.bulk_strands = plan_.bulk_strands;
+    e.chunk_bytes = plan_.chunk_bytes;
+    e.window_bytes = plan_.window_bytes;
+    e.eager_bytes = plan_.eager_bytes;
+    e.retain_bytes_max = plan_.retain_bytes_max;
+    e.seed = mix64(e.boot);
+    e.plant = options_.plant;
+    world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot, machine.disk.round.value);
+    const AppContext context{world_, *hosts_[host], control_, ops_, plan_, coverage_};
+    hosts_[host]->start(std::make_unique<PeerProcess>(*network_, context, setup, machine.disk));
+    network_->process_started(host);
+    hosts_[host]->step(hosts_[host]->life(), [](Process& process, Instant now) { static_cast<PeerProcess&>(process).app().start(now); });
+}
+
+void Simulation::start_coordinator(HostId host) {
+    if (hosts_[host]->running()) return;
+    CoordinatorSetup setup;
+    setup.id = coordinator_ids_[host - machines_.size()];
+    setup.config.run = "sim";
+    setup.config.options = plan_.options;
+    setup.config.plant = options_.plant;
+    setup.config.admit = [](const PeerId&, const std::string&) { return Status(); };
+    setup.secure = plan_.secure;
+    setup.endpoint_seed = prng_.next();
+    auto process = std::make_unique<CoordinatorProcess>(world_, *network_, *hosts_[host], store_, setup);
+    control_.restored(process->coordinator().committed());
+    if (process->coordinator().fencing().value > 1) coverage_.hit(Mark::leader_change);
+    hosts_[host]->start(std::move(process));
+    network_->process_started(host);
+}
+
+PeerProcess* Simulation::peer(HostId host) {
+    return host < machines_.size() ? static_cast<PeerProcess*>(hosts_[host]->process()) : nullptr;
+}
+
+void Simulation::kill(HostId host, DeathKind kind) {
+    if (!hosts_[host]->running()) return;
+    world_.trace(host, "{}", kind == DeathKind::process ? "dies" : "goes dark");
+    if (peer(host)) note_counters(host);
+    network_->process_died(host, kind);
+    hosts_[host]->kill();
+}
+
+void Simulation::note_counters(HostId host) {
+    peer(host)->app().check_buffers();
+    ops_.counters(peer(host)->engine().self(), peer(host)->engine().counters(), plan_.eager_bytes);
+    coverage_.add(peer(host)->engine().counters());
+}
+
+void Simulation::watch() {
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (!peer(h)) continue;
+        peer(h)->app().check_buffers();
+        ops_.counters(peer(h)->engine().self(), peer(h)->engine().counters(), plan_.eager_bytes);
+    }
+    if (!world_.stopped()) world_.after(kWatchEvery, [this] { watch(); });
+}
+
+bool Simulation::everybody_committed_in_calm() {
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (machines_[h].present && (!peer(h) || !peer(h)->app().committed_in_calm())) return false;
+    }
+    return true;
+}
+
+bool Simulation::everybody_left() {
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (peer(h) && !peer(h)->app().idle()) return false;
+    }
+    return true;
+}
+
+bool Simulation::some_lineage() {
+    const Round committed = control_.ledger().committed;
+    if (committed == Round{}) return true;
+    for (const PeerMachine& m : machines_) {
+        const bool holds = m.disk.round == committed || (m.disk.next && m.disk.next->round == committed);
+        if (m.present && holds) return true;
+    }
+    return false;
+}
+
+std::string Simulation::who_waits() {
+    std::string text;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (peer(h)) text += fmt::format("\n  {}: {}", world_.host_name(h), peer(h)->app().waiting_for());
+    }
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) {
+        if (!hosts_[h]->running()) continue;
+        const auto& c = static_cast<CoordinatorProcess*>(hosts_[h]->process())->coordinator();
+        text += fmt::format("\n  {}: epoch {}, open round {}, {}", world_.host_name(h), c.view().epoch.value, c.open_round().value, c.waiting_for());
+    }
+    return text;
+}
+
+SeedResult Simulation::run() {
+    world_.trace(kNoHost, "seed {}, profile {}, {} peers{}{}", options_.seed, profile_name(plan_.profile), plan_.peers,
+                 plan_.secure ? ", secure" : "", options_.plant == Plant::none ? "" : ", with a planted bug");
+    plan_faults();
+    watch();
+    world_.run_until(plan_.calm_at);
+    if (!world_.stopped()) end_faults();
+    const Instant calm_ends = plan_.calm_at + kCalmMax;
+    while (!world_.stopped() && world_.now() < calm_ends && !everybody_committed_in_calm()) {
+        world_.run_until(world_.now() + milliseconds(20));
+    }
+    if (!world_.stopped() && !everybody_committed_in_calm()) {
+        if (some_lineage()) world_.violate(fmt::format("{} s after the last fault not everybody has committed a round:{}", kCalmMax.ns / 1'000'000'000, who_waits()));
+        else coverage_.hit(Mark::lineage_lost);
+    }
+    for (HostId h = 0; h < machines_.size() && !world_.stopped(); ++h) {
+        if (!peer(h)) continue;
+        hosts_[h]->step(hosts_[h]->life(), [](Process& process, Instant now) { static_cast<PeerProcess&>(process).app().finish("the seed is over", now); });
+    }
+    const Instant leave_ends = world_.now() + kLeaveMax;
+    while (!world_.stopped() && world_.now() < leave_ends && !everybody_left()) world_.run_until(world_.now() + milliseconds(20));
+    if (!world_.stopped() && !everybody_left()) world_.violate("not everybody could leave:" + who_waits());
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (peer(h) && !world_.violation()) note_counters(h);
+    }
+    coverage_.hit(Mark::new_incarnation, control_.restarts_with_new_incarnation());
+    SeedResult result;
+    result.violation = world_.violation();
+    result.hash = world_.hash();
+    result.events = world_.events();
+    result.plan = plan_;
+    result.coverage = coverage_;
+    return result;
+}
+
+}  // namespace whim::sim

@@ -1,0 +1,94 @@
+// One seed: builds the world of its plan, lets the faults strike, then demands that everything finishes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/plant.h"
+#include "tests/sim/coordinator_process.h"
+#include "tests/sim/coverage.h"
+#include "tests/sim/network.h"
+#include "tests/sim/peer.h"
+#include "tests/sim/plan.h"
+
+namespace whim::sim {
+
+struct SeedOptions {
+    uint64_t seed = 1;
+    Plant plant = Plant::none;
+    std::optional<Profile> profile;
+    bool trace = false;
+    bool hash_text = false;                           // the hash covers every line of the trace
+};
+
+struct SeedResult {
+    std::optional<std::string> violation;
+    uint64_t hash = 0;
+    uint64_t events = 0;
+    Plan plan;
+    SeedCoverage coverage;
+};
+
+SeedResult run_seed(const SeedOptions& options);
+
+class Simulation {
+public:
+    explicit Simulation(const SeedOptions& options);
+    ~Simulation();
+    SeedResult run();
+
+private:
+    struct PeerMachine {
+        PeerId id;
+        AppDisk disk;
+        uint64_t boots = 0;
+        bool present = false;                         // runs, or will again
+        std::optional<Fault> doom;                    // strikes within a few steps
+    };
+
+    // simulation.cpp
+    void build();
+    void start_peer(HostId host);
+    void start_coordinator(HostId host);
+    PeerProcess* peer(HostId host);
+    void kill(HostId host, DeathKind kind);
+    void watch();                                     // every moment: what can only be seen by looking
+    bool everybody_committed_in_calm();
+    bool everybody_left();
+    bool some_lineage();
+    std::string who_waits();
+    void note_counters(HostId host);
+
+    // faults.cpp
+    void plan_faults();
+    void activity();                                  // bytes arrived while an op is open
+    void strike(const Fault& fault);
+    void kill_peer(HostId host, const Fault& fault);
+    void revive_peer(HostId host, bool keeps_disk);
+    void coordinator_fault(const Fault& fault);
+    void after_view(const Bytes& record);             // faults that wait for a decision
+    void end_faults();
+    bool may_lose(HostId host);                       // its disk, without taking the last copy of the state along
+    bool ops_open();
+
+    SeedOptions options_;
+    Plan plan_;
+    World world_;
+    Prng prng_;
+    std::vector<std::unique_ptr<Host>> hosts_;
+    std::unique_ptr<Network> network_;
+    Store store_;
+    ControlChecker control_;
+    OpChecker ops_;
+    SeedCoverage coverage_;
+    std::vector<PeerMachine> machines_;
+    std::vector<PeerId> coordinator_ids_;
+    uint64_t activity_ = 0;
+    std::vector<bool> struck_;                        // by fault
+    std::vector<Fault> mourners_, listener_killers_;  // armed
+    bool calm_ = false;
+};
+
+}  // namespace whim::sim
