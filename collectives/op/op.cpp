@@ -20,6 +20,7 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     posted_.assign(birth_count_, false);
     abstains_.assign(birth_count_, false);
     delivered_.assign(birth_count_, false);
+    listening_.assign(birth_count_, false);
     version_ = static_cast<uint32_t>(std::count(alive_.begin(), alive_.end(), false));
     posted_[self()] = true;
     abstains_[self()] = config_.abstains;
@@ -282,6 +283,7 @@ void Op::settle(Instant now) {
         ended_ = true;
         refresh_card();
         waiting_.clear();
+        stop_listening();
         if (config_.plant == Plant::touch_failed_input && !config_.out.empty()) config_.out[0] ^= std::byte{1};
         host_.ended(end_code_, end_detail_);
         return;
@@ -301,24 +303,38 @@ void Op::settle(Instant now) {
     for (auto& [root, chunks] : pending_acks_) {
         if (!chunks.empty()) flush_acks(root);
     }
-    uint64_t unstable = 0;
-    for (uint32_t c = 0; c < chunks_.size(); ++c) {
-        if (chunks_[c].state == ChunkState::has || (rooted_.contains(c) && !rooted_.at(c).listeners.empty())) unstable += payload_bytes(c);
-    }
-    if (config_.plant == Plant::no_retention) unstable = 0;
-    if (unstable > 0 && !host_.reserve_retained(unstable)) return;
-    retained_bytes_ = unstable;
-    for (uint32_t c = 0; unstable > 0 && c < chunks_.size(); ++c) {
-        if (chunks_[c].state != ChunkState::has && !(rooted_.contains(c) && !rooted_.at(c).listeners.empty())) continue;
-        BufferRef copy = pool_.take(payload_bytes(c));
-        if (copy->bytes().size() > 0) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
-        retained_[c] = std::move(copy);
-        ++card_.retained;
-    }
+    if (!retain()) return;
+    stop_listening();
     if (staging_) std::memcpy(config_.out.data(), staging_->bytes().data(), config_.out.size());
     ended_ = true;
     refresh_card();
     host_.ended(Code::OK, "");
+}
+
+// Copies what others may still ask for out of the application's buffer; false when the budget does not allow it yet.
+bool Op::retain() {
+    if (config_.plant == Plant::no_retention) return true;
+    std::vector<uint32_t> wanted;
+    uint64_t bytes = 0;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        const auto root = rooted_.find(c);
+        const bool listened = root != rooted_.end() && !root->second.listeners.empty();
+        if (chunks_[c].state != ChunkState::has && !listened) continue;
+        wanted.push_back(c);
+        bytes += payload_bytes(c);
+    }
+    if (bytes > 0 && !host_.reserve_retained(bytes)) {
+        dismiss_listeners();
+        return false;
+    }
+    retained_bytes_ = bytes;
+    for (const uint32_t c : wanted) {
+        BufferRef copy = pool_.take(payload_bytes(c));
+        if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
+        retained_[c] = std::move(copy);
+        ++card_.retained;
+    }
+    return true;
 }
 
 bool Op::closed() const {

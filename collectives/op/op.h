@@ -182,6 +182,7 @@ private:
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
+    bool retain();
     void begin_grace();
     bool owes_contribution(uint32_t rank) const;
     void drop_retained();
@@ -220,6 +221,9 @@ private:
     void become_listener(Instant now);
     void listen(Instant now);
     void on_listen(Rank from, const wire::OpListen& listen, Instant now);
+    void send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::ChunkStatus>>& entries);
+    void stop_listening();
+    void dismiss_listeners();
     void drop_listener(uint32_t rank);
 
     // op_uniform.cpp
@@ -242,7 +246,7 @@ private:
 
     Mode mode_ = Mode::member;
     uint32_t version_ = 0;
-    std::vector<bool> alive_, evicted_, posted_, abstains_, delivered_;   // by birth rank
+    std::vector<bool> alive_, evicted_, posted_, abstains_, delivered_, listening_;   // by birth rank
     std::vector<Chunk> chunks_;
     std::map<uint32_t, Rooted> rooted_;
     std::vector<std::vector<bool>> sets_;

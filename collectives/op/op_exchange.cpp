@@ -51,26 +51,27 @@ void Op::report_orphans(Instant now) {
             if (config_.plant == Plant::stale_status) root.status.assign(birth_count_, wire::ChunkStatus::contributes);
         }
     }
-    for (const auto& [root, entries] : by_root) {
-        wire::OpStatus message{config_.id, attempt_, version_, {}};
-        const auto flush = [&] {
-            if (root != self()) host_.send({root}, message);
-            else send_all(message);
-            message.ranges.clear();
-        };
-        for (const auto& [c, status] : entries) {
-            const auto same = [&](const wire::StatusRange& r) {
-                return r.status == static_cast<uint8_t>(status) && r.chunks.first + r.chunks.count == c;
-            };
-            if (!message.ranges.empty() && same(message.ranges.back())) ++message.ranges.back().chunks.count;
-            else message.ranges.push_back({{c, 1}, static_cast<uint8_t>(status)});
-            if (message.ranges.size() == limits::kStatusRangesMax) flush();
-        }
-        flush();
-    }
+    for (const auto& [root, entries] : by_root) send_status(root, entries);
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root == self() && chunks_[c].root != chunks_[c].base_root) resolve(c, now);
     }
+}
+
+void Op::send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::ChunkStatus>>& entries) {
+    wire::OpStatus message{config_.id, attempt_, version_, {}};
+    const auto flush = [&] {
+        if (root != self()) host_.send({root}, message);
+        else send_all(message);
+        message.ranges.clear();
+    };
+    for (const auto& entry : entries) {
+        const uint8_t status = static_cast<uint8_t>(entry.second);
+        wire::StatusRange* last = message.ranges.empty() ? nullptr : &message.ranges.back();
+        if (last && last->status == status && last->chunks.first + last->chunks.count == entry.first) ++last->chunks.count;
+        else message.ranges.push_back({{entry.first, 1}, status});
+        if (message.ranges.size() == limits::kStatusRangesMax) flush();
+    }
+    flush();
 }
 
 void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
@@ -85,7 +86,7 @@ void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
             if (root.status_version != version_) continue;
             root.status[from.value] = static_cast<wire::ChunkStatus>(range.status);
             resolve(c, now);
-            if (ended_ || ending_) return;
+            if (ending_) return;
         }
     }
 }
@@ -200,6 +201,7 @@ void Op::listen(Instant) {
 
 void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
     if (evicted_[from.value] || mode_ != Mode::member) return;
+    listening_[from.value] = true;
     for (const wire::ChunkRange& range : listen.chunks) {
         const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
         for (uint64_t i = range.first; i < end; ++i) {
@@ -221,6 +223,28 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
             }
         }
     }
+}
+
+// A listener that has ended, well or not, keeps nobody from closing the op.
+void Op::stop_listening() {
+    if (mode_ == Mode::listener) send_all(wire::OpAck{config_.id, attempt_, {{0, chunk_count()}}});
+}
+
+// Room for results is short: those that were left out go without and are healed by state.
+void Op::dismiss_listeners() {
+    std::set<uint32_t> dismissed;
+    std::vector<uint32_t> touched;
+    for (auto& [c, root] : rooted_) {
+        if (root.listeners.empty()) continue;
+        dismissed.insert(root.listeners.begin(), root.listeners.end());
+        root.listeners.clear();
+        touched.push_back(c);
+    }
+    for (const uint32_t rank : dismissed) {
+        host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
+                                        "left out of op " + to_string(config_.id) + "; there is no room to keep its results"});
+    }
+    for (const uint32_t c : touched) check_stable(c);
 }
 
 void Op::drop_listener(uint32_t rank) {

@@ -264,9 +264,10 @@ void Op::on_ack(Rank from, const wire::OpAck& ack, Instant) {
         for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
             const uint32_t chunk = static_cast<uint32_t>(c);
             const auto found = rooted_.find(chunk);
-            if (chunks_[chunk].root != self() || found == rooted_.end() || chunks_[chunk].state == ChunkState::open) continue;
-            found->second.acked[from.value] = true;
+            if (chunks_[chunk].root != self() || found == rooted_.end()) continue;
             found->second.listeners.erase(from.value);
+            if (chunks_[chunk].state == ChunkState::open) continue;
+            found->second.acked[from.value] = true;
             check_stable(chunk);
         }
     }
@@ -296,7 +297,7 @@ void Op::flush_stable() {
     std::sort(pending_stable_.begin(), pending_stable_.end());
     const wire::OpStable message{config_.id, attempt_, to_ranges(pending_stable_)};
     for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (r != self() && !evicted_[r] && posted_[r]) host_.send({r}, message);
+        if (r != self() && !evicted_[r] && (posted_[r] || listening_[r])) host_.send({r}, message);
     }
     pending_stable_.clear();
 }
@@ -320,10 +321,15 @@ void Op::release(uint32_t c) {
 void Op::on_stable(const wire::OpStable& stable, Instant) {
     for (const wire::ChunkRange& range : stable.chunks) {
         for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
-            if (chunks_[c].state == ChunkState::has) release(static_cast<uint32_t>(c));
-            else if (mode_ == Mode::listener) chunks_[c].stable = true;   // the result itself is on its way
+            if (chunks_[c].state == ChunkState::has) {
+                if (chunks_[c].root == self()) pending_stable_.push_back(static_cast<uint32_t>(c));   // listeners ask the root
+                release(static_cast<uint32_t>(c));
+            } else if (mode_ == Mode::listener) {
+                chunks_[c].stable = true;   // the result itself is on its way
+            }
         }
     }
+    flush_stable();
 }
 
 }  // namespace whim::op

@@ -1,0 +1,316 @@
+// The world for Op: delivery, deaths and exclusions by seed, and the comparison with a reference fold.
+#include "tests/unit/op/model.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "collectives/op/bitmap.h"
+
+namespace whim::op {
+namespace {
+
+class World;
+
+struct Peer final : OpHost {
+    World* world = nullptr;
+    uint32_t rank = 0;
+    bool dead = false, excluded = false, posted = false, over = false, differs = false;
+    Code code = Code::OK;
+    std::string detail;
+    std::vector<float> input, in, out, result;
+    std::unique_ptr<Op> op;
+    std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
+    uint32_t decisions_seen = 0;
+    std::vector<Job> jobs;
+    uint64_t next_job = 1;
+    uint64_t retained = 0;
+
+    void send(Rank to, wire::Message message) override;
+    void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) override;
+    void submit(Job job) override { jobs.push_back(std::move(job)); }
+    uint64_t next_job_id() override { return next_job++; }
+    bool reserve_retained(uint64_t bytes) override;
+    void release_retained(uint64_t bytes) override { retained -= bytes; }
+    void ended(Code code, const std::string& detail) override;
+    void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+    void diverged(const std::string&) override { differs = true; }
+    std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
+};
+
+struct Decision {
+    uint32_t rank;
+    bool evicts;
+};
+
+class World {
+public:
+    explicit World(const ModelOptions& options) : options_(options), prng_(options.seed) {
+        for (uint32_t r = 0; r < options.peers; ++r) {
+            auto peer = std::make_unique<Peer>();
+            peer->world = this;
+            peer->rank = r;
+            for (uint64_t i = 0; i < options.elements; ++i) peer->input.push_back(prng_.unit_float() * 3.0f - 1.0f);
+            peer->in = peer->input;
+            peer->out.assign(options.elements, -77.0f);
+            peers_.push_back(std::move(peer));
+        }
+    }
+
+    ModelOutcome run() {
+        uint32_t deaths = options_.deaths;
+        uint32_t exclusions = options_.exclusions;
+        for (uint32_t step = 0; step < 200'000; ++step) {
+            if (deaths > 0 && prng_.chance(1, 60) && living() > 1) --deaths, remove(true);
+            if (exclusions > 0 && prng_.chance(1, 60) && living() > 2) --exclusions, remove(false);
+            if (!advance() && deaths == 0 && exclusions == 0) break;
+        }
+        return judge();
+    }
+
+    const ModelOptions& options() const { return options_; }
+    void queue(uint32_t from, uint32_t to, wire::Message message) { control_[{from, to}].push_back(std::move(message)); }
+    void queue_chunk(uint32_t from, uint32_t to, const wire::BulkHeader& header) { bulk_.push_back({from, to, header}); }
+
+private:
+    struct Frame { uint32_t from, to; wire::BulkHeader header; };
+
+    uint32_t living() const {
+        return static_cast<uint32_t>(std::count_if(peers_.begin(), peers_.end(), [](const auto& p) { return !p->dead && !p->excluded; }));
+    }
+
+    void remove(bool evicts) {
+        std::vector<uint32_t> candidates;
+        for (const auto& p : peers_) {
+            if (!p->dead && !p->excluded) candidates.push_back(p->rank);
+        }
+        Peer& victim = *peers_[candidates[prng_.below(candidates.size())]];
+        (evicts ? victim.dead : victim.excluded) = true;
+        decisions_.push_back({victim.rank, evicts});
+    }
+
+    void post(Peer& p) {
+        p.posted = true;
+        OpConfig config;
+        config.id = {.round = {1}, .tag = options_.seed % 97};
+        config.descriptor.dtype = options_.dtype;
+        config.descriptor.reduce = options_.reduce;
+        config.descriptor.uniform = options_.uniform;
+        config.descriptor.elements = options_.elements;
+        config.descriptor.chunk_elements = options_.chunk_elements;
+        config.self = {p.rank};
+        config.alive = alive_for(p);
+        const bool left_out = !config.alive[p.rank];
+        config.alive[p.rank] = true;
+        std::vector<float>& target = options_.in_place ? p.in : p.out;
+        config.in = std::as_bytes(std::span(p.in));
+        config.out = std::as_writable_bytes(std::span(target));
+        config.weight = static_cast<float>(1 + p.rank % 3);
+        config.window_bytes = options_.window_bytes;
+        config.eager_bytes = options_.eager_bytes;
+        config.plant = options_.plant;
+        p.op = std::make_unique<Op>(std::move(config), p, pool_);
+        if (left_out) p.op->install(alive_for(p), evicted_for(p), {});
+        else p.op->start({});
+        for (auto& [from, item] : p.early) {
+            if (auto* m = std::get_if<wire::Message>(&item)) p.op->on_message({from}, *m, {});
+            else p.op->on_chunk({from}, std::move(std::get<Arrival>(item)), {});
+        }
+        p.early.clear();
+        p.op->poke({});
+    }
+
+    std::vector<bool> alive_for(const Peer& p) const {
+        std::vector<bool> alive(options_.peers, true);
+        for (uint32_t i = 0; i < p.decisions_seen; ++i) alive[decisions_[i].rank] = false;
+        return alive;
+    }
+    std::vector<bool> evicted_for(const Peer& p) const {
+        std::vector<bool> gone(options_.peers, false);
+        for (uint32_t i = 0; i < p.decisions_seen; ++i) gone[decisions_[i].rank] = gone[decisions_[i].rank] || decisions_[i].evicts;
+        return gone;
+    }
+
+    // One event at random; false when nothing can happen any more.
+    bool advance() {
+        std::vector<std::pair<int, size_t>> moves;
+        for (const auto& p : peers_) {
+            if (p->dead) continue;
+            if (!p->posted) moves.push_back({0, p->rank});
+            if (p->decisions_seen < decisions_.size()) moves.push_back({1, p->rank});
+            if (!p->jobs.empty()) moves.push_back({2, p->rank});
+        }
+        std::vector<std::pair<uint32_t, uint32_t>> pairs;
+        for (const auto& [pair, messages] : control_) {
+            if (!messages.empty()) pairs.push_back(pair);
+        }
+        for (size_t i = 0; i < pairs.size(); ++i) moves.push_back({3, i});
+        for (size_t i = 0; i < std::min<size_t>(bulk_.size(), 16); ++i) moves.push_back({4, prng_.below(bulk_.size())});
+        if (moves.empty()) return false;
+        const auto [kind, index] = moves[prng_.below(moves.size())];
+        if (kind == 0) post(*peers_[index]);
+        else if (kind == 1) install_next(*peers_[index]);
+        else if (kind == 2) finish_job(*peers_[index]);
+        else if (kind == 3) deliver(pairs[index]);
+        else deliver_chunk(index);
+        return true;
+    }
+
+    void install_next(Peer& p) {
+        p.decisions_seen += 1 + static_cast<uint32_t>(prng_.below(decisions_.size() - p.decisions_seen));
+        trace(p.rank, p.rank, "installs " + std::to_string(p.decisions_seen) + " decisions");
+        if (p.op) p.op->install(alive_for(p), evicted_for(p), {});
+    }
+
+    void finish_job(Peer& p) {
+        const Job job = p.jobs.front();
+        p.jobs.erase(p.jobs.begin());
+        run_job(job);
+        p.op->job_done(job.id, {});
+    }
+
+    // A dead peer's messages may still arrive until the receiver has installed its removal.
+    bool cut(uint32_t from, uint32_t to) const { return peers_[to]->dead || evicted_for(*peers_[to])[from]; }
+
+    void deliver(std::pair<uint32_t, uint32_t> pair) {
+        std::deque<wire::Message>& messages = control_[pair];
+        const wire::Message message = std::move(messages.front());
+        messages.pop_front();
+        Peer& to = *peers_[pair.second];
+        if (cut(pair.first, pair.second)) return;
+        if (peers_[pair.first]->dead && prng_.chance(1, 4)) return messages.clear();   // the rest died with it
+        if (!to.posted) return static_cast<void>(to.early.push_back({pair.first, message}));
+        if (to.over && to.op->closed()) return answer_closed(to, pair.first, message);
+        trace(pair.first, pair.second, std::string(wire::message_name(message)));
+        to.op->on_message({pair.first}, message, {});
+    }
+
+    void trace(uint32_t from, uint32_t to, const std::string& what) const {
+        if (options_.trace) std::fprintf(stderr, "%u -> %u (v%u): %s\n", from, to, peers_[to]->op ? peers_[to]->op->version() : 0, what.c_str());
+    }
+
+    // What the engine answers for an op whose record is gone.
+    void answer_closed(Peer& p, uint32_t from, const wire::Message& message) {
+        const OpId id = p.op->id();
+        if (std::holds_alternative<wire::OpListen>(message)) queue(p.rank, from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "gone"});
+        if (!p.op->completed()) return;
+        if (std::holds_alternative<wire::OpStatus>(message)) queue(p.rank, from, wire::OpStable{id, 0, {{0, 1u << 20}}});
+        if (const auto* r = std::get_if<wire::OpReport>(&message)) queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
+    }
+
+    void deliver_chunk(size_t index) {
+        const Frame frame = bulk_[index];
+        bulk_.erase(bulk_.begin() + static_cast<std::ptrdiff_t>(index));
+        Peer& from = *peers_[frame.from];
+        Peer& to = *peers_[frame.to];
+        if (cut(frame.from, frame.to) || (from.dead && prng_.chance(1, 2))) return;
+        const auto bytes = from.op->pin({frame.to}, static_cast<wire::BulkKind>(frame.header.kind), frame.header.chunk, frame.header.attempt);
+        if (!bytes) return;
+        Arrival arrival{frame.header, pool_.take(bytes->size())};
+        if (!bytes->empty()) std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
+        from.op->unpin({});
+        trace(frame.from, frame.to, (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk));
+        if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
+        else to.op->on_chunk({frame.from}, std::move(arrival), {});
+    }
+
+    ModelOutcome judge();
+    std::string check_result(const Peer& p) const;
+
+    ModelOptions options_;
+    Prng prng_;
+    ChunkPool pool_{1u << 20};
+    std::vector<std::unique_ptr<Peer>> peers_;
+    std::map<std::pair<uint32_t, uint32_t>, std::deque<wire::Message>> control_;
+    std::vector<Frame> bulk_;
+    std::vector<Decision> decisions_;
+    friend struct Peer;
+};
+
+void Peer::send(Rank to, wire::Message message) { world->queue(rank, to.value, std::move(message)); }
+void Peer::send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) { world->queue_chunk(rank, to.value, header); }
+
+bool Peer::reserve_retained(uint64_t bytes) {
+    if (retained + bytes > world->options().retain_bytes_max) return false;
+    retained += bytes;
+    return true;
+}
+
+void Peer::ended(Code c, const std::string& d) {
+    over = true;
+    code = c;
+    detail = d;
+    std::vector<float>& target = world->options().in_place ? in : out;
+    result = target;
+    if (c == Code::OK) std::fill(target.begin(), target.end(), 1e9f);   // the application uses its buffer again
+}
+
+// The result is the fold of exactly the reported contributors, each once, in birth order.
+std::string World::check_result(const Peer& p) const {
+    const OpReportCard& card = p.op->card();
+    const ChunkLayout& layout = p.op->layout();
+    for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
+        if (card.chunk_set[c] == UINT32_MAX) return "chunk " + std::to_string(c) + " has no set";
+        const std::vector<bool>& set = card.sets[card.chunk_set[c]];
+        const ElementRange range = layout.range({c});
+        std::vector<FoldInput> inputs;
+        for (uint32_t r = 0; r < set.size(); ++r) {
+            if (!set[r]) continue;
+            inputs.push_back({std::as_bytes(std::span(peers_[r]->input)).subspan(range.begin * 4, range.count() * 4), static_cast<float>(1 + r % 3)});
+        }
+        if (inputs.empty()) return "chunk " + std::to_string(c) + " has no contributor";
+        std::vector<float> expected(range.count());
+        fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
+        if (!std::equal(expected.begin(), expected.end(), p.result.begin() + static_cast<std::ptrdiff_t>(range.begin))) {
+            return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) + " is not the fold of its reported contributors";
+        }
+    }
+    if (options_.uniform && card.sets.size() > 0) {
+        for (const uint32_t s : card.chunk_set) {
+            if (card.sets[s] != card.sets[card.chunk_set[0]]) return "a uniform op has two contributor sets";
+        }
+    }
+    return "";
+}
+
+ModelOutcome World::judge() {
+    ModelOutcome outcome;
+    const Peer* first = nullptr;
+    for (const auto& p : peers_) {
+        if (p->dead) continue;
+        const OpReportCard& card = p->op->card();
+        outcome.chunks_adopted += card.chunks_adopted;
+        outcome.retained += card.retained;
+        outcome.refolded += card.chunks_refolded;
+        outcome.resent += card.chunks_resent;
+        if (!p->over) {
+            outcome.finished = false;
+            for (const auto& other : peers_) {
+                outcome.problem += "peer " + std::to_string(other->rank) + (other->dead ? " dead" : other->excluded ? " excluded" : "") +
+                                   (other->over ? " over" : "") + " v" + std::to_string(other->op ? other->op->version() : 0) + ": " +
+                                   (other->op ? other->op->waiting_for() : "not posted") + "\n";
+            }
+            return outcome;
+        }
+        if (p->excluded && (p->code == Code::E_EXCLUDED || p->differs)) continue;
+        if (p->code != Code::OK) { outcome.problem = "peer " + std::to_string(p->rank) + " failed: " + p->detail; return outcome; }
+        outcome.problem = check_result(*p);
+        if (!outcome.problem.empty()) return outcome;
+        if (!options_.in_place && p->in != p->input) { outcome.problem = "an input was changed"; return outcome; }
+        const std::vector<float>& target = options_.in_place ? p->in : p->out;
+        if (std::any_of(target.begin(), target.end(), [](float x) { return x != 1e9f; })) { outcome.problem = "a buffer was touched after completion"; return outcome; }
+        if (first && p->result != first->result) { outcome.problem = "peers " + std::to_string(first->rank) + " and " + std::to_string(p->rank) + " differ"; return outcome; }
+        if (!first) first = p.get();
+    }
+    if (outcome.resent > 0) outcome.problem = "a finished chunk was sent again";
+    return outcome;
+}
+
+}  // namespace
+
+ModelOutcome run_model(const ModelOptions& options) {
+    World world(options);
+    return world.run();
+}
+
+}  // namespace whim::op

@@ -1,0 +1,42 @@
+// A world for Op alone: n peers of one op, a queue of messages per pair, bulk frames in any order, and an oracle
+// that removes members. No links, no clocks: every step is drawn from one seed, so a failure is a seed.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "collectives/op/op.h"
+
+namespace whim::op {
+
+struct ModelOptions {
+    uint64_t seed = 1;
+    uint32_t peers = 4;
+    uint64_t elements = 40;
+    uint32_t chunk_elements = 3;
+    Reduce reduce = Reduce::avg;
+    Dtype dtype = Dtype::f32;
+    bool uniform = false;
+    bool in_place = false;
+    uint32_t deaths = 0;
+    uint32_t exclusions = 0;
+    uint64_t window_bytes = 24;
+    uint64_t eager_bytes = 16;
+    uint64_t retain_bytes_max = 1u << 20;
+    Plant plant = Plant::none;
+    bool trace = false;             // print every delivery
+};
+
+struct ModelOutcome {
+    bool finished = true;           // every living, not excluded peer completed
+    std::string problem;            // "" when all promises held
+    uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
+};
+
+ModelOutcome run_model(const ModelOptions& options);
+
+}  // namespace whim::op
