@@ -1,126 +1,15 @@
 // The handshake and its refusals: one real endpoint, the other side played by hand with raw frames.
 #include <functional>
 
+#include <gtest/gtest.h>
+
 #include "base/limits.h"
-#include "test_peer.h"
-#include "transport/session/frame.h"
-#include "wire/version.h"
+#include "base/prng.h"
+#include "bench.h"
 
 namespace whim::testing {
 namespace {
 
-using Events = std::vector<std::string>;
-
-// A driver without network: what was dialled and closed, and raw bytes by hand.
-class Bench final : public StrandDriver, public EndpointOwner {
-public:
-    explicit Bench(bool coordinator = false) : endpoint({peer_id(2), "run", 7, coordinator}, nullptr, *this, *this) {}
-
-    void dial(StrandHandle strand, const Address&) override { dialed.push_back(strand); }
-    void close(StrandHandle strand) override { closed.insert(strand); }
-    void wants_write(StrandHandle) override {}
-    bool accept_link(const LinkKey& from, Instant) override {
-        if (!accept) return false;
-        LinkOptions options;
-        options.dial = false;
-        options.local_instance = {1};
-        options.expected = expected;
-        endpoint.open_link(from, options, now);
-        return true;
-    }
-    void link_up(const LinkKey&, LinkSession session, Instant) override {
-        events.push_back(session == LinkSession::fresh ? "up fresh" : "up resumed");
-    }
-    void link_down(const LinkKey&, LinkDownKind kind, const std::string& detail, Instant) override {
-        events.push_back("down " + std::string(link_down_name(kind)));
-        last_detail = detail;
-    }
-    void message(const LinkKey&, ByteSpan, Instant) override { ++messages; }
-    BulkSink bulk_begin(const LinkKey&, ByteSpan, uint32_t bytes) override {
-        ++bulk;
-        sink.assign(bytes, {});
-        return {sink, 1};
-    }
-    void bulk_end(const LinkKey&, uint64_t, bool, Instant) override {}
-    std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
-        payload.assign(frame.payload_bytes, {});
-        ++pinned;
-        return ByteSpan(payload);
-    }
-    void bulk_unpin(const LinkKey&, const BulkFrame&) override { --pinned; }
-
-    // Lets time pass up to the next deadline or `until`.
-    void run_until(Instant until) {
-        while (endpoint.deadline() && *endpoint.deadline() <= until) {
-            now = std::max(now, *endpoint.deadline());
-            endpoint.on_deadline(now);
-        }
-        now = until;
-    }
-    StrandHandle arrive() { return endpoint.accepted({"far", 1}, now); }
-    void feed(StrandHandle strand, ByteSpan bytes) {
-        while (!bytes.empty() && !closed.contains(strand)) {
-            const MutableByteSpan into = endpoint.read_buffer(strand);
-            const size_t count = std::min(into.size(), bytes.size());
-            std::copy_n(bytes.begin(), count, into.begin());
-            bytes = bytes.subspan(count);
-            endpoint.did_read(strand, count, now);
-        }
-    }
-    Bytes drain(StrandHandle strand) {
-        Bytes all;
-        for (;;) {
-            ByteSpan pieces[2];
-            const size_t count = endpoint.write_buffers(strand, pieces);
-            if (count == 0) return all;
-            size_t bytes = 0;
-            for (size_t i = 0; i < count; ++i) {
-                all.insert(all.end(), pieces[i].begin(), pieces[i].end());
-                bytes += pieces[i].size();
-            }
-            endpoint.did_write(strand, bytes, now);
-        }
-    }
-    // Says hello and reads the reply; nullopt: there is none.
-    std::optional<HelloReply> greet(StrandHandle strand, const Hello& hello) {
-        Bytes bytes;
-        put_hello(bytes, hello);
-        feed(strand, bytes);
-        const Bytes answer = drain(strand);
-        if (answer.size() < kFramePrefixBytes) return std::nullopt;
-        const auto prefix = decode_prefix(answer);
-        if (!prefix.ok() || prefix->type != FrameType::hello_reply) return std::nullopt;
-        return decode_hello_reply(ByteSpan(answer).subspan(kFramePrefixBytes, prefix->payload_bytes));
-    }
-
-    std::vector<StrandHandle> dialed;
-    std::set<StrandHandle> closed;
-    Events events;
-    std::string last_detail;
-    bool accept = true;
-    std::optional<PeerId> expected;
-    int messages = 0;
-    int bulk = 0;
-    int pinned = 0;
-    Bytes sink, payload;
-    Instant now = Instant{1};
-    Endpoint endpoint;
-};
-
-Hello hello_of(uint8_t from = 1) {
-    Hello hello;
-    hello.version_min = kProtocolVersionMin;
-    hello.version_max = kProtocolVersionMax;
-    hello.run_name = "run";
-    hello.from = peer_id(from);
-    hello.from_instance = {1};
-    hello.to_instance = {1};
-    hello.bulk_strands = 1;
-    hello.generation = 1;
-    hello.mine = {100, 1};
-    return hello;
-}
-const LinkKey kFar{peer_id(1), {1}};
 
 TEST(Handshake, AcceptsWhatFits) {
     Bench bench;

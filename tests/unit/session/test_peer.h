@@ -9,20 +9,10 @@
 #include <vector>
 
 #include "memory_net.h"
+#include "names.h"
 #include "transport/session/endpoint.h"
 
 namespace whim::testing {
-
-inline PeerId peer_id(uint8_t n) {
-    PeerId id;
-    id.bytes.fill(n);
-    return id;
-}
-
-inline Bytes to_bytes(std::string_view text) {
-    const auto* data = reinterpret_cast<const std::byte*>(text.data());
-    return Bytes(data, data + text.size());
-}
 
 inline Bytes payload_of(uint64_t cookie, size_t bytes) {
     Bytes out(bytes);

@@ -1,0 +1,94 @@
+// Makes the seeds of the session layer's fuzz targets: small, one path each.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "../unit/session/bench.h"
+#include "transport/session/tls_channel.h"
+
+namespace {
+
+using namespace whim;
+using namespace whim::testing;
+
+void write(const std::filesystem::path& file, ByteSpan bytes) {
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+Bytes prefixed(uint8_t first, ByteSpan rest) {
+    Bytes out{static_cast<std::byte>(first)};
+    out.insert(out.end(), rest.begin(), rest.end());
+    return out;
+}
+
+Bytes script(std::initializer_list<int> bytes) {
+    Bytes out;
+    for (const int b : bytes) out.push_back(static_cast<std::byte>(b));
+    return out;
+}
+
+void handshake(const std::filesystem::path& to) {
+    Bytes hello, reply, ack;
+    put_hello(hello, hello_of());
+    put_hello_reply(reply, HelloReply{.status = HelloStatus::rejected, .detail = "no", .from = peer_id(3)});
+    put_count(ack, FrameType::ack, {1, 2, 3});
+    write(to / "hello", prefixed(0, ByteSpan(hello).subspan(kFramePrefixBytes)));
+    write(to / "reply", prefixed(1, ByteSpan(reply).subspan(kFramePrefixBytes)));
+    write(to / "prefix", prefixed(2, ByteSpan(ack).first(kFramePrefixBytes)));
+    write(to / "count", prefixed(3, ByteSpan(ack).subspan(kFramePrefixBytes)));
+}
+
+// Operations as fuzz_strand.cpp numbers them.
+void strand(const std::filesystem::path& to) {
+    Bytes hello;
+    put_hello(hello, hello_of());
+    Bytes raw = script({0, 3, static_cast<int>(hello.size())});
+    raw.insert(raw.end(), hello.begin(), hello.end());
+    write(to / "raw_hello", raw);
+    write(to / "accepted", script({1, 0, 2, 0, 0x16, 0x17, 5, 0x15, 4, 2, 3, 9, 9, 9, 0x14, 6, 0, 5}));
+    write(to / "bulk_in", script({1, 0, 2, 0, 4, 3, 0, 1, 3, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
+    write(to / "dialled", script({0x08, 0x1b, 0x0e, 7, 1, 0, 0x08, 0x1b, 0x0e, 7, 1, 0, 0x06, 0x07, 0x05, 0x15}));
+    write(to / "refused", script({0x08, 0x0b, 0xf9, 0x0b, 0xf9, 0x0b, 0xf9}));
+    write(to / "lost", script({1, 0, 2, 0, 0xf7, 0x0d, 0x0a, 0x14, 7, 0, 1, 5, 2, 0, 5, 1, 1, 5}));
+    write(to / "parked", script({0x0c, 1, 0, 0xf9, 0xf9, 0xf9, 5}));
+    write(to / "beats", script({1, 0, 0xf8, 5, 4, 5, 1, 0, 4, 4, 9, 0, 5, 0xf9, 5}));
+}
+
+void tls(const std::filesystem::path& to) {
+    KeySeed seed{};
+    seed.fill(1);
+    const auto factory = std::move(TlsChannelFactory::create(Identity(seed)).value());
+    const auto dialer = factory->make(ChannelFactory::Side::dialer);
+    const auto listener = factory->make(ChannelFactory::Side::listener);
+    const ByteSpan front = dialer->to_network();
+    const Bytes first(front.begin(), front.end());
+    write(to / "client_hello", prefixed(0xf8, first));
+    (void)listener->feed(first).ok();
+    write(to / "server_flight", prefixed(0xfc, listener->to_network()));
+    write(to / "after_handshake", prefixed(0xfa, script({23, 3, 3, 0, 4, 1, 2, 3, 4})));
+    write(to / "alert", prefixed(0xf8, script({21, 3, 3, 0, 2, 2, 40})));
+}
+
+void address(const std::filesystem::path& to) {
+    int number = 0;
+    for (const std::string text : {"10.0.0.1:7000", "[::1]:7", "host.example:65536", "[]:", ":1"}) {
+        write(to / std::to_string(number++), std::as_bytes(std::span(text)));
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::fprintf(stderr, "usage: fuzz_seeds DIRECTORY\n");
+        return 2;
+    }
+    const std::filesystem::path to = argv[1];
+    handshake(to / "handshake");
+    strand(to / "strand");
+    tls(to / "tls");
+    address(to / "address");
+    return 0;
+}
