@@ -37,10 +37,11 @@ enum whim_security {
 
 typedef struct whim_group_options {
     uint32_t struct_size;
-    /* whim_security. All members and coordinators of a run use the same. */
+    /* whim_security; all members and coordinators of a run use the same. An invite says which and need not be told;
+     * WHIM_SECURITY_NONE with an invite to a run with TLS is refused. */
     uint32_t security;
-    /* What whim_coordinator_invite or `whimbrel invite` gave out: run, coordinators, their keys and the token that
-     * admits. Run, coordinators and security below override what it says. */
+    /* What whim_coordinator_invite or `whimbrel invite` gave out: run, security, coordinators, their keys, and the
+     * token that admits. A run or coordinators given below replace the invite's. */
     const char *invite;
     /* The run's name, at most 64 bytes. Needed when there is no invite. */
     const char *run;

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "base/status.h"
+#include "runtime/values.h"
 #include "whimbrel/status.h"
 
 namespace whim::api {

@@ -1,6 +1,7 @@
 // group.h: a peer's life, its standing, and pictures of the view.
 #include "whimbrel/group.h"
 
+#include "api/addresses.h"
 #include "api/group_options.h"
 #include "api/handles.h"
 #include "api/members.h"

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "api/addresses.h"
+
 namespace whim::api {
 
 whim_member member_of(const MemberId& id) {
@@ -38,12 +40,6 @@ whim_member member_of(const wire::MemberReason& reason) {
 uint32_t rank_in(const std::vector<MemberId>& order, const MemberId& member) {
     const auto hit = std::find(order.begin(), order.end(), member);
     return hit == order.end() ? WHIM_RANK_NONE : static_cast<uint32_t>(hit - order.begin());
-}
-
-std::string join_addresses(const std::vector<Address>& addresses) {
-    std::string text;
-    for (const auto& address : addresses) text += (text.empty() ? "" : ",") + to_string(address);
-    return text;
 }
 
 }  // namespace whim::api

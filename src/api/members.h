@@ -2,9 +2,8 @@
 #pragma once
 
 #include "api/structs.h"
-#include "base/ids.h"
 #include "whimbrel/member.h"
-#include "wire/values.h"
+#include "runtime/values.h"
 
 namespace whim::api {
 
@@ -29,7 +28,5 @@ Status write_member(const List& list, uint32_t index, whim_member* out) {
 
 // The place of a member in a rank-ordered list, or WHIM_RANK_NONE.
 uint32_t rank_in(const std::vector<MemberId>& order, const MemberId& member);
-
-std::string join_addresses(const std::vector<Address>& addresses);
 
 }  // namespace whim::api

@@ -39,10 +39,7 @@ int whim_result_is_retryable(whim_result result) {
 }
 
 whim_result whim_last_error(whim_error* error) {
-    whim_error value = WHIM_ERROR_INIT;
-    value.result = static_cast<whim_result>(last_error().code);
-    copy_text(value.detail, last_error().detail);
-    return carry_out([&] { return write_info(error, value, "error"); });
+    return carry_out([&] { return write_last_error(error); });
 }
 
 uint32_t whim_version(void) { return WHIM_VERSION; }

@@ -63,4 +63,11 @@ void copy_text(char (&out)[Size], std::string_view text) {
     copy_text(out, Size, text);
 }
 
+inline Status write_last_error(whim_error* error) {
+    whim_error value = WHIM_ERROR_INIT;
+    value.result = static_cast<whim_result>(last_error().code);
+    copy_text(value.detail, last_error().detail);
+    return write_info(error, value, "error");
+}
+
 }  // namespace whim::api

@@ -49,6 +49,8 @@ inline constexpr uint32_t kWorkerThreadsDefault = 4;       // or the number of c
 // Time.
 inline constexpr Duration kHeartbeatInterval = milliseconds(200);
 inline constexpr Duration kSuspectAfterDefault = milliseconds(2000);
+inline constexpr uint32_t kSuspectAfterMsMin = 100;
+inline constexpr uint32_t kSuspectAfterMsMax = 600'000;
 inline constexpr Duration kHandshakeTimeout = milliseconds(10'000);
 inline constexpr Duration kRedialBackoffMin = milliseconds(20);
 inline constexpr Duration kRedialBackoffMax = milliseconds(2000);

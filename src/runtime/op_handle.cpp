@@ -52,7 +52,7 @@ void Board::close() {
 }
 
 void Board::run_callbacks() {
-    name_this_thread("whim-callbacks");
+    begin_thread("whim-callbacks");
     inside_callback_now = true;
     std::unique_lock lock(mu_);
     for (;;) {

@@ -3,11 +3,10 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/ids.h"
-#include "base/limits.h"
-#include "wire/address.h"
+#include "runtime/values.h"
 
 namespace whim::runtime {
 
@@ -32,5 +31,8 @@ struct PeerOptions {
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
     uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
 };
+
+// Takes run, security, coordinators and token from an invite. E_TOKEN when it cannot be read.
+Status apply_invite(std::string_view invite, PeerOptions& options);
 
 }  // namespace whim::runtime

@@ -51,14 +51,15 @@ public:
     const PeerOptions& options() const { return options_; }      // advertise as it came out
     const PeerId& id() const { return id_; }
     const Address& listening() const { return listening_; }
-    size_t ops_open() const { return ops_open_; }
+    size_t ops_open();
     bool coordinator_connected() const { return coordinator_connected_; }
     std::optional<std::string> waiting_for();                    // of the oldest op that waits for something
 
 private:
     explicit Runtime(PeerOptions options);
     Status open();
-    Status choose_advertised();
+    Status choose_identity();
+    void choose_advertised();
 
     using Command = std::function<void(Engine&, AppOp, Instant)>;
     Result<Handle> start(OpKind kind, Command command);
@@ -66,7 +67,7 @@ private:
 
     // On the I/O thread.
     void run_io();
-    void after_step();                    // performs effects, then sets the timer
+    void step();                          // after all that was fed to the engine: performs effects, sets the timer
     void perform(EngineEffect effect);
     void run_or_submit(op::Job job);
     void complete(AppDone done);
@@ -89,14 +90,13 @@ private:
     std::optional<Instant> timer_at_;
     std::unique_ptr<AsioDriver> driver_;
     std::unique_ptr<Engine> engine_;
-    bool step_posted_ = false;
-    std::map<AppOp, Handle> open_;
-    std::atomic<size_t> ops_open_ = 0;           // open_.size(), for others to read
+
     std::atomic<bool> coordinator_connected_ = false;
 
     std::mutex mu_;                              // leaf
     std::optional<Error> ended_;                 // guarded by mu_: why nothing more is accepted
     AppOp last_app_;                             // guarded by mu_
+    std::map<AppOp, Handle> open_;               // guarded by mu_
 
     std::unique_ptr<WorkerPool> workers_;
     std::thread io_thread_;

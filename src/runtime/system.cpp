@@ -9,7 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cfenv>
 #include <chrono>
+#include <csignal>
 
 #include "base/assert.h"
 
@@ -49,7 +53,15 @@ uint32_t core_count() {
     return static_cast<uint32_t>(std::max(1, CPU_COUNT(&set)));
 }
 
-void name_this_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
+// Signals are the application's threads' business. The floating-point environment is inherited from whichever
+// thread started this one; ours must round and keep subnormals as everywhere else, or peers get different bits.
+void begin_thread(const char* name) {
+    pthread_setname_np(pthread_self(), name);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    std::fesetenv(FE_DFL_ENV);
+}
 
 std::optional<std::string> interface_towards(const Address& to) {
     addrinfo hints{};

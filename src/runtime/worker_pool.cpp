@@ -29,7 +29,7 @@ void WorkerPool::stop() {
 }
 
 void WorkerPool::run() {
-    name_this_thread("whim-worker");
+    begin_thread("whim-worker");
     std::unique_lock lock(mu_);
     for (;;) {
         ready_.wait(lock, [this] { return stopped_ || !queue_.empty(); });

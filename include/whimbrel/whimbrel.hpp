@@ -1,0 +1,183 @@
+// The C API for C++17: handles that release themselves, and exceptions instead of result codes.
+//
+// Header-only, over whimbrel.h, whose documentation holds. Thread-safety: as in C; a handle object itself is moved
+// and destroyed by one thread. Ownership: objects own their handles; buffers stay borrowed until the op completes,
+// so keep them alive at least as long as an Op that may still run. An Op that goes away unfinished runs on.
+//
+//     whimbrel::Group group(options);
+//     group.join().get(60000);
+//     group.round_begin().get(60000);
+//     group.all_reduce(x.data(), x.data(), x.size(), WHIM_F32, WHIM_AVG).get(60000);
+//     group.round_commit().get(60000);
+#ifndef WHIMBREL_WHIMBREL_HPP
+#define WHIMBREL_WHIMBREL_HPP
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "whimbrel/whimbrel.h"
+
+namespace whimbrel {
+
+class Error : public std::runtime_error {
+public:
+    explicit Error(const whim_error& error)
+        : std::runtime_error(std::string(whim_result_name(error.result)) + ": " +
+                             (error.detail[0] ? error.detail : whim_result_text(error.result))),
+          result_(error.result) {}
+    whim_result result() const { return result_; }
+    bool retryable() const { return whim_result_is_retryable(result_) != 0; }
+
+private:
+    whim_result result_;
+};
+
+// Throws what this thread's last call left behind when the result is an error; passes it on otherwise.
+inline whim_result check(whim_result result) {
+    if (result >= 0) return result;
+    whim_error error = WHIM_ERROR_INIT;
+    whim_last_error(&error);
+    throw Error(error);
+}
+
+class Op {
+public:
+    explicit Op(whim_op* op) : op_(op) {}
+    whim_op* handle() const { return op_.get(); }
+
+    // False: it still runs. Throws Error when it ended with one, or the wait was interrupted.
+    bool wait(uint32_t timeout_ms) {
+        const whim_result result = whim_op_wait(op_.get(), timeout_ms);
+        if (result >= 0) return result == WHIM_OK;
+        whim_error error = WHIM_ERROR_INIT;
+        whim_op_error(op_.get(), &error);
+        if (error.result != result) check(result);
+        throw Error(error);
+    }
+
+    // Like wait, but throws WHIM_IN_PROGRESS as an Error when time is up.
+    void get(uint32_t timeout_ms) {
+        if (wait(timeout_ms)) return;
+        whim_error error = WHIM_ERROR_INIT;
+        whim_op_error(op_.get(), &error);
+        throw Error(error);
+    }
+
+    void cancel() { check(whim_op_cancel(op_.get())); }
+
+    whim_op_info info() const {
+        whim_op_info info = WHIM_OP_INFO_INIT;
+        check(whim_op_get_info(op_.get(), &info));
+        return info;
+    }
+    whim_round_info round_info() const {
+        whim_round_info info = WHIM_ROUND_INFO_INIT;
+        check(whim_round_get_info(op_.get(), &info));
+        return info;
+    }
+    whim_member round_member(whim_round_list list, uint32_t index) const {
+        whim_member member = WHIM_MEMBER_INIT;
+        check(whim_round_get_member(op_.get(), list, index, &member));
+        return member;
+    }
+    whim_commit_info commit_info() const {
+        whim_commit_info info = WHIM_COMMIT_INFO_INIT;
+        check(whim_commit_get_info(op_.get(), &info));
+        return info;
+    }
+    whim_contributor_set contributor_set(uint32_t set) const {
+        whim_contributor_set out = WHIM_CONTRIBUTOR_SET_INIT;
+        check(whim_op_get_contributor_set(op_.get(), set, &out));
+        return out;
+    }
+    whim_member contributor(uint32_t set, uint32_t index) const {
+        whim_member member = WHIM_MEMBER_INIT;
+        check(whim_op_get_contributor(op_.get(), set, index, &member));
+        return member;
+    }
+    whim_contributor_run contributor_run(uint32_t index) const {
+        whim_contributor_run run = WHIM_CONTRIBUTOR_RUN_INIT;
+        check(whim_op_get_contributor_run(op_.get(), index, &run));
+        return run;
+    }
+
+private:
+    struct Release {
+        void operator()(whim_op* op) const { whim_op_release(op); }
+    };
+    std::unique_ptr<whim_op, Release> op_;
+};
+
+class Group {
+public:
+    explicit Group(const whim_group_options& options) {
+        whim_group* group = nullptr;
+        check(whim_group_create(&options, &group));
+        group_.reset(group);
+    }
+    whim_group* handle() const { return group_.get(); }
+
+    Op join() {
+        return start([&](whim_op** op) { return whim_group_join(handle(), op); });
+    }
+    Op leave(const char* reason = nullptr) {
+        return start([&](whim_op** op) { return whim_group_leave(handle(), reason, op); });
+    }
+    Op round_begin(const whim_round_options* options = nullptr) {
+        return start([&](whim_op** op) { return whim_round_begin(handle(), options, op); });
+    }
+    Op round_commit(const whim_commit_options* options = nullptr) {
+        return start([&](whim_op** op) { return whim_round_commit(handle(), options, op); });
+    }
+    Op all_reduce(const void* in, void* out, size_t count, whim_dtype dtype, whim_reduce reduce,
+                  const whim_all_reduce_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_all_reduce(handle(), in, out, count, dtype, reduce, options, op);
+        });
+    }
+    Op broadcast(void* buffer, size_t count, whim_dtype dtype, uint32_t source_rank,
+                 const whim_collective_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_broadcast(handle(), buffer, count, dtype, source_rank, options, op);
+        });
+    }
+    Op barrier(const whim_collective_options* options = nullptr) {
+        return start([&](whim_op** op) { return whim_barrier(handle(), options, op); });
+    }
+    Op agree(const int64_t* in, int64_t* out, size_t count, whim_agree_how how,
+             const whim_collective_options* options = nullptr) {
+        return start([&](whim_op** op) { return whim_agree(handle(), in, out, count, how, options, op); });
+    }
+
+    void interrupt() { check(whim_group_interrupt(handle())); }
+
+    std::optional<whim_event> next_event() {
+        whim_event event = WHIM_EVENT_INIT;
+        if (check(whim_group_next_event(handle(), &event)) == WHIM_NO_EVENT) return std::nullopt;
+        return event;
+    }
+    whim_group_info info() const {
+        whim_group_info info = WHIM_GROUP_INFO_INIT;
+        check(whim_group_get_info(handle(), &info));
+        return info;
+    }
+
+private:
+    struct Destroy {
+        void operator()(whim_group* group) const { whim_group_destroy(group); }
+    };
+    template <class Start>
+    static Op start(Start start) {
+        whim_op* op = nullptr;
+        check(start(&op));
+        return Op(op);
+    }
+    std::unique_ptr<whim_group, Destroy> group_;
+};
+
+}  // namespace whimbrel
+
+#endif

@@ -1,0 +1,123 @@
+// The beginning and the end of a Runtime: key, port, threads; and in which order they stop.
+#include "runtime/log.h"
+#include "runtime/runtime.h"
+#include "runtime/system.h"
+#include "transport/asio/identity_file.h"
+#include "transport/session/tls_channel.h"
+
+namespace whim::runtime {
+namespace {
+
+bool names_every_interface(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+EngineConfig engine_config(const PeerOptions& options, const PeerId& id) {
+    EngineConfig config;
+    config.id = id;
+    config.boot = random_u64();
+    config.seed = random_u64();
+    config.run = options.run;
+    config.token = options.token;
+    config.name = options.name;
+    config.region = options.region;
+    config.advertise = options.advertise;
+    for (const auto& place : options.coordinators) {
+        config.coordinators.push_back(place.addresses);
+        config.coordinator_pins.push_back(place.pin);
+    }
+    config.fingerprint = options.fingerprint;
+    config.bulk_strands = options.bulk_strands;
+    config.chunk_bytes = options.chunk_bytes;
+    config.window_bytes = options.window_bytes;
+    config.retain_bytes_max = options.retain_bytes_max;
+    return config;
+}
+
+}  // namespace
+
+Runtime::Runtime(PeerOptions options) : options_(std::move(options)) {}
+
+Runtime::~Runtime() { shutdown(); }
+
+Result<std::shared_ptr<Runtime>> Runtime::create(PeerOptions options) {
+    std::shared_ptr<Runtime> runtime(new Runtime(std::move(options)));
+    if (const Status opened = runtime->open(); !opened) return opened.error();
+    return runtime;
+}
+
+Status Runtime::open() {
+    if (const Status known = choose_identity(); !known) return known;
+    auto events = EventQueue::create();
+    if (!events) return events.error();
+    events_ = std::move(*events);
+    io_ = std::make_unique<asio::io_context>(1);
+    timer_ = std::make_unique<asio::steady_timer>(*io_);
+    driver_ = std::make_unique<AsioDriver>(*io_);
+    auto bound = driver_->listen(options_.listen);
+    if (!bound) return bound.error();
+    listening_ = *bound;
+    choose_advertised();
+    engine_ = std::make_unique<Engine>(engine_config(options_, id_), channels_.get(), *driver_, [] {});
+    driver_->attach(engine_->endpoint());
+    driver_->after_events([this] { step(); });  // also after poke(), which follows every call of ours
+    board_ = std::make_shared<Board>();
+    workers_ = std::make_unique<WorkerPool>(options_.worker_threads, [this](uint64_t job_id) {
+        (void)enqueue([this, job_id] {
+            engine_->job_done(job_id, now());
+            driver_->poke();
+        });
+    });
+    io_thread_ = std::thread([this] { run_io(); });
+    log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is reached at {}", short_name(id_), options_.name,
+        to_string(listening_), to_string(options_.advertise.front()));
+    return {};
+}
+
+Status Runtime::choose_identity() {
+    if (options_.security == Security::none) {
+        log(LogLevel::warn, "runtime",
+            "security is none: nothing is encrypted and nobody proves who they are; for trusted networks only");
+        fill_random(id_.bytes);
+        return {};
+    }
+    auto identity = options_.identity_file.empty() ? Result<Identity>(generate_identity())
+                                                   : load_or_create_identity(options_.identity_file);
+    if (!identity) return identity.error();
+    auto channels = TlsChannelFactory::create(*identity);
+    if (!channels) return channels.error();
+    id_ = identity->id();
+    channels_ = std::move(*channels);
+    return {};
+}
+
+// Where others reach this peer: as told, else the interface listened on, else the one that leads to a coordinator.
+void Runtime::choose_advertised() {
+    auto& advertise = options_.advertise;
+    if (advertise.empty() && !names_every_interface(listening_.host)) advertise.push_back(listening_);
+    for (const auto& place : options_.coordinators)
+        for (const auto& address : place.addresses)
+            if (const auto host = advertise.empty() ? interface_towards(address) : std::nullopt)
+                advertise.push_back({*host, 0});
+    if (advertise.empty()) advertise.push_back({host_name(), 0});
+    for (auto& address : advertise)
+        if (address.port == 0) address.port = listening_.port;
+}
+
+void Runtime::shutdown() {
+    const Error why = fail(Code::E_LEFT, "the group was destroyed");
+    {
+        const std::lock_guard lock(mu_);
+        if (!ended_) ended_ = why;
+    }
+    if (io_) io_->stop();
+    if (io_thread_.joinable()) io_thread_.join();
+    if (workers_) workers_->stop();
+    // No thread of ours touches engine, sockets or buffers any more.
+    timer_.reset();
+    engine_.reset();  // closes its strands with the driver
+    driver_.reset();
+    io_.reset();
+    complete_all(why);
+    if (board_) board_->close();
+}
+
+}  // namespace whim::runtime

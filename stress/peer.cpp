@@ -1,0 +1,76 @@
+// Both roles over the public API alone.
+#include "peer.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+
+#include "whimbrel/coordinator.h"
+
+namespace stress {
+namespace {
+
+uint32_t security_of(const std::string& text) {
+    if (text == "tls") return WHIM_SECURITY_TLS;
+    if (text == "none") return WHIM_SECURITY_NONE;
+    throw std::runtime_error("security is tls or none, not '" + text + "'");
+}
+
+void check_coordinator(whim_result result) {
+    if (result >= 0) return;
+    whim_error error = WHIM_ERROR_INIT;
+    whim_coordinator_last_error(&error);
+    throw whimbrel::Error(error);
+}
+
+}  // namespace
+
+int coordinator_role(const std::string& directory, const std::string& security) {
+    whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
+    options.security = security_of(security);
+    options.run = "stress";
+    options.listen = "127.0.0.1:0";
+    options.data_dir = directory.c_str();
+    whim_coordinator* coordinator = nullptr;
+    check_coordinator(whim_coordinator_start(&options, &coordinator));
+    char invite[WHIM_INVITE_SIZE];
+    check_coordinator(whim_coordinator_invite(coordinator, 86'400, invite, sizeof invite));
+    std::cout << "invite " << invite << std::endl;
+    std::string line;
+    while (std::getline(std::cin, line)) {
+    }
+    whim_coordinator_stop(coordinator);
+    return 0;
+}
+
+Coordinator start_coordinator(const std::string& directory, const std::string& security) {
+    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security});
+    std::string invite = child.expect("invite", Millis(kPatienceMs));
+    return {std::move(child), std::move(invite)};
+}
+
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name) {
+    whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
+    options.security = security_of(security);
+    options.invite = invite.c_str();
+    options.name = name.c_str();
+    options.listen = "127.0.0.1:0";
+    whimbrel::Group group(options);
+    group.join().get(kPatienceMs);
+    return group;
+}
+
+ScratchDirectory::ScratchDirectory() {
+    char path[] = "/tmp/whimbrel-stress-XXXXXX";
+    if (!mkdtemp(path)) throw std::runtime_error("mkdtemp failed");
+    path_ = path;
+}
+
+ScratchDirectory::~ScratchDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace stress

@@ -1,0 +1,36 @@
+// The roles that stress programs start: one coordinator, and peers that are joined and wait for orders.
+#pragma once
+
+#include <string>
+
+#include "process.h"
+#include "whimbrel/whimbrel.hpp"
+
+namespace stress {
+
+inline constexpr uint32_t kPatienceMs = 120'000;  // for any single step of a role
+
+// Role "coordinator DIR none|tls": says "invite TEXT", runs until its stdin ends. Returns the exit code.
+int coordinator_role(const std::string& directory, const std::string& security);
+
+struct Coordinator {
+    Child child;
+    std::string invite;
+};
+Coordinator start_coordinator(const std::string& directory, const std::string& security);
+
+// A joined group; throws whimbrel::Error.
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);
+
+// A new directory under /tmp, removed with all it holds when it goes out of scope.
+class ScratchDirectory {
+public:
+    ScratchDirectory();
+    ~ScratchDirectory();
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace stress

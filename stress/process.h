@@ -1,0 +1,45 @@
+// Child processes of a stress program: this program again, in another role, spoken to line by line.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stress {
+
+using Millis = std::chrono::milliseconds;
+
+class Child {
+public:
+    // Runs this executable with the arguments; its stdin and stdout are pipes to us. It dies with us.
+    static Child start(const std::vector<std::string>& arguments);
+    Child(Child&& other) noexcept;
+    Child& operator=(Child&& other) noexcept;
+    ~Child();  // kills it if it still runs
+
+    void say(const std::string& line);
+    // The next line; throws when none comes in time, or the child has ended.
+    std::string hear(Millis within);
+    // The next line, which begins with `word`: what follows it. Anything else is an error with both.
+    std::string expect(const std::string& word, Millis within);
+    void kill_hard();      // SIGKILL, and waits for it
+    bool finish(Millis within);  // closes its stdin and waits: true when it ended with 0
+    pid_t pid() const { return pid_; }
+
+private:
+    Child() = default;
+    pid_t pid_ = -1;
+    int to_ = -1, from_ = -1;
+    std::string pending_;
+};
+
+// Median of a list that is not empty.
+double median(std::vector<double> values);
+
+// "256MiB", "64M", "4096": bytes. Throws for anything else.
+uint64_t parse_bytes(const std::string& text);
+
+}  // namespace stress
