@@ -148,7 +148,10 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     const uint32_t version = std::visit(VersionOf{}, message);
     const std::optional<uint32_t> attempt = std::visit([](const auto& m) -> std::optional<uint32_t> { return AttemptOf{}(m); }, message);
     const bool newer = version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
-    if (newer || (attempt && *attempt > attempt_)) {
+    // Frozen, a uniform op has not yet moved its orphans: what is said about them waits for the decision.
+    const bool premature = frozen_ && (std::holds_alternative<wire::OpStatus>(message) || std::holds_alternative<wire::OpFetch>(message) ||
+                                       std::holds_alternative<wire::OpHeld>(message));
+    if (newer || premature || (attempt && *attempt > attempt_)) {
         ++card_.frames_waited;
         waiting_.push_back({from, message});
         return;

@@ -151,6 +151,7 @@ private:
     struct RunningJob {
         uint32_t chunk = 0;
         std::vector<BufferRef> inputs;    // kept until the job is done
+        std::vector<bool> set;            // whose they are
     };
     struct Waiting {                      // of a newer version or attempt, or behind a job
         Rank from;
@@ -199,7 +200,7 @@ private:
     void try_fold(uint32_t chunk, Instant now);
     bool usable(const Rooted& root, uint32_t rank) const;
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
-    void folded(uint32_t chunk, Instant now);
+    void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
     void publish(uint32_t chunk);                            // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);

@@ -129,6 +129,9 @@ void Op::resolve(uint32_t c, Instant now) {
                 if ((lacks && !root.sent[r]) || (config_.plant == Plant::resend_finished && r != self() && alive(r))) send_result(c, r);
             }
         }
+        for (const uint32_t r : root.listeners) {
+            if (!root.sent[r]) send_result(c, r);
+        }
         check_stable(c);
         return;
     }

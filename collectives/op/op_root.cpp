@@ -123,11 +123,12 @@ void Op::try_fold(uint32_t c, Instant now) {
     job.id = host_.next_job_id();
     job.dtype = config_.descriptor.dtype;
     job.reduce = config_.descriptor.reduce;
-    RunningJob running{.chunk = c, .inputs = {}};
+    RunningJob running{.chunk = c, .inputs = {}, .set = std::vector<bool>(birth_count_, false)};
     std::vector<std::pair<uint32_t, uint32_t>> order;   // (position, rank)
     float weight_sum = 0.0f;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (!usable(root, r)) continue;
+        running.set[r] = true;
         if (r == self()) root.given[r] = {.present = true, .weight = config_.weight, .buffer = nullptr};
         order.push_back({config_.plant == Plant::fold_in_arrival_order ? root.given[r].order : r, r});
         weight_sum += root.given[r].weight;
@@ -156,23 +157,20 @@ void Op::job_done(uint64_t job_id, Instant now) {
     now_ = now;
     const auto it = running_.find(job_id);
     WHIM_ASSERT(it != running_.end());
-    const uint32_t c = it->second.chunk;
+    const RunningJob running = std::move(it->second);
     running_.erase(it);
     --jobs_;
-    const auto root = rooted_.find(c);
-    if (mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id) folded(c, now);
+    const auto root = rooted_.find(running.chunk);
+    const bool wanted = mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
+    if (wanted) folded(running.chunk, running.set);
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen(now);
     settle(now);
 }
 
-void Op::folded(uint32_t c, Instant) {
+void Op::folded(uint32_t c, const std::vector<bool>& set) {
     Rooted& root = rooted(c);
-    std::vector<bool> set(birth_count_, false);
-    for (uint32_t r = 0; r < birth_count_; ++r) {
-        set[r] = usable(root, r);
-        root.given[r].buffer.reset();
-    }
+    for (Given& given : root.given) given.buffer.reset();
     root.job.reset();
     adopt(c, to_bitmap(set), std::nullopt);
     root.acked[self()] = true;
