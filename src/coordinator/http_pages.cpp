@@ -21,15 +21,18 @@ constexpr time_t kHttpTimeoutS = 5;
 class HttpPages::Impl {
 public:
     Impl(const Address& listen, Ask snapshot) : address_(listen), snapshot_(std::move(snapshot)) {
-        signal(SIGPIPE, program_s_own_);  // the constructor of Server has changed it; our threads block it instead
+        signal(SIGPIPE,
+               program_s_own_);  // the constructor of Server has changed it; our threads block it instead
         server_.new_task_queue = [] { return new httplib::ThreadPool(kHttpThreads); };
         server_.set_payload_max_length(kHttpBodyBytesMax);
         server_.set_read_timeout(kHttpTimeoutS);
         server_.set_write_timeout(kHttpTimeoutS);
         server_.set_keep_alive_max_count(16);
         server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
-            response.set_content("whimbrel coordinator\n\n/healthz  200 while it leads\n/metrics  OpenMetrics\n"
-                                 "/state    JSON\n", "text/plain");
+            response.set_content(
+                "whimbrel coordinator\n\n/healthz  200 while it leads\n/metrics  OpenMetrics\n"
+                "/state    JSON\n",
+                "text/plain");
         });
         page("/healthz", "text/plain", [](const Snapshot&) { return std::string("ok\n"); });
         page("/metrics", "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics_text);
@@ -53,20 +56,23 @@ public:
             pthread_sigmask(SIG_BLOCK, &all, nullptr);
             server_.listen_after_bind();
         });
-        while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // stop() needs that
+        while (!server_.is_running())
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // stop() needs that
         return {};
     }
 
     const Address& address() const { return address_; }
 
 private:
-    template <class Render>
-    void page(const char* path, const char* type, Render render) {
+    template <class Render> void page(const char* path, const char* type, Render render) {
         server_.Get(path, [this, type, render](const httplib::Request&, httplib::Response& response) {
             const std::optional<Snapshot> snapshot = snapshot_();
-            if (snapshot && snapshot->journal_error.empty()) return response.set_content(render(*snapshot), type);
+            if (snapshot && snapshot->journal_error.empty())
+                return response.set_content(render(*snapshot), type);
             response.status = 503;
-            response.set_content(snapshot ? snapshot->journal_error + "\n" : "the coordinator does not answer\n", "text/plain");
+            response.set_content(
+                snapshot ? snapshot->journal_error + "\n" : "the coordinator does not answer\n",
+                "text/plain");
         });
     }
 

@@ -13,12 +13,13 @@ namespace whim::coordinator {
 
 class HttpPages {
 public:
-    // snapshot: asked on the HTTP threads, once per page; nullopt when the coordinator does not answer in time.
+    // snapshot: asked on the HTTP threads, once per page; nullopt when the coordinator does not answer in
+    // time.
     using Ask = std::function<std::optional<Snapshot>()>;
 
     static Result<std::unique_ptr<HttpPages>> start(const Address& listen, Ask snapshot);  // E_BIND
     ~HttpPages();
-    const Address& address() const;   // with the real port
+    const Address& address() const;  // with the real port
 
 private:
     class Impl;

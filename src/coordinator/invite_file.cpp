@@ -27,7 +27,8 @@ Status save_template(const std::string& directory, const wire::Invite& invite) {
     {
         std::ofstream file(fresh, std::ios::trunc);
         file << wire::encode_invite(invite) << "\n";
-        if (!file.flush()) return fail(Code::E_STORE, fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
+        if (!file.flush())
+            return fail(Code::E_STORE, fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
     }
     if (std::rename(fresh.c_str(), path.c_str()) == 0) return {};
     return fail(Code::E_STORE, fmt::format("cannot replace {}: {}", path, std::strerror(errno)));
@@ -47,7 +48,8 @@ Result<std::optional<wire::Invite>> load_template(const std::string& directory) 
 Result<std::string> make_invite(const std::string& directory, const InviteRequest& request) {
     const auto known = load_template(directory);
     if (!known.ok()) return known.error();
-    if (!*known) return fail(Code::E_STORE, fmt::format("no coordinator has been started on {} yet", directory));
+    if (!*known)
+        return fail(Code::E_STORE, fmt::format("no coordinator has been started on {} yet", directory));
     const Result<Identity> identity = load_identity(key_path(directory));
     if (!identity.ok()) return identity.error();
     wire::Invite invite = **known;
@@ -56,7 +58,8 @@ Result<std::string> make_invite(const std::string& directory, const InviteReques
         for (wire::InvitePlace& place : invite.coordinators) place.key = {};
     }
     const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
-    const auto now_s = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
+    const auto now_s =
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
     invite.expires_at_s = now_s + (request.expires_s == 0 ? kInviteSecondsDefault : request.expires_s);
     invite.peer = request.peer;
     return sign_invite(std::move(invite), *identity);

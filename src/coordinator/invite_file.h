@@ -1,5 +1,5 @@
-// How `whimbrel invite` gives out invites beside a coordinator that runs, or does not: the coordinator leaves an
-// unsigned invite (run, security, addresses, key) in its directory, next to the key that signs.
+// How `whimbrel invite` gives out invites beside a coordinator that runs, or does not: the coordinator leaves
+// an unsigned invite (run, security, addresses, key) in its directory, next to the key that signs.
 #pragma once
 
 #include <optional>
@@ -16,12 +16,12 @@ inline constexpr uint64_t kInviteSecondsDefault = 30ull * 86400;
 std::string key_path(const std::string& directory);
 
 Status save_template(const std::string& directory, const wire::Invite& invite);
-Result<std::optional<wire::Invite>> load_template(const std::string& directory);   // nullopt: a new directory
+Result<std::optional<wire::Invite>> load_template(const std::string& directory);  // nullopt: a new directory
 
 struct InviteRequest {
-    uint64_t expires_s = 0;                // from now; 0: kInviteSecondsDefault
-    PeerId peer;                           // zero: anyone
-    std::vector<Address> addresses;        // empty: those the coordinator advertised last
+    uint64_t expires_s = 0;          // from now; 0: kInviteSecondsDefault
+    PeerId peer;                     // zero: anyone
+    std::vector<Address> addresses;  // empty: those the coordinator advertised last
 };
 
 // Reads template and key of the directory, and signs.

@@ -23,20 +23,25 @@ std::string sign_invite(wire::Invite invite, const Identity& identity) {
 }
 
 Status check_token(std::string_view token, const InviteCheck& check) {
-    if (token.empty()) return fail(Code::E_TOKEN, fmt::format("run {} admits by invite only, and no token was shown", check.run));
+    if (token.empty())
+        return fail(Code::E_TOKEN,
+                    fmt::format("run {} admits by invite only, and no token was shown", check.run));
     const Result<wire::Invite> invite = wire::decode_invite(token);
     if (!invite) return invite.error();
     if (invite->run != check.run) {
-        return fail(Code::E_TOKEN, fmt::format("the token is for run {}, this is run {}", invite->run, check.run));
+        return fail(Code::E_TOKEN,
+                    fmt::format("the token is for run {}, this is run {}", invite->run, check.run));
     }
     if (!verify(check.key, wire::signed_part(*invite), invite->signature)) {
         return fail(Code::E_TOKEN, "the token's signature is not this coordinator's");
     }
     if (invite->expires_at_s <= check.now_s) {
-        return fail(Code::E_TOKEN, fmt::format("the token expired {} ago", age(check.now_s - invite->expires_at_s)));
+        return fail(Code::E_TOKEN,
+                    fmt::format("the token expired {} ago", age(check.now_s - invite->expires_at_s)));
     }
     if (!invite->peer.is_zero() && invite->peer != check.peer) {
-        return fail(Code::E_TOKEN, fmt::format("the token is for peer {}, not {}", short_name(invite->peer), short_name(check.peer)));
+        return fail(Code::E_TOKEN, fmt::format("the token is for peer {}, not {}", short_name(invite->peer),
+                                               short_name(check.peer)));
     }
     return {};
 }

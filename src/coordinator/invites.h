@@ -16,12 +16,13 @@ std::string sign_invite(wire::Invite invite, const Identity& identity);
 
 struct InviteCheck {
     std::string run;
-    PublicKey key;          // this coordinator's
-    PeerId peer;            // who shows the token
-    uint64_t now_s = 0;     // seconds since 1970
+    PublicKey key;       // this coordinator's
+    PeerId peer;         // who shows the token
+    uint64_t now_s = 0;  // seconds since 1970
 };
 
-// E_TOKEN with the reason: not a token, for another run, not signed by this coordinator, expired, for another peer.
+// E_TOKEN with the reason: not a token, for another run, not signed by this coordinator, expired, for another
+// peer.
 Status check_token(std::string_view token, const InviteCheck& check);
 
 }  // namespace whim::coordinator

@@ -35,7 +35,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory) {
     journal->directory_ = directory;
     std::error_code made;
     std::filesystem::create_directories(directory, made);
-    if (made) return fail(Code::E_STORE, fmt::format("cannot make directory {}: {}", directory, made.message()));
+    if (made)
+        return fail(Code::E_STORE, fmt::format("cannot make directory {}: {}", directory, made.message()));
     if (Status s = journal->lock(); !s.ok()) return s.error();
     if (Status s = journal->open_database(); !s.ok()) return s.error();
     if (Status s = journal->take_fencing(); !s.ok()) return s.error();
@@ -59,38 +60,47 @@ Status Journal::run(const char* sql) const {
 Status Journal::lock() {
     const std::string path = directory_ + "/lock";
     lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_fd_ < 0) return fail(Code::E_STORE, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    if (lock_fd_ < 0)
+        return fail(Code::E_STORE, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return {};
     if (errno == EWOULDBLOCK) {
-        return fail(Code::E_STORE, fmt::format("another coordinator holds {}; one directory, one coordinator", directory_));
+        return fail(Code::E_STORE,
+                    fmt::format("another coordinator holds {}; one directory, one coordinator", directory_));
     }
     return fail(Code::E_STORE, fmt::format("cannot lock {}: {}", path, std::strerror(errno)));
 }
 
 Status Journal::open_database() {
     const std::string path = directory_ + "/run.db";
-    if (sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) != SQLITE_OK) {
+    if (sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
+        SQLITE_OK) {
         return broken("cannot open it");
     }
     sqlite3_busy_timeout(db_, 1000);
-    for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
-                            "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, record BLOB NOT NULL)",
-                            "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"}) {
+    for (const char* sql :
+         {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
+          "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+          "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"}) {
         if (Status s = run(sql); !s.ok()) return s;
     }
-    const Statement version = prepare(db_, "INSERT INTO meta VALUES ('format', ?1) ON CONFLICT DO UPDATE SET value = value "
-                                           "RETURNING value");
+    const Statement version =
+        prepare(db_,
+                "INSERT INTO meta VALUES ('format', ?1) ON CONFLICT DO UPDATE SET value = value "
+                "RETURNING value");
     if (!version) return broken("cannot read its version");
     sqlite3_bind_int(version.get(), 1, kFormatVersion);
     if (sqlite3_step(version.get()) != SQLITE_ROW) return broken("cannot read its version");
     const int found = sqlite3_column_int(version.get(), 0);
     if (found == kFormatVersion) return {};
-    return fail(Code::E_STORE, fmt::format("{} has format {}, this program reads format {}", path, found, kFormatVersion));
+    return fail(Code::E_STORE,
+                fmt::format("{} has format {}, this program reads format {}", path, found, kFormatVersion));
 }
 
 Status Journal::take_fencing() {
-    const Statement bump = prepare(db_, "INSERT INTO meta VALUES ('fencing', 1) ON CONFLICT DO UPDATE SET value = value + 1 "
-                                        "RETURNING value");
+    const Statement bump =
+        prepare(db_,
+                "INSERT INTO meta VALUES ('fencing', 1) ON CONFLICT DO UPDATE SET value = value + 1 "
+                "RETURNING value");
     if (!bump || sqlite3_step(bump.get()) != SQLITE_ROW) return broken("cannot take a fencing token");
     fencing_ = {static_cast<uint64_t>(sqlite3_column_int64(bump.get(), 0))};
     if (sqlite3_step(bump.get()) != SQLITE_DONE) return broken("cannot take a fencing token");
@@ -115,8 +125,10 @@ Status Journal::append(const std::vector<Bytes>& records) {
     if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
     const Statement insert = prepare(db_, "INSERT INTO records (record) VALUES (?1)");
     for (const Bytes& record : records) {
-        const bool bound = insert && sqlite3_bind_blob64(insert.get(), 1, record.data(), record.size(), SQLITE_STATIC) == SQLITE_OK;
-        if (bound && sqlite3_step(insert.get()) == SQLITE_DONE && sqlite3_reset(insert.get()) == SQLITE_OK) continue;
+        const bool bound = insert && sqlite3_bind_blob64(insert.get(), 1, record.data(), record.size(),
+                                                         SQLITE_STATIC) == SQLITE_OK;
+        if (bound && sqlite3_step(insert.get()) == SQLITE_DONE && sqlite3_reset(insert.get()) == SQLITE_OK)
+            continue;
         const Error error = broken("cannot write a record");
         (void)run("ROLLBACK");  // what matters is the error that led here
         return error;

@@ -1,8 +1,8 @@
 // The journal of a run on disk: SQLite in WAL mode with synchronous=FULL, one directory, one owner at a time.
 //
-// DIR/run.db holds records in order and the highest fencing token ever taken; DIR/lock keeps a second coordinator
-// out for as long as this one lives, however it dies. What append() has returned OK for survives a power cut.
-// Not thread-safe: it belongs to the coordinator's one thread.
+// DIR/run.db holds records in order and the highest fencing token ever taken; DIR/lock keeps a second
+// coordinator out for as long as this one lives, however it dies. What append() has returned OK for survives
+// a power cut. Not thread-safe: it belongs to the coordinator's one thread.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,8 @@ namespace whim::coordinator {
 
 class Journal {
 public:
-    // Makes the directory when needed, takes the lock and the next fencing token. E_STORE names path and cause.
+    // Makes the directory when needed, takes the lock and the next fencing token. E_STORE names path and
+    // cause.
     static Result<std::unique_ptr<Journal>> open(const std::string& directory);
     ~Journal();
     Journal(const Journal&) = delete;
@@ -27,8 +28,8 @@ public:
 
     FencingToken fencing() const { return fencing_; }
     const std::string& directory() const { return directory_; }
-    Result<std::vector<Bytes>> load() const;             // oldest first
-    Status append(const std::vector<Bytes>& records);    // all or none, in one transaction; durable on return
+    Result<std::vector<Bytes>> load() const;           // oldest first
+    Status append(const std::vector<Bytes>& records);  // all or none, in one transaction; durable on return
 
 private:
     Journal() = default;

@@ -16,7 +16,8 @@ constexpr size_t kLinksMax = limits::kMembersMax + limits::kUnknownStrandsMax;
 LinkKey key_of(const PeerId& peer, uint64_t boot) { return {peer, {boot}}; }
 
 std::string standing_of(const group::MemberStatus& m, int64_t silent_ms, uint64_t open_round) {
-    if (!m.link_up) return fmt::format("not connected, last heard {:.1f} s ago", static_cast<double>(silent_ms) / 1000);
+    if (!m.link_up)
+        return fmt::format("not connected, last heard {:.1f} s ago", static_cast<double>(silent_ms) / 1000);
     if (silent_ms > 1000) return fmt::format("silent for {:.1f} s", static_cast<double>(silent_ms) / 1000);
     if (!m.suspected_by.empty()) return fmt::format("{} members cannot reach it", m.suspected_by.size());
     if (!m.in_view) return m.ready ? "waits to join with the next round" : "admitted, not ready yet";
@@ -31,12 +32,14 @@ std::string standing_of(const group::MemberStatus& m, int64_t silent_ms, uint64_
 Leader::Leader(group::Coordinator coordinator, std::string run, Journal& journal, Log log)
     : coordinator_(std::move(coordinator)), journal_(journal), log_(std::move(log)), run_(std::move(run)) {}
 
-Result<std::unique_ptr<Leader>> Leader::create(group::CoordinatorConfig config, Journal& journal, Log log, Instant now) {
+Result<std::unique_ptr<Leader>> Leader::create(group::CoordinatorConfig config, Journal& journal, Log log,
+                                               Instant now) {
     const Result<std::vector<Bytes>> records = journal.load();
     if (!records.ok()) return records.error();
     group::CoordinatorOutbox out;
     const std::string run = config.run;
-    Result<group::Coordinator> restored = group::Coordinator::restore(std::move(config), journal.fencing(), *records, now, out);
+    Result<group::Coordinator> restored =
+        group::Coordinator::restore(std::move(config), journal.fencing(), *records, now, out);
     if (!restored.ok()) {
         return fail(restored.error().code, journal.directory() + ": " + restored.error().detail);
     }
@@ -57,8 +60,10 @@ void Leader::count(const Bytes& record) {
     ++counters_.journal_records;
     if (std::holds_alternative<group::entry::Admitted>(*entry)) ++counters_.admissions;
     if (std::holds_alternative<group::entry::RoundBegun>(*entry)) ++counters_.rounds_begun;
-    if (const auto* e = std::get_if<group::entry::OpsExcluded>(&*entry)) counters_.op_exclusions += e->exclusions.size();
-    if (const auto* e = std::get_if<group::entry::Removed>(&*entry)) ++(e->removal.left ? counters_.leaves : counters_.evictions);
+    if (const auto* e = std::get_if<group::entry::OpsExcluded>(&*entry))
+        counters_.op_exclusions += e->exclusions.size();
+    if (const auto* e = std::get_if<group::entry::Removed>(&*entry))
+        ++(e->removal.left ? counters_.leaves : counters_.evictions);
     if (const auto* e = std::get_if<group::entry::RoundClosed>(&*entry)) {
         ++(e->outcome.committed ? counters_.rounds_committed : counters_.rounds_aborted);
     }
@@ -183,7 +188,8 @@ Snapshot Leader::snapshot(Instant now) const {
     s.journal_error = journal_status_.ok() ? "" : journal_status_.error().detail;
     s.epoch = coordinator_.view().epoch.value;
     s.committed = coordinator_.committed().value;
-    if (const auto record = coordinator_.record(coordinator_.committed())) s.committed_digest = to_hex(record->digest);
+    if (const auto record = coordinator_.record(coordinator_.committed()))
+        s.committed_digest = to_hex(record->digest);
     s.open_round = coordinator_.open_round().value;
     s.waiting_for = coordinator_.waiting_for();
     s.counters = counters_;

@@ -1,9 +1,9 @@
-// The coordinator between its links and its journal: what Endpoint delivers goes into group::Coordinator, and what
-// that decides is written down first and sent afterwards.
+// The coordinator between its links and its journal: what Endpoint delivers goes into group::Coordinator, and
+// what that decides is written down first and sent afterwards.
 //
-// All journal records of one step go to disk in one transaction. If the journal fails, nothing more is published:
-// the leader stands still for good and says why, and another process may resume from the disk. Single-threaded;
-// knows no sockets and reads no clock.
+// All journal records of one step go to disk in one transaction. If the journal fails, nothing more is
+// published: the leader stands still for good and says why, and another process may resume from the disk.
+// Single-threaded; knows no sockets and reads no clock.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,8 @@ public:
     using Log = std::function<void(const std::string&)>;
 
     // Resumes what the journal holds. The endpoint is given before anything is fed into it.
-    static Result<std::unique_ptr<Leader>> create(group::CoordinatorConfig config, Journal& journal, Log log, Instant now);
+    static Result<std::unique_ptr<Leader>> create(group::CoordinatorConfig config, Journal& journal, Log log,
+                                                  Instant now);
     void attach(Endpoint& endpoint, Instant now);
 
     // EndpointOwner.
@@ -52,12 +53,12 @@ private:
     void count(const Bytes& record);
 
     group::Coordinator coordinator_;
-    group::CoordinatorOutbox opening_;           // of the restore; published by attach()
+    group::CoordinatorOutbox opening_;  // of the restore; published by attach()
     Journal& journal_;
     Log log_;
     Endpoint* endpoint_ = nullptr;
     Status journal_status_;
-    std::map<LinkKey, Instant> closing_;         // links to drop once their last message has had time to leave
+    std::map<LinkKey, Instant> closing_;  // links to drop once their last message has had time to leave
     Counters counters_;
     std::string run_;
     Instant started_;

@@ -19,7 +19,9 @@ std::string label_value(const std::string& text) {
 
 class Page {
 public:
-    void gauge(const char* name, const char* help, double value) { family(name, "gauge", help), line(name, "", value); }
+    void gauge(const char* name, const char* help, double value) {
+        family(name, "gauge", help), line(name, "", value);
+    }
     void counter(const char* name, const char* help, uint64_t value) {
         family(name, "counter", help);
         line(fmt::format("{}_total", name), "", static_cast<double>(value));
@@ -46,8 +48,10 @@ std::string metrics_text(const Snapshot& s) {
         connected += m.link_up;
     }
     page.gauge("members", "Members of the view.", static_cast<double>(members));
-    page.gauge("members_joining", "Admitted peers that wait for the next round.", static_cast<double>(joining));
-    page.gauge("members_connected", "Admitted peers with a link to the coordinator.", static_cast<double>(connected));
+    page.gauge("members_joining", "Admitted peers that wait for the next round.",
+               static_cast<double>(joining));
+    page.gauge("members_connected", "Admitted peers with a link to the coordinator.",
+               static_cast<double>(connected));
     page.gauge("epoch", "Number of the view.", static_cast<double>(s.epoch));
     page.gauge("fencing_token", "Fencing token of this coordinator.", static_cast<double>(s.fencing));
     page.gauge("round_committed", "Last committed round.", static_cast<double>(s.committed));
@@ -66,11 +70,13 @@ std::string metrics_text(const Snapshot& s) {
     page.counter("journal_records", "Records written to the journal.", c.journal_records);
     page.counter("journal_transactions", "Transactions that wrote them.", c.journal_transactions);
     page.counter("messages_received", "Messages from peers.", c.messages_received);
-    page.counter("messages_malformed", "Messages that could not be read; their links were closed.", c.messages_malformed);
+    page.counter("messages_malformed", "Messages that could not be read; their links were closed.",
+                 c.messages_malformed);
     page.family("member_silent_seconds", "gauge", "Since the last sign of life of a member.");
     for (const MemberLine& m : s.members) {
         page.line("member_silent_seconds",
-                  fmt::format("peer=\"{}\",incarnation=\"{}\",name=\"{}\"", m.peer.substr(0, 8), m.incarnation, label_value(m.name)),
+                  fmt::format("peer=\"{}\",incarnation=\"{}\",name=\"{}\"", m.peer.substr(0, 8),
+                              m.incarnation, label_value(m.name)),
                   static_cast<double>(m.silent_ms) / 1000);
     }
     return page.finish();

@@ -12,11 +12,11 @@
 #include <mutex>
 #include <thread>
 
+#include <fmt/format.h>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
-#include <fmt/format.h>
 
 #include "coordinator/http_pages.h"
 #include "coordinator/invite_file.h"
@@ -47,7 +47,9 @@ std::string host_name() {
     return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
 }
 
-bool names_every_interface(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+bool names_every_interface(const std::string& host) {
+    return host.empty() || host == "0.0.0.0" || host == "::";
+}
 
 void log_to_stderr(const std::string& line) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -75,8 +77,10 @@ public:
     }
 
     Status open() {
-        if (options_.data_dir.empty()) return fail(Code::E_INVALID, "data_dir: a coordinator needs a directory");
-        if (options_.run.size() > limits::kNameBytesMax) return fail(Code::E_INVALID, "run: the name is too long");
+        if (options_.data_dir.empty())
+            return fail(Code::E_INVALID, "data_dir: a coordinator needs a directory");
+        if (options_.run.size() > limits::kNameBytesMax)
+            return fail(Code::E_INVALID, "run: the name is too long");
         if (!options_.log) options_.log = log_to_stderr;
         if (sodium_init() < 0) return fail(Code::E_SYSTEM, "libsodium cannot start");
         Result<std::unique_ptr<Journal>> journal = Journal::open(options_.data_dir);
@@ -152,11 +156,13 @@ private:
         config.run = options_.run;
         config.options = options_.run_options;
         if (options_.tls && !options_.open_admission) {
-            config.admit = [run = options_.run, key = identity_.public_key()](const PeerId& peer, const std::string& token) {
+            config.admit = [run = options_.run, key = identity_.public_key()](const PeerId& peer,
+                                                                              const std::string& token) {
                 return check_token(token, {run, key, peer, seconds_since_1970()});
             };
         }
-        Result<std::unique_ptr<Leader>> leader = Leader::create(std::move(config), *journal_, options_.log, AsioDriver::now());
+        Result<std::unique_ptr<Leader>> leader =
+            Leader::create(std::move(config), *journal_, options_.log, AsioDriver::now());
         if (!leader.ok()) return leader.error();
         leader_ = std::move(*leader);
         driver_ = std::make_unique<AsioDriver>(io_);
@@ -202,7 +208,8 @@ private:
 
     void warn() const {
         if (!options_.tls) {
-            options_.log("WARNING: security none: whoever reaches this port can read, change and join this run");
+            options_.log(
+                "WARNING: security none: whoever reaches this port can read, change and join this run");
         } else if (options_.open_admission) {
             options_.log("WARNING: open admission: whoever reaches this port can join this run");
         }
@@ -258,7 +265,7 @@ private:
     std::optional<Address> http_;
 
     std::unique_ptr<Journal> journal_;
-    std::unique_ptr<ChannelFactory> channels_;     // null: security none
+    std::unique_ptr<ChannelFactory> channels_;  // null: security none
     mutable asio::io_context io_{1};
     asio::steady_timer timer_{io_};
     std::optional<Instant> timer_at_;
@@ -266,8 +273,8 @@ private:
     std::unique_ptr<Leader> leader_;
     std::unique_ptr<Endpoint> endpoint_;
 
-    mutable std::mutex mu_;                         // leaf
-    Status health_;                                 // guarded by mu_
+    mutable std::mutex mu_;  // leaf
+    Status health_;          // guarded by mu_
 
     std::thread thread_;
     std::unique_ptr<HttpPages> pages_;
@@ -289,7 +296,9 @@ const PeerId& CoordinatorServer::id() const { return impl_->identity().id(); }
 FencingToken CoordinatorServer::fencing() const { return impl_->fencing(); }
 Status CoordinatorServer::health() const { return impl_->health(); }
 
-Result<std::string> CoordinatorServer::invite(uint64_t expires_s, const PeerId& peer) const { return impl_->invite(expires_s, peer); }
+Result<std::string> CoordinatorServer::invite(uint64_t expires_s, const PeerId& peer) const {
+    return impl_->invite(expires_s, peer);
+}
 
 std::optional<Snapshot> CoordinatorServer::snapshot() const {
     return impl_->ask([](Leader& leader) { return leader.snapshot(AsioDriver::now()); });

@@ -1,7 +1,7 @@
 // One coordinator as a running thing: journal, key, sockets and HTTP pages, on threads of its own.
 //
-// Its I/O thread owns leader, endpoint and sockets; the functions here may be called from any thread. What runs
-// out of this object's destructor order (pages, then I/O thread, then the rest) is nothing.
+// Its I/O thread owns leader, endpoint and sockets; the functions here may be called from any thread. What
+// runs out of this object's destructor order (pages, then I/O thread, then the rest) is nothing.
 #pragma once
 
 #include <functional>
@@ -18,25 +18,25 @@
 namespace whim::coordinator {
 
 struct ServerOptions {
-    std::string run;                       // empty: the run of the directory, or "default" in a new one
-    std::string data_dir;                  // journal and key; made when it does not exist
-    Address listen{"", 7000};              // port 0: a free one
-    std::optional<Address> http;           // nullopt: no pages
-    std::vector<Address> advertise;        // where peers reach it; empty: found out; port 0: the one listened on
-    bool tls = true;                       // false: security none
-    bool open_admission = false;           // admit without a token
+    std::string run;                 // empty: the run of the directory, or "default" in a new one
+    std::string data_dir;            // journal and key; made when it does not exist
+    Address listen{"", 7000};        // port 0: a free one
+    std::optional<Address> http;     // nullopt: no pages
+    std::vector<Address> advertise;  // where peers reach it; empty: found out; port 0: the one listened on
+    bool tls = true;                 // false: security none
+    bool open_admission = false;     // admit without a token
     wire::RunOptions run_options;
-    std::function<void(const std::string&)> log;   // one line; called on the I/O thread. Empty: stderr
+    std::function<void(const std::string&)> log;  // one line; called on the I/O thread. Empty: stderr
 };
 
 class CoordinatorServer {
 public:
     // Returns once it listens. E_INVALID, E_STORE, E_BIND, E_SYSTEM; the detail names the option or path.
     static Result<std::unique_ptr<CoordinatorServer>> start(ServerOptions options);
-    ~CoordinatorServer();                  // stops it; peers see it go away, no more
+    ~CoordinatorServer();  // stops it; peers see it go away, no more
 
     const std::string& run() const;
-    const Address& address() const;                     // listened on, with the real port
+    const Address& address() const;  // listened on, with the real port
     const std::optional<Address>& http_address() const;
     const PeerId& id() const;
     FencingToken fencing() const;
@@ -44,8 +44,8 @@ public:
     // An invite that admits until it expires, anybody or one peer.
     Result<std::string> invite(uint64_t expires_s, const PeerId& peer = {}) const;
 
-    std::optional<Snapshot> snapshot() const;            // nullopt: the I/O thread does not answer
-    Status health() const;                               // E_STORE once the journal has failed: it no longer leads
+    std::optional<Snapshot> snapshot() const;  // nullopt: the I/O thread does not answer
+    Status health() const;                     // E_STORE once the journal has failed: it no longer leads
 
     // Operator's orders.
     void evict(const MemberId& member, const std::string& reason);

@@ -26,20 +26,20 @@ struct Counters {
 };
 
 struct MemberLine {
-    std::string peer;                       // hex
+    std::string peer;  // hex
     uint64_t incarnation = 0;
     std::string name, region;
     std::vector<std::string> addresses;
-    bool in_view = false;                   // else waiting for the next round
+    bool in_view = false;  // else waiting for the next round
     bool link_up = false;
     int64_t silent_ms = 0;
-    int64_t rtt_us = 0;                     // 0: not known
-    bool ready = false;                     // stands at the beginning of the next round
-    bool participates = false;              // in the open round
-    bool voted = false;                     // in the open round
-    bool holds_state = false;               // took part in the last commit
+    int64_t rtt_us = 0;         // 0: not known
+    bool ready = false;         // stands at the beginning of the next round
+    bool participates = false;  // in the open round
+    bool voted = false;         // in the open round
+    bool holds_state = false;   // took part in the last commit
     std::vector<std::string> suspected_by;
-    std::string standing;                   // the above in words: "trains", "waits for the next round", "silent for 3 s"
+    std::string standing;  // the above in words: "trains", "waits for the next round", "silent for 3 s"
 };
 
 struct RemovalLine {
@@ -53,18 +53,18 @@ struct Snapshot {
     std::string run;
     uint64_t fencing = 0;
     int64_t uptime_ms = 0;
-    std::string journal_error;              // "" while the journal works
+    std::string journal_error;  // "" while the journal works
     uint64_t epoch = 0;
-    uint64_t committed = 0;                 // last committed round
-    std::string committed_digest;           // hex; "" when this process does not know it
-    uint64_t open_round = 0;                // 0: none
+    uint64_t committed = 0;        // last committed round
+    std::string committed_digest;  // hex; "" when this process does not know it
+    uint64_t open_round = 0;       // 0: none
     std::string waiting_for;
     std::vector<MemberLine> members;
-    std::vector<RemovalLine> removed;       // lately
+    std::vector<RemovalLine> removed;  // lately
     Counters counters;
 };
 
-std::string state_json(const Snapshot& snapshot);      // for /state
-std::string metrics_text(const Snapshot& snapshot);    // for /metrics: OpenMetrics
+std::string state_json(const Snapshot& snapshot);    // for /state
+std::string metrics_text(const Snapshot& snapshot);  // for /metrics: OpenMetrics
 
 }  // namespace whim::coordinator

@@ -10,11 +10,13 @@ namespace whim::group {
 // What must hold for anybody, newcomer or not; the error is sent to the process as it stands.
 Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinRequest& request) const {
     if (request.run != config_.run) {
-        return fail(Code::E_REFUSED, fmt::format("this coordinator leads run {}, not {}", config_.run, request.run));
+        return fail(Code::E_REFUSED,
+                    fmt::format("this coordinator leads run {}, not {}", config_.run, request.run));
     }
     if (request.fencing_seen > fencing_) {
-        return fail(Code::E_REFUSED, fmt::format("this coordinator's fencing token {} is older than {}: another one leads",
-                                                 fencing_.value, request.fencing_seen.value));
+        return fail(Code::E_REFUSED,
+                    fmt::format("this coordinator's fencing token {} is older than {}: another one leads",
+                                fencing_.value, request.fencing_seen.value));
     }
     if (request.incarnation != Incarnation{}) return {};
     if (config_.admit) {
@@ -22,12 +24,14 @@ Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinReques
     }
     const bool founded = !ledger_.living.empty() || ledger_.committed != Round{};
     if (founded && request.arithmetic_version != ledger_.arithmetic_version) {
-        return fail(Code::E_REFUSED, fmt::format("arithmetic version {} would compute other bits than the run's version {}",
-                                                 request.arithmetic_version, ledger_.arithmetic_version));
+        return fail(Code::E_REFUSED,
+                    fmt::format("arithmetic version {} would compute other bits than the run's version {}",
+                                request.arithmetic_version, ledger_.arithmetic_version));
     }
     if (founded && request.fingerprint != ledger_.fingerprint) {
-        return fail(Code::E_REFUSED, fmt::format("fingerprint of shapes and settings {:016x} differs from the run's {:016x}",
-                                                 request.fingerprint, ledger_.fingerprint));
+        return fail(Code::E_REFUSED,
+                    fmt::format("fingerprint of shapes and settings {:016x} differs from the run's {:016x}",
+                                request.fingerprint, ledger_.fingerprint));
     }
     if (ledger_.living.size() >= limits::kMembersMax) {
         return fail(Code::E_REFUSED, fmt::format("the run is full: {} members", limits::kMembersMax));
@@ -36,11 +40,19 @@ Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinReques
 }
 
 void CoordinatorCore::welcome(const Admission& admission, CoordinatorOutbox& out) {
-    send(admission, wire::JoinReply{static_cast<int32_t>(Code::OK), {}, fencing_, admission.info.id.incarnation,
-                                    config_.options, ledger_.committed, ledger_.view}, out);
+    send(admission,
+         wire::JoinReply{static_cast<int32_t>(Code::OK),
+                         {},
+                         fencing_,
+                         admission.info.id.incarnation,
+                         config_.options,
+                         ledger_.committed,
+                         ledger_.view},
+         out);
 }
 
-void CoordinatorCore::reject(const ProcessKey& key, Incarnation incarnation, const Error& error, CoordinatorOutbox& out) {
+void CoordinatorCore::reject(const ProcessKey& key, Incarnation incarnation, const Error& error,
+                             CoordinatorOutbox& out) {
     wire::JoinReply reply;
     reply.code = static_cast<int32_t>(error.code);
     reply.detail = error.detail;
@@ -50,7 +62,8 @@ void CoordinatorCore::reject(const ProcessKey& key, Incarnation incarnation, con
 }
 
 // "I am still that member."
-void CoordinatorCore::rejoin(const ProcessKey& key, const wire::JoinRequest& request, CoordinatorOutbox& out) {
+void CoordinatorCore::rejoin(const ProcessKey& key, const wire::JoinRequest& request,
+                             CoordinatorOutbox& out) {
     const MemberId id{key.peer, request.incarnation};
     const Admission* known = ledger_.find(id);
     if (known == nullptr && config_.plant == Plant::stale_incarnation && ledger_.removal(id) != nullptr) {
@@ -72,15 +85,19 @@ void CoordinatorCore::rejoin(const ProcessKey& key, const wire::JoinRequest& req
     processes_[key].incarnation = {};
     const wire::Removal* removal = ledger_.removal(id);
     const Code code = removal != nullptr && removal->left ? Code::E_LEFT : Code::E_EVICTED;
-    reject(key, request.incarnation,
-           fail(code, removal != nullptr ? removal->reason : "this coordinator does not know " + short_name(id)), out);
+    reject(
+        key, request.incarnation,
+        fail(code, removal != nullptr ? removal->reason : "this coordinator does not know " + short_name(id)),
+        out);
 }
 
-void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out) {
+void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& request, Instant now,
+                           CoordinatorOutbox& out) {
     processes_[key].up = true;
     processes_[key].last_heard = now;
     if (Status status = admissible(key, request); !status.ok()) {
-        out.push_back(LogLine{fmt::format("refused {} {}: {}", short_name(key.peer), request.name, status.error().detail)});
+        out.push_back(LogLine{
+            fmt::format("refused {} {}: {}", short_name(key.peer), request.name, status.error().detail)});
         reject(key, {}, status.error(), out);
         out.push_back(DropPeer{key.peer, key.boot});
         processes_.erase(key);
@@ -94,10 +111,12 @@ void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& reque
         if (a.boot == key.boot) return welcome(a, out);  // our first answer was lost
         replaced.push_back(a.info.id);
     }
-    for (const MemberId& id : replaced) remove(id, false, "restarted: its process came back as a new one", out);
+    for (const MemberId& id : replaced)
+        remove(id, false, "restarted: its process came back as a new one", out);
 
     Admission admission;
-    admission.info = {{key.peer, ledger_.last_incarnation.next()}, request.name, request.region, request.addresses};
+    admission.info = {
+        {key.peer, ledger_.last_incarnation.next()}, request.name, request.region, request.addresses};
     admission.boot = key.boot;
     admission.fingerprint = request.fingerprint;
     admission.arithmetic_version = request.arithmetic_version;
@@ -109,8 +128,10 @@ void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& reque
     welcome(admission, out);
 }
 
-// The one way out, for the living and the dead: journal, tell the others, tell the process itself if it listens.
-void CoordinatorCore::remove(const MemberId& id, bool left, const std::string& reason, CoordinatorOutbox& out) {
+// The one way out, for the living and the dead: journal, tell the others, tell the process itself if it
+// listens.
+void CoordinatorCore::remove(const MemberId& id, bool left, const std::string& reason,
+                             CoordinatorOutbox& out) {
     const Admission gone = *ledger_.find(id);
     const bool was_member = ledger_.in_view(id.incarnation);
     const std::string text = reason.empty() ? "left" : reason.substr(0, limits::kRemovalBytesMax);

@@ -16,7 +16,8 @@ CoordinatorCore::CoordinatorCore(CoordinatorConfig config, FencingToken fencing,
     founders_until_ = now;
     heard_at_ = now;
     for (const auto& [incarnation, a] : ledger_.living) {
-        processes_[{a.info.id.peer, a.boot}] = {false, now, now, "not connected since the restart", incarnation};
+        processes_[{a.info.id.peer, a.boot}] = {false, now, now, "not connected since the restart",
+                                                incarnation};
     }
 }
 
@@ -27,7 +28,8 @@ void CoordinatorCore::decide(Entry entry, CoordinatorOutbox& out) {
 }
 
 void CoordinatorCore::send(const Admission& to, wire::Message message, CoordinatorOutbox& out) {
-    out.emplace_back(std::in_place_type<SendToPeer>, SendToPeer{to.info.id.peer, to.boot, std::move(message)});
+    out.emplace_back(std::in_place_type<SendToPeer>,
+                     SendToPeer{to.info.id.peer, to.boot, std::move(message)});
 }
 
 void CoordinatorCore::send_to_members(const wire::Message& message, CoordinatorOutbox& out) {
@@ -36,10 +38,13 @@ void CoordinatorCore::send_to_members(const wire::Message& message, CoordinatorO
     }
 }
 
-void CoordinatorCore::publish_view(CoordinatorOutbox& out) { send_to_members(wire::ViewUpdate{fencing_, ledger_.view}, out); }
+void CoordinatorCore::publish_view(CoordinatorOutbox& out) {
+    send_to_members(wire::ViewUpdate{fencing_, ledger_.view}, out);
+}
 
 std::string CoordinatorCore::label(const Admission& a) const {
-    return a.info.name.empty() ? short_name(a.info.id) : fmt::format("{} ({})", a.info.name, short_name(a.info.id));
+    return a.info.name.empty() ? short_name(a.info.id)
+                               : fmt::format("{} ({})", a.info.name, short_name(a.info.id));
 }
 
 std::string CoordinatorCore::label(const MemberId& id) const {
@@ -119,7 +124,8 @@ void CoordinatorCore::on_message(const PeerId& peer, uint64_t boot, const wire::
         return;
     }
     if (speaker == processes_.end()) return;
-    // Whoever is out has been told, or will be when it introduces itself on a fresh link; until then it is not heard.
+    // Whoever is out has been told, or will be when it introduces itself on a fresh link; until then it is
+    // not heard.
     const auto it = ledger_.living.find(speaker->second.incarnation);
     if (it == ledger_.living.end()) return;
     const Admission from = it->second;
@@ -133,15 +139,19 @@ void CoordinatorCore::on_message(const PeerId& peer, uint64_t boot, const wire::
     step(now, out);
 }
 
-void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuery& query, CoordinatorOutbox& out) {
+void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuery& query,
+                                   CoordinatorOutbox& out) {
     wire::RecordReply reply{query.nonce, false, {}};
     const entry::RoundClosed* closed = ledger_.outcome(query.round);
     if (closed != nullptr && closed->outcome.committed) {
         reply.found = true;
         reply.record = closed->record;
-        // What a message cannot carry stays in the journal: first the reports about ops, then the last ranks' bytes.
+        // What a message cannot carry stays in the journal: first the reports about ops, then the last ranks'
+        // bytes.
         std::vector<wire::Vote>& votes = reply.record.votes;
-        const auto too_large = [&] { return wire::encode_record(reply.record).size() + 64 > limits::kMessageBytesMax; };
+        const auto too_large = [&] {
+            return wire::encode_record(reply.record).size() + 64 > limits::kMessageBytesMax;
+        };
         if (too_large()) std::for_each(votes.begin(), votes.end(), [](wire::Vote& v) { v.ops.clear(); });
         for (auto v = votes.rbegin(); v != votes.rend() && too_large(); ++v) v->bytes.clear();
     }
@@ -159,13 +169,15 @@ void CoordinatorCore::give_notice(Instant now, CoordinatorOutbox& out) {
     notice_at_.reset();
     notice_sent_ = waiting_;
     out.push_back(LogLine{waiting_});
-    const wire::WaitNotice notice{fencing_, ledger_.open ? ledger_.open->round : ledger_.last_round.next(), waiting_};
+    const wire::WaitNotice notice{fencing_, ledger_.open ? ledger_.open->round : ledger_.last_round.next(),
+                                  waiting_};
     for (const auto& [incarnation, a] : ledger_.living) {
         if (ready_.contains(incarnation) || votes_.contains(incarnation)) send(a, notice, out);
     }
 }
 
-void CoordinatorCore::evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out) {
+void CoordinatorCore::evict(const MemberId& member, const std::string& reason, Instant now,
+                            CoordinatorOutbox& out) {
     arrive(now);
     if (ledger_.find(member) != nullptr) remove(member, false, reason, out);
     step(now, out);
@@ -195,7 +207,8 @@ std::vector<MemberStatus> CoordinatorCore::members() const {
         s.voted = votes_.contains(incarnation);
         s.holds_state = holds_state(a.info.id);
         if (const auto it = reports_.find(incarnation); it != reports_.end()) {
-            for (const auto& [by, standing] : it->second) s.suspected_by.push_back(ledger_.living.at(by).info.id);
+            for (const auto& [by, standing] : it->second)
+                s.suspected_by.push_back(ledger_.living.at(by).info.id);
         }
         all.push_back(std::move(s));
     }
@@ -207,36 +220,44 @@ Coordinator::Coordinator(Coordinator&&) noexcept = default;
 Coordinator& Coordinator::operator=(Coordinator&&) noexcept = default;
 Coordinator::~Coordinator() = default;
 
-Result<Coordinator> Coordinator::restore(CoordinatorConfig config, FencingToken fencing, const std::vector<Bytes>& records,
-                                         Instant now, CoordinatorOutbox& out) {
+Result<Coordinator> Coordinator::restore(CoordinatorConfig config, FencingToken fencing,
+                                         const std::vector<Bytes>& records, Instant now,
+                                         CoordinatorOutbox& out) {
     Ledger ledger;
     for (size_t i = 0; i < records.size(); ++i) {
         const Result<Entry> entry = decode_entry(records[i]);
         const Status applied = entry.ok() ? ledger.apply(*entry) : Status(entry.error());
-        if (!applied.ok()) return fail(applied.error().code, fmt::format("journal record {}: {}", i + 1, applied.error().detail));
+        if (!applied.ok())
+            return fail(applied.error().code,
+                        fmt::format("journal record {}: {}", i + 1, applied.error().detail));
     }
     const entry::Opened opened{config.run, fencing};
     if (Status applied = ledger.apply(opened); !applied.ok()) return applied.error();
     out.push_back(Journal{encode_entry(opened)});
-    out.push_back(LogLine{fmt::format("run {}: leading with fencing token {}, epoch {}, {} members, committed round {}",
-                                      config.run, fencing.value, ledger.view.epoch.value, ledger.view.members.size(),
-                                      ledger.committed.value)});
+    out.push_back(LogLine{fmt::format(
+        "run {}: leading with fencing token {}, epoch {}, {} members, committed round {}", config.run,
+        fencing.value, ledger.view.epoch.value, ledger.view.members.size(), ledger.committed.value)});
     return Coordinator(std::make_unique<CoordinatorCore>(std::move(config), fencing, std::move(ledger), now));
 }
 
 void Coordinator::link_up(const PeerId& peer, uint64_t boot, Instant now, CoordinatorOutbox& out) {
     core_->link_up(peer, boot, now, out);
 }
-void Coordinator::link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now, CoordinatorOutbox& out) {
+void Coordinator::link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now,
+                            CoordinatorOutbox& out) {
     core_->link_down(peer, boot, detail, now, out);
 }
-void Coordinator::peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard) { core_->peer_heard(peer, boot, last_heard); }
-void Coordinator::on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now, CoordinatorOutbox& out) {
+void Coordinator::peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard) {
+    core_->peer_heard(peer, boot, last_heard);
+}
+void Coordinator::on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
+                             CoordinatorOutbox& out) {
     core_->on_message(peer, boot, message, now, out);
 }
 std::optional<Instant> Coordinator::deadline() const { return core_->deadline(); }
 void Coordinator::on_deadline(Instant now, CoordinatorOutbox& out) { core_->on_deadline(now, out); }
-void Coordinator::evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out) {
+void Coordinator::evict(const MemberId& member, const std::string& reason, Instant now,
+                        CoordinatorOutbox& out) {
     core_->evict(member, reason, now, out);
 }
 void Coordinator::abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out) {

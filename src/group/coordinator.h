@@ -26,13 +26,24 @@ struct CoordinatorConfig {
     // Says whether a token admits this peer; E_TOKEN or E_REFUSED with the reason otherwise. The shell checks
     // signatures and the wall clock; the simulator passes its own.
     std::function<Status(const PeerId&, const std::string& token)> admit;
-    Plant plant = Plant::none;             // simulator only
+    Plant plant = Plant::none;  // simulator only
 };
 
-struct Journal { Bytes record; };                              // durable before any later effect
-struct SendToPeer { PeerId peer; uint64_t boot = 0; wire::Message message; };   // over that process's link
-struct DropPeer { PeerId peer; uint64_t boot = 0; };           // close its link: refused or evicted, after the reply
-struct LogLine { std::string text; };                          // a decision and its reason, once
+struct Journal {
+    Bytes record;
+};  // durable before any later effect
+struct SendToPeer {
+    PeerId peer;
+    uint64_t boot = 0;
+    wire::Message message;
+};  // over that process's link
+struct DropPeer {
+    PeerId peer;
+    uint64_t boot = 0;
+};  // close its link: refused or evicted, after the reply
+struct LogLine {
+    std::string text;
+};  // a decision and its reason, once
 using CoordinatorEffect = std::variant<Journal, SendToPeer, DropPeer, LogLine>;
 using CoordinatorOutbox = std::vector<CoordinatorEffect>;
 
@@ -40,13 +51,13 @@ using CoordinatorOutbox = std::vector<CoordinatorEffect>;
 struct MemberStatus {
     wire::MemberInfo info;
     uint64_t boot = 0;
-    bool in_view = false;                  // else waiting for the next round
+    bool in_view = false;  // else waiting for the next round
     bool link_up = false;
     Instant last_heard;
-    bool ready = false;                    // stands at the beginning of the next round
-    bool participates = false;             // in the open round
-    bool voted = false;                    // in the open round
-    bool holds_state = false;              // took part in the last commit
+    bool ready = false;         // stands at the beginning of the next round
+    bool participates = false;  // in the open round
+    bool voted = false;         // in the open round
+    bool holds_state = false;   // took part in the last commit
     std::vector<MemberId> suspected_by;
 };
 
@@ -59,13 +70,16 @@ public:
     ~Coordinator();
 
     // fencing: higher than any before on this journal. records: the journal so far, oldest first.
-    static Result<Coordinator> restore(CoordinatorConfig config, FencingToken fencing, const std::vector<Bytes>& records,
-                                       Instant now, CoordinatorOutbox& out);
+    static Result<Coordinator> restore(CoordinatorConfig config, FencingToken fencing,
+                                       const std::vector<Bytes>& records, Instant now,
+                                       CoordinatorOutbox& out);
 
     void link_up(const PeerId& peer, uint64_t boot, Instant now, CoordinatorOutbox& out);
-    void link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now, CoordinatorOutbox& out);
-    void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);      // from link statistics
-    void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now, CoordinatorOutbox& out);
+    void link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now,
+                   CoordinatorOutbox& out);
+    void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);  // from link statistics
+    void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
+                    CoordinatorOutbox& out);
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now, CoordinatorOutbox& out);
 
@@ -77,10 +91,11 @@ public:
     const wire::View& view() const;
     FencingToken fencing() const;
     Round committed() const;
-    Round open_round() const;                                  // begun and not ended; 0: none
-    std::optional<wire::RoundRecord> record(Round round) const;   // of the last limits::kRoundRecordsKept rounds
-    std::vector<MemberStatus> members() const;                 // admitted processes in rank order
-    std::string waiting_for() const;                           // why no round begins or ends; "" when none is due
+    Round open_round() const;  // begun and not ended; 0: none
+    std::optional<wire::RoundRecord> record(
+        Round round) const;                     // of the last limits::kRoundRecordsKept rounds
+    std::vector<MemberStatus> members() const;  // admitted processes in rank order
+    std::string waiting_for() const;            // why no round begins or ends; "" when none is due
 
 private:
     explicit Coordinator(std::unique_ptr<CoordinatorCore> core);

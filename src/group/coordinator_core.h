@@ -1,8 +1,8 @@
 // The inside of Coordinator, shared by the files that implement its parts: admission.cpp (who is let in),
 // detection.cpp (who must go), round_keeper.cpp (rounds and commits), coordinator.cpp (dispatch and state).
 //
-// Durable state is the ledger, changed only by decide(). Everything else here is what connected processes have
-// said since this coordinator started; they say it again to the next one.
+// Durable state is the ledger, changed only by decide(). Everything else here is what connected processes
+// have said since this coordinator started; they say it again to the next one.
 #pragma once
 
 #include <map>
@@ -23,9 +23,11 @@ public:
     CoordinatorCore(CoordinatorConfig config, FencingToken fencing, Ledger ledger, Instant now);
 
     void link_up(const PeerId& peer, uint64_t boot, Instant now, CoordinatorOutbox& out);
-    void link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now, CoordinatorOutbox& out);
+    void link_down(const PeerId& peer, uint64_t boot, const std::string& detail, Instant now,
+                   CoordinatorOutbox& out);
     void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);
-    void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now, CoordinatorOutbox& out);
+    void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
+                    CoordinatorOutbox& out);
     void on_deadline(Instant now, CoordinatorOutbox& out);
     std::optional<Instant> deadline() const { return deadline_; }
     void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
@@ -45,11 +47,20 @@ private:
         bool up = false;
         Instant down_since, last_heard;
         std::string down_detail;
-        Incarnation incarnation;              // it speaks for; 0: not admitted, or no longer
+        Incarnation incarnation;  // it speaks for; 0: not admitted, or no longer
     };
-    struct Ready { Instant since; wire::RoundReady message; };
-    struct Cast { Instant at; wire::CommitVote vote; };
-    struct Standing { Instant since; wire::SuspectKind kind = wire::SuspectKind::silent; };
+    struct Ready {
+        Instant since;
+        wire::RoundReady message;
+    };
+    struct Cast {
+        Instant at;
+        wire::CommitVote vote;
+    };
+    struct Standing {
+        Instant since;
+        wire::SuspectKind kind = wire::SuspectKind::silent;
+    };
     struct Probing {
         uint64_t nonce = 0;
         Instant since;
@@ -57,12 +68,13 @@ private:
     };
 
     // coordinator.cpp
-    void decide(Entry entry, CoordinatorOutbox& out);         // ledger and journal
+    void decide(Entry entry, CoordinatorOutbox& out);  // ledger and journal
     void send(const Admission& to, wire::Message message, CoordinatorOutbox& out);
     void send_to_members(const wire::Message& message, CoordinatorOutbox& out);
     void publish_view(CoordinatorOutbox& out);
-    void arrive(Instant now);                                 // first in every input: notices our own freeze
-    void step(Instant now, CoordinatorOutbox& out);           // last in every input: all that follows, and the deadline
+    void arrive(Instant now);  // first in every input: notices our own freeze
+    void step(Instant now,
+              CoordinatorOutbox& out);  // last in every input: all that follows, and the deadline
     void wake_at(Instant when) { deadline_ = earlier(deadline_, when); }
     std::string label(const Admission& a) const;
     std::string label(const MemberId& id) const;
@@ -85,7 +97,7 @@ private:
     void judge(Instant now, CoordinatorOutbox& out);
     void judge_one(const Admission& a, Instant now, CoordinatorOutbox& out);
     void judge_pairs(Instant now, CoordinatorOutbox& out);
-    void forget_the_absent(Instant now, CoordinatorOutbox& out);                 // waiting processes that went away
+    void forget_the_absent(Instant now, CoordinatorOutbox& out);  // waiting processes that went away
     void probe(const Admission& target, Instant now, CoordinatorOutbox& out);
     SuspectCase case_of(const Admission& a, Instant now) const;
     bool hears(const Process& process) const;
@@ -98,13 +110,14 @@ private:
     void try_commit(Instant now, CoordinatorOutbox& out);
     void try_start(Instant now, CoordinatorOutbox& out);
     void close_round(const CommitAnswer& answer, CoordinatorOutbox& out);
-    bool holds_state(const MemberId& id) const;               // by its part in the last commit
-    bool participates(const MemberId& id) const;              // in the open round
-    wire::RoundStart start_message() const;                   // of the open round
+    bool holds_state(const MemberId& id) const;   // by its part in the last commit
+    bool participates(const MemberId& id) const;  // in the open round
+    wire::RoundStart start_message() const;       // of the open round
     void answer_outcome(const Admission& to, const wire::CommitVote& vote, CoordinatorOutbox& out);
     RoundQuestion round_question(Instant now) const;
     CommitQuestion commit_question(Instant now);
-    const std::vector<MemberId>* born_in(Round round) const;  // participants; nullptr: no op of it can be open
+    const std::vector<MemberId>* born_in(
+        Round round) const;  // participants; nullptr: no op of it can be open
 
     CoordinatorConfig config_;
     FencingToken fencing_;
@@ -112,21 +125,21 @@ private:
 
     std::map<ProcessKey, Process> processes_;
     std::map<Incarnation, Ready> ready_;
-    std::map<Incarnation, Cast> votes_;                       // of the open round
-    std::map<Incarnation, std::map<Incarnation, Standing>> reports_;   // suspect, reporter
-    std::map<Incarnation, Probing> probing_;                  // suspect
+    std::map<Incarnation, Cast> votes_;                               // of the open round
+    std::map<Incarnation, std::map<Incarnation, Standing>> reports_;  // suspect, reporter
+    std::map<Incarnation, Probing> probing_;                          // suspect
     uint64_t next_nonce_ = 1;
 
     Spread ready_spread_, vote_spread_;
-    std::map<Incarnation, Instant> late_since_;               // left out of the last round: when the first was ready
+    std::map<Incarnation, Instant> late_since_;  // left out of the last round: when the first was ready
     Instant founders_until_;
-    Instant judge_from_;                                      // nobody is judged by our own links before
-    Instant heard_at_;                                        // when last_heard of all links was last brought up to date
+    Instant judge_from_;  // nobody is judged by our own links before
+    Instant heard_at_;    // when last_heard of all links was last brought up to date
     bool wake_soon_ = false;
-    Instant first_vote_;                                      // of the open or last round
+    Instant first_vote_;  // of the open or last round
     std::optional<Instant> deadline_;
 
-    std::string waiting_;                                     // why no round begins or ends
+    std::string waiting_;  // why no round begins or ends
     std::string notice_sent_;
     std::optional<Instant> notice_at_;
 };

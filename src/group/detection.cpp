@@ -1,4 +1,5 @@
-// Who must go: gathers evidence about members, asks third parties, and carries out the verdicts of suspicion.h.
+// Who must go: gathers evidence about members, asks third parties, and carries out the verdicts of
+// suspicion.h.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -19,7 +20,8 @@ void CoordinatorCore::suspect(const Admission& from, const wire::SuspectReport& 
         if (by->second.empty()) reports_.erase(by);
         return;
     }
-    const auto [standing, fresh] = reports_[suspect].try_emplace(from.info.id.incarnation, Standing{now, kind});
+    const auto [standing, fresh] =
+        reports_[suspect].try_emplace(from.info.id.incarnation, Standing{now, kind});
     standing->second.kind = kind;
     wake_soon_ = true;  // our own evidence must be fresh before we judge
 }
@@ -64,7 +66,8 @@ SuspectCase CoordinatorCore::case_of(const Admission& a, Instant now) const {
         c.probing_for = now - p->second.since;
         c.probes_reachable = p->second.reachable;
         c.probes_unreachable = p->second.unreachable;
-        c.probes_asked = static_cast<uint32_t>(p->second.asked.size() + p->second.reachable.size() + p->second.unreachable.size());
+        c.probes_asked = static_cast<uint32_t>(p->second.asked.size() + p->second.reachable.size() +
+                                               p->second.unreachable.size());
     }
     return c;
 }
@@ -90,8 +93,10 @@ void CoordinatorCore::judge_one(const Admission& a, Instant now, CoordinatorOutb
     switch (verdict.kind) {
         case Verdict::Kind::keep: {
             const bool well = !c.link_down_for && c.link_silent_for < c.suspect_after;
-            const bool answered = c.probing_for && *c.probing_for >= limits::kProbeWait && !c.probes_reachable.empty();
-            if (well || answered) probing_.erase(a.info.id.incarnation);  // answered: ask anew while it stays silent
+            const bool answered =
+                c.probing_for && *c.probing_for >= limits::kProbeWait && !c.probes_reachable.empty();
+            if (well || answered)
+                probing_.erase(a.info.id.incarnation);  // answered: ask anew while it stays silent
             return;
         }
         case Verdict::Kind::probe: return probe(a, now, out);
@@ -100,11 +105,15 @@ void CoordinatorCore::judge_one(const Admission& a, Instant now, CoordinatorOutb
 }
 
 void CoordinatorCore::judge_pairs(Instant now, CoordinatorOutbox& out) {
-    struct Broken { MemberId suspect, reporter; Instant since; };
+    struct Broken {
+        MemberId suspect, reporter;
+        Instant since;
+    };
     std::vector<Broken> pairs;
     for (const auto& [suspect, by] : reports_) {
         for (const auto& [reporter, standing] : by) {
-            pairs.push_back({ledger_.living.at(suspect).info.id, ledger_.living.at(reporter).info.id, standing.since});
+            pairs.push_back(
+                {ledger_.living.at(suspect).info.id, ledger_.living.at(reporter).info.id, standing.since});
         }
     }
     const auto against = [&](const MemberId& id) {
@@ -117,9 +126,10 @@ void CoordinatorCore::judge_pairs(Instant now, CoordinatorOutbox& out) {
         if (a == nullptr || b == nullptr) continue;  // one of them has gone meanwhile
         const Process* pa = process_of(*a);
         const Process* pb = process_of(*b);
-        if (pa == nullptr || pb == nullptr || !hears(*pa) || !hears(*pb)) continue;  // judged by our own evidence
-        const PairVerdict verdict = decide_pair({pair.suspect, pair.reporter, against(pair.suspect), against(pair.reporter),
-                                                 now - pair.since});
+        if (pa == nullptr || pb == nullptr || !hears(*pa) || !hears(*pb))
+            continue;  // judged by our own evidence
+        const PairVerdict verdict = decide_pair(
+            {pair.suspect, pair.reporter, against(pair.suspect), against(pair.reporter), now - pair.since});
         if (verdict.recheck_in) wake_at(now + *verdict.recheck_in);
         if (verdict.evict) remove(*verdict.evict, false, verdict.reason, out);
     }

@@ -10,8 +10,7 @@ namespace {
 
 constexpr uint8_t kJournalVersion = 1;
 
-template <size_t I = 0>
-Result<Entry> decode_as(size_t type, ByteSpan body) {
+template <size_t I = 0> Result<Entry> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Entry>) {
         return fail(Code::E_STORE, "journal entry of unknown type " + std::to_string(type));
     } else {
@@ -19,7 +18,8 @@ Result<Entry> decode_as(size_t type, ByteSpan body) {
         wire::Reader reader(body);
         std::variant_alternative_t<I, Entry> value;
         reader(value);
-        if (!reader.done()) return fail(Code::E_STORE, "journal entry of type " + std::to_string(type) + " is malformed");
+        if (!reader.done())
+            return fail(Code::E_STORE, "journal entry of type " + std::to_string(type) + " is malformed");
         return Entry(std::move(value));
     }
 }
@@ -43,8 +43,8 @@ Result<Entry> decode_entry(ByteSpan bytes) {
     if (bytes.size() < 2) return fail(Code::E_STORE, "journal entry is cut short");
     const auto version = static_cast<uint8_t>(bytes[0]);
     if (version != kJournalVersion) {
-        return fail(Code::E_STORE, "journal version " + std::to_string(version) + ", this program reads version " +
-                                       std::to_string(kJournalVersion));
+        return fail(Code::E_STORE, "journal version " + std::to_string(version) +
+                                       ", this program reads version " + std::to_string(kJournalVersion));
     }
     return decode_as(static_cast<size_t>(bytes[1]), bytes.subspan(2));
 }
@@ -59,13 +59,15 @@ const Admission* Ledger::find(const MemberId& id) const {
 }
 
 bool Ledger::in_view(Incarnation incarnation) const {
-    const auto it = std::lower_bound(view.members.begin(), view.members.end(), incarnation,
-                                     [](const wire::MemberInfo& m, Incarnation i) { return m.id.incarnation < i; });
+    const auto it =
+        std::lower_bound(view.members.begin(), view.members.end(), incarnation,
+                         [](const wire::MemberInfo& m, Incarnation i) { return m.id.incarnation < i; });
     return it != view.members.end() && it->id.incarnation == incarnation;
 }
 
 const wire::Removal* Ledger::removal(const MemberId& id) const {
-    const auto it = std::find_if(past.rbegin(), past.rend(), [&](const Past& p) { return p.removal.member == id; });
+    const auto it =
+        std::find_if(past.rbegin(), past.rend(), [&](const Past& p) { return p.removal.member == id; });
     return it == past.rend() ? nullptr : &it->removal;
 }
 
@@ -77,7 +79,8 @@ const entry::RoundClosed* Ledger::outcome(Round round) const {
 
 wire::View Ledger::grown_view(const std::vector<MemberId>& joined) const {
     wire::View next = view;
-    std::erase_if(next.exclusions, [&](const wire::OpExclusion& x) { return !still_needed(x.op.round, committed); });
+    std::erase_if(next.exclusions,
+                  [&](const wire::OpExclusion& x) { return !still_needed(x.op.round, committed); });
     next.removed.clear();
     for (const Past& p : past) {
         if (p.was_member && still_needed(p.round, committed)) next.removed.push_back(p.removal);
@@ -93,7 +96,8 @@ wire::View Ledger::grown_view(const std::vector<MemberId>& joined) const {
 }
 
 Status Ledger::apply_one(const entry::Opened& e) {
-    if (!run.empty() && run != e.run) return fail(Code::E_STORE, "the journal belongs to run " + run + ", not " + e.run);
+    if (!run.empty() && run != e.run)
+        return fail(Code::E_STORE, "the journal belongs to run " + run + ", not " + e.run);
     if (e.fencing <= fencing) return fail(Code::E_STORE, "a fencing token came twice");
     run = e.run;
     fencing = e.fencing;
@@ -135,9 +139,11 @@ Status Ledger::apply_one(const entry::OpsExcluded& e) {
 }
 
 Status Ledger::apply_one(const entry::RoundBegun& e) {
-    if (open || e.round <= last_round) return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " begun out of order");
+    if (open || e.round <= last_round)
+        return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " begun out of order");
     view = grown_view(e.joined);
-    if (view.epoch != e.epoch) return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " has another view");
+    if (view.epoch != e.epoch)
+        return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " has another view");
     last_round = e.round;
     open = e;
     return {};

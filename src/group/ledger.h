@@ -53,7 +53,8 @@ struct RoundBegun {
     MemberId donor;
     std::vector<wire::MemberReason> excluded;
     template <class A> void fields(A& a) {
-        a(round), a(epoch), a.list(participants, limits::kMembersMax, 40), a.list(joined, limits::kMembersMax, 40);
+        a(round), a(epoch), a.list(participants, limits::kMembersMax, 40),
+            a.list(joined, limits::kMembersMax, 40);
         a.list(healing, limits::kMembersMax, 40), a(donor), a.list(excluded, limits::kMembersMax, 44);
     }
 };
@@ -65,36 +66,41 @@ struct RoundClosed {
 
 }  // namespace entry
 
-using Entry = std::variant<entry::Opened, entry::Admitted, entry::Removed, entry::OpsExcluded, entry::RoundBegun,
-                           entry::RoundClosed>;
+using Entry = std::variant<entry::Opened, entry::Admitted, entry::Removed, entry::OpsExcluded,
+                           entry::RoundBegun, entry::RoundClosed>;
 
-Bytes encode_entry(const Entry& entry);           // journal version, type, fields
-Result<Entry> decode_entry(ByteSpan bytes);       // E_STORE
+Bytes encode_entry(const Entry& entry);      // journal version, type, fields
+Result<Entry> decode_entry(ByteSpan bytes);  // E_STORE
 
 struct Ledger {
     std::string run;
-    FencingToken fencing;                         // of the last coordinator that opened the journal
-    uint64_t fingerprint = 0;                     // of the first member; counts while somebody or some lineage is left
+    FencingToken fencing;      // of the last coordinator that opened the journal
+    uint64_t fingerprint = 0;  // of the first member; counts while somebody or some lineage is left
     uint32_t arithmetic_version = 0;
-    Incarnation last_incarnation;                 // given; never reused
+    Incarnation last_incarnation;  // given; never reused
     wire::View view;
-    std::map<Incarnation, Admission> living;      // members and those waiting, in rank order
-    struct Past { wire::Removal removal; Round round; bool was_member = false; };
-    std::deque<Past> past;                        // the last removals, oldest first
-    Round last_round;                             // highest ever begun
+    std::map<Incarnation, Admission> living;  // members and those waiting, in rank order
+    struct Past {
+        wire::Removal removal;
+        Round round;
+        bool was_member = false;
+    };
+    std::deque<Past> past;  // the last removals, oldest first
+    Round last_round;       // highest ever begun
     std::optional<entry::RoundBegun> open;
     Round committed;
-    std::deque<entry::RoundClosed> closed;        // the last outcomes, oldest first
-    entry::RoundClosed last_commit;               // of round `committed`
+    std::deque<entry::RoundClosed> closed;  // the last outcomes, oldest first
+    entry::RoundClosed last_commit;         // of round `committed`
 
     // E_STORE when the entry cannot follow what came before.
     Status apply(const Entry& entry);
 
-    const Admission* find(const MemberId& id) const;          // living
+    const Admission* find(const MemberId& id) const;  // living
     bool in_view(Incarnation incarnation) const;
-    const wire::Removal* removal(const MemberId& id) const;   // nullptr: never admitted, or too long ago
-    const entry::RoundClosed* outcome(Round round) const;     // nullptr: not ended, or too long ago
-    // The view with these members added and everything forgotten that no open op can need. Epoch + 1 if changed.
+    const wire::Removal* removal(const MemberId& id) const;  // nullptr: never admitted, or too long ago
+    const entry::RoundClosed* outcome(Round round) const;    // nullptr: not ended, or too long ago
+    // The view with these members added and everything forgotten that no open op can need. Epoch + 1 if
+    // changed.
     wire::View grown_view(const std::vector<MemberId>& joined) const;
 
 private:

@@ -11,7 +11,8 @@ namespace whim::group {
 Member::Member(MemberConfig config) : config_(std::move(config)), links_(config_.coordinators) {}
 
 bool Member::in(const wire::View& view) const {
-    return std::any_of(view.members.begin(), view.members.end(), [&](const auto& m) { return m.id == self(); });
+    return std::any_of(view.members.begin(), view.members.end(),
+                       [&](const auto& m) { return m.id == self(); });
 }
 
 void Member::arrive(Instant now) {
@@ -75,7 +76,9 @@ Status Member::round_begin(Round state_round, Instant now, MemberOutbox& out) {
 Status Member::round_commit(Round round, wire::Vote vote, bool diverged, Instant now, MemberOutbox& out) {
     arrive(now);
     if (!admitted()) return fail(Code::E_WRONG_STATE, "round_commit needs an admitted member; join first");
-    if (vote_) return fail(Code::E_WRONG_STATE, fmt::format("the commit of round {} is still waiting", vote_->round.value));
+    if (vote_)
+        return fail(Code::E_WRONG_STATE,
+                    fmt::format("the commit of round {} is still waiting", vote_->round.value));
     if (round == Round{} || round > begun_) {
         return fail(Code::E_WRONG_STATE, fmt::format("round {} has not begun here", round.value));
     }
@@ -124,7 +127,8 @@ void Member::coordinator_up(uint32_t coordinator, bool fresh, Instant now, Membe
     }
 }
 
-void Member::coordinator_down(uint32_t coordinator, const std::string& detail, Instant now, MemberOutbox& out) {
+void Member::coordinator_down(uint32_t coordinator, const std::string& detail, Instant now,
+                              MemberOutbox& out) {
     arrive(now);
     if (coordinator >= links_.size()) return;
     links_[coordinator].up = false;
@@ -186,8 +190,8 @@ void Member::peer_link_up(const MemberId& member, Instant now, MemberOutbox& out
     report(watch_.link_up(member, now), out);
 }
 
-void Member::peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail, Instant now,
-                            MemberOutbox& out) {
+void Member::peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail,
+                            Instant now, MemberOutbox& out) {
     arrive(now);
     report(watch_.link_down(member, kind, detail, now), out);
 }
@@ -202,7 +206,8 @@ void Member::on_deadline(Instant now, MemberOutbox& out) {
 }
 
 std::string Member::waiting_for() const {
-    const bool pending = phase_ == Phase::joining || phase_ == Phase::leaving || ready_ || vote_ || !queries_.empty();
+    const bool pending =
+        phase_ == Phase::joining || phase_ == Phase::leaving || ready_ || vote_ || !queries_.empty();
     if (!pending) return {};
     if (!connected_) {
         return link_detail_.empty() ? "waits for a coordinator" : "waits for a coordinator: " + link_detail_;

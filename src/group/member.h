@@ -24,26 +24,52 @@ namespace whim::group {
 struct MemberConfig {
     PeerId id;
     std::string run, token, name, region;
-    std::vector<Address> addresses;          // advertised
+    std::vector<Address> addresses;  // advertised
     uint64_t fingerprint = 0;
     uint32_t arithmetic_version = 1;
-    uint32_t coordinators = 1;               // how many coordinator links the engine has (index 0..n-1)
-    Plant plant = Plant::none;               // simulator only
+    uint32_t coordinators = 1;  // how many coordinator links the engine has (index 0..n-1)
+    Plant plant = Plant::none;  // simulator only
 };
 
 // What the member wants done, in order.
-struct SendToCoordinator { uint32_t coordinator = 0; wire::Message message; };
-struct InstallView { wire::View view; };                       // links to its members; shrink open ops
-struct JoinEnded { Status status; };                           // admitted, or refused for good
-struct RoundBegan { wire::RoundStart start; };                 // answers round_begin when this peer takes part
-struct RoundRefused { Round round; Error error; };             // answers round_begin: excluded, evicted, left
-struct RoundEnded { wire::RoundOutcome outcome; Status mine; };// answers round_commit; mine: E_DIVERGED, E_EXCLUDED, ...
-struct RecordFound { uint64_t nonce = 0; std::optional<wire::RoundRecord> record; };
-struct Evicted { Error error; };                               // this incarnation is over; join() may follow
-struct CoordinatorChanged { bool connected = false; FencingToken fencing; std::string detail; };
-struct Waiting { std::string text; };                          // why nothing moves, when that changes
-using MemberEffect = std::variant<SendToCoordinator, InstallView, JoinEnded, RoundBegan, RoundRefused, RoundEnded,
-                                  RecordFound, Evicted, CoordinatorChanged, Waiting>;
+struct SendToCoordinator {
+    uint32_t coordinator = 0;
+    wire::Message message;
+};
+struct InstallView {
+    wire::View view;
+};  // links to its members; shrink open ops
+struct JoinEnded {
+    Status status;
+};  // admitted, or refused for good
+struct RoundBegan {
+    wire::RoundStart start;
+};  // answers round_begin when this peer takes part
+struct RoundRefused {
+    Round round;
+    Error error;
+};  // answers round_begin: excluded, evicted, left
+struct RoundEnded {
+    wire::RoundOutcome outcome;
+    Status mine;
+};  // answers round_commit; mine: E_DIVERGED, E_EXCLUDED, ...
+struct RecordFound {
+    uint64_t nonce = 0;
+    std::optional<wire::RoundRecord> record;
+};
+struct Evicted {
+    Error error;
+};  // this incarnation is over; join() may follow
+struct CoordinatorChanged {
+    bool connected = false;
+    FencingToken fencing;
+    std::string detail;
+};
+struct Waiting {
+    std::string text;
+};  // why nothing moves, when that changes
+using MemberEffect = std::variant<SendToCoordinator, InstallView, JoinEnded, RoundBegan, RoundRefused,
+                                  RoundEnded, RecordFound, Evicted, CoordinatorChanged, Waiting>;
 using MemberOutbox = std::vector<MemberEffect>;
 
 class Member {
@@ -51,9 +77,10 @@ public:
     explicit Member(MemberConfig config);
 
     // The application.
-    void join(Instant now, MemberOutbox& out);                 // also after Evicted: a new incarnation
+    void join(Instant now, MemberOutbox& out);  // also after Evicted: a new incarnation
     void leave(const std::string& reason, Instant now, MemberOutbox& out);
-    Status round_begin(Round state_round, Instant now, MemberOutbox& out);   // E_WRONG_STATE when one is pending
+    Status round_begin(Round state_round, Instant now,
+                       MemberOutbox& out);  // E_WRONG_STATE when one is pending
     Status round_commit(Round round, wire::Vote vote, bool diverged, Instant now, MemberOutbox& out);
     void exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& out);
     void record(uint64_t nonce, Round round, Instant now, MemberOutbox& out);
@@ -64,10 +91,10 @@ public:
     void on_message(uint32_t coordinator, const wire::Message& message, Instant now, MemberOutbox& out);
 
     // Links to other members of the view.
-    void peer_heard(const MemberId& member, Instant last_heard);             // from link statistics, before on_deadline
+    void peer_heard(const MemberId& member, Instant last_heard);  // from link statistics, before on_deadline
     void peer_link_up(const MemberId& member, Instant now, MemberOutbox& out);
-    void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail, Instant now,
-                        MemberOutbox& out);
+    void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail,
+                        Instant now, MemberOutbox& out);
 
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now, MemberOutbox& out);
@@ -78,20 +105,22 @@ public:
     FencingToken fencing() const { return fencing_; }
     const wire::View& view() const { return view_; }
     const wire::RunOptions& options() const { return options_; }
-    Round committed() const { return committed_; }             // last committed round known
-    std::string waiting_for() const;                           // "" when nothing is pending
+    Round committed() const { return committed_; }  // last committed round known
+    std::string waiting_for() const;                // "" when nothing is pending
 
 private:
     enum class Phase : uint8_t { idle, joining, waiting, member, leaving, over };
-    struct Link { bool up = false; };
+    struct Link {
+        bool up = false;
+    };
 
     MemberId self() const { return {config_.id, incarnation_}; }
     bool in(const wire::View& view) const;
-    void arrive(Instant now);                                  // first in every input: notices our own freeze
-    void send(wire::Message message, MemberOutbox& out);       // to the coordinator we obey, if there is one
+    void arrive(Instant now);                             // first in every input: notices our own freeze
+    void send(wire::Message message, MemberOutbox& out);  // to the coordinator we obey, if there is one
     void introduce(uint32_t coordinator, MemberOutbox& out);
-    void repeat_requests(Instant now, MemberOutbox& out);      // to a coordinator that may not know them
-    bool obeys(uint32_t coordinator, FencingToken fencing);    // false: an older leader speaks
+    void repeat_requests(Instant now, MemberOutbox& out);    // to a coordinator that may not know them
+    bool obeys(uint32_t coordinator, FencingToken fencing);  // false: an older leader speaks
     void install(const wire::View& view, Instant now, MemberOutbox& out);
     void end_incarnation(const Error& why, MemberOutbox& out);
     void drop_settled_exclusions();
@@ -107,28 +136,28 @@ private:
     MemberConfig config_;
     Phase phase_ = Phase::idle;
     Incarnation incarnation_;
-    Incarnation past_incarnation_;                             // the last one that ended; older answers are void
+    Incarnation past_incarnation_;  // the last one that ended; older answers are void
     std::vector<Link> links_;
-    std::optional<uint32_t> leader_;                           // the coordinator we obey
-    bool connected_ = false;                                   // as last told by CoordinatorChanged
+    std::optional<uint32_t> leader_;  // the coordinator we obey
+    bool connected_ = false;          // as last told by CoordinatorChanged
     std::string link_detail_;
-    FencingToken fencing_;                                     // highest seen; survives incarnations
+    FencingToken fencing_;  // highest seen; survives incarnations
     wire::View view_;
     wire::RunOptions options_;
     Round committed_;
-    Round begun_;                                              // last round this incarnation took part in
-    std::map<Round, wire::RoundOutcome> outcomes_;             // of the last few rounds, for late commits
+    Round begun_;                                   // last round this incarnation took part in
+    std::map<Round, wire::RoundOutcome> outcomes_;  // of the last few rounds, for late commits
     PeerWatch watch_;
     std::optional<Instant> next_look_;
 
     // Requests without an answer yet; repeated to every coordinator that comes (back).
     std::optional<wire::RoundReady> ready_;
-    std::optional<wire::RoundStart> early_start_;              // of a round that began with us before we asked again
+    std::optional<wire::RoundStart> early_start_;  // of a round that began with us before we asked again
     std::optional<wire::CommitVote> vote_;
     std::vector<wire::OpExcludeRequest> excludes_;
-    std::map<uint64_t, Round> queries_;                        // by nonce
+    std::map<uint64_t, Round> queries_;  // by nonce
     std::string leave_reason_;
-    std::string waiting_;                                      // what the coordinator last said about our wait
+    std::string waiting_;  // what the coordinator last said about our wait
 };
 
 }  // namespace whim::group

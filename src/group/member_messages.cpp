@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kOutcomesKept = limits::kRoundRecordsKept;
 
-bool lists(const std::vector<MemberId>& ids, const MemberId& id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+bool lists(const std::vector<MemberId>& ids, const MemberId& id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
 
 }  // namespace
 
@@ -26,8 +28,9 @@ void Member::on_message(uint32_t coordinator, const wire::Message& message, Inst
     if (coordinator >= links_.size()) return;
     if (const auto* m = std::get_if<wire::JoinReply>(&message)) {
         if (obeys(coordinator, m->fencing)) return on(*m, coordinator, now, out);
-        say_waiting(fmt::format("coordinator {} leads with fencing token {}, older than {}: it is not obeyed", coordinator,
-                                m->fencing.value, fencing_.value), out);
+        say_waiting(fmt::format("coordinator {} leads with fencing token {}, older than {}: it is not obeyed",
+                                coordinator, m->fencing.value, fencing_.value),
+                    out);
         return;
     }
     if (const auto* m = std::get_if<wire::RecordReply>(&message)) {
@@ -70,7 +73,8 @@ void Member::on(const wire::JoinReply& m, uint32_t coordinator, Instant now, Mem
     }
     if (!connected_ || joining) {
         connected_ = true;
-        out.push_back(CoordinatorChanged{true, fencing_, fmt::format("coordinator {} answered", coordinator)});
+        out.push_back(
+            CoordinatorChanged{true, fencing_, fmt::format("coordinator {} answered", coordinator)});
     }
     if (joining) out.push_back(JoinEnded{});
     install(m.view, now, out);
@@ -85,7 +89,8 @@ void Member::install(const wire::View& view, Instant now, MemberOutbox& out) {
     if (!listed) {
         const auto removal = std::find_if(view.removed.begin(), view.removed.end(),
                                           [&](const wire::Removal& r) { return r.member == self(); });
-        if (removal == view.removed.end()) return end_incarnation(fail(Code::E_EVICTED, "no longer in the view"), out);
+        if (removal == view.removed.end())
+            return end_incarnation(fail(Code::E_EVICTED, "no longer in the view"), out);
         return end_incarnation(fail(removal->left ? Code::E_LEFT : Code::E_EVICTED, removal->reason), out);
     }
     view_ = view;
@@ -105,9 +110,11 @@ void Member::drop_settled_exclusions() {
     const auto settled = [&](const wire::OpExcludeRequest& r) {
         if (r.op.round.value + 2 < committed_.value) return true;
         return std::all_of(r.members.begin(), r.members.end(), [&](const MemberId& id) {
-            const bool living = std::any_of(view_.members.begin(), view_.members.end(), [&](const auto& m) { return m.id == id; });
-            return !living || std::any_of(view_.exclusions.begin(), view_.exclusions.end(),
-                                          [&](const wire::OpExclusion& x) { return x.op == r.op && x.member == id; });
+            const bool living = std::any_of(view_.members.begin(), view_.members.end(),
+                                            [&](const auto& m) { return m.id == id; });
+            return !living ||
+                   std::any_of(view_.exclusions.begin(), view_.exclusions.end(),
+                               [&](const wire::OpExclusion& x) { return x.op == r.op && x.member == id; });
         });
     };
     std::erase_if(excludes_, settled);
@@ -120,7 +127,10 @@ void Member::on(const wire::RoundStart& m, Instant now, MemberOutbox& out) {
     install(m.view, now, out);
     if (phase_ != Phase::member) return;
     if (!lists(m.participants, self())) {
-        if (ready_) say_waiting(fmt::format("round {} began without this peer; it takes part in the next", m.round.value), out);
+        if (ready_)
+            say_waiting(
+                fmt::format("round {} began without this peer; it takes part in the next", m.round.value),
+                out);
         return;
     }
     if (m.round <= begun_) return;  // said before
@@ -140,7 +150,8 @@ Status Member::mine_in(const wire::RoundOutcome& outcome) const {
     if (!outcome.committed) return fail(Code::E_ROUND_ABORTED, round + " was aborted: " + outcome.reason);
     if (lists(outcome.contributors, self())) return {};
     for (const wire::MemberReason& d : outcome.diverged) {
-        if (d.member == self()) return fail(Code::E_DIVERGED, round + " was committed with another state: " + d.reason);
+        if (d.member == self())
+            return fail(Code::E_DIVERGED, round + " was committed with another state: " + d.reason);
     }
     return fail(Code::E_EXCLUDED, round + " was committed before this peer's vote came");
 }

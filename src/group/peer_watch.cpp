@@ -29,7 +29,8 @@ Duration PeerWatch::patience(const Peer& peer) const {
 
 SuspectReport PeerWatch::report(const MemberId& id, const Peer& peer, Instant now) const {
     const SuspectKind kind = peer.suspected.value_or(SuspectKind::cleared);
-    const auto silent_ms = static_cast<uint32_t>(std::clamp<int64_t>((now - peer.last_heard).ms(), 0, UINT32_MAX));
+    const auto silent_ms =
+        static_cast<uint32_t>(std::clamp<int64_t>((now - peer.last_heard).ms(), 0, UINT32_MAX));
     return {id, static_cast<uint8_t>(kind), silent_ms, peer.detail};
 }
 
@@ -54,8 +55,8 @@ std::optional<SuspectReport> PeerWatch::link_up(const MemberId& member, Instant 
     return clear(member, peer, now);
 }
 
-std::optional<SuspectReport> PeerWatch::link_down(const MemberId& member, SuspectKind kind, const std::string& detail,
-                                                  Instant now) {
+std::optional<SuspectReport> PeerWatch::link_down(const MemberId& member, SuspectKind kind,
+                                                  const std::string& detail, Instant now) {
     const auto it = peers_.find(member);
     if (it == peers_.end()) return std::nullopt;
     Peer& peer = it->second;
@@ -73,14 +74,18 @@ std::vector<SuspectReport> PeerWatch::check(Instant now) {
         const Duration age = now - peer.last_heard;
         if (!peer.suspected && age >= patience(peer)) {
             peer.suspected = SuspectKind::silent;
-            peer.detail = fmt::format("silent for {} ms, at most {} ms is usual", age.ms(), patience(peer).ms());
+            peer.detail =
+                fmt::format("silent for {} ms, at most {} ms is usual", age.ms(), patience(peer).ms());
             changes.push_back(report(id, peer, now));
-        } else if (peer.suspected == SuspectKind::silent && (peer.up || !peer.ever_up) && age < suspect_after_ / 2) {
+        } else if (peer.suspected == SuspectKind::silent && (peer.up || !peer.ever_up) &&
+                   age < suspect_after_ / 2) {
             changes.push_back(*clear(id, peer, now));
         }
         // A silence counts once it is over, or a dead peer would teach us patience.
         const bool heard_again = age < peer.age_seen || age < limits::kWatchInterval;
-        if (peer.up && heard_again) peer.usual_silence = peer.usual_silence + (std::max(age, peer.age_seen) - peer.usual_silence) / 16;
+        if (peer.up && heard_again)
+            peer.usual_silence =
+                peer.usual_silence + (std::max(age, peer.age_seen) - peer.usual_silence) / 16;
         peer.age_seen = age;
     }
     return changes;

@@ -1,7 +1,9 @@
-// One member's opinion about its links to the others: who is silent for longer than usual, whose connection is gone.
+// One member's opinion about its links to the others: who is silent for longer than usual, whose connection
+// is gone.
 //
-// The detector adapts: on a path whose silences are usually long, more silence is needed to suspect. An opinion is
-// reported once, when it changes; all standing ones are repeated to a coordinator that has just come back. Pure.
+// The detector adapts: on a path whose silences are usually long, more silence is needed to suspect. An
+// opinion is reported once, when it changes; all standing ones are repeated to a coordinator that has just
+// come back. Pure.
 #pragma once
 
 #include <map>
@@ -19,14 +21,14 @@ namespace whim::group {
 class PeerWatch {
 public:
     void configure(Duration suspect_after) { suspect_after_ = suspect_after; }
-    void set_members(const std::vector<MemberId>& others, Instant now);    // forgets the rest
+    void set_members(const std::vector<MemberId>& others, Instant now);  // forgets the rest
 
     void heard(const MemberId& member, Instant last_heard);
     std::optional<wire::SuspectReport> link_up(const MemberId& member, Instant now);
-    std::optional<wire::SuspectReport> link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail,
-                                                 Instant now);
-    std::vector<wire::SuspectReport> check(Instant now);                   // what changed by time alone
-    void forgive(Instant now);                                             // we were frozen: their silence was ours
+    std::optional<wire::SuspectReport> link_down(const MemberId& member, wire::SuspectKind kind,
+                                                 const std::string& detail, Instant now);
+    std::vector<wire::SuspectReport> check(Instant now);  // what changed by time alone
+    void forgive(Instant now);                            // we were frozen: their silence was ours
 
     std::vector<wire::SuspectReport> standing(Instant now) const;
     wire::ProbeReply answer(const wire::ProbeRequest& request, Instant now) const;
@@ -37,8 +39,9 @@ private:
         Instant last_heard;
         bool up = false;
         bool ever_up = false;
-        Duration age_seen;                                                 // at the last look
-        Duration usual_silence = limits::kHeartbeatInterval;               // mean of the longest ages between two signs of life
+        Duration age_seen;  // at the last look
+        Duration usual_silence =
+            limits::kHeartbeatInterval;  // mean of the longest ages between two signs of life
         std::optional<wire::SuspectKind> suspected;
         std::string detail;
     };

@@ -13,16 +13,18 @@ bool CoordinatorCore::holds_state(const MemberId& id) const {
 }
 
 bool CoordinatorCore::participates(const MemberId& id) const {
-    return ledger_.open && std::find(ledger_.open->participants.begin(), ledger_.open->participants.end(), id) !=
-                               ledger_.open->participants.end();
+    return ledger_.open && std::find(ledger_.open->participants.begin(), ledger_.open->participants.end(),
+                                     id) != ledger_.open->participants.end();
 }
 
 wire::RoundStart CoordinatorCore::start_message() const {
     const entry::RoundBegun& r = *ledger_.open;
-    return {fencing_, r.round, ledger_.committed, ledger_.view, r.participants, r.joined, r.healing, r.donor, r.excluded};
+    return {fencing_, r.round,   ledger_.committed, ledger_.view, r.participants,
+            r.joined, r.healing, r.donor,           r.excluded};
 }
 
-void CoordinatorCore::ready(const Admission& from, const wire::RoundReady& message, Instant now, CoordinatorOutbox& out) {
+void CoordinatorCore::ready(const Admission& from, const wire::RoundReady& message, Instant now,
+                            CoordinatorOutbox& out) {
     if (participates(from.info.id) && message.round <= ledger_.open->round) {
         return send(from, start_message(), out);  // it missed the beginning
     }
@@ -43,7 +45,8 @@ RoundQuestion CoordinatorCore::round_question(Instant now) const {
     q.founders_until = founders_until_;
     q.grace = ready_spread_.grace(config_.options.round_grace_ms);
     q.not_before = judge_from_;
-    // A run without a commit has no lineage, unless its journal was lost and members remember more than we do.
+    // A run without a commit has no lineage, unless its journal was lost and members remember more than we
+    // do.
     Round newest = ledger_.committed;
     if (ledger_.committed == Round{}) {
         for (const auto& [incarnation, r] : ready_) newest = std::max(newest, r.message.state_round);
@@ -81,21 +84,25 @@ void CoordinatorCore::try_start(Instant now, CoordinatorOutbox& out) {
     late_since_.clear();
     for (const wire::MemberReason& e : answer.excluded) late_since_[e.member.incarnation] = first;
 
-    decide(entry::RoundBegun{question.round, ledger_.grown_view(answer.joined).epoch, answer.participants, answer.joined,
-                             answer.healing, answer.donor, answer.excluded}, out);
+    decide(entry::RoundBegun{question.round, ledger_.grown_view(answer.joined).epoch, answer.participants,
+                             answer.joined, answer.healing, answer.donor, answer.excluded},
+           out);
     votes_.clear();
     for (const MemberId& id : answer.participants) ready_.erase(id.incarnation);
-    std::string text = fmt::format("round {} begins in epoch {}: {} take part, {} joined, {} to be healed", question.round.value,
-                                   ledger_.view.epoch.value, answer.participants.size(), answer.joined.size(),
-                                   answer.healing.size());
-    for (const wire::MemberReason& e : answer.excluded) text += fmt::format("; without {}: {}", label(e.member), e.reason);
+    std::string text = fmt::format("round {} begins in epoch {}: {} take part, {} joined, {} to be healed",
+                                   question.round.value, ledger_.view.epoch.value, answer.participants.size(),
+                                   answer.joined.size(), answer.healing.size());
+    for (const wire::MemberReason& e : answer.excluded)
+        text += fmt::format("; without {}: {}", label(e.member), e.reason);
     out.push_back(LogLine{std::move(text)});
     send_to_members(start_message(), out);
 }
 
-void CoordinatorCore::vote(const Admission& from, const wire::CommitVote& message, Instant now, CoordinatorOutbox& out) {
+void CoordinatorCore::vote(const Admission& from, const wire::CommitVote& message, Instant now,
+                           CoordinatorOutbox& out) {
     if (!ledger_.open || ledger_.open->round != message.round) {
-        if (message.round == ledger_.last_round && votes_.empty() == false && !votes_.contains(from.info.id.incarnation)) {
+        if (message.round == ledger_.last_round && votes_.empty() == false &&
+            !votes_.contains(from.info.id.incarnation)) {
             vote_spread_.sample(now - first_vote_);  // it came too late: wait longer next time
         }
         return answer_outcome(from, message, out);
@@ -105,7 +112,8 @@ void CoordinatorCore::vote(const Admission& from, const wire::CommitVote& messag
     votes_.try_emplace(from.info.id.incarnation, Cast{now, message});
 }
 
-void CoordinatorCore::answer_outcome(const Admission& to, const wire::CommitVote& vote, CoordinatorOutbox& out) {
+void CoordinatorCore::answer_outcome(const Admission& to, const wire::CommitVote& vote,
+                                     CoordinatorOutbox& out) {
     const entry::RoundClosed* closed = ledger_.outcome(vote.round);
     wire::RoundOutcome outcome;
     if (closed != nullptr) {
@@ -140,7 +148,8 @@ CommitQuestion CoordinatorCore::commit_question(Instant now) {
             b.diverged = cast->second.vote.diverged;
             b.digest = cast->second.vote.vote.digest;
         } else if (const auto next = ready_.find(id.incarnation); next != ready_.end()) {
-            // It went on without a vote. A vote may still be on its way; after the usual grace none will come.
+            // It went on without a vote. A vote may still be on its way; after the usual grace none will
+            // come.
             const Instant until = std::max(next->second.since + q.grace, judge_from_);
             b.abstains = now >= until;
             if (!b.abstains) wake_at(until);
@@ -180,11 +189,13 @@ void CoordinatorCore::close_round(const CommitAnswer& answer, CoordinatorOutbox&
     const wire::RoundOutcome outcome = closed.outcome;
     CoordinatorOutbox sends;
     send_to_members(outcome, sends);
-    if (config_.plant == Plant::commit_before_journal) out.insert(out.end(), sends.begin(), sends.end()), sends.clear();
+    if (config_.plant == Plant::commit_before_journal)
+        out.insert(out.end(), sends.begin(), sends.end()), sends.clear();
     decide(std::move(closed), out);
     out.push_back(LogLine{outcome.committed
-                              ? fmt::format("round {} committed: digest {}, {} contributors, {} diverged", outcome.round.value,
-                                            to_hex(outcome.digest), outcome.contributors.size(), outcome.diverged.size())
+                              ? fmt::format("round {} committed: digest {}, {} contributors, {} diverged",
+                                            outcome.round.value, to_hex(outcome.digest),
+                                            outcome.contributors.size(), outcome.diverged.size())
                               : fmt::format("round {} aborted: {}", outcome.round.value, outcome.reason)});
     out.insert(out.end(), sends.begin(), sends.end());
 }
@@ -196,7 +207,8 @@ const std::vector<MemberId>* CoordinatorCore::born_in(Round round) const {
     return closed == nullptr ? nullptr : &closed->record.participants;
 }
 
-void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeRequest& request, CoordinatorOutbox& out) {
+void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeRequest& request,
+                              CoordinatorOutbox& out) {
     const std::vector<MemberId>* born = born_in(request.op.round);
     if (born == nullptr || std::find(born->begin(), born->end(), from.info.id) == born->end()) return;
     const auto excluded = [&](const MemberId& id) {
@@ -214,22 +226,25 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
             ++remaining;
             continue;
         }
-        decision.exclusions.push_back({request.op, id, ledger_.view.epoch.next(), request.reason.substr(0, limits::kRemovalBytesMax)});
+        decision.exclusions.push_back(
+            {request.op, id, ledger_.view.epoch.next(), request.reason.substr(0, limits::kRemovalBytesMax)});
     }
     if (decision.exclusions.empty()) return;  // said before
     const bool itself = decision.exclusions.size() == 1 && decision.exclusions.front().member == from.info.id;
     const bool too_few = !itself && remaining < std::max(1u, request.min_contributors);
-    const bool too_many = ledger_.view.exclusions.size() + decision.exclusions.size() > limits::kOpExclusionsMax;
+    const bool too_many =
+        ledger_.view.exclusions.size() + decision.exclusions.size() > limits::kOpExclusionsMax;
     if (too_few || too_many) {
-        out.push_back(LogLine{fmt::format("{} asked to leave {} members out of op {}: refused, {}", label(from),
-                                          decision.exclusions.size(), to_string(request.op),
-                                          too_few ? fmt::format("{} contributors would remain of at least {}", remaining,
-                                                                request.min_contributors)
+        out.push_back(LogLine{fmt::format("{} asked to leave {} members out of op {}: refused, {}",
+                                          label(from), decision.exclusions.size(), to_string(request.op),
+                                          too_few ? fmt::format("{} contributors would remain of at least {}",
+                                                                remaining, request.min_contributors)
                                                   : std::string("too many exclusions are open"))});
         return;
     }
     for (const wire::OpExclusion& x : decision.exclusions) {
-        out.push_back(LogLine{fmt::format("{} is left out of op {}: {}", label(x.member), to_string(x.op), x.reason)});
+        out.push_back(
+            LogLine{fmt::format("{} is left out of op {}: {}", label(x.member), to_string(x.op), x.reason)});
     }
     decide(std::move(decision), out);
     publish_view(out);

@@ -55,7 +55,8 @@ RoundAnswer start(const RoundQuestion& q, const std::string& late_reason) {
 }  // namespace
 
 void Spread::sample(Duration spread) {
-    const Duration credible = mean_ * 4 + limits::kRoundGraceMin;  // one sleeper must not slow down all later rounds
+    const Duration credible =
+        mean_ * 4 + limits::kRoundGraceMin;  // one sleeper must not slow down all later rounds
     mean_ = mean_ + (std::clamp(spread, Duration{}, credible) - mean_) / 8;
 }
 
@@ -65,7 +66,8 @@ Duration Spread::grace(uint32_t fixed_ms) const {
 }
 
 RoundAnswer decide_round(const RoundQuestion& q) {
-    const bool founding = std::none_of(q.candidates.begin(), q.candidates.end(), [](const auto& c) { return c.in_view; });
+    const bool founding =
+        std::none_of(q.candidates.begin(), q.candidates.end(), [](const auto& c) { return c.in_view; });
     const std::string round = fmt::format("round {}", q.round.value);
     std::vector<std::string> late, holders;
     std::vector<Instant> arrivals;
@@ -86,13 +88,16 @@ RoundAnswer decide_round(const RoundQuestion& q) {
     }
     if (!holder_ready) {
         if (holders.empty()) {
-            return wait(fmt::format("{} waits for a peer that holds the state of round {}: nobody who is here does, and "
-                                    "only such a peer can donate it", round, q.committed.value));
+            return wait(fmt::format(
+                "{} waits for a peer that holds the state of round {}: nobody who is here does, and "
+                "only such a peer can donate it",
+                round, q.committed.value));
         }
-        return wait(fmt::format("{} waits for {}: only a peer that holds the state of round {} can donate it", round,
-                                name_some(holders), q.committed.value));
+        return wait(fmt::format("{} waits for {}: only a peer that holds the state of round {} can donate it",
+                                round, name_some(holders), q.committed.value));
     }
-    if (founding && q.now < q.founders_until) return wait(round + " waits for further founders", q.founders_until);
+    if (founding && q.now < q.founders_until)
+        return wait(round + " waits for further founders", q.founders_until);
     if (late.empty()) return start(q, {});
     const std::string for_late = fmt::format("{} waits for {}", round, name_some(late));
     const auto half = half_arrived(arrivals, expected);
@@ -104,7 +109,11 @@ RoundAnswer decide_round(const RoundQuestion& q) {
 
 CommitAnswer decide_commit(const CommitQuestion& q) {
     CommitAnswer answer;
-    struct Camp { uint32_t votes = 0; bool living = false; MemberId lowest; };
+    struct Camp {
+        uint32_t votes = 0;
+        bool living = false;
+        MemberId lowest;
+    };
     std::map<Digest, Camp> camps;
     std::vector<std::string> late;
     std::vector<Instant> arrivals;
@@ -147,7 +156,8 @@ CommitAnswer decide_commit(const CommitQuestion& q) {
         if (wins) best = &camp, answer.digest = digest;
     }
     if (best == nullptr) {
-        return abort(arrivals.empty() ? "no participant voted" : "every participant that voted says that it diverged");
+        return abort(arrivals.empty() ? "no participant voted"
+                                      : "every participant that voted says that it diverged");
     }
     answer.kind = CommitAnswer::Kind::commit;
     answer.waiting_for.clear();
@@ -156,9 +166,10 @@ CommitAnswer decide_commit(const CommitQuestion& q) {
         if (!b.diverged && b.digest == answer.digest) {
             answer.contributors.push_back(b.id);
         } else {
-            answer.diverged.push_back({b.id, b.diverged ? std::string("its result of an op differs")
-                                                        : fmt::format("its digest is {}, the run's is {}", to_hex(b.digest),
-                                                                      to_hex(answer.digest))});
+            answer.diverged.push_back({b.id, b.diverged
+                                                 ? std::string("its result of an op differs")
+                                                 : fmt::format("its digest is {}, the run's is {}",
+                                                               to_hex(b.digest), to_hex(answer.digest))});
         }
     }
     return answer;

@@ -1,5 +1,5 @@
-// When a round begins and how it ends: two pure functions from what is known to a decision or to the reason why
-// there is none yet; and the running estimate of how far apart members are.
+// When a round begins and how it ends: two pure functions from what is known to a decision or to the reason
+// why there is none yet; and the running estimate of how far apart members are.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,9 @@ namespace whim::group {
 // Usual time between the first and the last member to arrive at the same point.
 class Spread {
 public:
-    void sample(Duration spread);                  // exponentially weighted, an eighth each
-    Duration grace(uint32_t fixed_ms) const;       // fixed_ms when set, else 4 x the spread, at least kRoundGraceMin
+    void sample(Duration spread);  // exponentially weighted, an eighth each
+    Duration grace(
+        uint32_t fixed_ms) const;  // fixed_ms when set, else 4 x the spread, at least kRoundGraceMin
 
 private:
     Duration mean_ = limits::kRoundSpreadInitial;
@@ -25,30 +26,30 @@ private:
 
 struct Candidate {
     MemberId id;
-    std::string label;                             // for people
-    bool in_view = false;                          // else waiting to join
+    std::string label;     // for people
+    bool in_view = false;  // else waiting to join
     std::optional<Instant> ready_since;
-    bool holds_state = false;                      // the state of the last committed round
+    bool holds_state = false;  // the state of the last committed round
 };
 
 struct RoundQuestion {
     Instant now;
-    Round round;                                   // that would begin
+    Round round;  // that would begin
     Round committed;
     uint32_t replicas_min = 1;
-    std::vector<Candidate> candidates;             // in rank order
-    Instant founders_until;                        // a first round waits so long for further founders
+    std::vector<Candidate> candidates;  // in rank order
+    Instant founders_until;             // a first round waits so long for further founders
     Duration grace;
-    Instant not_before;                            // nobody is left out before: a restarted coordinator waits
+    Instant not_before;  // nobody is left out before: a restarted coordinator waits
 };
 
 struct RoundAnswer {
     bool start = false;
-    std::vector<MemberId> participants, joined, healing;   // in rank order
+    std::vector<MemberId> participants, joined, healing;  // in rank order
     MemberId donor;
     std::vector<wire::MemberReason> excluded;
-    std::optional<Instant> recheck;                // when waiting helps by itself
-    std::string waiting_for;                       // when not started
+    std::optional<Instant> recheck;  // when waiting helps by itself
+    std::string waiting_for;         // when not started
 };
 
 RoundAnswer decide_round(const RoundQuestion& q);
@@ -57,7 +58,7 @@ struct Ballot {
     MemberId id;
     std::string label;
     bool living = true;
-    bool abstains = false;                         // went on to the next round without a vote
+    bool abstains = false;  // went on to the next round without a vote
     std::optional<Instant> voted_at;
     bool diverged = false;
     Digest digest;
@@ -66,7 +67,7 @@ struct Ballot {
 struct CommitQuestion {
     Instant now;
     Round round;
-    std::vector<Ballot> ballots;                   // of all participants, in rank order
+    std::vector<Ballot> ballots;  // of all participants, in rank order
     Duration grace;
     Instant not_before;
 };
@@ -76,7 +77,7 @@ struct CommitAnswer {
     Digest digest;
     std::vector<MemberId> contributors;
     std::vector<wire::MemberReason> diverged;
-    std::string reason;                            // of an abort
+    std::string reason;  // of an abort
     std::optional<Instant> recheck;
     std::string waiting_for;
 };

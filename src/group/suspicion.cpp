@@ -26,7 +26,9 @@ std::string names(const std::vector<Opinion>& opinions) {
 }
 
 Verdict evict(std::string reason) { return {Verdict::Kind::evict, std::move(reason), std::nullopt}; }
-Verdict keep(std::optional<Duration> recheck_in = std::nullopt) { return {Verdict::Kind::keep, {}, recheck_in}; }
+Verdict keep(std::optional<Duration> recheck_in = std::nullopt) {
+    return {Verdict::Kind::keep, {}, recheck_in};
+}
 
 // Nobody else is in the run to ask: only time and a working network of our own can tell.
 Verdict decide_alone(const SuspectCase& c) {
@@ -62,31 +64,36 @@ Verdict decide_suspicion(const SuspectCase& c) {
         return keep(recheck ? std::min(*recheck, until_silent) : until_silent);
     }
     if (!c.opinions.empty()) {
-        return evict(fmt::format("silent for {} ms here, and {} cannot reach it", c.link_silent_for.ms(), names(c.opinions)));
+        return evict(fmt::format("silent for {} ms here, and {} cannot reach it", c.link_silent_for.ms(),
+                                 names(c.opinions)));
     }
     if (!c.probing_for) return {Verdict::Kind::probe, {}, limits::kProbeWait};
     if (!c.probes_reachable.empty()) return keep(limits::kProbeWait);  // only our own path to it is broken
     if (!c.probes_unreachable.empty()) {
-        return evict(fmt::format("silent for {} ms here, and {} asked about it cannot reach it", c.link_silent_for.ms(),
-                                 names(c.probes_unreachable)));
+        return evict(fmt::format("silent for {} ms here, and {} asked about it cannot reach it",
+                                 c.link_silent_for.ms(), names(c.probes_unreachable)));
     }
     if (*c.probing_for < limits::kProbeWait) return keep(limits::kProbeWait - *c.probing_for);
-    if (!c.witness) return keep();  // nobody is heard: our own network failed, or all died; wait for a witness
+    if (!c.witness)
+        return keep();  // nobody is heard: our own network failed, or all died; wait for a witness
     const Duration patience = c.suspect_after * 2;
     if (c.link_silent_for < patience) return keep(patience - c.link_silent_for);
-    return evict(fmt::format("silent for {} ms, and none of {} members asked about it answered", c.link_silent_for.ms(),
-                             c.probes_asked));
+    return evict(fmt::format("silent for {} ms, and none of {} members asked about it answered",
+                             c.link_silent_for.ms(), c.probes_asked));
 }
 
 PairVerdict decide_pair(const PairCase& c) {
-    if (c.broken_for < limits::kPairBrokenAfter) return {std::nullopt, {}, limits::kPairBrokenAfter - c.broken_for};
-    const bool a_goes = c.cannot_reach_a != c.cannot_reach_b ? c.cannot_reach_a > c.cannot_reach_b : c.a > c.b;
+    if (c.broken_for < limits::kPairBrokenAfter)
+        return {std::nullopt, {}, limits::kPairBrokenAfter - c.broken_for};
+    const bool a_goes =
+        c.cannot_reach_a != c.cannot_reach_b ? c.cannot_reach_a > c.cannot_reach_b : c.a > c.b;
     const MemberId& loser = a_goes ? c.a : c.b;
     const MemberId& other = a_goes ? c.b : c.a;
     const uint32_t against = a_goes ? c.cannot_reach_a : c.cannot_reach_b;
     const uint32_t against_other = a_goes ? c.cannot_reach_b : c.cannot_reach_a;
     return {loser,
-            fmt::format("it and {} have not reached each other for {} ms; {} members cannot reach it, {} cannot reach the "
+            fmt::format("it and {} have not reached each other for {} ms; {} members cannot reach it, {} "
+                        "cannot reach the "
                         "other{}",
                         short_name(other), c.broken_for.ms(), against, against_other,
                         against == against_other ? " (a tie: the higher id goes)" : ""),

@@ -24,6 +24,7 @@ Result<Address> parse_address(std::string_view text) {
         if (end + 1 >= text.size() || text[end + 1] != ':') return bad(text, "no ':PORT' after ']'");
         host = text.substr(1, end - 1);
         port = text.substr(end + 2);
+        if (host.find(':') == std::string_view::npos) return bad(text, "'[' and ']' are for IPv6 addresses");
     } else {
         const size_t colon = text.rfind(':');
         if (colon == std::string_view::npos) return bad(text, "no ':PORT'; write HOST:PORT");
@@ -32,7 +33,7 @@ Result<Address> parse_address(std::string_view text) {
         if (host.find(':') != std::string_view::npos) return bad(text, "write an IPv6 address as [ADDRESS]:PORT");
     }
     for (const char c : host) {
-        if (c <= ' ' || c == 0x7f) return bad(text, "a blank or control character in the host");
+        if (c <= ' ' || c == 0x7f || c == '[' || c == ']') return bad(text, "a blank, bracket or control character in the host");
     }
     uint32_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -32,7 +32,8 @@ public:
     void operator()(const OpId& v) { (*this)(v.round), (*this)(v.tag), (*this)(v.instance); }
     void operator()(const Address& v) { out_.text(v.host), out_.u16(v.port); }
     template <class Tag, class T> void operator()(const StrongId<Tag, T>& v) { (*this)(v.value); }
-    template <class T> requires requires(T& t, Writer& w) { t.fields(w); }
+    template <class T>
+    requires requires(T& t, Writer& w) { t.fields(w); }
     void operator()(const T& v) { const_cast<T&>(v).fields(*this); }  // fields() only reads through a Writer
     void text(const std::string& v, size_t bytes_max) { out_.text(std::string_view(v).substr(0, bytes_max)); }
     void blob_u8(const std::vector<uint8_t>& v, size_t) { out_.blob(std::as_bytes(std::span(v))); }
@@ -48,22 +49,35 @@ private:
 class Reader {
 public:
     explicit Reader(ByteSpan in) : in_(in) {}
-    void operator()(bool& v) { const uint8_t b = in_.u8(); if (b > 1) in_.fail(); v = b == 1; }
+    void operator()(bool& v) {
+        const uint8_t b = in_.u8();
+        if (b > 1) in_.fail();
+        v = b == 1;
+    }
     void operator()(uint8_t& v) { v = in_.u8(); }
     void operator()(uint16_t& v) { v = in_.u16(); }
     void operator()(uint32_t& v) { v = in_.u32(); }
     void operator()(uint64_t& v) { v = in_.u64(); }
     void operator()(int32_t& v) { v = static_cast<int32_t>(in_.u32()); }
     void operator()(float& v) { v = in_.f32(); }
-    void operator()(Dtype& v) { const uint8_t b = in_.u8(); if (b >= kDtypeCount) in_.fail(); else v = static_cast<Dtype>(b); }
-    void operator()(Reduce& v) { const uint8_t b = in_.u8(); if (b >= kReduceCount) in_.fail(); else v = static_cast<Reduce>(b); }
+    void operator()(Dtype& v) {
+        const uint8_t b = in_.u8();
+        if (b >= kDtypeCount) in_.fail();
+        else v = static_cast<Dtype>(b);
+    }
+    void operator()(Reduce& v) {
+        const uint8_t b = in_.u8();
+        if (b >= kReduceCount) in_.fail();
+        else v = static_cast<Reduce>(b);
+    }
     void operator()(PeerId& v) { in_.raw_u8(v.bytes); }
     void operator()(Digest& v) { in_.raw_u8(v.bytes); }
     void operator()(MemberId& v) { (*this)(v.peer), (*this)(v.incarnation); }
     void operator()(OpId& v) { (*this)(v.round), (*this)(v.tag), (*this)(v.instance); }
     void operator()(Address& v) { v.host = in_.text(limits::kAddressBytesMax), v.port = in_.u16(); }
     template <class Tag, class T> void operator()(StrongId<Tag, T>& v) { (*this)(v.value); }
-    template <class T> requires requires(T& t, Reader& r) { t.fields(r); }
+    template <class T>
+    requires requires(T& t, Reader& r) { t.fields(r); }
     void operator()(T& v) { v.fields(*this); }
     void text(std::string& v, size_t bytes_max) { v = in_.text(bytes_max); }
     void blob_u8(std::vector<uint8_t>& v, size_t bytes_max) {
@@ -71,7 +85,8 @@ public:
         v.resize(n);
         in_.raw_u8(v);
     }
-    // item_bytes_min: the least an encoded item takes, so that a count is refused before memory is taken for it.
+    // item_bytes_min: the least an encoded item takes, so that a count is refused before memory is taken for
+    // it.
     template <class T> void list(std::vector<T>& v, uint32_t count_max, size_t item_bytes_min) {
         const uint32_t n = in_.count(count_max, item_bytes_min);
         v.clear();

@@ -43,10 +43,7 @@ std::optional<Bytes> from_base64(std::string_view text) {
 }
 
 struct Place : InvitePlace {
-    template <class A>
-    void fields(A& a) {
-        a.list(addresses, limits::kAddressesPerPeerMax, 6), a(key);
-    }
+    template <class A> void fields(A& a) { a.list(addresses, limits::kAddressesPerPeerMax, 6), a(key); }
 };
 
 }  // namespace
@@ -73,7 +70,8 @@ std::string encode_invite(const Invite& invite) {
 
 Result<Invite> decode_invite(std::string_view text) {
     if (text.size() > limits::kTokenBytesMax) return fail(Code::E_TOKEN, "the invite is too long");
-    if (!text.starts_with(kPrefix)) return fail(Code::E_TOKEN, "not an invite: it does not begin with whim1.");
+    if (!text.starts_with(kPrefix))
+        return fail(Code::E_TOKEN, "not an invite: it does not begin with whim1.");
     const std::optional<Bytes> bytes = from_base64(text.substr(kPrefix.size()));
     if (!bytes || bytes->size() < sizeof(Invite::signature) + sizeof(Invite::nonce)) {
         return fail(Code::E_TOKEN, "the invite is cut short or mistyped");

@@ -18,16 +18,17 @@ namespace whim::wire {
 // or a lost session); without: a request to be admitted.
 struct JoinRequest {
     Incarnation incarnation;
-    FencingToken fencing_seen;            // highest the peer has obeyed
+    FencingToken fencing_seen;  // highest the peer has obeyed
     std::string run;
-    std::string token;                    // signed invite; may be empty where the run admits without
+    std::string token;  // signed invite; may be empty where the run admits without
     std::string name;
     std::string region;
     std::vector<Address> addresses;
-    uint64_t fingerprint = 0;             // of shapes and settings; equal on all members
-    uint32_t arithmetic_version = 0;      // of kernels, codecs and fold
+    uint64_t fingerprint = 0;         // of shapes and settings; equal on all members
+    uint32_t arithmetic_version = 0;  // of kernels, codecs and fold
     template <class A> void fields(A& a) {
-        a(incarnation), a(fencing_seen), a.text(run, limits::kNameBytesMax), a.text(token, limits::kTokenBytesMax);
+        a(incarnation), a(fencing_seen), a.text(run, limits::kNameBytesMax),
+            a.text(token, limits::kTokenBytesMax);
         a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
         a.list(addresses, limits::kAddressesPerPeerMax, 6), a(fingerprint), a(arithmetic_version);
     }
@@ -43,7 +44,7 @@ struct RoundReady {
 
 struct CommitVote {
     Round round;
-    bool diverged = false;   // this peer knows that its result of an op differs; it must be healed
+    bool diverged = false;  // this peer knows that its result of an op differs; it must be healed
     Vote vote;
     template <class A> void fields(A& a) { a(round), a(diverged), a(vote); }
 };
@@ -53,10 +54,12 @@ enum class SuspectKind : uint8_t { closed = 0, refused, silent, protocol, cleare
 // A local opinion about another member's link, or its end (cleared).
 struct SuspectReport {
     MemberId member;
-    uint8_t kind = 0;        // SuspectKind
+    uint8_t kind = 0;  // SuspectKind
     uint32_t silent_ms = 0;
     std::string detail;
-    template <class A> void fields(A& a) { a(member), a(kind), a(silent_ms), a.text(detail, limits::kReasonBytesMax); }
+    template <class A> void fields(A& a) {
+        a(member), a(kind), a(silent_ms), a.text(detail, limits::kReasonBytesMax);
+    }
 };
 
 struct ProbeReply {
@@ -94,15 +97,16 @@ struct RecordQuery {
 // ---- coordinator to peer -------------------------------------------------------------------------------
 
 struct JoinReply {
-    int32_t code = 0;                     // Code; OK: admitted or still in
+    int32_t code = 0;  // Code; OK: admitted or still in
     std::string detail;
     FencingToken fencing;
     Incarnation incarnation;
     RunOptions options;
-    Round committed;                      // last committed round
+    Round committed;  // last committed round
     View view;
     template <class A> void fields(A& a) {
-        a(code), a.text(detail, limits::kReasonBytesMax), a(fencing), a(incarnation), a(options), a(committed), a(view);
+        a(code), a.text(detail, limits::kReasonBytesMax), a(fencing), a(incarnation), a(options),
+            a(committed), a(view);
     }
 };
 
@@ -116,13 +120,13 @@ struct ViewUpdate {
 struct RoundStart {
     FencingToken fencing;
     Round round;
-    Round committed;                      // last committed round when decided
-    View view;                            // members of the view, participants or not
+    Round committed;  // last committed round when decided
+    View view;        // members of the view, participants or not
     std::vector<MemberId> participants;
-    std::vector<MemberId> joined;         // members that were not in the last round's view
-    std::vector<MemberId> healing;        // participants that hold no current state; donor has it
-    MemberId donor;                       // zero peer when nobody needs healing or nobody has lineage
-    std::vector<MemberReason> excluded;   // members not taking part, and why
+    std::vector<MemberId> joined;        // members that were not in the last round's view
+    std::vector<MemberId> healing;       // participants that hold no current state; donor has it
+    MemberId donor;                      // zero peer when nobody needs healing or nobody has lineage
+    std::vector<MemberReason> excluded;  // members not taking part, and why
     template <class A> void fields(A& a) {
         a(fencing), a(round), a(committed), a(view), a.list(participants, limits::kMembersMax, 40);
         a.list(joined, limits::kMembersMax, 40), a.list(healing, limits::kMembersMax, 40), a(donor);
@@ -134,10 +138,10 @@ struct RoundOutcome {
     FencingToken fencing;
     Round round;
     bool committed = false;
-    std::string reason;                   // of an abort
+    std::string reason;  // of an abort
     Digest digest;
     std::vector<MemberId> contributors;
-    std::vector<MemberReason> diverged;   // their state differs; they are healed in the next round
+    std::vector<MemberReason> diverged;  // their state differs; they are healed in the next round
     template <class A> void fields(A& a) {
         a(fencing), a(round), a(committed), a.text(reason, limits::kReasonBytesMax), a(digest);
         a.list(contributors, limits::kMembersMax, 40), a.list(diverged, limits::kMembersMax, 44);
@@ -172,7 +176,7 @@ struct WaitNotice {
 struct OpPost {
     OpId op;
     OpDescriptor descriptor;
-    bool abstains = false;     // takes part, contributes nothing (non-finite input)
+    bool abstains = false;  // takes part, contributes nothing (non-finite input)
     template <class A> void fields(A& a) { a(op), a(descriptor), a(abstains); }
 };
 
@@ -188,7 +192,7 @@ enum class ChunkStatus : uint8_t { contributes = 0, has, released };
 
 struct StatusRange {
     ChunkRange chunks;
-    uint8_t status = 0;        // ChunkStatus
+    uint8_t status = 0;  // ChunkStatus
     bool operator==(const StatusRange&) const = default;
     template <class A> void fields(A& a) { a(chunks), a(status); }
 };
@@ -199,7 +203,9 @@ struct OpStatus {
     uint32_t attempt = 0;
     uint32_t version = 0;
     std::vector<StatusRange> ranges;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(version), a.list(ranges, limits::kStatusRangesMax, 9); }
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(version), a.list(ranges, limits::kStatusRangesMax, 9);
+    }
 };
 
 // A new root asks a holder for results.
@@ -208,7 +214,9 @@ struct OpFetch {
     uint32_t attempt = 0;
     uint32_t version = 0;
     std::vector<ChunkRange> chunks;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(version), a.list(chunks, limits::kStatusRangesMax, 8); }
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(version), a.list(chunks, limits::kStatusRangesMax, 8);
+    }
 };
 
 // To a chunk's root: the sender has these results.
@@ -223,8 +231,9 @@ struct OpAck {
 struct OpStable {
     OpId op;
     uint32_t attempt = 0;
+    uint32_t version = 0;
     std::vector<ChunkRange> chunks;
-    template <class A> void fields(A& a) { a(op), a(attempt), a.list(chunks, limits::kStatusRangesMax, 8); }
+    template <class A> void fields(A& a) { a(op), a(attempt), a(version), a.list(chunks, limits::kStatusRangesMax, 8); }
 };
 
 // The op ends without a result. Passed on once by everyone who learns it.
@@ -243,8 +252,9 @@ struct OpListen {
     template <class A> void fields(A& a) { a(op), a(version), a.list(chunks, limits::kStatusRangesMax, 8); }
 };
 
-// Uniform ops. Held: the sender has every chunk of the attempt. Report: where the sender stands after a shrink.
-// Decide: the op leader's answer (same attempt: go on; higher: fold anew among the living). Final: use it.
+// Uniform ops. Held: the sender has every chunk of the attempt. Report: where the sender stands after a
+// shrink. Decide: the op leader's answer (same attempt: go on; higher: fold anew among the living). Final:
+// use it.
 struct OpHeld {
     OpId op;
     uint32_t attempt = 0;
@@ -271,30 +281,31 @@ struct OpDecide {
     template <class A> void fields(A& a) { a(op), a(attempt), a(version), a(final); }
 };
 
-using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest, LeaveRequest,
-                             RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome, ProbeRequest, RecordReply,
-                             WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck, OpStable, OpFail, OpListen, OpHeld,
-                             OpReport, OpDecide>;
+using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,
+                             LeaveRequest, RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome,
+                             ProbeRequest, RecordReply, WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck,
+                             OpStable, OpFail, OpListen, OpHeld, OpReport, OpDecide>;
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 
 enum class BulkKind : uint8_t { contribution = 0, result };
 
 struct BulkHeader {
-    uint8_t kind = 0;                     // BulkKind
+    uint8_t kind = 0;  // BulkKind
     OpId op;
     uint32_t attempt = 0;
     uint32_t version = 0;
     uint32_t chunk = 0;
-    float weight = 1.0f;                  // of a contribution
-    std::vector<uint8_t> contributors;    // of a result: bitmap over birth ranks
+    float weight = 1.0f;                // of a contribution
+    std::vector<uint8_t> contributors;  // of a result: bitmap over birth ranks
     template <class A> void fields(A& a) {
-        a(kind), a(op), a(attempt), a(version), a(chunk), a(weight), a.blob_u8(contributors, limits::kMembersMax / 8);
+        a(kind), a(op), a(attempt), a(version), a(chunk), a(weight),
+            a.blob_u8(contributors, limits::kMembersMax / 8);
     }
 };
 
 Bytes encode(const Message& message);
-Result<Message> decode(ByteSpan bytes);           // E_PROTOCOL, naming the message type and what is wrong
+Result<Message> decode(ByteSpan bytes);  // E_PROTOCOL, naming the message type and what is wrong
 std::string_view message_name(const Message& message);
 
 Bytes encode(const BulkHeader& header);

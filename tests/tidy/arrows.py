@@ -31,7 +31,7 @@ ARROWS = {
     "src/coordinator": [GROUP, SESSION, ASIO, MEMORY, WIRE, BASE],
     "src/runtime": [ENGINE, SESSION, ASIO, MEMORY, DEVICE, WIRE, BASE],
     "src/api": ["src/runtime", "src/coordinator", "include"],
-    "src/cli": ["include", BASE],
+    "src/cli": ["include", "src/coordinator", WIRE, BASE],  # docs/decisions/0003-the-command-uses-the-coordinator.md
     "bindings": ["include"],
     "include": [],
 }

@@ -38,7 +38,9 @@ TEST(Invites, AValidOneAdmitsAndTellsWhereTheRunIs) {
     EXPECT_TRUE(read->tls);
     EXPECT_EQ(read->coordinators, c.invite.coordinators);
     EXPECT_NE(token, sign_invite(c.invite, c.identity)) << "nonces make invites distinct";
-    for (const char letter : token) EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(letter)) || letter == '.' || letter == '-' || letter == '_');
+    for (const char letter : token)
+        EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(letter)) || letter == '.' || letter == '-' ||
+                    letter == '_');
 }
 
 TEST(Invites, EachFaultIsNamed) {
@@ -48,7 +50,8 @@ TEST(Invites, EachFaultIsNamed) {
 
     Case other_run;
     other_run.invite.run = "vision";
-    EXPECT_EQ(c.refusal(sign_invite(other_run.invite, c.identity)), "the token is for run vision, this is run gpt");
+    EXPECT_EQ(c.refusal(sign_invite(other_run.invite, c.identity)),
+              "the token is for run vision, this is run gpt");
 
     const Identity stranger{KeySeed{2}};
     EXPECT_EQ(c.refusal(sign_invite(c.invite, stranger)), "the token's signature is not this coordinator's");
@@ -61,7 +64,8 @@ TEST(Invites, EachFaultIsNamed) {
 
     Case named;
     named.invite.peer.bytes[0] = 9;
-    EXPECT_EQ(c.refusal(sign_invite(named.invite, c.identity)), "the token is for peer 09000000, not 05000000");
+    EXPECT_EQ(c.refusal(sign_invite(named.invite, c.identity)),
+              "the token is for peer 09000000, not 05000000");
     named.check.peer = named.invite.peer;
     EXPECT_EQ(named.refusal(sign_invite(named.invite, c.identity)), "");
 }

@@ -1,5 +1,6 @@
-// Goal: what append() accepted is there after any end of the process; fencing tokens rise; one directory has one owner.
-// Method: real SQLite in a fresh temporary directory; a child process that is killed without warning.
+// Goal: what append() accepted is there after any end of the process; fencing tokens rise; one directory has
+// one owner. Method: real SQLite in a fresh temporary directory; a child process that is killed without
+// warning.
 #include "coordinator/journal.h"
 
 #include <gtest/gtest.h>
@@ -46,7 +47,8 @@ TEST_F(JournalTest, OneDirectoryHasOneOwner) {
     const auto second = Journal::open(dir_);
     ASSERT_FALSE(second.ok());
     EXPECT_EQ(second.error().code, Code::E_STORE);
-    EXPECT_NE(second.error().detail.find("another coordinator holds " + dir_), std::string::npos) << second.error().detail;
+    EXPECT_NE(second.error().detail.find("another coordinator holds " + dir_), std::string::npos)
+        << second.error().detail;
 }
 
 TEST_F(JournalTest, SurvivesAKilledOwnerAndLetsTheNextOneIn) {

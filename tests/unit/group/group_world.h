@@ -1,6 +1,6 @@
-// A coordinator and members in one thread with virtual time and instant links: the smallest world in which the
-// two state machines of src/group meet. Links can be cut, processes killed or frozen, the coordinator restarted
-// from its journal.
+// A coordinator and members in one thread with virtual time and instant links: the smallest world in which
+// the two state machines of src/group meet. Links can be cut, processes killed or frozen, the coordinator
+// restarted from its journal.
 #pragma once
 
 #include <deque>
@@ -36,9 +36,9 @@ public:
         uint64_t boot = 0;
         std::unique_ptr<Member> member;
         bool frozen = false;
-        bool connected = false;                      // its link to the coordinator
-        std::vector<MemberEffect> effects;           // all it ever emitted but the sends
-        std::deque<wire::Message> inbox;             // what waits while it is frozen
+        bool connected = false;             // its link to the coordinator
+        std::vector<MemberEffect> effects;  // all it ever emitted but the sends
+        std::deque<wire::Message> inbox;    // what waits while it is frozen
     };
 
     CoordinatorConfig config;
@@ -46,7 +46,7 @@ public:
     std::map<uint8_t, Peer> peers;
     std::vector<Bytes> journal;
     std::vector<std::string> log;
-    std::set<std::pair<uint8_t, uint8_t>> cut;       // pairs that cannot talk
+    std::set<std::pair<uint8_t, uint8_t>> cut;  // pairs that cannot talk
     Instant now{1'000'000'000};
     uint64_t fencing = 0;
 
@@ -112,8 +112,12 @@ public:
         disconnect(n, "closed");
         for (auto& [other, peer] : peers) {
             if (!peer.member || peer.frozen) continue;
-            with(other, [&](MemberOutbox& o) { peer.member->peer_link_down(id, wire::SuspectKind::closed, "reset", now, o); });
-            with(other, [&](MemberOutbox& o) { peer.member->peer_link_down(id, wire::SuspectKind::refused, "refused", now, o); });
+            with(other, [&](MemberOutbox& o) {
+                peer.member->peer_link_down(id, wire::SuspectKind::closed, "reset", now, o);
+            });
+            with(other, [&](MemberOutbox& o) {
+                peer.member->peer_link_down(id, wire::SuspectKind::refused, "refused", now, o);
+            });
         }
     }
 
@@ -128,8 +132,7 @@ public:
         }
     }
 
-    template <class F>
-    void with(uint8_t n, F&& call) {
+    template <class F> void with(uint8_t n, F&& call) {
         MemberOutbox out;
         call(out);
         for (MemberEffect& effect : out) {
@@ -156,7 +159,9 @@ public:
             if (send == nullptr) continue;
             const uint8_t n = send->peer.bytes[0];
             const auto it = peers.find(n);
-            if (it == peers.end() || !it->second.member || it->second.boot != send->boot || !it->second.connected) continue;
+            if (it == peers.end() || !it->second.member || it->second.boot != send->boot ||
+                !it->second.connected)
+                continue;
             pending_.push_back({n, send->message});
         }
         deliver();
@@ -173,13 +178,16 @@ public:
                     if (other == n || !from.member || from.frozen || is_cut(n, other)) continue;
                     peer.member->peer_heard({from.config.id, from.member->incarnation()}, now);
                 }
-                if (coordinator && peer.connected && !is_cut(0, n)) coordinator->peer_heard(peer.config.id, peer.boot, now);
+                if (coordinator && peer.connected && !is_cut(0, n))
+                    coordinator->peer_heard(peer.config.id, peer.boot, now);
             }
             for (auto& [n, peer] : peers) {
-                if (!peer.member || peer.frozen || !peer.member->deadline() || *peer.member->deadline() > now) continue;
+                if (!peer.member || peer.frozen || !peer.member->deadline() || *peer.member->deadline() > now)
+                    continue;
                 with(n, [&](MemberOutbox& o) { peer.member->on_deadline(now, o); });
             }
-            if (coordinator && !coordinator_frozen && coordinator->deadline() && *coordinator->deadline() <= now) {
+            if (coordinator && !coordinator_frozen && coordinator->deadline() &&
+                *coordinator->deadline() <= now) {
                 CoordinatorOutbox out;
                 coordinator->on_deadline(now, out);
                 perform(out);
@@ -188,7 +196,9 @@ public:
     }
 
     // What the application does.
-    void join(uint8_t n) { with(n, [&](MemberOutbox& o) { peers[n].member->join(now, o); }); }
+    void join(uint8_t n) {
+        with(n, [&](MemberOutbox& o) { peers[n].member->join(now, o); });
+    }
     Status begin(uint8_t n, uint64_t state_round) {
         Status status;
         with(n, [&](MemberOutbox& o) { status = peers[n].member->round_begin({state_round}, now, o); });
@@ -198,7 +208,9 @@ public:
         Status status;
         wire::Vote vote;
         vote.digest = digest_of(digest);
-        with(n, [&](MemberOutbox& o) { status = peers[n].member->round_commit({round}, vote, diverged, now, o); });
+        with(n, [&](MemberOutbox& o) {
+            status = peers[n].member->round_commit({round}, vote, diverged, now, o);
+        });
         return status;
     }
 
@@ -209,26 +221,26 @@ public:
         run(milliseconds(1200));
     }
     void commit_all(uint64_t round) {
-        for (auto& [n, peer] : peers) if (peer.member && peer.member->admitted()) WHIM_ASSERT(commit(n, round, 7).ok());
+        for (auto& [n, peer] : peers)
+            if (peer.member && peer.member->admitted()) WHIM_ASSERT(commit(n, round, 7).ok());
     }
 
     MemberId id(uint8_t n) const { return {peers.at(n).config.id, peers.at(n).member->incarnation()}; }
 
-    template <class T>
-    std::vector<T> all(uint8_t n) const {
+    template <class T> std::vector<T> all(uint8_t n) const {
         std::vector<T> found;
-        for (const MemberEffect& e : peers.at(n).effects) if (const auto* t = std::get_if<T>(&e)) found.push_back(*t);
+        for (const MemberEffect& e : peers.at(n).effects)
+            if (const auto* t = std::get_if<T>(&e)) found.push_back(*t);
         return found;
     }
-    template <class T>
-    std::optional<T> last(uint8_t n) const {
+    template <class T> std::optional<T> last(uint8_t n) const {
         const std::vector<T> found = all<T>(n);
         return found.empty() ? std::nullopt : std::optional<T>(found.back());
     }
 
     bool is_cut(uint8_t a, uint8_t b) const { return cut.contains({std::min(a, b), std::max(a, b)}); }
     bool coordinator_frozen = false;
-    std::vector<std::pair<uint8_t, wire::Message>> sent;       // to the coordinator, in order
+    std::vector<std::pair<uint8_t, wire::Message>> sent;  // to the coordinator, in order
 
 private:
     void deliver() {

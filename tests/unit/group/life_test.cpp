@@ -1,5 +1,6 @@
-// Goal: a run lives: founding, rounds, commits, deaths, freezes, joins, restarts, as members and coordinator see it.
-// Method: both state machines in one World with virtual time; the assertions are what the application would see.
+// Goal: a run lives: founding, rounds, commits, deaths, freezes, joins, restarts, as members and coordinator
+// see it. Method: both state machines in one World with virtual time; the assertions are what the application
+// would see.
 #include <gtest/gtest.h>
 
 #include "group_world.h"
@@ -68,7 +69,8 @@ TEST(Life, AFrozenMemberIsEvictedWithinThreeSecondsAndToldWhy) {
     EXPECT_EQ(w.last<Evicted>(2)->error.code, Code::E_EVICTED);
     EXPECT_NE(w.last<Evicted>(2)->error.detail.find("silent"), std::string::npos);
     for (const auto& [n, message] : w.sent) {
-        EXPECT_FALSE(n == 2 && std::holds_alternative<wire::SuspectReport>(message)) << "the sleeper suspects nobody";
+        EXPECT_FALSE(n == 2 && std::holds_alternative<wire::SuspectReport>(message))
+            << "the sleeper suspects nobody";
     }
     w.join(2);
     EXPECT_TRUE(w.last<JoinEnded>(2)->status.ok());
@@ -128,13 +130,15 @@ TEST(Life, AnOutcomeLostInACoordinatorCrashIsSaidAgain) {
     w.found(2);
     ASSERT_TRUE(w.commit(1, 1, 7).ok());
     w.peers[1].connected = w.peers[2].connected = true;
-    // The last vote decides; the answer reaches nobody, for the coordinator dies after its journal was written.
+    // The last vote decides; the answer reaches nobody, for the coordinator dies after its journal was
+    // written.
     CoordinatorOutbox out;
     wire::CommitVote vote;
     vote.round = {1};
     vote.vote.digest = digest_of(7);
     w.coordinator->on_message(peer_id(2), w.peers[2].boot, vote, w.now, out);
-    for (const auto& e : out) if (const auto* j = std::get_if<Journal>(&e)) w.journal.push_back(j->record);
+    for (const auto& e : out)
+        if (const auto* j = std::get_if<Journal>(&e)) w.journal.push_back(j->record);
     w.kill_coordinator();
     w.start_coordinator();
     EXPECT_EQ(w.coordinator->committed(), Round{1});

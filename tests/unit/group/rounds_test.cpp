@@ -52,7 +52,8 @@ TEST(DecideRound, StartsWhenAllMembersAreReady) {
 
 TEST(DecideRound, ReadyJoinersComeInAndAreHealedByTheLowestHolder) {
     RoundQuestion q = question(4);
-    add(q, 1, true, 10, false), add(q, 2, true, 10, true), add(q, 3, true, 10, true), add(q, 5, false, 99, false);
+    add(q, 1, true, 10, false), add(q, 2, true, 10, true), add(q, 3, true, 10, true),
+        add(q, 5, false, 99, false);
     const RoundAnswer a = decide_round(q);
     ASSERT_TRUE(a.start);
     EXPECT_EQ(a.joined, members({5}));
@@ -62,7 +63,8 @@ TEST(DecideRound, ReadyJoinersComeInAndAreHealedByTheLowestHolder) {
 
 TEST(DecideRound, TheLateAreLeftOutAfterTheGraceSinceHalfWereReady) {
     RoundQuestion q = question(4);
-    add(q, 1, true, 499, true), add(q, 2, true, 900, true), add(q, 3, true, -1, true), add(q, 4, true, -1, true);
+    add(q, 1, true, 499, true), add(q, 2, true, 900, true), add(q, 3, true, -1, true),
+        add(q, 4, true, -1, true);
     RoundAnswer a = decide_round(q);
     EXPECT_FALSE(a.start);
     EXPECT_EQ(a.recheck, kNow + milliseconds(1));
@@ -150,7 +152,8 @@ CommitQuestion ballot_question() {
     return q;
 }
 
-void cast(CommitQuestion& q, uint8_t n, int digest, int ago = 100, bool living = true, bool diverged = false) {
+void cast(CommitQuestion& q, uint8_t n, int digest, int ago = 100, bool living = true,
+          bool diverged = false) {
     Ballot b{member(n), "r" + std::to_string(n), living, false, std::nullopt, diverged, {}};
     if (digest >= 0) {
         b.voted_at = q.now - milliseconds(ago);

@@ -49,51 +49,97 @@ std::vector<Row> rows() {
     return {
         {"nothing is wrong", healthy(), Kind::keep, ""},
         {"refused, but we reach it", with([&](auto& c) { c.opinions = {refused1}; }), Kind::keep, ""},
-        {"refused and our link is down: at once",
-         with([&](auto& c) { c.opinions = {refused1}; c.link_down_for = Duration{}; }), Kind::evict, "refuses"},
-        {"closed here and to two others, not yet confirmed",
-         with([&](auto& c) { c.opinions = {closed1, closed2}; c.link_down_for = milliseconds(99); }), Kind::keep, ""},
-        {"closed here and to two others",
-         with([&](auto& c) { c.opinions = {closed1, closed2}; c.link_down_for = milliseconds(100); }), Kind::evict, "are down"},
-        {"closed here and to one of three",
-         with([&](auto& c) { c.opinions = {closed1}; c.link_down_for = milliseconds(500); }), Kind::keep, ""},
-        {"closed here and to the only other",
-         with([&](auto& c) { c.others = 1; c.opinions = {closed1}; c.link_down_for = milliseconds(100); }), Kind::evict, "are down"},
+        {"refused and our link is down: at once", with([&](auto& c) {
+             c.opinions = {refused1};
+             c.link_down_for = Duration{};
+         }),
+         Kind::evict, "refuses"},
+        {"closed here and to two others, not yet confirmed", with([&](auto& c) {
+             c.opinions = {closed1, closed2};
+             c.link_down_for = milliseconds(99);
+         }),
+         Kind::keep, ""},
+        {"closed here and to two others", with([&](auto& c) {
+             c.opinions = {closed1, closed2};
+             c.link_down_for = milliseconds(100);
+         }),
+         Kind::evict, "are down"},
+        {"closed here and to one of three", with([&](auto& c) {
+             c.opinions = {closed1};
+             c.link_down_for = milliseconds(500);
+         }),
+         Kind::keep, ""},
+        {"closed here and to the only other", with([&](auto& c) {
+             c.others = 1;
+             c.opinions = {closed1};
+             c.link_down_for = milliseconds(100);
+         }),
+         Kind::evict, "are down"},
         {"closed here only: a link may come back",
          with([&](auto& c) { c.link_down_for = c.link_silent_for = milliseconds(1500); }), Kind::keep, ""},
-        {"silent, just not long enough", with([&](auto& c) { c.link_silent_for = milliseconds(1999); c.opinions = {silent1}; }),
+        {"silent, just not long enough", with([&](auto& c) {
+             c.link_silent_for = milliseconds(1999);
+             c.opinions = {silent1};
+         }),
          Kind::keep, ""},
-        {"silent here and to another", with([&](auto& c) { c.link_silent_for = milliseconds(2000); c.opinions = {silent1}; }),
+        {"silent here and to another", with([&](auto& c) {
+             c.link_silent_for = milliseconds(2000);
+             c.opinions = {silent1};
+         }),
          Kind::evict, "silent"},
-        {"silent here, nobody has said anything", with([&](auto& c) { c.link_silent_for = milliseconds(2000); }), Kind::probe, ""},
-        {"probes not answered yet",
-         with([&](auto& c) { c.link_silent_for = milliseconds(2300); c.probing_for = milliseconds(300); }), Kind::keep, ""},
-        {"a probe reached it: only our path is broken",
-         with([&](auto& c) {
+        {"silent here, nobody has said anything",
+         with([&](auto& c) { c.link_silent_for = milliseconds(2000); }), Kind::probe, ""},
+        {"probes not answered yet", with([&](auto& c) {
+             c.link_silent_for = milliseconds(2300);
+             c.probing_for = milliseconds(300);
+         }),
+         Kind::keep, ""},
+        {"a probe reached it: only our path is broken", with([&](auto& c) {
              c.link_silent_for = milliseconds(9000);
              c.probing_for = milliseconds(600);
              c.probes_reachable = {member(1)};
              c.probes_unreachable = {member(2)};
-         }), Kind::keep, ""},
-        {"probes could not reach it",
-         with([&](auto& c) {
+         }),
+         Kind::keep, ""},
+        {"probes could not reach it", with([&](auto& c) {
              c.link_silent_for = milliseconds(2200);
              c.probing_for = milliseconds(200);
              c.probes_unreachable = {member(1)};
-         }), Kind::evict, "asked about it"},
-        {"no probe answered, and patience is not over",
-         with([&](auto& c) { c.link_silent_for = milliseconds(3900); c.probing_for = milliseconds(600); }), Kind::keep, ""},
-        {"no probe answered, twice the patience",
-         with([&](auto& c) { c.link_silent_for = milliseconds(4000); c.probing_for = milliseconds(600); c.probes_asked = 2; }),
+         }),
+         Kind::evict, "asked about it"},
+        {"no probe answered, and patience is not over", with([&](auto& c) {
+             c.link_silent_for = milliseconds(3900);
+             c.probing_for = milliseconds(600);
+         }),
+         Kind::keep, ""},
+        {"no probe answered, twice the patience", with([&](auto& c) {
+             c.link_silent_for = milliseconds(4000);
+             c.probing_for = milliseconds(600);
+             c.probes_asked = 2;
+         }),
          Kind::evict, "none of 2"},
-        {"nobody at all is heard: our own network",
-         with([&](auto& c) { c.link_silent_for = seconds(60); c.probing_for = seconds(50); c.witness = false; }), Kind::keep, ""},
-        {"alone in the run, down for a while",
-         with([&](auto& c) { c.others = 0; c.link_down_for = c.link_silent_for = milliseconds(2999); }), Kind::keep, ""},
-        {"alone in the run, down for long",
-         with([&](auto& c) { c.others = 0; c.link_down_for = c.link_silent_for = milliseconds(3000); }), Kind::evict, "no other member"},
-        {"alone in the run, and our own network may be the cause",
-         with([&](auto& c) { c.others = 0; c.link_down_for = c.link_silent_for = seconds(60); c.witness = false; }), Kind::keep, ""},
+        {"nobody at all is heard: our own network", with([&](auto& c) {
+             c.link_silent_for = seconds(60);
+             c.probing_for = seconds(50);
+             c.witness = false;
+         }),
+         Kind::keep, ""},
+        {"alone in the run, down for a while", with([&](auto& c) {
+             c.others = 0;
+             c.link_down_for = c.link_silent_for = milliseconds(2999);
+         }),
+         Kind::keep, ""},
+        {"alone in the run, down for long", with([&](auto& c) {
+             c.others = 0;
+             c.link_down_for = c.link_silent_for = milliseconds(3000);
+         }),
+         Kind::evict, "no other member"},
+        {"alone in the run, and our own network may be the cause", with([&](auto& c) {
+             c.others = 0;
+             c.link_down_for = c.link_silent_for = seconds(60);
+             c.witness = false;
+         }),
+         Kind::keep, ""},
     };
 }
 
@@ -101,7 +147,8 @@ TEST(Suspicion, EveryRuleOnBothSidesOfItsEdge) {
     for (const Row& row : rows()) {
         const Verdict verdict = decide_suspicion(row.c);
         EXPECT_EQ(verdict.kind, row.expected) << row.what << ": " << verdict.reason;
-        EXPECT_NE(verdict.reason.find(row.reason_has), std::string::npos) << row.what << ": " << verdict.reason;
+        EXPECT_NE(verdict.reason.find(row.reason_has), std::string::npos)
+            << row.what << ": " << verdict.reason;
         EXPECT_EQ(verdict.kind == Kind::evict, !verdict.reason.empty()) << row.what;
         EXPECT_GT(verdict.recheck_in.value_or(Duration{1}).ns, 0) << row.what;
     }

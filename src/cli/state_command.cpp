@@ -1,0 +1,82 @@
+// `whimbrel state`: the coordinator's /state page as a table for people.
+#include <httplib.h>
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "wire/address.h"
+
+namespace whim::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string rtt(int64_t us) {
+    if (us <= 0) return "-";
+    return us < 1000 ? fmt::format("{} us", us) : fmt::format("{:.1f} ms", static_cast<double>(us) / 1000);
+}
+
+std::string uptime(int64_t ms) {
+    const int64_t s = ms / 1000;
+    if (s < 120) return fmt::format("{} s", s);
+    return s < 7200 ? fmt::format("{} min", s / 60) : fmt::format("{} h", s / 3600);
+}
+
+void print_table(const json& state) {
+    const auto open_round = state.at("open_round").get<uint64_t>();
+    fmt::print("run {}   epoch {}   committed round {}   {}   fencing token {}   up {}\n",
+               state.at("run").get<std::string>(), state.at("epoch").get<uint64_t>(),
+               state.at("committed").get<uint64_t>(),
+               open_round == 0 ? "no round open" : fmt::format("round {} open", open_round),
+               state.at("fencing").get<uint64_t>(), uptime(state.at("uptime_ms").get<int64_t>()));
+    const std::string waiting = state.at("waiting_for").get<std::string>();
+    if (!waiting.empty()) fmt::print("waits: {}\n", waiting);
+    fmt::print("\n{:<16} {:<20} {:<12} {:>9}  {}\n", "MEMBER", "NAME", "REGION", "RTT", "STANDING");
+    for (const json& m : state.at("members")) {
+        std::string standing = m.at("standing").get<std::string>();
+        for (const json& by : m.at("suspected_by")) standing += ", suspected by " + by.get<std::string>();
+        fmt::print("{:<16} {:<20} {:<12} {:>9}  {}\n",
+                   fmt::format("{}#{}", m.at("peer").get<std::string>().substr(0, 8),
+                               m.at("incarnation").get<uint64_t>()),
+                   m.at("name").get<std::string>(), m.at("region").get<std::string>(),
+                   rtt(m.at("rtt_us").get<int64_t>()), standing);
+    }
+    if (state.at("members").empty()) fmt::print("(nobody)\n");
+    if (state.at("removed").empty()) return;
+    fmt::print("\nlately out:\n");
+    for (const json& r : state.at("removed")) {
+        fmt::print("  {:<14} {} in epoch {}: {}\n", r.at("member").get<std::string>(),
+                   r.at("left").get<bool>() ? "left" : "evicted", r.at("epoch").get<uint64_t>(),
+                   r.at("reason").get<std::string>());
+    }
+}
+
+}  // namespace
+
+int run_state(const StateCommand& command) {
+    const Result<Address> address = parse_address(command.http);
+    if (!address.ok()) return fail_with("--http: " + address.error().detail);
+    httplib::Client client(address->host, address->port);
+    client.set_connection_timeout(5);
+    client.set_read_timeout(5);
+    const auto response = client.Get("/state");
+    if (!response)
+        return fail_with(fmt::format("{}: {}", command.http, httplib::to_string(response.error())));
+    if (response->status != 200)
+        return fail_with(fmt::format("{}: {} {}", command.http, response->status, response->body));
+    if (command.json) {
+        fmt::print("{}", response->body);
+        return 0;
+    }
+    try {
+        print_table(json::parse(response->body));
+    } catch (const json::exception& problem) {
+        return fail_with(fmt::format("{}: not a coordinator's state: {}", command.http, problem.what()));
+    }
+    return 0;
+}
+
+}  // namespace whim::cli
