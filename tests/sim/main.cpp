@@ -12,8 +12,8 @@ namespace {
 constexpr uint64_t kSeedsForFloors = 2000;
 
 constexpr const char* kUsage =
-    "whim_sim --seeds A..B [--jobs N] [--profile NAME] [--plant NAME] [--twice] [--quiet]\n"
-    "    runs the seeds; --twice runs each two times and compares; prints coverage and a verdict\n"
+    "whim_sim --seeds A..B [--jobs N] [--profile NAME] [--plant NAME] [--violations N] [--twice] [--quiet]\n"
+    "    runs the seeds until N violations (10); --twice runs each two times and compares; prints coverage and a verdict\n"
     "whim_sim --seed N [--trace] [--profile NAME] [--plant NAME]\n"
     "    replays one seed\n"
     "whim_sim --plants [--seeds A..B] [--jobs N]\n"
@@ -32,7 +32,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
         const std::string name = argv[i];
         const bool flag = name == "--trace" || name == "--quiet" || name == "--twice" || name == "--plants" ||
                           name == "--list-plants" || name == "--list-profiles";
-        const bool valued = name == "--seeds" || name == "--seed" || name == "--jobs" || name == "--plant" || name == "--profile";
+        const bool valued = name == "--seeds" || name == "--seed" || name == "--jobs" || name == "--plant" || name == "--profile" ||
+                            name == "--violations";
         if (!flag && (!valued || i + 1 == argc)) return std::nullopt;
         arguments.values[name] = flag ? "" : argv[++i];
     }
@@ -160,6 +161,7 @@ int run(const Arguments& a) {
         return 2;
     }
     if (a.has("--jobs")) options.jobs = static_cast<uint32_t>(std::strtoul(a.get("--jobs").c_str(), nullptr, 10));
+    if (a.has("--violations")) options.violations_max = std::strtoull(a.get("--violations").c_str(), nullptr, 10);
     options.plant = *plant;
     options.profile = profile;
     options.twice = a.has("--twice");

@@ -67,7 +67,8 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
     const size_t width = dtype_bytes(truth.script.dtype);
     const bool uniform = truth.script.uniform || truth.script.reduce == Reduce::sum || truth.script.reduce == Reduce::majority;
     if (info.birth != truth.birth) return world_.violate(label(key, c.member) + " reports other birth members");
-    if (uniform && c.sets.size() > 1) return world_.violate(label(key, c.member) + " is uniform and has several sets");
+    const auto other_set = [&](const ContributorRun& run) { return run.set != c.runs.front().set; };
+    if (uniform && std::any_of(c.runs.begin(), c.runs.end(), other_set)) return world_.violate(label(key, c.member) + " is uniform and has several sets");
     uint64_t next = 0;
     for (const ContributorRun& run : c.runs) {
         if (run.first != next || run.set >= c.sets.size()) return world_.violate(label(key, c.member) + " reports broken runs");
@@ -135,6 +136,9 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
             break;
         }
         case Code::E_EVICTED:
+        case Code::E_STALE_ROUND:
+            if (control_.in_view(posted.member)) return wrong("it is a member");
+            break;
         case Code::E_LEFT: break;
         default: return wrong("no op of this world may end so");
     }
