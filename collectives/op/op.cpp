@@ -100,11 +100,12 @@ uint32_t Op::set_index(const std::vector<bool>& set) {
     return static_cast<uint32_t>(sets_.size() - 1);
 }
 
-void Op::adopt(uint32_t c, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes) {
+void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes) {
     Chunk& chunk = chunks_[c];
     WHIM_ASSERT(chunk.state == ChunkState::open && !ended_);
     if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
     chunk.state = ChunkState::has;
+    chunk.from = from.value;
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;
     --open_by_root_[chunk.root];
@@ -125,6 +126,7 @@ struct VersionOf {
     uint32_t operator()(const wire::OpStatus& m) const { return m.version; }
     uint32_t operator()(const wire::OpFetch& m) const { return m.version; }
     uint32_t operator()(const wire::OpListen& m) const { return m.version; }
+    uint32_t operator()(const wire::OpStable& m) const { return m.version; }
     uint32_t operator()(const wire::OpHeld& m) const { return m.version; }
     uint32_t operator()(const wire::OpReport& m) const { return m.version; }
     uint32_t operator()(const wire::OpDecide& m) const { return m.version; }

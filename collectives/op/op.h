@@ -130,6 +130,7 @@ private:
         uint32_t root = 0;                // under the installed version
         uint32_t base_root = 0;           // when the attempt began; where they differ the chunk was orphaned
         uint32_t contributed_to = UINT32_MAX;
+        uint32_t from = UINT32_MAX;       // whose result this is: a root, or a holder that was asked
         uint32_t set = UINT32_MAX;        // index into sets_, once there is a result
     };
     struct Given {                        // one contribution at the chunk's root
@@ -179,7 +180,7 @@ private:
     ByteSpan input(uint32_t chunk) const;
     MutableByteSpan output(uint32_t chunk);                  // staged or final
     // bytes: nullopt when this peer folded them into the output itself.
-    void adopt(uint32_t chunk, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes);
+    void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 

@@ -191,11 +191,11 @@ void Op::listen(Instant) {
         if (!alive(before)) {
             chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
-            if (chunk.state == ChunkState::has) {   // a dead or departed root's word is not final
-                chunk.state = ChunkState::open;
-                ++open_count_;
-                ++open_by_root_[chunk.root];
-            }
+        }
+        if (chunk.state == ChunkState::has && chunk.from != chunk.root) {   // a departed root's word is not final
+            chunk.state = ChunkState::open;
+            ++open_count_;
+            ++open_by_root_[chunk.root];
         }
         if (chunk.state != ChunkState::released) wanted[chunk.root].push_back(c);
     }
@@ -222,7 +222,7 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
             if (chunks_[c].state == ChunkState::open) continue;
             if (!had_it) send_result(c, from.value);
             if (chunks_[c].state == ChunkState::released) {
-                host_.send(from, wire::OpStable{config_.id, attempt_, {{c, 1}}});
+                host_.send(from, wire::OpStable{config_.id, attempt_, version_, {{c, 1}}});
             }
         }
     }

@@ -172,7 +172,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
     Rooted& root = rooted(c);
     for (Given& given : root.given) given.buffer.reset();
     root.job.reset();
-    adopt(c, to_bitmap(set), std::nullopt);
+    adopt(c, config_.self, to_bitmap(set), std::nullopt);
     root.acked[self()] = true;
     publish(c);
     close_chunk(c);
@@ -227,7 +227,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;            // this peer is folding it already
-    adopt(c, arrival.header.contributors, arrival.buffer->bytes());
+    adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
     if (chunk.root != chunk.base_root) ++card_.chunks_adopted;
@@ -293,7 +293,7 @@ void Op::flush_stable() {
     const bool waits = own_unreleased_ > 0;   // for more chunks of this root to become stable
     if (pending_stable_.empty() || (pending_stable_.size() < kAckBatch && waits)) return;
     std::sort(pending_stable_.begin(), pending_stable_.end());
-    const wire::OpStable message{config_.id, attempt_, to_ranges(pending_stable_)};
+    const wire::OpStable message{config_.id, attempt_, version_, to_ranges(pending_stable_)};
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r != self() && !evicted_[r] && (posted_[r] || listening_[r])) host_.send({r}, message);
     }

@@ -231,8 +231,8 @@ void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, con
     const bool listens = std::holds_alternative<wire::OpListen>(message);
     if (listens) return op_send(from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "left out of op " + to_string(id) + "; its results are no longer kept"});
     if (!finished.completed) return;
-    if (std::holds_alternative<wire::OpStatus>(message)) {
-        op_send(from, wire::OpStable{id, 0, {{0, limits::kChunksPerOpMax}}});
+    if (const auto* status = std::get_if<wire::OpStatus>(&message)) {
+        op_send(from, wire::OpStable{id, status->attempt, status->version, {{0, limits::kChunksPerOpMax}}});
     } else if (const auto* report = std::get_if<wire::OpReport>(&message)) {
         op_send(from, wire::OpDecide{id, report->attempt, report->version, true});
     }

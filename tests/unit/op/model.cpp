@@ -194,7 +194,7 @@ private:
         const OpId id = p.op->id();
         if (std::holds_alternative<wire::OpListen>(message)) queue(p.rank, from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "gone"});
         if (!p.op->completed()) return;
-        if (std::holds_alternative<wire::OpStatus>(message)) queue(p.rank, from, wire::OpStable{id, 0, {{0, 1u << 20}}});
+        if (const auto* s = std::get_if<wire::OpStatus>(&message)) queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
         if (const auto* r = std::get_if<wire::OpReport>(&message)) queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
     }
 
@@ -299,7 +299,12 @@ ModelOutcome World::judge() {
         if (!options_.in_place && p->in != p->input) { outcome.problem = "an input was changed"; return outcome; }
         const std::vector<float>& target = options_.in_place ? p->in : p->out;
         if (std::any_of(target.begin(), target.end(), [](float x) { return x != 1e9f; })) { outcome.problem = "a buffer was touched after completion"; return outcome; }
-        if (first && p->result != first->result) { outcome.problem = "peers " + std::to_string(first->rank) + " and " + std::to_string(p->rank) + " differ"; return outcome; }
+        if (first && p->result != first->result) {
+            const auto at = std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first - first->result.begin();
+            outcome.problem = "peers " + std::to_string(first->rank) + " and " + std::to_string(p->rank) + " differ in chunk " +
+                              std::to_string(static_cast<uint64_t>(at) / options_.chunk_elements);
+            return outcome;
+        }
         if (!first) first = p.get();
     }
     if (outcome.resent > 0) outcome.problem = "a finished chunk was sent again";
