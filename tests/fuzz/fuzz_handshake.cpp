@@ -21,8 +21,7 @@ Bytes again(const HelloReply& reply) {
     return out;
 }
 
-template <class Decode>
-void check(ByteSpan body, Decode decode) {
+template <class Decode> void check(ByteSpan body, Decode decode) {
     const auto first = decode(body);
     if (!first) return;
     const Bytes encoded = again(*first);

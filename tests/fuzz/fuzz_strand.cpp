@@ -30,7 +30,7 @@ public:
     }
 
 private:
-    static constexpr int kStepsMax = 2000;
+    static constexpr int kStepsMax = 200;
     static constexpr LinkKey kDialled{PeerId{{9}}, {1}};
 
     void step() {
@@ -44,7 +44,9 @@ private:
             case 4: frame(strand); break;
             case 5: bench_.drain(strand); break;
             case 6: bench_.endpoint.send_message(op & 16 ? kFar : kDialled, Bytes(op), bench_.now); break;
-            case 7: bench_.endpoint.send_bulk(op & 16 ? kFar : kDialled, {Bytes(3), 100u * op, op}, bench_.now); break;
+            case 7:
+                bench_.endpoint.send_bulk(op & 16 ? kFar : kDialled, {Bytes(3), 100u * op, op}, bench_.now);
+                break;
             case 8: bench_.run_until(bench_.now + milliseconds(op)); break;
             case 9: bench_.run_until(bench_.now + milliseconds(20 * op)); break;
             case 10: hang_up(strand); break;
@@ -59,7 +61,9 @@ private:
     StrandHandle pick(size_t back) const {
         return strands_.empty() ? StrandHandle{} : strands_[strands_.size() - 1 - back % strands_.size()];
     }
-    bool live(StrandHandle strand) const { return strand != StrandHandle{} && !bench_.closed.contains(strand); }
+    bool live(StrandHandle strand) const {
+        return strand != StrandHandle{} && !bench_.closed.contains(strand);
+    }
     void feed(StrandHandle strand, ByteSpan bytes) {
         if (live(strand)) bench_.feed(strand, bytes);
     }
@@ -82,11 +86,16 @@ private:
         const uint8_t b = script_.u8();
         switch (static_cast<FrameType>(type)) {
             case FrameType::ack:
-            case FrameType::strand_lost: put_count(bytes, static_cast<FrameType>(type), {uint8_t(a % 3), b, a / 3u}); break;
+            case FrameType::strand_lost:
+                put_count(bytes, static_cast<FrameType>(type), {uint8_t(a % 3), b, a / 3u});
+                break;
             case FrameType::ping:
             case FrameType::pong: put_stamp(bytes, static_cast<FrameType>(type), a); break;
             case FrameType::bulk: put_prefix(bytes, {FrameType::bulk, a, 20u * b}); break;
-            default: put_frame(bytes, static_cast<FrameType>(type), script_.raw(std::min<size_t>(a, script_.remaining()))); break;
+            default:
+                put_frame(bytes, static_cast<FrameType>(type),
+                          script_.raw(std::min<size_t>(a, script_.remaining())));
+                break;
         }
         feed(strand, bytes);
     }
@@ -131,7 +140,8 @@ private:
         const size_t count = bench_.endpoint.write_buffers(strand, pieces);
         size_t bytes = 0;
         for (size_t i = 0; i < count; ++i) bytes += pieces[i].size();
-        if (bytes > 0) bench_.endpoint.did_write(strand, bytes / 2 + 1 > bytes ? bytes : bytes / 2 + 1, bench_.now);
+        if (bytes > 0)
+            bench_.endpoint.did_write(strand, bytes / 2 + 1 > bytes ? bytes : bytes / 2 + 1, bench_.now);
     }
 
     ByteReader script_;

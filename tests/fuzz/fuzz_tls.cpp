@@ -1,5 +1,6 @@
 // The TLS channel fed with arbitrary bytes: before, in the middle of and after the handshake.
-// First byte: bits 0-1 how much of a real handshake comes first, bit 2 which side, bits 3-7 the size of a piece.
+// First byte: bits 0-1 how much of a real handshake comes first, bit 2 which side, bits 3-7 the size of a
+// piece.
 #include <cstdint>
 #include <span>
 

@@ -14,7 +14,8 @@ using namespace whim::testing;
 
 void write(const std::filesystem::path& file, ByteSpan bytes) {
     std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 Bytes prefixed(uint8_t first, ByteSpan rest) {
@@ -40,6 +41,19 @@ void handshake(const std::filesystem::path& to) {
     write(to / "count", prefixed(3, ByteSpan(ack).subspan(kFramePrefixBytes)));
 }
 
+void frames(const std::filesystem::path& to) {
+    Bytes stream;
+    put_frame(stream, FrameType::message, to_bytes("message"));
+    put_prefix(stream, {FrameType::bulk, 6, 7});
+    ByteWriter(stream).raw(to_bytes("headerpayload"));
+    put_stamp(stream, FrameType::ping, 1);
+    put_count(stream, FrameType::ack, {0, 1, 1});
+    put_prefix(stream, {FrameType::bulk, 0, 0});
+    write(to / "stream", prefixed(4, stream));
+    put_prefix(stream, {FrameType::message, 0, 0x7fffffff});
+    write(to / "broken", prefixed(0, stream));
+}
+
 // Operations as fuzz_strand.cpp numbers them.
 void strand(const std::filesystem::path& to) {
     Bytes hello;
@@ -48,8 +62,10 @@ void strand(const std::filesystem::path& to) {
     raw.insert(raw.end(), hello.begin(), hello.end());
     write(to / "raw_hello", raw);
     write(to / "accepted", script({1, 0, 2, 0, 0x16, 0x17, 5, 0x15, 4, 2, 3, 9, 9, 9, 0x14, 6, 0, 5}));
-    write(to / "bulk_in", script({1, 0, 2, 0, 4, 3, 0, 1, 3, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
-    write(to / "dialled", script({0x08, 0x1b, 0x0e, 7, 1, 0, 0x08, 0x1b, 0x0e, 7, 1, 0, 0x06, 0x07, 0x05, 0x15}));
+    write(to / "bulk_in", script({1, 0, 2, 0, 4,  3,  0,  1,  3,  20, 1,  2,  3,  4,  5,
+                                  6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
+    write(to / "dialled",
+          script({0x08, 0x1b, 0x0e, 7, 1, 0, 0x08, 0x1b, 0x0e, 7, 1, 0, 0x06, 0x07, 0x05, 0x15}));
     write(to / "refused", script({0x08, 0x0b, 0xf9, 0x0b, 0xf9, 0x0b, 0xf9}));
     write(to / "lost", script({1, 0, 2, 0, 0xf7, 0x0d, 0x0a, 0x14, 7, 0, 1, 5, 2, 0, 5, 1, 1, 5}));
     write(to / "parked", script({0x0c, 1, 0, 0xf9, 0xf9, 0xf9, 5}));
@@ -87,6 +103,7 @@ int main(int argc, char** argv) {
     }
     const std::filesystem::path to = argv[1];
     handshake(to / "handshake");
+    frames(to / "frames");
     strand(to / "strand");
     tls(to / "tls");
     address(to / "address");

@@ -2,7 +2,6 @@
 #include "transport/session/tls_channel.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include <openssl/err.h>
@@ -77,7 +76,7 @@ public:
     // For the BIO.
     size_t take(char* to, size_t bytes_max) {
         const size_t count = std::min(bytes_max, in_.size());
-        std::memcpy(to, in_.data(), count);
+        std::copy_n(in_.begin(), count, reinterpret_cast<std::byte*>(to));
         in_ = in_.subspan(count);
         return count;
     }

@@ -47,9 +47,9 @@ public:
     }
     void bulk_end(const LinkKey&, uint64_t, bool, Instant) override {}
     std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
-        payload.assign(frame.payload_bytes, {});
+        if (payload.empty()) payload.resize(128u << 10);  // shared by all frames, which may be pinned at once
         ++pinned;
-        return ByteSpan(payload);
+        return ByteSpan(payload).first(frame.payload_bytes);
     }
     void bulk_unpin(const LinkKey&, const BulkFrame&) override { --pinned; }
 
