@@ -221,7 +221,8 @@ private:
     void resolve(uint32_t chunk, Instant now);
     void on_fetch(Rank from, const wire::OpFetch& fetch, Instant now);
     void become_listener(Instant now);
-    void listen(Instant now);
+    void disown();
+    void listen();
     void on_listen(Rank from, const wire::OpListen& listen, Instant now);
     void send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::ChunkStatus>>& entries);
     void stop_listening();

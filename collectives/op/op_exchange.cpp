@@ -163,7 +163,8 @@ void Op::on_fetch(Rank from, const wire::OpFetch& fetch, Instant) {
 void Op::become_listener(Instant now) {
     card_.excluded_self = true;
     if (mode_ == Mode::listener) {
-        listen(now);
+        disown();
+        if (jobs_ == 0) listen();
         return;
     }
     mode_ = Mode::listener;
@@ -180,11 +181,12 @@ void Op::become_listener(Instant now) {
         return;
     }
     rooted_.clear();
-    if (jobs_ == 0) listen(now);   // else when the last fold has stopped writing to the output
+    disown();
+    if (jobs_ == 0) listen();   // else when the last fold has stopped writing to the output
 }
 
-void Op::listen(Instant) {
-    std::map<uint32_t, std::vector<uint32_t>> wanted;
+// What a listener has from anybody but the chunk's present root is void.
+void Op::disown() {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
         const uint32_t before = chunk.root;
@@ -197,7 +199,13 @@ void Op::listen(Instant) {
             ++open_count_;
             ++open_by_root_[chunk.root];
         }
-        if (chunk.state != ChunkState::released) wanted[chunk.root].push_back(c);
+    }
+}
+
+void Op::listen() {
+    std::map<uint32_t, std::vector<uint32_t>> wanted;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].state != ChunkState::released) wanted[chunks_[c].root].push_back(c);
     }
     for (const auto& [root, chunks] : wanted) host_.send({root}, wire::OpListen{config_.id, version_, to_ranges(chunks)});
 }

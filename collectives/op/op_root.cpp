@@ -164,7 +164,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     const bool wanted = mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) folded(running.chunk, running.set);
     if (decision_ && jobs_ == 0) apply_decision(now);
-    if (mode_ == Mode::listener && jobs_ == 0) listen(now);
+    if (mode_ == Mode::listener && jobs_ == 0) listen();
     settle(now);
 }
 
