@@ -118,7 +118,7 @@ struct Totals {
 Totals measure(const Options& options, uint64_t peers, uint64_t bytes, uint64_t iterations) {
     const std::string security = options.text("security", "tls");
     const ScratchDirectory scratch;
-    const Coordinator coordinator = start_coordinator(scratch.path(), security);
+    const Coordinator coordinator = start_coordinator(scratch.path(), security, peers);
     std::vector<Child> children;
     for (uint64_t i = 0; i < peers; ++i) {
         std::vector<std::string> arguments{"--role", "peer", "--invite", coordinator.invite, "--security", security,
@@ -182,7 +182,7 @@ int main(int argc, char** argv) try {
                           {"peers", "bytes", "dtype", "reduce", "security", "iters", "role", "dir", "invite", "name"},
                           {"json", "no-check"});
     const std::string role = options.text("role", "");
-    if (role == "coordinator") return coordinator_role(options.text("dir", ""), options.text("security", "tls"));
+    if (role == "coordinator") return coordinator_role(options);
     if (role == "peer") return peer_role(options);
     return bench(options);
 } catch (const std::exception& problem) {

@@ -44,7 +44,7 @@ struct Outcome {
 class Trials {
 public:
     explicit Trials(const Settings& settings)
-        : settings_(settings), random_(settings.seed), coordinator_(start_coordinator(scratch_.path(), settings.security)) {
+        : settings_(settings), random_(settings.seed), coordinator_(start_coordinator(scratch_.path(), settings.security, settings.peers)) {
         for (uint64_t i = 0; i < settings.peers; ++i) peers_.push_back(start_peer());
         for (auto& peer : peers_) peer.child.expect("joined", Millis(kPatienceMs));
     }
@@ -203,7 +203,7 @@ int main(int argc, char** argv) try {
                           {"trials", "peers", "victims", "bytes", "dtype", "reduce", "security", "seed", "ratio-max",
                            "role", "dir", "invite", "name"});
     const std::string role = options.text("role", "");
-    if (role == "coordinator") return coordinator_role(options.text("dir", ""), options.text("security", "tls"));
+    if (role == "coordinator") return coordinator_role(options);
     if (role == "peer") return kill_peer_role(options);
     return Trials(settings_from(options)).run();
 } catch (const std::exception& problem) {

@@ -27,14 +27,16 @@ void check_coordinator(whim_result result) {
 
 }  // namespace
 
-int coordinator_role(const std::string& directory, const std::string& security) {
-    whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
-    options.security = security_of(security);
-    options.run = "stress";
-    options.listen = "127.0.0.1:0";
-    options.data_dir = directory.c_str();
+int coordinator_role(const Options& options) {
+    const std::string directory = options.text("dir", "");
+    whim_coordinator_options wishes = WHIM_COORDINATOR_OPTIONS_INIT;
+    wishes.security = security_of(options.text("security", "tls"));
+    wishes.run = "stress";
+    wishes.listen = "127.0.0.1:0";
+    wishes.data_dir = directory.c_str();
+    wishes.replicas_min = static_cast<uint32_t>(options.number("peers", 1));
     whim_coordinator* coordinator = nullptr;
-    check_coordinator(whim_coordinator_start(&options, &coordinator));
+    check_coordinator(whim_coordinator_start(&wishes, &coordinator));
     char invite[WHIM_INVITE_SIZE];
     check_coordinator(whim_coordinator_invite(coordinator, 86'400, invite, sizeof invite));
     std::cout << "invite " << invite << std::endl;
@@ -45,8 +47,9 @@ int coordinator_role(const std::string& directory, const std::string& security) 
     return 0;
 }
 
-Coordinator start_coordinator(const std::string& directory, const std::string& security) {
-    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security});
+Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers) {
+    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
+                                std::to_string(peers)});
     std::string invite = child.expect("invite", Millis(kPatienceMs));
     return {std::move(child), std::move(invite)};
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "options.h"
 #include "process.h"
 #include "whimbrel/whimbrel.hpp"
 
@@ -10,14 +11,15 @@ namespace stress {
 
 inline constexpr uint32_t kPatienceMs = 120'000;  // for any single step of a role
 
-// Role "coordinator DIR none|tls": says "invite TEXT", runs until its stdin ends. Returns the exit code.
-int coordinator_role(const std::string& directory, const std::string& security);
+// Role "coordinator" with --dir, --security and --peers, below which it begins no round: says "invite TEXT", runs
+// until its stdin ends. Returns the exit code.
+int coordinator_role(const Options& options);
 
 struct Coordinator {
     Child child;
     std::string invite;
 };
-Coordinator start_coordinator(const std::string& directory, const std::string& security);
+Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers);
 
 // A joined group; throws whimbrel::Error.
 whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);
