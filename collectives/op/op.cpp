@@ -199,7 +199,7 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root != self()) continue;
         if (chunks_[c].state == ChunkState::open) try_fold(c, now);
-        else if (alive(from.value)) publish(c);
+        else if (alive(from.value) && chunks_[c].root == chunks_[c].base_root) publish(c);   // of orphans it reports first
     }
     pump(now);
 }
@@ -420,13 +420,16 @@ void Op::drop_retained() {
 
 void Op::refresh_card() {
     card_.chunks = chunk_count();
-    card_.sets = sets_;
+    card_.sets.clear();
+    std::map<uint32_t, uint32_t> renumbered;   // sets of void attempts are not reported
     card_.chunk_set.assign(chunks_.size(), UINT32_MAX);
     card_.chunks_final = 0;
     const bool in_output = !uniform() || end_code_ == Code::OK;   // an unfinished uniform op's output is not a result
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state == ChunkState::open || !in_output) continue;
-        card_.chunk_set[c] = chunks_[c].set;
+        const auto [known, fresh] = renumbered.try_emplace(chunks_[c].set, static_cast<uint32_t>(card_.sets.size()));
+        if (fresh) card_.sets.push_back(sets_[chunks_[c].set]);
+        card_.chunk_set[c] = known->second;
         ++card_.chunks_final;
     }
 }

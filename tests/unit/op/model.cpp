@@ -209,9 +209,11 @@ private:
         Arrival arrival{frame.header, pool_.take(bytes->size())};
         if (!bytes->empty()) std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
         from.op->unpin({});
-        trace(frame.from, frame.to, (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk));
+        const uint32_t resent = to.posted ? to.op->card().chunks_resent : 0;
         if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
+        const bool again = to.posted && to.op->card().chunks_resent > resent;
+        trace(frame.from, frame.to, (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
     }
 
     ModelOutcome judge();
