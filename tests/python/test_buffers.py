@@ -1,7 +1,10 @@
 """What may be passed as memory, what is refused and how, and that borrowed memory outlives the Work object."""
 
+import array
 import gc
+import time
 import weakref
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,11 +13,13 @@ import whimbrel
 from conftest import begin, wait_all
 
 
-@pytest.fixture
-def alone(make_group) -> whimbrel.Group:
-    group = make_group("alone")
-    begin([group])
-    return group
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Iterator[whimbrel.Group]:
+    with whimbrel.Coordinator("buffers", tmp_path_factory.mktemp("buffers"), listen="127.0.0.1:0") as coordinator:
+        with whimbrel.Group(coordinator.invite(), name="alone", listen="127.0.0.1:0") as group:
+            group.join().wait(10)
+            begin([group])
+            yield group
 
 
 @pytest.mark.parametrize(("x", "words"), [
@@ -28,7 +33,7 @@ def alone(make_group) -> whimbrel.Group:
     (torch.zeros(4, 4)[:, 1], "not contiguous"),
     (torch.zeros(4, dtype=torch.complex64), "elements of another kind"),
     (torch.zeros(4, requires_grad=True), "gives no memory"),
-    (torch.zeros(4, device="meta"), "meta|not in CPU memory|gives no memory"),
+    (torch.zeros(4, device="meta"), "gives no memory"),
 ])
 def test_refused_with_a_type_error(alone, x, words):
     with pytest.raises(TypeError, match=words):
@@ -64,8 +69,6 @@ def test_unknown_words_are_value_errors(alone):
 
 
 def test_other_buffers(alone):
-    import array
-
     numbers = array.array("d", [1.0, 2.0])
     data = bytearray(b"\x01\x02")
     assert alone.all_reduce(numbers, reduce="sum").wait(10) is numbers
@@ -86,10 +89,7 @@ def test_borrowed_memory_outlives_the_work(trio):
     for _ in range(100):
         if gone() is None:
             break
-        trio[0].barrier(tag=5, budget=0.05)
         gc.collect()
-        import time
-
         time.sleep(0.05)
     assert gone() is None, "nobody needs the array any more, and it is still held"
 

@@ -10,24 +10,24 @@ FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
 
 
-@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
-def test_sum_of_numpy_arrays(trio, dtype):
-    arrays = [np.arange(5, dtype=dtype) + n for n in range(3)]
-    results = wait_all([g.all_reduce(a, reduce="sum") for g, a in zip(trio, arrays, strict=True)])
-    for result, array in zip(results, arrays, strict=True):
-        assert result is array
-        assert result.tolist() == [3, 6, 9, 12, 15]
+def test_sum_of_numpy_arrays(trio):
+    for dtype in FLOATS + INTEGERS:
+        arrays = [(np.arange(5) + n).astype(dtype) for n in range(3)]
+        results = wait_all([g.all_reduce(a, reduce="sum") for g, a in zip(trio, arrays, strict=True)])
+        for result, array in zip(results, arrays, strict=True):
+            assert result is array
+            assert result.tolist() == [3, 6, 9, 12, 15], dtype
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
-def test_average_of_torch_tensors(trio, dtype):
-    tensors = [torch.full((2, 3), float(n), dtype=dtype) for n in range(3)]
-    outs = [torch.empty_like(t) for t in tensors]
-    results = wait_all([g.all_reduce(t, o) for g, t, o in zip(trio, tensors, outs, strict=True)])
-    for n, (result, out) in enumerate(zip(results, outs, strict=True)):
-        assert result is out
-        assert torch.equal(out, torch.ones(2, 3, dtype=dtype))
-        assert torch.equal(tensors[n], torch.full((2, 3), float(n), dtype=dtype))
+def test_average_of_torch_tensors(trio):
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        tensors = [torch.full((2, 3), float(n), dtype=dtype) for n in range(3)]
+        outs = [torch.empty_like(t) for t in tensors]
+        results = wait_all([g.all_reduce(t, o) for g, t, o in zip(trio, tensors, outs, strict=True)])
+        for n, (result, out) in enumerate(zip(results, outs, strict=True)):
+            assert result is out
+            assert torch.equal(out, torch.ones(2, 3, dtype=dtype)), dtype
+            assert torch.equal(tensors[n], torch.full((2, 3), float(n), dtype=dtype)), dtype
 
 
 def test_weights(trio):

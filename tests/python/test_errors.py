@@ -57,7 +57,7 @@ def test_calls_raise_with_the_detail():
 
 
 def test_error_stubs_are_current():
-    spec = importlib.util.spec_from_file_location("make_error_stubs", PACKAGE / "make_error_stubs.py")
+    spec = importlib.util.spec_from_file_location("make_error_stubs", PACKAGE / "scripts/make_error_stubs.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (PACKAGE / "whimbrel/errors.pyi").read_text() == module.stubs()

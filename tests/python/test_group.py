@@ -11,6 +11,8 @@ from whimbrel import errors
 
 def test_one_peer_joins_and_sees_itself(make_group):
     group = make_group("alone", region="here")
+    assert group.info().incarnation == 1 and group.info().rank is None  # admitted: in the view from the next round on
+    begin([group])
     info, view = group.info(), group.view()
     assert (info.name, info.run, info.rank, info.world_size) == ("alone", "test", 0, 1)
     assert [m.name for m in view.members] == ["alone"]
@@ -65,8 +67,10 @@ def test_a_record_keeps_each_peers_bytes(trio):
 def test_a_newcomer_is_told_to_heal(trio, make_group):
     commit(trio)
     newcomer = make_group("newcomer")
-    works = [group.round_begin(1) for group in trio] + [newcomer.round_begin()]
-    rounds = [work.wait(WAIT_S) for work in works]
+    waiting = newcomer.round_begin()
+    with pytest.raises(TimeoutError):
+        waiting.wait(0.5)  # newcomers wait for the members, not the other way round
+    rounds = [*begin(trio, state_round=1), waiting.wait(WAIT_S)]
     assert [r.heal_self for r in rounds] == [False, False, False, True]
     assert all(r.healing_any and r.donor_rank in (0, 1, 2) for r in rounds)
     assert [m.name for m in rounds[0].joined] == ["newcomer"]

@@ -112,13 +112,13 @@ bool is_contiguous(const DlTensor& tensor) {
 }
 
 Buffer from_dlpack(const py::object& object, const char* argument) {
-    const auto device = object.attr("__dlpack_device__")().cast<py::tuple>();
-    const int32_t device_type = py::int_(device[0]).cast<int32_t>();
-    if (device_type != kDlCpu && device_type != kDlCudaHost) {
-        refuse(argument, object, "is not in CPU memory (DLPack device type " + std::to_string(device_type) + "); pass .cpu()");
-    }
     py::object capsule;
     try {
+        const auto device = object.attr("__dlpack_device__")().cast<py::tuple>();
+        const int32_t device_type = py::int_(device[0]).cast<int32_t>();
+        if (device_type != kDlCpu && device_type != kDlCudaHost) {
+            refuse(argument, object, "is not in CPU memory; pass .cpu()");
+        }
         capsule = object.attr("__dlpack__")();
     } catch (py::error_already_set& error) {
         refuse(argument, object, std::string("gives no memory: ") + py::str(error.value()).cast<std::string>());

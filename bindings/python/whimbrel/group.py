@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
 
 from whimbrel import _core
 from whimbrel.values import Commit, Event, GroupInfo, Record, Round, View
 from whimbrel.work import Work
 
+T = TypeVar("T")
 Array = TypeVar("Array")  # a numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack
 Security = Literal["tls", "none"]
 Reduce = Literal["sum", "avg", "min", "max"]
@@ -49,17 +50,19 @@ class Group:
             listen=listen, advertise=advertise, identity_file=identity_file, fingerprint=fingerprint,
             bulk_strands=bulk_strands, worker_threads=worker_threads, chunk_bytes=chunk_bytes,
             retain_bytes_max=retain_bytes_max, window_bytes=window_bytes)
+        self._names: dict[tuple[str, int], str] = {}  # of everybody this peer has seen in a round
         _open_groups.add(self)
 
     # ---- membership
 
     def join(self) -> Work[Group]:
-        """Asks for admission; completes with this group once it is in the view. Also after an eviction."""
-        return Work(self._core.join(), lambda _: self)
+        """Asks for admission; completes with this group once it is admitted: the next round has it. Also after an
+        eviction."""
+        return self._work(self._core.join(), lambda _: self)
 
     def leave(self, reason: str | None = None) -> Work[None]:
         """Tells the others, who then go on without waiting for a suspicion. Only close() is left afterwards."""
-        return Work(self._core.leave(reason), _nothing)
+        return self._work(self._core.leave(reason), _nothing)
 
     def close(self) -> None:
         """Ends everything at once. Open ops complete with Left. Safe to call again."""
@@ -80,16 +83,17 @@ class Group:
     def round_begin(self, state_round: int = 0) -> Work[Round]:
         """Says that this peer is ready; completes when the round begins. state_round: the last committed round whose
         state this peer holds (0: none, it may have to be healed)."""
-        return Work(self._core.round_begin(state_round), lambda op: Round.of(op.round_info()))
+        return self._work(self._core.round_begin(state_round), lambda op: Round.of(self._named(op.round_info())))
 
     def round_commit(self, digest: bytes = bytes(16), data: bytes = b"", *, samples: int = 0,
                      round: int = 0) -> Work[Commit]:
         """Votes for the round with the digest of the state after it, and up to 64 KiB of your own."""
-        return Work(self._core.round_commit(digest, data, samples, round), lambda op: Commit.of(op.commit_info()))
+        return self._work(self._core.round_commit(digest, data, samples, round),
+                    lambda op: Commit.of(self._named(op.commit_info())))
 
     def round_record(self, round: int) -> Work[Record]:
         """What the coordinator keeps of a committed round. StaleRound when there is no such record."""
-        return Work(self._core.round_record(round), lambda op: Record.of(op.record_info()))
+        return self._work(self._core.round_record(round), lambda op: Record.of(op.record_info()))
 
     # ---- collectives: all members call the same tag with the same shape; None of them blocks
 
@@ -100,22 +104,40 @@ class Group:
         neither fails it nor needs a retry. Completes with the array that holds the result."""
         op = self._core.all_reduce(x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform,
                                    non_finite)
-        return Work(op, lambda _: x if out is None else out)
+        return self._work(op, lambda _: x if out is None else out)
 
     def broadcast(self, x: Array, source_rank: int, *, tag: int = 0, round: int = 0, grace: float = 0.0,
                   budget: float = 0.0) -> Work[Array]:
         """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it."""
-        return Work(self._core.broadcast(x, source_rank, tag, round, grace, budget), lambda _: x)
+        return self._work(self._core.broadcast(x, source_rank, tag, round, grace, budget), lambda _: x)
 
     def barrier(self, *, tag: int = 0, round: int = 0, min_contributors: int = 0, grace: float = 0.0,
                 budget: float = 0.0) -> Work[None]:
         """Completes once every living member of the round has called it."""
-        return Work(self._core.barrier(tag, round, min_contributors, grace, budget), _nothing)
+        return self._work(self._core.barrier(tag, round, min_contributors, grace, budget), _nothing)
 
     def agree(self, values: Array, how: Literal["max", "min", "majority"], *, tag: int = 0, round: int = 0,
               min_contributors: int = 0, grace: float = 0.0, budget: float = 0.0) -> Work[Array]:
         """Settles a few int64 values among all members, in place."""
-        return Work(self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values)
+        return self._work(self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values)
+
+    def _work(self, op: _core.Op, result: Callable[[_core.Op], T]) -> Work[T]:
+        return Work(op, result, self._named)
+
+    def _named(self, info: Any) -> Any:
+        """Decisions and op reports name members by id alone; fills in what they are called."""
+        if isinstance(info, list):
+            for entry in info:
+                self._named(entry)
+        elif isinstance(info, dict) and "incarnation" in info:
+            key = (info["id"], info["incarnation"])
+            if info["name"]:
+                self._names[key] = info["name"]
+            else:
+                info["name"] = self._names.get(key, "")
+        elif isinstance(info, dict):
+            self._named(list(info.values()))
+        return info
 
     # ---- seeing inside
 

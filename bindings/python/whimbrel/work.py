@@ -17,9 +17,11 @@ class Work(Generic[T]):
     """An op of a group. What it borrows (the arrays of a collective) stays alive until it has completed, also when
     this object is dropped. Thread-safe."""
 
-    def __init__(self, op: _core.Op, result: Callable[[_core.Op], T]) -> None:
+    def __init__(self, op: _core.Op, result: Callable[[_core.Op], T], named: Callable[[Any], Any]) -> None:
+        """Made by a group. result: what the completed op brought; named: fills in what members are called."""
         self._op = op
         self._result = result
+        self._named = named
 
     def wait(self, timeout: float | None = None) -> T:
         """The op's result, when it has one. TimeoutError after `timeout` seconds: the op runs on. Ctrl-C ends the
@@ -49,7 +51,7 @@ class Work(Generic[T]):
 
     def info(self) -> OpInfo:
         """Who contributed, what was moved, how long it took. Only its round and tag are known before the end."""
-        return OpInfo.of(self._op.info())
+        return OpInfo.of(self._named(self._op.info()))
 
     def waiting_for(self) -> str:
         """What it waits for, in words; "" when it has completed."""

@@ -33,6 +33,6 @@ def stubs() -> str:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).with_name("whimbrel") / "errors.pyi"
+    target = Path(__file__).resolve().parents[1] / "whimbrel/errors.pyi"
     target.write_text(stubs(), encoding="utf-8")
     print(f"wrote {target}", file=sys.stderr)
