@@ -30,10 +30,12 @@ Result<Address> parse_address(std::string_view text) {
         if (colon == std::string_view::npos) return bad(text, "no ':PORT'; write HOST:PORT");
         host = text.substr(0, colon);
         port = text.substr(colon + 1);
-        if (host.find(':') != std::string_view::npos) return bad(text, "write an IPv6 address as [ADDRESS]:PORT");
+        if (host.find(':') != std::string_view::npos)
+            return bad(text, "write an IPv6 address as [ADDRESS]:PORT");
     }
     for (const char c : host) {
-        if (c <= ' ' || c == 0x7f || c == '[' || c == ']') return bad(text, "a blank, bracket or control character in the host");
+        if (c <= ' ' || c == 0x7f || c == '[' || c == ']')
+            return bad(text, "a blank, bracket or control character in the host");
     }
     uint32_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -1,5 +1,5 @@
-// A byte stream cut into frames: the same frames come out whether it is fed in one piece or in small ones, and
-// both ways end at the same error. First byte: the size of a piece.
+// A byte stream cut into frames: the same frames come out whether it is fed in one piece or in small ones,
+// and both ways end at the same error. First byte: the size of a piece.
 #include <cstdint>
 #include <span>
 

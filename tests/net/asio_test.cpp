@@ -1,10 +1,12 @@
-// Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses, refusals.
+// Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses,
+// refusals.
 #include "net_peer.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
-#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "transport/asio/identity_file.h"
@@ -44,7 +46,8 @@ LinkOptions waiting(uint32_t bulk_strands) {
 // Passes bytes between a dialer and a listener, and breaks what passes through it.
 class Proxy {
 public:
-    explicit Proxy(const Address& to) : to_(asio::ip::make_address(to.host), to.port), acceptor_(io_, tcp::endpoint(tcp::v4(), 0)) {
+    explicit Proxy(const Address& to)
+        : to_(asio::ip::make_address(to.host), to.port), acceptor_(io_, tcp::endpoint(tcp::v4(), 0)) {
         accept();
         thread_ = std::thread([this] { io_.run(); });
     }
@@ -88,13 +91,14 @@ private:
         });
     }
     void pass(std::shared_ptr<Pipe> pipe, tcp::socket& from, tcp::socket& to, Bytes& buffer) {
-        from.async_read_some(asio::buffer(buffer), [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
-            asio::error_code broken = error;
-            if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
-            if (!broken) return pass(pipe, from, to, buffer);
-            pipe->a.close(broken);
-            pipe->b.close(broken);
-        });
+        from.async_read_some(asio::buffer(buffer),
+                             [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
+                                 asio::error_code broken = error;
+                                 if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
+                                 if (!broken) return pass(pipe, from, to, buffer);
+                                 pipe->a.close(broken);
+                                 pipe->b.close(broken);
+                             });
     }
     asio::io_context io_;
     tcp::endpoint to_;
@@ -104,8 +108,9 @@ private:
 };
 
 class Net : public ::testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(Security, Net, ::testing::Bool(),
-                         [](const auto& tls) { return tls.param ? std::string("Tls") : std::string("None"); });
+INSTANTIATE_TEST_SUITE_P(Security, Net, ::testing::Bool(), [](const auto& tls) {
+    return tls.param ? std::string("Tls") : std::string("None");
+});
 
 TEST_P(Net, CarriesMessagesAnd64MiBOfBulk) {
     Process a(GetParam()), b(GetParam());
@@ -129,7 +134,8 @@ TEST_P(Net, CarriesMessagesAnd64MiBOfBulk) {
             return e.send_message(b.peer->key(), Bytes(bytes.begin(), bytes.end()), AsioDriver::now());
         });
     }
-    ASSERT_TRUE(b.peer->wait([&] { return b.peer->frames.size() == 256 && b.peer->heard.size() == 100; }, 60));
+    ASSERT_TRUE(
+        b.peer->wait([&] { return b.peer->frames.size() == 256 && b.peer->heard.size() == 100; }, 60));
     const double seconds = (AsioDriver::now() - start).seconds();
     std::printf("64 MiB, 1 bulk strand, 256 KiB frames: %.0f MB/s\n", 67.1 / seconds);
     EXPECT_EQ(b.peer->got, a.peer->data);
@@ -150,7 +156,8 @@ TEST_P(Net, SurvivesBrokenConnectionsInMidTransfer) {
     b.peer->got.resize(a.peer->data.size());
     a.peer->run();
     b.peer->run();
-    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(proxy.address(), 3), AsioDriver::now()); });
+    a.peer->call(
+        [&](Endpoint& e) { e.open_link(b.peer->key(), options_to(proxy.address(), 3), AsioDriver::now()); });
     a.peer->give(b.peer->key(), 100'000);
     size_t breaks = 0;
     for (size_t target = 100; target < 600; target += 100) {
@@ -178,8 +185,11 @@ TEST(NetAddress, DialsNamesAndBothFamilies) {
         b.peer->accept = waiting(0);
         a.peer->run();
         b.peer->run();
-        a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to({host, at->port}, 0), AsioDriver::now()); });
-        EXPECT_TRUE(a.peer->wait([&] { return a.peer->events == std::vector<std::string>{"up fresh"}; })) << host;
+        a.peer->call([&](Endpoint& e) {
+            e.open_link(b.peer->key(), options_to({host, at->port}, 0), AsioDriver::now());
+        });
+        EXPECT_TRUE(a.peer->wait([&] { return a.peer->events == std::vector<std::string>{"up fresh"}; }))
+            << host;
     }
 }
 
@@ -206,7 +216,9 @@ TEST(NetAddress, SaysWhatWentWrongAndWhere) {
 TEST(NetAddress, AnUnknownNameIsUnreachable) {
     Process a(false), b(false);
     a.peer->run();
-    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to({"no-such-host.invalid", 1}, 0), AsioDriver::now()); });
+    a.peer->call([&](Endpoint& e) {
+        e.open_link(b.peer->key(), options_to({"no-such-host.invalid", 1}, 0), AsioDriver::now());
+    });
     ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }, 30));
     EXPECT_EQ(a.peer->events[0], "down unreachable");
 }
@@ -244,6 +256,9 @@ TEST(IdentityFile, KeepsTheKeyPrivateAndTheSame) {
     EXPECT_FALSE(save_identity(*made, path).ok());
     ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
     EXPECT_NE(load_identity(path).error().detail.find("chmod 600"), std::string::npos);
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    ASSERT_EQ(::truncate(path.c_str(), 63), 0);
+    EXPECT_NE(load_identity(path).error().detail.find("not 64 hex digits"), std::string::npos);
     ::remove(path.c_str());
     EXPECT_FALSE(load_identity(path).ok());
 }

@@ -24,7 +24,8 @@ namespace whim::testing {
 class NetPeer final : public EndpointOwner {
 public:
     NetPeer(const PeerId& id, ChannelFactory* channels)
-        : id(id), endpoint_({id, "net-test", AsioDriver::now().ns + id.bytes[0] * 1ull, false}, channels, *this, driver_) {
+        : id(id), endpoint_({id, "net-test", AsioDriver::now().ns + id.bytes[0] * 1ull, false}, channels,
+                            *this, driver_) {
         driver_.attach(endpoint_);
     }
     ~NetPeer() override {
@@ -33,18 +34,21 @@ public:
         if (thread_.joinable()) thread_.join();
     }
     Result<Address> listen(const Address& bind) { return driver_.listen(bind); }
-    void run() { thread_ = std::thread([this] { io_.run(); }); }
+    void run() {
+        thread_ = std::thread([this] { io_.run(); });
+    }
 
     // Runs on the I/O thread and waits for it.
-    template <class Work>
-    auto call(Work work) {
+    template <class Work> auto call(Work work) {
         std::packaged_task<decltype(work(endpoint_))()> task([&] { return work(endpoint_); });
         auto done = task.get_future();
-        asio::post(io_, [&] { task(); driver_.poke(); });
+        asio::post(io_, [&] {
+            task();
+            driver_.poke();
+        });
         return done.get();
     }
-    template <class Condition>
-    bool wait(Condition condition, int seconds = 20) {
+    template <class Condition> bool wait(Condition condition, int seconds = 20) {
         for (int i = 0; i < seconds * 200; ++i) {
             if (call([&](Endpoint&) { return condition(); })) return true;
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -60,7 +64,8 @@ public:
                 const size_t bytes = std::min(frame_bytes, data.size() - at);
                 Bytes header;
                 ByteWriter(header).u64(at);
-                EXPECT_TRUE(endpoint.send_bulk(to, {header, static_cast<uint32_t>(bytes), at}, AsioDriver::now()));
+                EXPECT_TRUE(
+                    endpoint.send_bulk(to, {header, static_cast<uint32_t>(bytes), at}, AsioDriver::now()));
             }
         });
     }
@@ -98,8 +103,8 @@ public:
 
     const PeerId id;
     std::optional<LinkOptions> accept;
-    Bytes data, got;                     // sent, received
-    std::set<uint64_t> frames;           // offsets that arrived whole
+    Bytes data, got;            // sent, received
+    std::set<uint64_t> frames;  // offsets that arrived whole
     int cut_short = 0;
     int pinned = 0;
     std::vector<std::string> events, details, heard;

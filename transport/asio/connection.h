@@ -24,8 +24,8 @@ public:
 
     Connection(Host& host, tcp::socket socket, StrandHandle strand);
     void start_reading();
-    void write();       // until there is nothing, or the kernel takes no more
-    void close();       // quietly; no further call of the host
+    void write();  // until there is nothing, or the kernel takes no more
+    void close();  // quietly; no further call of the host
 
 private:
     // A turn's share, so that one busy strand does not starve the others.
@@ -36,7 +36,7 @@ private:
     void wait_writable();
     void finish(const asio::error_code& error);
 
-    Host* host_;        // null once closed
+    Host* host_;  // null once closed
     tcp::socket socket_;
     const StrandHandle strand_;
     bool waiting_writable_ = false;

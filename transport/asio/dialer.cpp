@@ -9,7 +9,8 @@
 namespace whim {
 
 Dialer::Dialer(asio::io_context& io, const Address& to, Connected connected, Failed failed)
-    : to_(to), connected_(std::move(connected)), failed_(std::move(failed)), resolver_(io), socket_(io), timer_(io) {}
+    : to_(to), connected_(std::move(connected)), failed_(std::move(failed)), resolver_(io), socket_(io),
+      timer_(io) {}
 
 void Dialer::cancel() {
     done_ = true;
@@ -34,7 +35,8 @@ void Dialer::start() {
     resolver_.async_resolve(to_.host, std::to_string(to_.port), flags,
                             [self = shared_from_this()](const asio::error_code& error, const auto& results) {
                                 if (self->done_) return;
-                                for (const auto& result : results) self->candidates_.push_back(result.endpoint());
+                                for (const auto& result : results)
+                                    self->candidates_.push_back(result.endpoint());
                                 if (error || results.empty()) return self->fail(error, false);
                                 self->try_next();
                             });
@@ -59,7 +61,8 @@ void Dialer::try_next() {
         asio::error_code ignored;
         const bool connected = !error && self->socket_.is_open();
         // A dial to a free port of this machine can connect to itself.
-        const bool to_itself = connected && self->socket_.local_endpoint(ignored) == self->socket_.remote_endpoint(ignored);
+        const bool to_itself =
+            connected && self->socket_.local_endpoint(ignored) == self->socket_.remote_endpoint(ignored);
         if (connected && !to_itself) {
             self->done_ = true;
             return std::exchange(self->connected_, nullptr)(std::move(self->socket_));

@@ -23,11 +23,12 @@ public:
     void after_events(std::function<void()> then) { after_events_ = std::move(then); }
 
     Result<Address> listen(const Address& bind) {
-        const auto listener = std::make_shared<Listener>(io_, [this](tcp::socket socket, const Address& from) {
-            const StrandHandle strand = endpoint_->accepted(from, now());
-            adopt(strand, std::move(socket));
-            event_done();
-        });
+        const auto listener =
+            std::make_shared<Listener>(io_, [this](tcp::socket socket, const Address& from) {
+                const StrandHandle strand = endpoint_->accepted(from, now());
+                adopt(strand, std::move(socket));
+                event_done();
+            });
         Result<Address> bound = listener->open(bind);
         if (bound) listeners_.push_back(listener);
         return bound;

@@ -1,11 +1,16 @@
 // Files and chance for identities.
 #include "transport/asio/identity_file.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 #include <fcntl.h>
-#include <sodium.h>
+#include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +23,15 @@ constexpr size_t kHexBytes = 2 * std::tuple_size_v<KeySeed>;
 
 Error trouble(const std::string& path, const char* doing) {
     return fail(Code::E_SYSTEM, "identity file " + path + ": " + doing + ": " + std::strerror(errno));
+}
+
+bool read_hex(std::string_view digits, KeySeed& seed) {
+    if (digits.size() != kHexBytes) return false;
+    for (size_t i = 0; i < seed.size(); ++i) {
+        const char* const two = digits.data() + 2 * i;
+        if (std::from_chars(two, two + 2, seed[i], 16).ptr != two + 2) return false;
+    }
+    return true;
 }
 
 class File {
@@ -36,9 +50,8 @@ private:
 }  // namespace
 
 Identity generate_identity() {
-    WHIM_ASSERT(sodium_init() >= 0);
     KeySeed seed{};
-    randombytes_buf(seed.data(), seed.size());
+    WHIM_ASSERT(::getrandom(seed.data(), seed.size(), 0) == static_cast<ssize_t>(seed.size()));
     return Identity(seed);
 }
 
@@ -54,20 +67,17 @@ Result<Identity> load_identity(const std::string& path) {
     const ssize_t got = ::read(file.fd(), text.data(), text.size());
     if (got < 0) return trouble(path, "cannot be read");
     KeySeed seed{};
-    size_t bytes = 0;
-    const bool whole = static_cast<size_t>(got) >= kHexBytes &&
-                       sodium_hex2bin(seed.data(), seed.size(), text.data(), kHexBytes, nullptr, &bytes, nullptr) == 0 &&
-                       bytes == seed.size();
-    if (!whole) return fail(Code::E_SYSTEM, "identity file " + path + ": not 64 hex digits");
+    const std::string_view digits(text.data(), std::min(static_cast<size_t>(got), kHexBytes));
+    if (!read_hex(digits, seed)) return fail(Code::E_SYSTEM, "identity file " + path + ": not 64 hex digits");
     return Identity(seed);
 }
 
 Status save_identity(const Identity& identity, const std::string& path) {
     const File file(path, O_WRONLY | O_CREAT | O_EXCL);
     if (file.fd() < 0) return trouble(path, "cannot be created");
-    std::array<char, kHexBytes + 1> text{};
-    sodium_bin2hex(text.data(), text.size(), identity.seed().data(), identity.seed().size());
-    text.back() = '\n';
+    std::string text;
+    for (const uint8_t byte : identity.seed()) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+    text += '\n';
     const bool written = ::write(file.fd(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (!written || ::fsync(file.fd()) != 0) return trouble(path, "cannot be written");
     return {};

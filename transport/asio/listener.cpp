@@ -33,7 +33,8 @@ Result<Address> Listener::open(const Address& address) {
     asio::error_code error;
     if (address.host.empty()) {
         error = bind(tcp::endpoint(tcp::v6(), address.port));
-        if (error && error != asio::error::address_in_use) error = bind(tcp::endpoint(tcp::v4(), address.port));
+        if (error && error != asio::error::address_in_use)
+            error = bind(tcp::endpoint(tcp::v4(), address.port));
     } else {
         tcp::resolver resolver(acceptor_.get_executor());
         const auto found = resolver.resolve(address.host, std::to_string(address.port),
@@ -53,7 +54,8 @@ void Listener::accept() {
         if (!error && !gone) self->accepted_(std::move(socket), to_address(from));
         if (!self->accepted_) return;
         if (!error) return self->accept();
-        self->pause_.expires_after(std::chrono::nanoseconds(limits::kAcceptPause.ns));  // descriptors may come free
+        self->pause_.expires_after(
+            std::chrono::nanoseconds(limits::kAcceptPause.ns));  // descriptors may come free
         self->pause_.async_wait([self](const asio::error_code& cancelled) {
             if (!cancelled && self->accepted_) self->accept();
         });

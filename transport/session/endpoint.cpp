@@ -20,7 +20,8 @@ std::string_view link_down_name(LinkDownKind kind) {
     return "unknown";
 }
 
-Endpoint::Impl::Impl(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner, StrandDriver& driver)
+Endpoint::Impl::Impl(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner,
+                     StrandDriver& driver)
     : config_(std::move(config)), channels_(channels), owner_(owner), driver_(driver), prng_(config_.seed) {
     boot_ = prng_.next();
 }
@@ -105,7 +106,8 @@ bool Endpoint::Impl::send_message(const LinkKey& key, Bytes message) {
 }
 
 bool Endpoint::Impl::send_bulk(const LinkKey& key, BulkFrame frame) {
-    WHIM_ASSERT(frame.header.size() <= limits::kBulkHeaderBytesMax && frame.payload_bytes <= limits::kBulkPayloadBytesMax);
+    WHIM_ASSERT(frame.header.size() <= limits::kBulkHeaderBytesMax &&
+                frame.payload_bytes <= limits::kBulkPayloadBytesMax);
     const LinkPtr link = find_link(key);
     if (!link || link->bulk_strands == 0 || link->bulk.size() >= limits::kBulkQueuedMax) return false;
     link->bulk.push_back(std::move(frame));
@@ -147,7 +149,8 @@ void Endpoint::Impl::dialed(StrandHandle handle, Instant now) {
     wake(*strand);
 }
 
-void Endpoint::Impl::dial_failed(StrandHandle handle, DialError error, const std::string& detail, Instant now) {
+void Endpoint::Impl::dial_failed(StrandHandle handle, DialError error, const std::string& detail,
+                                 Instant now) {
     now_ = now;
     const StrandPtr strand = find_strand(handle);
     if (!strand) return;
@@ -162,7 +165,8 @@ void Endpoint::Impl::closed(StrandHandle handle, const std::string& detail, Inst
     }
 }
 
-Endpoint::Endpoint(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner, StrandDriver& driver)
+Endpoint::Endpoint(EndpointConfig config, ChannelFactory* channels, EndpointOwner& owner,
+                   StrandDriver& driver)
     : impl_(std::make_unique<Impl>(std::move(config), channels, owner, driver)) {}
 Endpoint::~Endpoint() = default;
 
@@ -199,11 +203,19 @@ void Endpoint::dialed(StrandHandle strand, Instant now) { impl_->dialed(strand, 
 void Endpoint::dial_failed(StrandHandle strand, DialError error, const std::string& detail, Instant now) {
     impl_->dial_failed(strand, error, detail, now);
 }
-void Endpoint::closed(StrandHandle strand, const std::string& detail, Instant now) { impl_->closed(strand, detail, now); }
+void Endpoint::closed(StrandHandle strand, const std::string& detail, Instant now) {
+    impl_->closed(strand, detail, now);
+}
 MutableByteSpan Endpoint::read_buffer(StrandHandle strand) { return impl_->read_buffer(strand); }
-void Endpoint::did_read(StrandHandle strand, size_t bytes, Instant now) { impl_->did_read(strand, bytes, now); }
-size_t Endpoint::write_buffers(StrandHandle strand, std::span<ByteSpan> out) { return impl_->write_buffers(strand, out); }
-void Endpoint::did_write(StrandHandle strand, size_t bytes, Instant now) { impl_->did_write(strand, bytes, now); }
+void Endpoint::did_read(StrandHandle strand, size_t bytes, Instant now) {
+    impl_->did_read(strand, bytes, now);
+}
+size_t Endpoint::write_buffers(StrandHandle strand, std::span<ByteSpan> out) {
+    return impl_->write_buffers(strand, out);
+}
+void Endpoint::did_write(StrandHandle strand, size_t bytes, Instant now) {
+    impl_->did_write(strand, bytes, now);
+}
 std::optional<Instant> Endpoint::deadline() const { return impl_->deadline(); }
 void Endpoint::on_deadline(Instant now) { impl_->on_deadline(now); }
 

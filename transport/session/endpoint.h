@@ -34,9 +34,9 @@ using StrandHandle = StrongId<struct StrandHandleTag, uint64_t>;
 // A payload to send, named rather than held: the owner is asked for its bytes when they are about to be
 // written, and may answer that they are no longer needed (then nothing is sent).
 struct BulkFrame {
-    Bytes header;                 // opaque to the transport; at most limits::kBulkHeaderBytesMax
-    uint32_t payload_bytes = 0;   // at most limits::kBulkPayloadBytesMax
-    uint64_t cookie = 0;          // the owner's name for the payload
+    Bytes header;                // opaque to the transport; at most limits::kBulkHeaderBytesMax
+    uint32_t payload_bytes = 0;  // at most limits::kBulkPayloadBytesMax
+    uint64_t cookie = 0;         // the owner's name for the payload
 };
 
 // Where a payload that is arriving shall go. A null span discards it, and no bulk_end follows; otherwise its
@@ -63,13 +63,14 @@ enum class LinkSession : uint8_t { fresh, resumed };
 class EndpointOwner {
 public:
     virtual ~EndpointOwner() = default;
-    // A strand from a link nobody opened. True: the link exists, opened by the owner inside this call or else made
-    // now without bulk strands. False parks the strand until open_link or limits::kHandshakeTimeout (a view may
-    // be on its way).
+    // A strand from a link nobody opened. True: the link exists, opened by the owner inside this call or else
+    // made now without bulk strands. False parks the strand until open_link or limits::kHandshakeTimeout (a
+    // view may be on its way).
     virtual bool accept_link(const LinkKey& from, Instant now) = 0;
     // After `fresh`, what was sent before the last link_down is lost; what was sent on a new link is not.
     virtual void link_up(const LinkKey& key, LinkSession session, Instant now) = 0;
-    // Said when all strands are lost, and again when more is known. The endpoint keeps trying until close_link.
+    // Said when all strands are lost, and again when more is known. The endpoint keeps trying until
+    // close_link.
     virtual void link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) = 0;
     virtual void message(const LinkKey& from, ByteSpan message, Instant now) = 0;
     virtual BulkSink bulk_begin(const LinkKey& from, ByteSpan header, uint32_t payload_bytes) = 0;
@@ -87,37 +88,37 @@ public:
     virtual ~StrandDriver() = default;
     virtual void dial(StrandHandle strand, const Address& to) = 0;  // answers with dialed() or dial_failed()
     virtual void close(StrandHandle strand) = 0;                    // no further call names it
-    virtual void wants_write(StrandHandle strand) = 0;              // write_buffers() has something, after it had nothing
+    virtual void wants_write(StrandHandle strand) = 0;  // write_buffers() has something, after it had nothing
 };
 
 enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
 
 struct LinkOptions {
-    std::vector<Address> addresses;       // empty: wait to be dialled
-    bool dial = true;                     // false: the other side dials; addresses serve to test that it lives
-    uint32_t bulk_strands = 1;            // 0 for links to coordinators
-    std::optional<PeerId> expected;       // the key the other side must prove; links to members expect theirs
-    Incarnation local_instance;           // what this end calls itself on this link
+    std::vector<Address> addresses;  // empty: wait to be dialled
+    bool dial = true;                // false: the other side dials; addresses serve to test that it lives
+    uint32_t bulk_strands = 1;       // 0 for links to coordinators
+    std::optional<PeerId> expected;  // the key the other side must prove; links to members expect theirs
+    Incarnation local_instance;      // what this end calls itself on this link
 };
 
 // Counters and state of one link, for detection, metrics and tests.
 struct LinkStats {
     bool up = false;
-    Instant last_heard;                   // any byte on any strand
-    Duration rtt_min, rtt_smoothed;       // of heartbeats; 0 until known
+    Instant last_heard;              // any byte on any strand
+    Duration rtt_min, rtt_smoothed;  // of heartbeats; 0 until known
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint64_t messages_sent = 0, messages_received = 0;
     uint64_t bulk_frames_sent = 0, bulk_frames_received = 0;
-    uint64_t bulk_frames_resent = 0;      // written again because a strand was lost
+    uint64_t bulk_frames_resent = 0;  // written again because a strand was lost
     uint64_t strands_lost = 0;
     uint32_t bulk_queued = 0;
 };
 
 struct EndpointConfig {
     PeerId id;
-    std::string run_name;                 // both ends must agree; checked in the hello
-    uint64_t seed = 0;                    // of back-off jitter and link nonces
-    bool is_coordinator = false;          // said in the hello; links between two coordinators are refused
+    std::string run_name;         // both ends must agree; checked in the hello
+    uint64_t seed = 0;            // of back-off jitter and link nonces
+    bool is_coordinator = false;  // said in the hello; links between two coordinators are refused
 };
 
 class Endpoint {
@@ -128,26 +129,29 @@ public:
 
     // For the owner.
     void open_link(const LinkKey& key, LinkOptions options, Instant now);
-    void close_link(const LinkKey& key, Instant now);   // frees it; unsent frames are dropped, pins and sinks released
+    void close_link(const LinkKey& key,
+                    Instant now);  // frees it; unsent frames are dropped, pins and sinks released
     bool has_link(const LinkKey& key) const;
-    // False when the link does not exist or its bound of unacknowledged bytes is reached (then the session ends:
-    // link_down(closed) comes with the next deadline, which is now, and the link begins anew).
+    // False when the link does not exist or its bound of unacknowledged bytes is reached (then the session
+    // ends: link_down(closed) comes with the next deadline, which is now, and the link begins anew).
     bool send_message(const LinkKey& key, Bytes message, Instant now);
     // False when the link does not exist, has no bulk strands, or limits::kBulkQueuedMax wait.
     bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
     std::optional<LinkStats> stats(const LinkKey& key) const;
-    std::vector<LinkKey> links() const;                 // sorted
+    std::vector<LinkKey> links() const;  // sorted
 
     // For the driver.
     StrandHandle accepted(const Address& from, Instant now);
     void dialed(StrandHandle strand, Instant now);
     void dial_failed(StrandHandle strand, DialError error, const std::string& detail, Instant now);
-    void closed(StrandHandle strand, const std::string& detail, Instant now);  // by the other side or the network
-    MutableByteSpan read_buffer(StrandHandle strand);                    // never empty; valid until did_read
+    void closed(StrandHandle strand, const std::string& detail,
+                Instant now);                          // by the other side or the network
+    MutableByteSpan read_buffer(StrandHandle strand);  // never empty; valid until did_read
     void did_read(StrandHandle strand, size_t bytes, Instant now);
-    size_t write_buffers(StrandHandle strand, std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
-    void did_write(StrandHandle strand, size_t bytes, Instant now);      // of the pieces last given, in order
-    std::optional<Instant> deadline() const;             // any call, the owner's too, may move it; may be now
+    size_t write_buffers(StrandHandle strand,
+                         std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
+    void did_write(StrandHandle strand, size_t bytes, Instant now);  // of the pieces last given, in order
+    std::optional<Instant> deadline() const;  // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 
 private:

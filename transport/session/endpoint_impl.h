@@ -43,25 +43,28 @@ public:
     const std::map<LinkKey, LinkPtr>& links() const { return links_; }
 
     // handshake.cpp
-    void greet(Strand& strand);                                  // dialer: says hello
+    void greet(Strand& strand);  // dialer: says hello
     void on_hello(const StrandPtr& strand, const Hello& hello);
     void on_reply(const StrandPtr& strand, const HelloReply& reply);
     void unpark(const LinkPtr& link);
     void refuse(const StrandPtr& strand, HelloStatus status, std::string detail);
 
     // loss.cpp
-    enum class Driver : uint8_t { tell, knows };                 // whether the driver has to be told of a close
-    void lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail, Driver driver = Driver::tell);
+    enum class Driver : uint8_t { tell, knows };  // whether the driver has to be told of a close
+    void lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail,
+              Driver driver = Driver::tell);
     void violated(const StrandPtr& strand, const std::string& detail);  // the other side broke the protocol
     void break_link(const LinkPtr& link, LinkDownKind kind, const std::string& detail);
     void attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind, const std::string& detail);
-    void end_session(const LinkPtr& link);                       // closes its strands, forgets what was unsent
-    void drop(const StrandPtr& strand, Driver driver);           // closes one strand and lets go of the owner's memory
+    void end_session(const LinkPtr& link);              // closes its strands, forgets what was unsent
+    void drop(const StrandPtr& strand, Driver driver);  // closes one strand and lets go of the owner's memory
     void tell_up(const LinkPtr& link, LinkSession session);
     void tell_down(const LinkPtr& link, LinkDownKind kind, const std::string& detail);
-    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible count.
+    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible
+    // count.
     bool settle(Link& link, uint8_t index, uint64_t received);
-    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible count.
+    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible
+    // count.
 
     // timers.cpp
     std::optional<Instant> deadline();
@@ -115,14 +118,14 @@ private:
     EndpointOwner& owner_;
     StrandDriver& driver_;
 
-    Instant now_;                        // of the step that runs
+    Instant now_;  // of the step that runs
     Prng prng_;
     uint64_t boot_ = 0;
     uint64_t sessions_ = 0;
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
-    Bytes plain_;                        // decrypted bytes without other destination
+    Bytes plain_;  // decrypted bytes without other destination
 };
 
 }  // namespace whim

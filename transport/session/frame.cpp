@@ -17,7 +17,8 @@ bool lengths_fit(const FramePrefix& prefix) {
         case FrameType::hello_reply: return prefix.payload_bytes <= limits::kHelloBytesMax;
         case FrameType::message: return prefix.payload_bytes <= limits::kMessageBytesMax;
         case FrameType::bulk:
-            return prefix.header_bytes <= limits::kBulkHeaderBytesMax && prefix.payload_bytes <= limits::kBulkPayloadBytesMax;
+            return prefix.header_bytes <= limits::kBulkHeaderBytesMax &&
+                   prefix.payload_bytes <= limits::kBulkPayloadBytesMax;
         case FrameType::ping:
         case FrameType::pong: return prefix.payload_bytes == kStampBytes;
         case FrameType::ack:
@@ -51,12 +52,14 @@ Result<FramePrefix> decode_prefix(ByteSpan bytes) {
     FramePrefix prefix;
     prefix.header_bytes = in.u16();
     prefix.payload_bytes = in.u32();
-    const bool known = type >= static_cast<uint8_t>(FrameType::hello) && type <= static_cast<uint8_t>(FrameType::strand_lost);
+    const bool known = type >= static_cast<uint8_t>(FrameType::hello) &&
+                       type <= static_cast<uint8_t>(FrameType::strand_lost);
     if (!in.ok() || reserved != 0 || !known) return fail(Code::E_PROTOCOL, "not a frame of this protocol");
     prefix.type = static_cast<FrameType>(type);
     if (!lengths_fit(prefix)) {
         return fail(Code::E_PROTOCOL, "frame of type " + std::to_string(type) + " with impossible lengths " +
-                                          std::to_string(prefix.header_bytes) + " and " + std::to_string(prefix.payload_bytes));
+                                          std::to_string(prefix.header_bytes) + " and " +
+                                          std::to_string(prefix.payload_bytes));
     }
     return prefix;
 }
@@ -111,8 +114,8 @@ std::optional<Hello> decode_hello(ByteSpan body) {
     hello.mine = read_nonce(in);
     hello.theirs = read_nonce(in);
     hello.received = in.u64();
-    const bool sane = hello.mine.known() && hello.generation != 0 && hello.index < limits::kStrandsPerLinkMax &&
-                      hello.version_min <= hello.version_max;
+    const bool sane = hello.mine.known() && hello.generation != 0 &&
+                      hello.index < limits::kStrandsPerLinkMax && hello.version_min <= hello.version_max;
     if (!in.ok() || !sane) return std::nullopt;
     return hello;
 }

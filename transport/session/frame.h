@@ -52,12 +52,12 @@ struct Hello {
     Incarnation from_instance;
     Incarnation to_instance;
     bool is_coordinator = false;
-    uint8_t index = 0;          // 0: control strand
-    uint8_t bulk_strands = 0;   // the dialer would like
-    uint32_t generation = 0;    // rises with every dial of this strand
+    uint8_t index = 0;         // 0: control strand
+    uint8_t bulk_strands = 0;  // the dialer would like
+    uint32_t generation = 0;   // rises with every dial of this strand
     SessionNonce mine;
-    SessionNonce theirs;        // unknown before the first reply
-    uint64_t received = 0;      // numbered frames of this strand index, whole, in this session
+    SessionNonce theirs;    // unknown before the first reply
+    uint64_t received = 0;  // numbered frames of this strand index, whole, in this session
 };
 
 enum class HelloStatus : uint8_t { ok = 0, rejected, identity, version, session_lost, stale };
@@ -65,15 +65,15 @@ enum class HelloStatus : uint8_t { ok = 0, rejected, identity, version, session_
 struct HelloReply {
     HelloStatus status = HelloStatus::ok;
     uint16_t version = 0;
-    std::string detail{};       // why not
+    std::string detail{};  // why not
     PeerId from;
-    uint8_t bulk_strands = 0;   // agreed
+    uint8_t bulk_strands = 0;  // agreed
     SessionNonce mine{};
-    SessionNonce theirs{};      // echo of the hello's
+    SessionNonce theirs{};  // echo of the hello's
     uint64_t received = 0;
 };
 
-struct StrandCount {            // body of ack and strand_lost
+struct StrandCount {  // body of ack and strand_lost
     uint8_t index = 0;
     uint32_t generation = 0;
     uint64_t received = 0;

@@ -17,7 +17,8 @@ size_t FrameReader::frame_bytes(ByteSpan have) {
         return 0;
     }
     prefix_ = *prefix;
-    return kFramePrefixBytes + (prefix_.type == FrameType::bulk ? prefix_.header_bytes : prefix_.payload_bytes);
+    return kFramePrefixBytes +
+           (prefix_.type == FrameType::bulk ? prefix_.header_bytes : prefix_.payload_bytes);
 }
 
 bool FrameReader::step(ByteSpan frame, Handler& handler) {

@@ -34,12 +34,12 @@ public:
     uint32_t last_payload_bytes() const { return last_payload_bytes_; }  // hint for the size of the next
 
 private:
-    size_t frame_bytes(ByteSpan have);                         // that must lie together before a step is possible
-    bool step(ByteSpan frame, Handler& handler);               // false: reading ended
+    size_t frame_bytes(ByteSpan have);            // that must lie together before a step is possible
+    bool step(ByteSpan frame, Handler& handler);  // false: reading ended
     bool fill_payload(ByteSpan& bytes, Handler& handler);
 
-    Bytes partial_;              // start of a frame that has not arrived whole
-    FramePrefix prefix_;         // decoded from the bytes at hand
+    Bytes partial_;       // start of a frame that has not arrived whole
+    FramePrefix prefix_;  // decoded from the bytes at hand
     std::optional<Error> broken_;
     uint32_t payload_left_ = 0;
     uint32_t last_payload_bytes_ = 0;

@@ -18,7 +18,7 @@ struct Endpoint::Impl::Answer {
 
 void Endpoint::Impl::greet(Strand& strand) {
     const Link& link = *strand.link;
-    put_hello(strand.pending, Hello{
+    const Hello hello{
         .version_min = kProtocolVersionMin,
         .version_max = kProtocolVersionMax,
         .run_name = config_.run_name,
@@ -32,7 +32,8 @@ void Endpoint::Impl::greet(Strand& strand) {
         .mine = link.mine,
         .theirs = link.theirs,
         .received = link.slots[strand.index].received,
-    });
+    };
+    put_hello(strand.pending, hello);
     wake(strand);
 }
 
@@ -45,13 +46,15 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_hello(const Strand& strand, const H
                                           std::to_string(kProtocolVersionMax) + " spoken here"};
     }
     if (hello.run_name != config_.run_name) {
-        return {HelloStatus::rejected, "this is run '" + config_.run_name + "', not '" + hello.run_name + "'"};
+        return {HelloStatus::rejected,
+                "this is run '" + config_.run_name + "', not '" + hello.run_name + "'"};
     }
     if (hello.is_coordinator && config_.is_coordinator) {
         return {HelloStatus::rejected, "coordinators have no links to each other"};
     }
     if (strand.channel && strand.channel->remote_id() != hello.from) {
-        return {HelloStatus::identity, "the hello names peer " + short_name(hello.from) + ", its key is another's"};
+        return {HelloStatus::identity,
+                "the hello names peer " + short_name(hello.from) + ", its key is another's"};
     }
     if (hello.from == config_.id) return {HelloStatus::rejected, "this is the dialler itself"};
     return {};
@@ -61,12 +64,13 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_hello(const Strand& strand, const H
 Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello& hello) const {
     if (link.options.dial) return {HelloStatus::rejected, "this end dials the link"};
     if (hello.to_instance != link.options.local_instance) {
-        return {HelloStatus::rejected, "incarnation " + std::to_string(hello.to_instance.value) + " is addressed, this is " +
+        return {HelloStatus::rejected, "incarnation " + std::to_string(hello.to_instance.value) +
+                                           " is addressed, this is " +
                                            std::to_string(link.options.local_instance.value)};
     }
     if (link.options.expected && *link.options.expected != hello.from) {
-        return {HelloStatus::identity, "peer " + short_name(*link.options.expected) + " is expected on this link, not " +
-                                           short_name(hello.from)};
+        return {HelloStatus::identity, "peer " + short_name(*link.options.expected) +
+                                           " is expected on this link, not " + short_name(hello.from)};
     }
     const bool known = link.theirs == hello.mine && link.theirs.known();
     if (hello.index > 0) {
@@ -74,12 +78,15 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello&
         if (!link.control_up()) return {HelloStatus::stale, "the control strand comes first"};
         if (hello.index > link.bulk_strands) return {HelloStatus::rejected, "more bulk strands than agreed"};
     } else {
-        if (hello.theirs.known() && !(known && hello.theirs == link.mine)) return {HelloStatus::session_lost, "no such session"};
-        const bool older = !known && hello.mine.boot == link.theirs.boot && hello.mine.number < link.theirs.number;
+        if (hello.theirs.known() && !(known && hello.theirs == link.mine))
+            return {HelloStatus::session_lost, "no such session"};
+        const bool older =
+            !known && hello.mine.boot == link.theirs.boot && hello.mine.number < link.theirs.number;
         if (older) return {HelloStatus::stale, "a newer session was begun"};
     }
     const Slot& slot = link.slots[hello.index];
-    if (known && hello.generation <= slot.generation) return {HelloStatus::stale, "a newer strand was dialled"};
+    if (known && hello.generation <= slot.generation)
+        return {HelloStatus::stale, "a newer strand was dialled"};
     const bool possible = hello.index > 0 ? slot.sent.possible(hello.received)
                           : known         ? link.messages.possible(hello.received)
                                           : hello.received == 0;
@@ -116,7 +123,8 @@ void Endpoint::Impl::unpark(const LinkPtr& link) {
     std::vector<StrandPtr> waiting;
     for (const auto& [handle, strand] : strands_) {
         if (strand->state != StrandState::parked) continue;
-        if (LinkKey{strand->hello->from, strand->hello->from_instance} == link->key) waiting.push_back(strand);
+        if (LinkKey{strand->hello->from, strand->hello->from_instance} == link->key)
+            waiting.push_back(strand);
     }
     for (const StrandPtr& strand : waiting) {
         if (link->open && strand->state == StrandState::parked) attach_accepted(strand, link, *strand->hello);
@@ -130,7 +138,8 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     const bool begins = link->theirs != hello.mine;
     if (begins && link->theirs.known()) {
         end_session(link);
-        if (link->open) tell_down(link, LinkDownKind::closed, strand->where + ": the other side began a new session");
+        if (link->open)
+            tell_down(link, LinkDownKind::closed, strand->where + ": the other side began a new session");
         if (!link->open || strand->state == StrandState::closed) return;
     }
     if (begins) {
@@ -145,20 +154,22 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     strand->index = hello.index;
     strand->generation = hello.generation;
     strand->hello.reset();
-    put_hello_reply(strand->pending, HelloReply{
+    const HelloReply reply{
         .version = std::min(hello.version_max, kProtocolVersionMax),
         .from = config_.id,
         .bulk_strands = static_cast<uint8_t>(link->bulk_strands),
         .mine = link->mine,
         .theirs = hello.mine,
         .received = slot.received,
-    });
+    };
+    put_hello_reply(strand->pending, reply);
     attach(strand, link);
     if (hello.index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
 }
 
 void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::string detail) {
-    put_hello_reply(strand->pending, HelloReply{.status = status, .detail = std::move(detail), .from = config_.id});
+    put_hello_reply(strand->pending,
+                    HelloReply{.status = status, .detail = std::move(detail), .from = config_.id});
     strand->state = StrandState::draining;
     strand->deadline = now_ + limits::kDrainTimeout;
     wake(*strand);
@@ -166,7 +177,9 @@ void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::st
 
 void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) {
     const LinkPtr link = strand->link;
-    const auto failed = [&](LinkDownKind kind, const std::string& why) { lose(strand, kind, strand->where + ": " + why); };
+    const auto failed = [&](LinkDownKind kind, const std::string& why) {
+        lose(strand, kind, strand->where + ": " + why);
+    };
     switch (reply.status) {
         case HelloStatus::ok: break;
         case HelloStatus::rejected: return failed(LinkDownKind::rejected, reply.detail);
@@ -176,18 +189,23 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
         case HelloStatus::session_lost:
             if (strand->index > 0) return failed(LinkDownKind::closed, reply.detail);
             drop(strand, Driver::tell);
-            return break_link(link, LinkDownKind::closed, strand->where + ": the other side lost the session");
+            return break_link(link, LinkDownKind::closed,
+                              strand->where + ": the other side lost the session");
     }
     if (reply.version < kProtocolVersionMin || reply.version > kProtocolVersionMax) {
-        return failed(LinkDownKind::version, "answered with protocol version " + std::to_string(reply.version));
+        return failed(LinkDownKind::version,
+                      "answered with protocol version " + std::to_string(reply.version));
     }
     const bool proved = !strand->channel || strand->channel->remote_id() == reply.from;
     if (!proved || (link->options.expected && *link->options.expected != reply.from)) {
-        return failed(LinkDownKind::identity, "the other side is peer " + short_name(reply.from) + ", not the expected one");
+        return failed(LinkDownKind::identity,
+                      "the other side is peer " + short_name(reply.from) + ", not the expected one");
     }
     const bool begins = !link->theirs.known();
-    const bool same_session = reply.theirs == link->mine && reply.mine.known() && (begins || reply.mine == link->theirs);
-    if (!same_session || (begins && strand->index > 0)) return failed(LinkDownKind::protocol, "the reply is of another session");
+    const bool same_session =
+        reply.theirs == link->mine && reply.mine.known() && (begins || reply.mine == link->theirs);
+    if (!same_session || (begins && strand->index > 0))
+        return failed(LinkDownKind::protocol, "the reply is of another session");
     if (!settle(*link, strand->index, reply.received)) {
         drop(strand, Driver::tell);
         return break_link(link, LinkDownKind::protocol, strand->where + ": it received more than was sent");

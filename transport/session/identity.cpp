@@ -36,7 +36,8 @@ Signature Identity::sign(ByteSpan message) const {
 
 PeerId peer_id_of(const PublicKey& key) {
     PeerId id;
-    WHIM_ASSERT(crypto_generichash(id.bytes.data(), id.bytes.size(), key.data(), key.size(), nullptr, 0) == 0);
+    WHIM_ASSERT(crypto_generichash(id.bytes.data(), id.bytes.size(), key.data(), key.size(), nullptr, 0) ==
+                0);
     return id;
 }
 

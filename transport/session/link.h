@@ -19,18 +19,18 @@ struct Strand;
 
 // One strand index of a link. Counters live as long as the session, whatever strands come and go.
 struct Slot {
-    std::shared_ptr<Strand> strand;      // attached
-    std::shared_ptr<Strand> dialing;     // on its way there
-    uint32_t generation = 0;             // of the strand that is or was last attached
-    uint32_t dialed_generation = 0;      // last used by a dial of ours
-    uint32_t attempts = 0;               // dials since the strand was last settled
+    std::shared_ptr<Strand> strand;   // attached
+    std::shared_ptr<Strand> dialing;  // on its way there
+    uint32_t generation = 0;          // of the strand that is or was last attached
+    uint32_t dialed_generation = 0;   // last used by a dial of ours
+    uint32_t attempts = 0;            // dials since the strand was last settled
     std::optional<Instant> next_dial;
 
-    uint64_t received = 0;               // numbered frames that arrived whole
-    uint64_t received_acked = 0;         // of which the other side was told
+    uint64_t received = 0;        // numbered frames that arrived whole
+    uint64_t received_acked = 0;  // of which the other side was told
     uint64_t received_bytes_unacked = 0;
     bool ack_due = false;
-    BulkWindow sent;                     // bulk strands only
+    BulkWindow sent;  // bulk strands only
 
     void begin_session() {
         generation = 0;
@@ -65,30 +65,30 @@ struct Heartbeat {
 struct Link {
     LinkKey key;
     LinkOptions options;
-    bool open = true;                    // false: the owner closed it
+    bool open = true;  // false: the owner closed it
 
     SessionNonce mine;
-    SessionNonce theirs;                 // unknown: no session yet
-    std::vector<Slot> slots;             // 0: control
-    uint32_t bulk_strands = 0;           // agreed; the smaller wish
-    uint32_t bulk_turn = 0;              // which idle strand is woken next
+    SessionNonce theirs;        // unknown: no session yet
+    std::vector<Slot> slots;    // 0: control
+    uint32_t bulk_strands = 0;  // agreed; the smaller wish
+    uint32_t bulk_turn = 0;     // which idle strand is woken next
 
     MessageWindow messages;
-    std::deque<BulkFrame> bulk;          // not taken by a strand
-    std::vector<uint8_t> losses_due;     // strand indices whose loss the other side has to be told
+    std::deque<BulkFrame> bulk;       // not taken by a strand
+    std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;
 
-    bool up = false;                     // what the owner was last told
+    bool up = false;  // what the owner was last told
     std::optional<std::pair<LinkDownKind, std::string>> down_told;
     std::optional<Instant> control_lost_at;  // while other strands live
     std::optional<Instant> next_probe;
     uint32_t probes = 0;
     std::shared_ptr<Strand> probe;
     bool unpark_due = false;
-    bool stuck = false;                  // the bound of unacknowledged bytes was reached
+    bool stuck = false;  // the bound of unacknowledged bytes was reached
 
-    size_t failures = 0;                 // addresses that failed since the last pause
-    std::optional<size_t> good_address;  // the one that worked last; tried first
+    size_t failures = 0;                                    // addresses that failed since the last pause
+    std::optional<size_t> good_address;                     // the one that worked last; tried first
     LinkDownKind failure_kind = LinkDownKind::unreachable;  // verdict over the addresses tried
     std::string failure_detail;
 

@@ -21,10 +21,12 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
     if (link->probe == strand) link->probe = nullptr;
     if (attached) ++link->stats.strands_lost;
     strand->out.clear([&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
-    if (const auto token = std::exchange(strand->arriving, std::nullopt)) owner_.bulk_end(link->key, *token, false, now_);
+    if (const auto token = std::exchange(strand->arriving, std::nullopt))
+        owner_.bulk_end(link->key, *token, false, now_);
 }
 
-void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail, Driver driver) {
+void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail,
+                          Driver driver) {
     const StrandState was = strand->state;
     const LinkPtr link = strand->link;
     drop(strand, driver);
@@ -43,7 +45,8 @@ void Endpoint::Impl::violated(const StrandPtr& strand, const std::string& detail
     break_link(link, LinkDownKind::protocol, text);
 }
 
-void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail) {
+void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
+                                const std::string& detail) {
     Slot& slot = link->slots[strand.index];
     if (link->options.dial) {
         if (now_ - strand.attached_at >= limits::kStrandSettledAfter) slot.attempts = 0;
@@ -69,14 +72,16 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
 
 // The next address at once; after the last one a pause, and the owner hears the verdict: that of the address
 // that used to work, or else "refused" only when every address refused.
-void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind, const std::string& detail) {
+void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind,
+                                    const std::string& detail) {
     Slot& slot = link->slots[index];
     if (index > 0) {
         slot.next_dial = now_ + backoff(++slot.attempts);
         return;
     }
     const bool first = link->failures == 0;
-    const bool overrules = !link->good_address && link->failure_kind == LinkDownKind::refused && kind != LinkDownKind::refused;
+    const bool overrules =
+        !link->good_address && link->failure_kind == LinkDownKind::refused && kind != LinkDownKind::refused;
     if (first || overrules) link->failure_kind = kind;
     link->failure_detail = first ? detail : link->failure_detail + "; " + detail;
     const bool answered = kind == LinkDownKind::rejected || kind == LinkDownKind::version;
@@ -87,7 +92,8 @@ void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDown
     link->failures = 0;
     slot.next_dial = now_ + backoff(++slot.attempts);
     if (link->any_up()) return;
-    tell_down(link, answered ? kind : link->failure_kind, link->failure_detail.substr(0, limits::kReasonBytesMax));
+    tell_down(link, answered ? kind : link->failure_kind,
+              link->failure_detail.substr(0, limits::kReasonBytesMax));
 }
 
 void Endpoint::Impl::end_session(const LinkPtr& link) {
@@ -111,8 +117,10 @@ void Endpoint::Impl::break_link(const LinkPtr& link, LinkDownKind kind, const st
     if (!link->open) return;
     constexpr uint32_t kAttemptsAfterViolation = 4;  // starts the pauses well above the shortest
     Slot& control = link->control();
-    if (kind == LinkDownKind::protocol) control.attempts = std::max(control.attempts, kAttemptsAfterViolation);
-    if (link->options.dial && !link->options.addresses.empty()) control.next_dial = now_ + backoff(control.attempts++);
+    if (kind == LinkDownKind::protocol)
+        control.attempts = std::max(control.attempts, kAttemptsAfterViolation);
+    if (link->options.dial && !link->options.addresses.empty())
+        control.next_dial = now_ + backoff(control.attempts++);
     tell_down(link, kind, detail);
 }
 
@@ -133,7 +141,8 @@ void Endpoint::Impl::tell_up(const LinkPtr& link, LinkSession session) {
 }
 
 void Endpoint::Impl::tell_down(const LinkPtr& link, LinkDownKind kind, const std::string& detail) {
-    const bool again = !link->up && link->down_told && link->down_told->first == kind && link->down_told->second == detail;
+    const bool again =
+        !link->up && link->down_told && link->down_told->first == kind && link->down_told->second == detail;
     if (again) return;
     link->up = false;
     link->down_told = {kind, detail};

@@ -42,8 +42,7 @@ public:
         return count;
     }
     // Drops that many bytes; unpin(frame) for each payload that is through.
-    template <class Unpin>
-    void consume(size_t bytes, Unpin unpin) {
+    template <class Unpin> void consume(size_t bytes, Unpin unpin) {
         written_ += bytes;
         while (!pieces_.empty() && written_ >= pieces_.front().span().size()) {
             const Piece piece = std::move(pieces_.front());
@@ -53,8 +52,7 @@ public:
         }
         WHIM_ASSERT(!pieces_.empty() || written_ == 0);
     }
-    template <class Unpin>
-    void clear(Unpin unpin) {
+    template <class Unpin> void clear(Unpin unpin) {
         std::deque<Piece> pieces;
         pieces.swap(pieces_);
         written_ = 0;

@@ -39,7 +39,8 @@ public:
         if (!record) return record.error();
         if (record->empty()) return {};
         PeerId id;
-        if (record->size() != id.bytes.size()) return fail(Code::E_PROTOCOL, "stand-in channel: no introduction");
+        if (record->size() != id.bytes.size())
+            return fail(Code::E_PROTOCOL, "stand-in channel: no introduction");
         std::memcpy(id.bytes.data(), record->data(), id.bytes.size());
         pop_record();
         remote_ = id;
@@ -77,7 +78,8 @@ private:
         ByteReader head(in);
         const uint32_t length = head.u32();
         const uint32_t check = head.u32();
-        if (length == 0 || length > kRecordBytesMax) return fail(Code::E_PROTOCOL, "stand-in channel: impossible record");
+        if (length == 0 || length > kRecordBytesMax)
+            return fail(Code::E_PROTOCOL, "stand-in channel: impossible record");
         if (head.remaining() < length) return ByteSpan();
         const ByteSpan record = in.subspan(kHeadBytes, length);
         if (check_of(record) != check) return fail(Code::E_PROTOCOL, "stand-in channel: record was altered");
@@ -103,7 +105,7 @@ private:
 
     const PeerId self_;
     ByteQueue in_;
-    size_t read_ = 0;            // of the first record
+    size_t read_ = 0;  // of the first record
     ByteQueue out_;
     bool introduced_ = false;
     std::optional<PeerId> remote_;

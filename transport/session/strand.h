@@ -29,26 +29,26 @@ struct Strand {
     StrandHandle handle;
     StrandState state = StrandState::dialing;
     bool dialer = false;
-    std::string where;                   // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
-    Address to;                          // dialer
-    Instant deadline;                    // of every state but attached
+    std::string where;  // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
+    Address to;         // dialer
+    Instant deadline;   // of every state but attached
     Instant attached_at;
 
-    std::shared_ptr<Link> link;          // null until known
+    std::shared_ptr<Link> link;  // null until known
     uint8_t index = 0;
     uint32_t generation = 0;
-    std::optional<Hello> hello;          // parked
+    std::optional<Hello> hello;  // parked
 
     std::unique_ptr<SecureChannel> channel;  // null: security none
     FrameReader reader;
     Bytes staging;
-    bool reading_direct = false;         // the buffer last given is the payload's destination
-    std::optional<uint64_t> arriving;    // the owner's token of the payload that is arriving
-    uint64_t handshake_bytes = 0;        // received before it was attached
+    bool reading_direct = false;       // the buffer last given is the payload's destination
+    std::optional<uint64_t> arriving;  // the owner's token of the payload that is arriving
+    uint64_t handshake_bytes = 0;      // received before it was attached
 
-    Bytes pending;                       // handshake frames to write
+    Bytes pending;  // handshake frames to write
     OutQueue out;
-    bool idle = true;                    // the driver was told that there is nothing to write
+    bool idle = true;  // the driver was told that there is nothing to write
 };
 
 }  // namespace whim

@@ -16,7 +16,8 @@ public:
     Inbound(Impl& impl, StrandPtr strand) : impl_(impl), strand_(std::move(strand)) {}
 
     bool on_frame(FrameType type, ByteSpan body) override {
-        if (strand_->state == StrandState::attached) return impl_.on_attached_frame(strand_, type, body) && live();
+        if (strand_->state == StrandState::attached)
+            return impl_.on_attached_frame(strand_, type, body) && live();
         if (strand_->state != StrandState::greeting) return refuse("a frame before the reply");
         if (type != (strand_->dialer ? FrameType::hello_reply : FrameType::hello)) return refuse("no hello");
         if (strand_->dialer) {
@@ -58,7 +59,9 @@ public:
     }
 
 private:
-    bool live() const { return strand_->state != StrandState::closed && strand_->state != StrandState::draining; }
+    bool live() const {
+        return strand_->state != StrandState::closed && strand_->state != StrandState::draining;
+    }
     bool refuse(const char* why) {
         impl_.violated(strand_, why);
         return false;
@@ -106,13 +109,16 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
     if (strand->state == StrandState::securing && channel.established()) {
         const std::optional<PeerId> expected = strand->dialer ? strand->link->options.expected : std::nullopt;
         if (expected && channel.remote_id() != expected) {
-            return lose(strand, LinkDownKind::identity, strand->where + ": the other side's key is not that of peer " + short_name(*expected));
+            return lose(
+                strand, LinkDownKind::identity,
+                strand->where + ": the other side's key is not that of peer " + short_name(*expected));
         }
         strand->state = StrandState::greeting;
         if (strand->dialer) greet(*strand);
     }
     Inbound inbound(*this, strand);
-    while (strand->state != StrandState::closed && strand->state != StrandState::draining && channel.established()) {
+    while (strand->state != StrandState::closed && strand->state != StrandState::draining &&
+           channel.established()) {
         const MutableByteSpan direct = strand->reader.direct();
         if (direct.empty()) plain_.resize(limits::kReadStagingBytes);
         const Result<size_t> got = channel.read(direct.empty() ? MutableByteSpan(plain_) : direct);
@@ -120,7 +126,8 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
         if (*got == 0) break;
         if (!direct.empty()) {
             strand->reader.direct_arrived(*got, inbound);
-        } else if (const Status status = strand->reader.consume(ByteSpan(plain_).first(*got), inbound); !status) {
+        } else if (const Status status = strand->reader.consume(ByteSpan(plain_).first(*got), inbound);
+                   !status) {
             return violated(strand, status.error().detail);
         }
     }
@@ -131,7 +138,9 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
 void Endpoint::Impl::channel_failed(const StrandPtr& strand, const Error& error) {
     const std::string text = strand->where + ": " + error.detail;
     if (strand->state == StrandState::attached) return lose(strand, LinkDownKind::closed, text);
-    if (strand->dialer) return lose(strand, error.code == Code::E_IDENTITY ? LinkDownKind::identity : LinkDownKind::protocol, text);
+    if (strand->dialer)
+        return lose(strand, error.code == Code::E_IDENTITY ? LinkDownKind::identity : LinkDownKind::protocol,
+                    text);
     strand->state = StrandState::draining;  // the channel's alert tells the other side why
     strand->deadline = now_ + limits::kDrainTimeout;
     wake(*strand);
@@ -161,7 +170,8 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
         case FrameType::ack:
         case FrameType::strand_lost: {
             const auto count = decode_count(body);
-            return count && count->index < link.slots.size() ? on_count(strand, type, *count) : wrong("a count of no strand");
+            return count && count->index < link.slots.size() ? on_count(strand, type, *count)
+                                                             : wrong("a count of no strand");
         }
         case FrameType::hello:
         case FrameType::hello_reply:
@@ -204,8 +214,10 @@ bool Endpoint::Impl::on_count(const StrandPtr& strand, FrameType type, const Str
         possible = link->messages.acknowledge(std::max(count.received, link->messages.acknowledged()));
     } else if (count.received <= slot.sent.taken()) {
         // A frame still pinned cannot have arrived; nobody's word makes us forget it.
-        const uint64_t pinned = slot.strand ? slot.strand->out.first_pinned().value_or(slot.sent.taken() + 1) : slot.sent.taken() + 1;
-        possible = slot.sent.acknowledge(std::max(std::min(count.received, pinned - 1), slot.sent.acknowledged()));
+        const uint64_t pinned = slot.strand ? slot.strand->out.first_pinned().value_or(slot.sent.taken() + 1)
+                                            : slot.sent.taken() + 1;
+        possible =
+            slot.sent.acknowledge(std::max(std::min(count.received, pinned - 1), slot.sent.acknowledged()));
     }
     if (!possible) violated(strand, "an acknowledgement of what was never sent");
     return possible;
@@ -274,7 +286,8 @@ void Endpoint::Impl::pull(const StrandPtr& strand) {
 void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
     if (out.unwritten() >= limits::kControlBacklogBytes) return;
     Heartbeat& heartbeat = link.heartbeat;
-    if (heartbeat.pong_due) put_stamp(out.tail(), FrameType::pong, *std::exchange(heartbeat.pong_due, std::nullopt));
+    if (heartbeat.pong_due)
+        put_stamp(out.tail(), FrameType::pong, *std::exchange(heartbeat.pong_due, std::nullopt));
     if (std::exchange(heartbeat.ping_due, false)) {
         const uint64_t number = ++heartbeat.last_number;
         heartbeat.pings[number % Heartbeat::kKept] = {number, now_};
@@ -282,7 +295,8 @@ void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
     }
     for (const uint8_t index : std::exchange(link.losses_due, {})) {
         const Slot& slot = link.slots[index];
-        if (!slot.strand) put_count(out.tail(), FrameType::strand_lost, {index, slot.generation, slot.received});
+        if (!slot.strand)
+            put_count(out.tail(), FrameType::strand_lost, {index, slot.generation, slot.received});
     }
     for (uint8_t index = 0; index < link.slots.size(); ++index) {
         Slot& slot = link.slots[index];

@@ -54,7 +54,8 @@ void Endpoint::Impl::on_deadline(Instant now) {
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
     switch (strand->state) {
         case StrandState::parked:
-            return refuse(strand, HelloStatus::rejected, "peer " + short_name(strand->hello->from) + " is not known here");
+            return refuse(strand, HelloStatus::rejected,
+                          "peer " + short_name(strand->hello->from) + " is not known here");
         case StrandState::dialing:
         case StrandState::probing:
             return lose(strand, LinkDownKind::unreachable, strand->where + ": no answer in time");
@@ -71,7 +72,8 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
     if (!link->open) return;
     if (link->stuck) {
         return break_link(link, LinkDownKind::closed,
-                          "control messages unacknowledged beyond " + std::to_string(limits::kControlUnackedBytesMax) + " bytes");
+                          "control messages unacknowledged beyond " +
+                              std::to_string(limits::kControlUnackedBytesMax) + " bytes");
     }
     if (link->unpark_due) {
         unpark(link);
@@ -81,7 +83,8 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
         link->control_lost_at.reset();
         for (size_t index = 1; index < link->slots.size(); ++index) {
             const StrandPtr strand = link->slots[index].strand;
-            if (strand) lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
+            if (strand)
+                lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
             if (!link->open) return;
         }
     }
@@ -113,7 +116,8 @@ void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
     strand->dialer = true;
-    strand->to = link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
+    strand->to =
+        link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
     strand->where = "dial " + to_string(strand->to);
     strand->deadline = now_ + limits::kHandshakeTimeout;
     strand->link = link;

@@ -16,7 +16,8 @@ namespace {
 
 class TlsChannel final : public SecureChannel {
 public:
-    TlsChannel(SSL_CTX* context, const BIO_METHOD* method, ChannelFactory::Side side) : ssl_(SSL_new(context)) {
+    TlsChannel(SSL_CTX* context, const BIO_METHOD* method, ChannelFactory::Side side)
+        : ssl_(SSL_new(context)) {
         BIO* const bio = BIO_new(method);
         WHIM_ASSERT(ssl_ && bio);
         BIO_set_data(bio, this);
@@ -87,7 +88,8 @@ private:
     Status trouble(int done, const char* doing) {
         switch (SSL_get_error(ssl_.get(), done)) {
             case SSL_ERROR_WANT_READ: return {};
-            case SSL_ERROR_ZERO_RETURN: return fail(Code::E_PROTOCOL, std::string(doing) + ": closed by the other side");
+            case SSL_ERROR_ZERO_RETURN:
+                return fail(Code::E_PROTOCOL, std::string(doing) + ": closed by the other side");
             default: break;
         }
         const long verdict = SSL_get_verify_result(ssl_.get());
@@ -95,7 +97,7 @@ private:
     }
 
     const SslHandle ssl_;
-    ByteSpan in_;                    // fed and not yet taken by OpenSSL
+    ByteSpan in_;  // fed and not yet taken by OpenSSL
     ByteQueue out_;
     bool established_ = false;
     std::optional<PeerId> remote_;
@@ -130,8 +132,8 @@ Result<std::unique_ptr<TlsChannelFactory>> TlsChannelFactory::create(const Ident
     context->tls = std::move(*tls);
     context->bio.reset(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "whimbrel memory"));
     BIO_METHOD* const bio = context->bio.get();
-    const bool set = bio && BIO_meth_set_read_ex(bio, bio_read) == 1 && BIO_meth_set_write_ex(bio, bio_write) == 1 &&
-                     BIO_meth_set_ctrl(bio, bio_ctrl) == 1;
+    const bool set = bio && BIO_meth_set_read_ex(bio, bio_read) == 1 &&
+                     BIO_meth_set_write_ex(bio, bio_write) == 1 && BIO_meth_set_ctrl(bio, bio_ctrl) == 1;
     if (!set) return fail(Code::E_SYSTEM, openssl_error("setting up TLS"));
     return std::unique_ptr<TlsChannelFactory>(new TlsChannelFactory(std::move(context)));
 }

@@ -18,6 +18,7 @@ public:
     std::unique_ptr<SecureChannel> make(Side side) override;
 
     struct Context;
+
 private:
     explicit TlsChannelFactory(std::unique_ptr<Context> context);
     std::unique_ptr<Context> context_;

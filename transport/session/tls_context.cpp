@@ -19,8 +19,8 @@ CertHandle make_certificate(EVP_PKEY* key, const std::string& name) {
                       ASN1_TIME_set_string_X509(X509_getm_notBefore(cert.get()), "19700101000000Z") == 1 &&
                       ASN1_TIME_set_string_X509(X509_getm_notAfter(cert.get()), "99991231235959Z") == 1 &&
                       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, text, -1, -1, 0) == 1 &&
-                      X509_set_issuer_name(cert.get(), subject) == 1 && X509_set_pubkey(cert.get(), key) == 1 &&
-                      X509_sign(cert.get(), key, nullptr) > 0;
+                      X509_set_issuer_name(cert.get(), subject) == 1 &&
+                      X509_set_pubkey(cert.get(), key) == 1 && X509_sign(cert.get(), key, nullptr) > 0;
     return made ? std::move(cert) : nullptr;
 }
 
@@ -53,17 +53,19 @@ Result<ContextHandle> make_tls_context(const Identity& identity) {
     ERR_clear_error();
     const KeySeed& seed = identity.seed();
     const KeyHandle key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
-    const CertHandle cert = key ? make_certificate(key.get(), "whimbrel " + short_name(identity.id())) : nullptr;
+    const CertHandle cert =
+        key ? make_certificate(key.get(), "whimbrel " + short_name(identity.id())) : nullptr;
     if (!cert) return fail(Code::E_SYSTEM, openssl_error("making the certificate"));
 
     ContextHandle tls(SSL_CTX_new(TLS_method()));
     SSL_CTX* const ctx = tls.get();
-    const bool set = ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-                     SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-                     SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-                     SSL_CTX_set1_groups_list(ctx, "X25519") == 1 && SSL_CTX_set1_sigalgs_list(ctx, "ed25519") == 1 &&
-                     SSL_CTX_use_certificate(ctx, cert.get()) == 1 && SSL_CTX_use_PrivateKey(ctx, key.get()) == 1 &&
-                     SSL_CTX_set_num_tickets(ctx, 0) == 1;
+    const bool set =
+        ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+        SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+        SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+        SSL_CTX_set1_groups_list(ctx, "X25519") == 1 && SSL_CTX_set1_sigalgs_list(ctx, "ed25519") == 1 &&
+        SSL_CTX_use_certificate(ctx, cert.get()) == 1 && SSL_CTX_use_PrivateKey(ctx, key.get()) == 1 &&
+        SSL_CTX_set_num_tickets(ctx, 0) == 1;
     if (!set) return fail(Code::E_SYSTEM, openssl_error("setting up TLS"));
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

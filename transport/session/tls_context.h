@@ -13,10 +13,8 @@
 
 namespace whim {
 
-template <auto Free>
-struct OpenSslFree {
-    template <class T>
-    void operator()(T* handle) const { Free(handle); }
+template <auto Free> struct OpenSslFree {
+    template <class T> void operator()(T* handle) const { Free(handle); }
 };
 using KeyHandle = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
 using CertHandle = std::unique_ptr<X509, OpenSslFree<X509_free>>;

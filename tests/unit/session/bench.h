@@ -18,7 +18,8 @@ using Events = std::vector<std::string>;
 
 class Bench final : public StrandDriver, public EndpointOwner {
 public:
-    explicit Bench(bool coordinator = false) : endpoint({peer_id(2), "run", 7, coordinator}, nullptr, *this, *this) {}
+    explicit Bench(bool coordinator = false)
+        : endpoint({peer_id(2), "run", 7, coordinator}, nullptr, *this, *this) {}
 
     void dial(StrandHandle strand, const Address&) override { dialed.push_back(strand); }
     void close(StrandHandle strand) override { closed.insert(strand); }

@@ -29,15 +29,23 @@ struct Pair {
             const ByteSpan front = ends[from]->to_network();
             Bytes piece(front.begin(), front.begin() + static_cast<ptrdiff_t>(std::min(cut, front.size())));
             ends[from]->sent(piece.size());
-            if (flip && flip->chance(1, 4)) piece[flip->below(piece.size())] ^= static_cast<std::byte>(1 + flip->below(255));
+            if (flip && flip->chance(1, 4))
+                piece[flip->below(piece.size())] ^= static_cast<std::byte>(1 + flip->below(255));
             moved = true;
-            if (const Status fed = to.feed(piece); !fed) { error = fed.error().detail; break; }
+            if (const Status fed = to.feed(piece); !fed) {
+                error = fed.error().detail;
+                break;
+            }
             while (to.established()) {
                 Bytes plain(1000);
                 const Result<size_t> got = to.read(plain);
-                if (!got) { error = got.error().detail; break; }
+                if (!got) {
+                    error = got.error().detail;
+                    break;
+                }
                 if (*got == 0) break;
-                read[1 - from].insert(read[1 - from].end(), plain.begin(), plain.begin() + static_cast<ptrdiff_t>(*got));
+                read[1 - from].insert(read[1 - from].end(), plain.begin(),
+                                      plain.begin() + static_cast<ptrdiff_t>(*got));
             }
         }
         return moved;
@@ -103,7 +111,8 @@ TEST_P(Channel, NoticesAlteredBytes) {
         pair.settle(1 + prng.below(500), &prng);
         noticed += !pair.error.empty();
         const Bytes whole = payload_of(seed, 3000);
-        ASSERT_TRUE(pair.read[1].size() <= whole.size() && std::equal(pair.read[1].begin(), pair.read[1].end(), whole.begin()));
+        ASSERT_TRUE(pair.read[1].size() <= whole.size() &&
+                    std::equal(pair.read[1].begin(), pair.read[1].end(), whole.begin()));
     }
     EXPECT_GT(noticed, 100);
 }
@@ -120,8 +129,9 @@ TEST_P(Channel, RefusesGarbage) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Channel, ::testing::Bool(),
-                         [](const auto& kind) { return kind.param ? std::string("Tls") : std::string("StandIn"); });
+INSTANTIATE_TEST_SUITE_P(Kinds, Channel, ::testing::Bool(), [](const auto& kind) {
+    return kind.param ? std::string("Tls") : std::string("StandIn");
+});
 
 TEST(Tls, LinksWorkOverIt) {
     MemoryNet net(1);
@@ -158,7 +168,7 @@ TEST(Tls, AnotherKeyThanExpectedIsNoLink) {
     net.run_for(seconds(1));
     EXPECT_EQ(a.events, std::vector<std::string>{"down identity"});
     EXPECT_NE(a.last_detail.find("not that of peer"), std::string::npos) << a.last_detail;
-    EXPECT_EQ(b.asked, 0);               // nothing was said before the key was checked
+    EXPECT_EQ(b.asked, 0);  // nothing was said before the key was checked
 }
 
 TEST(Tls, ANameThatIsNotTheKeysIsRefused) {

@@ -123,7 +123,9 @@ public:
         log += text(sink) + "\n";
         return true;
     }
-    static std::string text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+    static std::string text(ByteSpan bytes) {
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
     std::string log;
     Bytes sink;
     bool discard = false;
@@ -152,7 +154,8 @@ TEST(FrameReader, GivesTheSameFramesHoweverTheStreamIsCut) {
         Recorder recorder;
         for (ByteSpan rest = stream; !rest.empty();) {
             const size_t cut = seed == 0 ? 1 : 1 + prng.below(40);
-            if (!reader.direct().empty() && prng.chance(1, 2)) {  // as a driver does with the payload's own memory
+            if (!reader.direct().empty() &&
+                prng.chance(1, 2)) {  // as a driver does with the payload's own memory
                 const MutableByteSpan into = reader.direct();
                 const size_t count = std::min({cut, rest.size(), into.size()});
                 std::copy_n(rest.begin(), count, into.begin());

@@ -10,7 +10,6 @@
 namespace whim::testing {
 namespace {
 
-
 TEST(Handshake, AcceptsWhatFits) {
     Bench bench;
     const auto reply = bench.greet(bench.arrive(), hello_of());
@@ -31,10 +30,14 @@ TEST(Handshake, RefusesWithTheReasonAndThenCloses) {
         {[](Hello& h) { h.version_min = h.version_max = kProtocolVersionMax + 1; }, HelloStatus::version,
          "protocol versions 2..2 offered, 1..1 spoken here"},
         {[](Hello& h) { h.run_name = "other"; }, HelloStatus::rejected, "this is run 'run', not 'other'"},
-        {[](Hello& h) { h.to_instance = {9}; }, HelloStatus::rejected, "incarnation 9 is addressed, this is 1"},
+        {[](Hello& h) { h.to_instance = {9}; }, HelloStatus::rejected,
+         "incarnation 9 is addressed, this is 1"},
         {[](Hello& h) { h.from = peer_id(2); }, HelloStatus::rejected, "this is the dialler itself"},
         {[](Hello& h) { h.index = 1; }, HelloStatus::session_lost, "no such session"},
-        {[](Hello& h) { h.theirs = {5, 5}; }, HelloStatus::session_lost, "no such session"},
+        {[](Hello& h) {
+             h.theirs = {5, 5};
+         },
+         HelloStatus::session_lost, "no such session"},
     };
     for (const Case& c : cases) {
         Bench bench;
@@ -137,7 +140,8 @@ TEST(Handshake, GarbageClosesTheStrandAndNothingElse) {
         Bytes bytes;
         if (i % 2) put_hello(bytes, hello_of());
         else bytes.resize(1 + prng.below(200));
-        for (uint64_t n = 1 + prng.below(6); n > 0; --n) bytes[prng.below(bytes.size())] = static_cast<std::byte>(prng.next());
+        for (uint64_t n = 1 + prng.below(6); n > 0; --n)
+            bytes[prng.below(bytes.size())] = static_cast<std::byte>(prng.next());
         const StrandHandle strand = bench.arrive();
         bench.feed(strand, bytes);
         for (const std::string& event : bench.events) EXPECT_EQ(event, "up fresh");
@@ -164,9 +168,9 @@ TEST(Handshake, ADelayedHelloOfThePastChangesNothing) {
     now.generation = 3;
     ASSERT_EQ(bench.greet(bench.arrive(), now)->status, HelloStatus::ok);
     Hello past = now;
-    past.generation = 2;                  // an earlier dial of this session
+    past.generation = 2;  // an earlier dial of this session
     EXPECT_EQ(bench.greet(bench.arrive(), past)->status, HelloStatus::stale);
-    past.mine = {100, 4};                 // an earlier session of the same process
+    past.mine = {100, 4};  // an earlier session of the same process
     EXPECT_EQ(bench.greet(bench.arrive(), past)->status, HelloStatus::stale);
     EXPECT_EQ(bench.events, Events{"up fresh"});
     Hello next = now;
@@ -182,7 +186,7 @@ TEST(Handshake, AReplyThatWasLostIsGivenAgain) {
     const auto lost = bench.greet(first, hello);
     bench.endpoint.send_message(kFar, to_bytes("one"), bench.now);
     bench.drain(first);
-    hello.generation = 2;                 // the dialer never saw an answer: it still knows no nonce of ours
+    hello.generation = 2;  // the dialer never saw an answer: it still knows no nonce of ours
     const StrandHandle second = bench.arrive();
     const auto again = bench.greet(second, hello);
     ASSERT_TRUE(lost && again);

@@ -85,12 +85,13 @@ TEST(Link, LosesNothingAndRepeatsNothingWhenStrandsBreakAnywhere) {
         for (const auto& [cookie, times] : b.received) ASSERT_EQ(times, 1) << "seed " << seed;
         for (const auto& [cookie, times] : a.received) ASSERT_EQ(times, 1) << "seed " << seed;
         ASSERT_TRUE(a.at_rest() && b.at_rest()) << "seed " << seed;
-        for (const std::string& event : a.events) ASSERT_TRUE(event != "down protocol") << "seed " << seed << a.last_detail;
+        for (const std::string& event : a.events)
+            ASSERT_TRUE(event != "down protocol") << "seed " << seed << a.last_detail;
         for (size_t i = 1; i < b.events.size(); ++i) ASSERT_NE(b.events[i], "up fresh") << "seed " << seed;
         resent += a.endpoint.stats(b.key())->bulk_frames_resent;
         cut_short += a.cut_short + b.cut_short;
     }
-    EXPECT_GT(resent, 500u);     // the interesting paths were walked
+    EXPECT_GT(resent, 500u);  // the interesting paths were walked
     EXPECT_GT(cut_short, 50);
 }
 
@@ -134,7 +135,7 @@ TEST(Link, TellsThatTheProcessIsGoneOnBothEnds) {
     EXPECT_EQ(b.events, (Events{"up fresh", "down closed", "down refused"}));  // by a probing dial
     EXPECT_LE((net.now - lost).ms(), 50);
     net.run_for(seconds(10));
-    EXPECT_EQ(a.events.size(), 3u);      // said once
+    EXPECT_EQ(a.events.size(), 3u);  // said once
     a.node.listening = b.node.listening = true;
     net.run_for(seconds(3));
     EXPECT_EQ(a.events.back(), "up resumed");
@@ -146,7 +147,7 @@ TEST(Link, AProbingDialLeavesNoTrace) {
     TestPeer a(net, 1), b(net, 2);
     join(net, a, b);
     net.run_for(milliseconds(300));
-    b.node.silent = true;                // a cannot reach b, b's probes reach a
+    b.node.silent = true;  // a cannot reach b, b's probes reach a
     net.reset_all();
     net.run_for(seconds(5));
     EXPECT_EQ(b.events, (Events{"up fresh", "down closed"}));
@@ -169,7 +170,7 @@ TEST(Link, BeginsAnewWhenTheOtherProcessWasRestarted) {
     EXPECT_EQ(b->heard, counted(1));
     b.reset();
     net.run_for(milliseconds(300));
-    a.say(b_key);                        // lost: the session it belongs to is over
+    a.say(b_key);  // lost: the session it belongs to is over
     b = std::make_unique<TestPeer>(net, node, 2, nullptr, "run", 1);
     b->endpoint.open_link(a.key(), wait_options(a.node), net.now);
     net.run_for(seconds(5));
@@ -234,7 +235,7 @@ TEST(Link, AStuckLinkEndsItsSession) {
     TestPeer a(net, 1), b(net, 2);
     join(net, a, b);
     net.run_for(milliseconds(100));
-    net.window = 0;                      // nothing gets through
+    net.window = 0;  // nothing gets through
     const Bytes big(limits::kMessageBytesMax);
     int sent = 0;
     while (a.endpoint.send_message(b.key(), big, net.now)) ++sent;
@@ -251,7 +252,8 @@ TEST(Link, BoundsItsBulkQueue) {
     TestPeer a(net, 1), b(net, 2);
     join(net, a, b);
     const BulkFrame frame{{}, 8, 1};
-    for (uint32_t i = 0; i < limits::kBulkQueuedMax; ++i) ASSERT_TRUE(a.endpoint.send_bulk(b.key(), frame, net.now));
+    for (uint32_t i = 0; i < limits::kBulkQueuedMax; ++i)
+        ASSERT_TRUE(a.endpoint.send_bulk(b.key(), frame, net.now));
     EXPECT_FALSE(a.endpoint.send_bulk(b.key(), frame, net.now));
     EXPECT_EQ(a.endpoint.stats(b.key())->bulk_queued, limits::kBulkQueuedMax);
     a.endpoint.close_link(b.key(), net.now);
@@ -270,7 +272,7 @@ TEST(Link, TriesItsAddressesInOrder) {
     net.reset_all();
     net.run_for(milliseconds(100));
     EXPECT_EQ(a.events.back(), "up resumed");
-    EXPECT_EQ(net.dials_made, 3u);       // the address that worked comes first
+    EXPECT_EQ(net.dials_made, 3u);  // the address that worked comes first
 }
 
 TEST(Link, ControlStrandAloneIsRedialledWithoutANote) {
@@ -296,7 +298,7 @@ TEST(Link, IsDownWhenTheControlStrandStaysAway) {
     join(net, a, b, 1);
     net.run_for(milliseconds(300));
     b.node.listening = false;
-    net.reset_one(0);                    // the control strand; the bulk strand lives
+    net.reset_one(0);  // the control strand; the bulk strand lives
     net.run_for(limits::kControlRedialGrace - milliseconds(10));
     EXPECT_EQ(a.events, Events{"up fresh"});
     EXPECT_EQ(b.events, Events{"up fresh"});

@@ -35,7 +35,7 @@ public:
         const Address address;
         Endpoint* endpoint = nullptr;
         bool listening = true;
-        bool silent = false;                 // neither refuses nor answers
+        bool silent = false;  // neither refuses nor answers
         std::set<StrandHandle> writable;
     };
 
@@ -76,7 +76,9 @@ public:
         pipe.open = false;
         return true;
     }
-    void reset_all() { while (reset_one()) {} }
+    void reset_all() {
+        while (reset_one()) {}
+    }
     // The process dies: its connections end, what it was told is forgotten.
     void crash(Node& node) {
         node.endpoint = nullptr;
@@ -98,8 +100,8 @@ public:
 
     Instant now = Instant{1'000'000'000};
     Duration latency = milliseconds(1);
-    size_t window = 64u << 10;               // bytes under way in one direction
-    size_t cut = 20'000;                     // longest piece written or read at once
+    size_t window = 64u << 10;  // bytes under way in one direction
+    size_t cut = 20'000;        // longest piece written or read at once
     uint64_t dials_made = 0;
 
 private:
@@ -109,17 +111,17 @@ private:
         Address to;
         Instant at;
     };
-    struct Flow {                            // one direction of a connection
+    struct Flow {  // one direction of a connection
         Node* to = nullptr;
         StrandHandle strand;
         std::deque<std::byte> bytes;
-        Instant ready;                       // when the bytes may arrive
-        std::optional<Instant> ends;         // closed once the bytes are through
+        Instant ready;                // when the bytes may arrive
+        std::optional<Instant> ends;  // closed once the bytes are through
         std::string why = "connection reset";
         bool done = false;
     };
     struct Pipe {
-        Flow flow[2];                        // towards the listener, towards the dialer
+        Flow flow[2];  // towards the listener, towards the dialer
         bool open = true;
         std::optional<Instant> next_event() const {
             std::optional<Instant> at;
@@ -165,7 +167,10 @@ private:
             }
         }
         for (size_t i = 0; i < dials_.size();) {
-            if (dials_[i].at > now) { ++i; continue; }
+            if (dials_[i].at > now) {
+                ++i;
+                continue;
+            }
             const Dial dial = dials_[i];
             dials_.erase(dials_.begin() + static_cast<ptrdiff_t>(i));
             connect(dial);
@@ -191,7 +196,8 @@ private:
             pipe.flow[0].strand = node->endpoint->accepted(dial.from->address, now);
             return dial.from->endpoint->dialed(dial.strand, now);
         }
-        dial.from->endpoint->dial_failed(dial.strand, DialError::refused, "dial " + to_string(dial.to) + ": connection refused", now);
+        dial.from->endpoint->dial_failed(dial.strand, DialError::refused,
+                                         "dial " + to_string(dial.to) + ": connection refused", now);
     }
 
     // Writes into and reads from one direction.
@@ -209,7 +215,8 @@ private:
             size_t written = 0;
             for (size_t i = 0; i < count && room > 0; ++i) {
                 const size_t n = std::min(room, pieces[i].size());
-                flow.bytes.insert(flow.bytes.end(), pieces[i].begin(), pieces[i].begin() + static_cast<ptrdiff_t>(n));
+                flow.bytes.insert(flow.bytes.end(), pieces[i].begin(),
+                                  pieces[i].begin() + static_cast<ptrdiff_t>(n));
                 room -= n;
                 written += n;
             }
@@ -219,7 +226,8 @@ private:
         if (!flow.done && !flow.bytes.empty() && flow.ready <= now) {
             worked = true;
             const MutableByteSpan into = flow.to->endpoint->read_buffer(flow.strand);
-            const size_t n = std::min({into.size(), flow.bytes.size(), static_cast<size_t>(1 + prng_.below(cut))});
+            const size_t n =
+                std::min({into.size(), flow.bytes.size(), static_cast<size_t>(1 + prng_.below(cut))});
             std::copy_n(flow.bytes.begin(), n, into.begin());
             flow.bytes.erase(flow.bytes.begin(), flow.bytes.begin() + static_cast<ptrdiff_t>(n));
             flow.to->endpoint->did_read(flow.strand, n, now);

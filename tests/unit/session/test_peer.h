@@ -16,19 +16,24 @@ namespace whim::testing {
 
 inline Bytes payload_of(uint64_t cookie, size_t bytes) {
     Bytes out(bytes);
-    for (size_t i = 0; i < bytes; ++i) out[i] = static_cast<std::byte>(mix64(cookie * 1'000'003 + i / 8) >> (8 * (i % 8)));
+    for (size_t i = 0; i < bytes; ++i)
+        out[i] = static_cast<std::byte>(mix64(cookie * 1'000'003 + i / 8) >> (8 * (i % 8)));
     return out;
 }
 
 class TestPeer final : public EndpointOwner {
 public:
-    TestPeer(MemoryNet& net, uint8_t number, ChannelFactory* channels = nullptr, std::string run = "run", uint64_t boot = 0)
+    TestPeer(MemoryNet& net, uint8_t number, ChannelFactory* channels = nullptr, std::string run = "run",
+             uint64_t boot = 0)
         : TestPeer(net, net.add("peer" + std::to_string(number)), number, channels, std::move(run), boot) {}
     TestPeer(MemoryNet& net, const PeerId& id, ChannelFactory* channels)
-        : TestPeer(net, net.add(short_name(id) + "." + std::to_string(net.prng().next())), id, channels, "run", 0) {}
-    TestPeer(MemoryNet& net, MemoryNet::Node& node, uint8_t number, ChannelFactory* channels, std::string run, uint64_t boot)
+        : TestPeer(net, net.add(short_name(id) + "." + std::to_string(net.prng().next())), id, channels,
+                   "run", 0) {}
+    TestPeer(MemoryNet& net, MemoryNet::Node& node, uint8_t number, ChannelFactory* channels, std::string run,
+             uint64_t boot)
         : TestPeer(net, node, peer_id(number), channels, std::move(run), boot) {}
-    TestPeer(MemoryNet& net, MemoryNet::Node& node, const PeerId& id, ChannelFactory* channels, std::string run, uint64_t boot)
+    TestPeer(MemoryNet& net, MemoryNet::Node& node, const PeerId& id, ChannelFactory* channels,
+             std::string run, uint64_t boot)
         : net_(net), node(node), id(id),
           endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false}, channels, *this, node) {
         node.endpoint = &endpoint;
@@ -38,7 +43,9 @@ public:
     LinkKey key(uint64_t incarnation = 1) const { return {id, {incarnation}}; }
 
     // Messages of this peer to `to`: "0", "1", ...
-    bool say(const LinkKey& to) { return endpoint.send_message(to, to_bytes(std::to_string(said_[to]++)), net_.now); }
+    bool say(const LinkKey& to) {
+        return endpoint.send_message(to, to_bytes(std::to_string(said_[to]++)), net_.now);
+    }
     bool give(const LinkKey& to, size_t bytes) {
         const uint64_t cookie = ++cookies_;
         Bytes header;
@@ -82,7 +89,10 @@ public:
         ASSERT_NE(found, arriving_.end()) << "an end without beginning";
         const Arriving arriving = found->second;
         arriving_.erase(found);
-        if (!whole) { ++cut_short; return; }
+        if (!whole) {
+            ++cut_short;
+            return;
+        }
         EXPECT_EQ(arriving.bytes, payload_of(arriving.cookie, arriving.bytes.size()));
         ++received[arriving.cookie];
     }
@@ -112,18 +122,18 @@ private:
 public:
     MemoryNet::Node& node;
     const PeerId id;
-    std::vector<std::string> events;         // "up fresh", "down closed", ...
+    std::vector<std::string> events;  // "up fresh", "down closed", ...
     std::string last_detail;
     std::vector<std::string> heard;
-    std::map<uint64_t, int> received;        // whole bulk frames by cookie
-    std::set<uint64_t> discard;              // cookies for which there is no sink
-    std::set<uint64_t> withdrawn;            // cookies whose payload is no longer needed
+    std::map<uint64_t, int> received;  // whole bulk frames by cookie
+    std::set<uint64_t> discard;        // cookies for which there is no sink
+    std::set<uint64_t> withdrawn;      // cookies whose payload is no longer needed
     std::set<uint64_t> pinned;
     std::optional<LinkOptions> accept_options;
     bool accept_plain = false;
     int asked = 0;
     int cut_short = 0;
-    Endpoint endpoint;                       // last: dies first
+    Endpoint endpoint;  // last: dies first
 };
 
 // What the dialing and the waiting end of a link between two members use.
