@@ -110,6 +110,8 @@ public:
     bool ended() const { return ended_; }
     bool closed() const;                                     // nobody can need this record any more
     bool completed() const { return ended_ && end_code_ == Code::OK; }
+    // Completed, and every member is known to have the whole result: may be said to whoever still asks.
+    bool known_everywhere() const { return completed() && mode_ == Mode::member && (final_ || unreleased_count_ == 0); }
     uint32_t version() const { return version_; }
     const OpId& id() const { return config_.id; }
     const wire::OpDescriptor& descriptor() const { return config_.descriptor; }

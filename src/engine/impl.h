@@ -87,7 +87,7 @@ private:
         uint32_t messages = 0;
     };
     struct Finished {                                 // an op whose record is gone
-        bool completed = false;
+        bool completed = false;                       // and known to have completed everywhere
         bool uniform = false;
     };
     struct Scanning {                                 // an op whose input is being scanned

@@ -248,7 +248,7 @@ void Engine::Impl::reap() {
             continue;
         }
         add_card(totals_, record);
-        const bool completed = record.op && record.op->completed();
+        const bool completed = record.op && record.op->known_everywhere();
         if (births_.contains(record.id.round)) finished_[record.id] = {completed, record.descriptor.uniform};
         by_id_.erase(record.id);
         it = records_.erase(it);

@@ -193,7 +193,7 @@ private:
     void answer_closed(Peer& p, uint32_t from, const wire::Message& message) {
         const OpId id = p.op->id();
         if (std::holds_alternative<wire::OpListen>(message)) queue(p.rank, from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "gone"});
-        if (!p.op->completed()) return;
+        if (!p.op->known_everywhere()) return;
         if (const auto* s = std::get_if<wire::OpStatus>(&message)) queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
         if (const auto* r = std::get_if<wire::OpReport>(&message)) queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
     }

@@ -30,7 +30,7 @@ ModelOptions draw(uint64_t seed) {
 
 TEST(OpModel, KeepsItsPromises) {
     ModelOutcome sum;
-    for (uint64_t seed = 1; seed <= 20'000; ++seed) {
+    for (uint64_t seed = 1; seed <= 8'000; ++seed) {
         const ModelOutcome outcome = run_model(draw(seed));
         ASSERT_EQ(outcome.problem, "") << "seed " << seed;
         sum.chunks_adopted += outcome.chunks_adopted;
