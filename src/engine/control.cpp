@@ -10,6 +10,7 @@ void Engine::Impl::join(AppOp app, Instant now) {
     if (join_app_) return done(app, Code::E_WRONG_STATE, "a join is already under way");
     if (member_.admitted()) return done(app, Code::OK, "already a member");
     join_app_ = app;
+    out_of_it_.reset();
     open_coordinators();
     group::MemberOutbox out;
     member_.join(now, out);
@@ -33,6 +34,7 @@ void Engine::Impl::round_begin(AppOp app, Round state_round, Instant now) {
         unclaimed_round_.reset();
         return;
     }
+    if (out_of_it_) return done(app, out_of_it_->code, out_of_it_->detail);
     if (round_app_) return done(app, Code::E_WRONG_STATE, "a round_begin is already pending");
     group::MemberOutbox out;
     const Status status = member_.round_begin(state_round, now, out);
@@ -43,6 +45,7 @@ void Engine::Impl::round_begin(AppOp app, Round state_round, Instant now) {
 
 void Engine::Impl::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
     Step step(*this, now);
+    if (out_of_it_) return done(app, out_of_it_->code, out_of_it_->detail);
     if (commit_apps_.contains(round)) return done(app, Code::E_WRONG_STATE, "round " + std::to_string(round.value) + " has a commit pending");
     for (const auto& [id, summary] : summaries_) {
         if (id.round == round && vote.ops.size() < limits::kOpsOpenMax) vote.ops.push_back(summary);
@@ -199,6 +202,7 @@ void Engine::Impl::evicted(const Error& error) {
 }
 
 void Engine::Impl::end_everything(const Error& error) {
+    out_of_it_ = error;
     if (round_app_) done(*round_app_, error.code, error.detail);
     round_app_.reset();
     for (const auto& [round, app] : commit_apps_) done(app, error.code, error.detail);

@@ -10,6 +10,7 @@
 namespace whim {
 
 Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
+    if (out_of_it_) return *out_of_it_;
     const auto birth = births_.find(birth_round);
     if (birth == births_.end()) return fail(Code::E_STALE_ROUND, "this peer takes no part in round " + std::to_string(birth_round.value) + "; begin a round first");
     if (!reduce_supports(o.reduce, o.dtype)) return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " + std::string(dtype_name(o.dtype)));
