@@ -104,8 +104,15 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
     }
 }
 
-bool Leader::accept_link(const LinkKey& from, Instant) {
-    return journal_status_.ok() && from.incarnation != Incarnation{} && endpoint_->links().size() < kLinksMax;
+bool Leader::accept_link(const LinkKey& from, Instant now) {
+    if (!journal_status_.ok() || from.incarnation == Incarnation{} || endpoint_->links().size() >= kLinksMax)
+        return false;
+    LinkOptions options;
+    options.dial = false;
+    options.bulk_strands = 0;
+    options.expected = from.peer;
+    endpoint_->open_link(from, std::move(options), now);
+    return true;
 }
 
 void Leader::link_up(const LinkKey& key, LinkSession, Instant now) {

@@ -1,0 +1,274 @@
+// Goal: a coordinator as it runs: real sockets, TLS, SQLite and processes. It admits by invite, survives
+// SIGKILL with a higher fencing token and nothing lost, keeps a second one off its directory, and shows
+// itself over HTTP. Method: the whimbrel command as a child process and CoordinatorServer in this one; peers
+// are member state machines over real links.
+#include "coordinator/server.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "control_peer.h"
+#include "coordinator/invite_file.h"
+
+namespace whim {
+namespace {
+
+using testing::ControlPeer;
+
+// `whimbrel coordinator` as a child; killed with the object.
+class Child {
+public:
+    explicit Child(const std::vector<std::string>& arguments) {
+        int out[2];
+        WHIM_ASSERT(pipe(out) == 0);
+        pid_ = fork();
+        if (pid_ == 0) {
+            dup2(out[1], STDOUT_FILENO);
+            dup2(out[1], STDERR_FILENO);
+            close(out[0]), close(out[1]);
+            std::vector<char*> argv{const_cast<char*>(WHIM_COMMAND)};
+            for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+            argv.push_back(nullptr);
+            execv(WHIM_COMMAND, argv.data());
+            _exit(127);
+        }
+        close(out[1]);
+        out_ = fdopen(out[0], "r");
+    }
+    ~Child() {
+        end(SIGKILL);
+        std::fclose(out_);
+    }
+    // The rest of the first line that holds this word, after it; "" at the end of output.
+    std::string after(const std::string& word) {
+        char line[4096];
+        while (std::fgets(line, sizeof line, out_) != nullptr) {
+            const std::string text(line);
+            const size_t at = text.find(word);
+            if (at != std::string::npos)
+                return text.substr(at + word.size(), text.find_last_not_of('\n') + 1 - at - word.size());
+        }
+        return {};
+    }
+    int end(int signal) {
+        if (pid_ <= 0) return -1;
+        kill(pid_, signal);
+        int status = 0;
+        waitpid(std::exchange(pid_, -1), &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+
+private:
+    pid_t pid_ = -1;
+    FILE* out_ = nullptr;
+};
+
+std::string field(const std::string& ready, const std::string& name) {
+    const size_t at = ready.find(name + "=");
+    if (at == std::string::npos) return {};
+    const size_t from = at + name.size() + 1;
+    return ready.substr(from, ready.find(' ', from) - from);
+}
+
+class CoordinatorTest : public ::testing::Test {
+protected:
+    CoordinatorTest() {
+        char path[] = "/tmp/whim-coordinator-XXXXXX";
+        WHIM_ASSERT(mkdtemp(path) != nullptr);
+        dir_ = path;
+    }
+    ~CoordinatorTest() override { std::filesystem::remove_all(dir_); }
+
+    std::vector<std::string> arguments(const std::string& listen) const {
+        return {"coordinator", "--listen", listen, "--http",           "127.0.0.1:0", "--data",
+                dir_,          "--run",    "gpt",  "--round-grace-ms", "300"};
+    }
+    ControlPeer::Setup setup(const std::string& name) const {
+        const auto word = coordinator::make_invite(dir_, {});
+        WHIM_ASSERT(word.ok());
+        const auto invite = wire::decode_invite(*word);
+        ControlPeer::Setup s;
+        s.token = *word;
+        s.coordinator = invite->coordinators.at(0).addresses.at(0);
+        s.pin = invite->coordinators.at(0).key;
+        s.name = name;
+        return s;
+    }
+    coordinator::ServerOptions options() const {
+        coordinator::ServerOptions o;
+        o.run = "gpt";
+        o.data_dir = dir_;
+        o.listen = {"127.0.0.1", 0};
+        o.run_options.round_grace_ms = 300;
+        o.log = [](const std::string&) {};
+        return o;
+    }
+    std::string dir_;
+};
+
+TEST_F(CoordinatorTest, AKilledOneResumesWithAHigherTokenAndNothingIsLost) {
+    auto child = std::make_unique<Child>(arguments("127.0.0.1:0"));
+    const std::string first = child->after("coordinator ready: ");
+    ASSERT_EQ(field(first, "fencing"), "1") << first;
+    ASSERT_EQ(field(first, "peer").size(), 64u);
+
+    ControlPeer a(setup("a")), b(setup("b"));
+    for (ControlPeer* peer : {&a, &b}) peer->enter();
+    ASSERT_EQ(a.wait_for<group::RoundBegan>().start.participants.size(), 2u);
+    b.wait_for<group::RoundBegan>();
+    for (ControlPeer* peer : {&a, &b}) peer->commit(1, 7);
+    for (ControlPeer* peer : {&a, &b}) EXPECT_TRUE(peer->wait_for<group::RoundEnded>().mine.ok());
+    for (ControlPeer* peer : {&a, &b}) peer->begin(1);
+    for (ControlPeer* peer : {&a, &b}) EXPECT_EQ(peer->wait_for<group::RoundBegan>(2).start.round, Round{2});
+    a.commit(2, 8);
+
+    EXPECT_EQ(child->end(SIGKILL), -SIGKILL);
+    b.commit(2, 8);  // said to nobody
+    child = std::make_unique<Child>(arguments(field(first, "listen")));
+    const std::string second = child->after("coordinator ready: ");
+    EXPECT_EQ(field(second, "fencing"), "2") << second;
+    EXPECT_EQ(field(second, "peer"), field(first, "peer")) << "its key outlives it";
+    for (ControlPeer* peer : {&a, &b}) {
+        const auto ended = peer->wait_for<group::RoundEnded>(2);
+        EXPECT_TRUE(ended.mine.ok());
+        EXPECT_EQ(ended.outcome.round, Round{2});
+        EXPECT_EQ(ended.outcome.contributors.size(), 2u) << "both votes were said again";
+        peer->with([](group::Member& m, group::MemberOutbox&) { EXPECT_EQ(m.fencing(), FencingToken{2}); });
+    }
+    a.with([](group::Member& m, group::MemberOutbox& out) { m.record(5, {1}, AsioDriver::now(), out); });
+    const auto found = a.wait_for<group::RecordFound>();
+    ASSERT_TRUE(found.record) << "round 1 was committed under token 1";
+    EXPECT_EQ(found.record->digest.bytes[0], 7);
+    EXPECT_EQ(child->end(SIGTERM), 0);
+}
+
+TEST_F(CoordinatorTest, OneDirectoryOneCoordinator) {
+    const auto first = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(first.ok()) << first.error().detail;
+    Child second(arguments("127.0.0.1:0"));
+    EXPECT_NE(second.after("another coordinator holds " + dir_).find("one directory"), std::string::npos);
+    EXPECT_EQ(second.end(0), 1);
+    const auto third = coordinator::CoordinatorServer::start(options());
+    ASSERT_FALSE(third.ok());
+    EXPECT_EQ(third.error().code, Code::E_STORE);
+}
+
+TEST_F(CoordinatorTest, ADirectoryBelongsToOneRun) {
+    ASSERT_TRUE(coordinator::CoordinatorServer::start(options()).ok());
+    coordinator::ServerOptions other = options();
+    other.run = "vision";
+    const auto refused = coordinator::CoordinatorServer::start(other);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().detail.find("belongs to run gpt, not vision"), std::string::npos)
+        << refused.error().detail;
+    other.run.clear();
+    const auto same = coordinator::CoordinatorServer::start(other);
+    ASSERT_TRUE(same.ok());
+    EXPECT_EQ((*same)->run(), "gpt") << "the name need not be said twice";
+}
+
+TEST_F(CoordinatorTest, AWrongInviteIsRefusedWithTheReason) {
+    const auto server = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(server.ok());
+    const auto refusal = [&](const std::string& token) {
+        ControlPeer::Setup s = setup("x");
+        s.token = token;
+        ControlPeer peer(s);
+        peer.join();
+        const Status status = peer.wait_for<group::JoinEnded>().status;
+        EXPECT_FALSE(status.ok());
+        return status.ok() ? std::string() : status.error().detail;
+    };
+    EXPECT_NE(refusal("").find("by invite only"), std::string::npos);
+    EXPECT_NE(refusal("whim1.nonsense").find("cut short or mistyped"), std::string::npos);
+
+    PeerId somebody;
+    somebody.bytes[0] = 1;
+    EXPECT_NE(refusal(*(*server)->invite(60, somebody)).find("is for peer 01000000"), std::string::npos);
+
+    const std::string expired = *(*server)->invite(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    EXPECT_NE(refusal(expired).find("expired"), std::string::npos);
+
+    ControlPeer welcome(setup("w"));
+    welcome.join();
+    EXPECT_TRUE(welcome.wait_for<group::JoinEnded>().status.ok());
+}
+
+TEST_F(CoordinatorTest, OpenAdmissionNeedsNoTokenAndSaysSoLoudly) {
+    coordinator::ServerOptions o = options();
+    o.open_admission = true;
+    std::vector<std::string> lines;
+    o.log = [&](const std::string& line) { lines.push_back(line); };
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    EXPECT_TRUE(
+        std::any_of(lines.begin(), lines.end(), [](const std::string& l) { return l.find("WARNING") == 0; }));
+    ControlPeer::Setup s = setup("x");
+    s.token.clear();
+    ControlPeer peer(s);
+    peer.join();
+    EXPECT_TRUE(peer.wait_for<group::JoinEnded>().status.ok());
+}
+
+TEST_F(CoordinatorTest, PagesShowWhoIsIn) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    ControlPeer peer(setup("eu-2"));
+    peer.enter();
+    peer.wait_for<group::RoundBegan>();
+
+    httplib::Client client("127.0.0.1", (*server)->http_address()->port);
+    ASSERT_EQ(client.Get("/healthz")->status, 200);
+    const auto state = client.Get("/state");
+    ASSERT_EQ(state->status, 200);
+    for (const char* part :
+         {"\"run\": \"gpt\"", "\"name\": \"eu-2\"", "\"open_round\": 1", "works on round 1"}) {
+        EXPECT_NE(state->body.find(part), std::string::npos) << part << " in " << state->body;
+    }
+    const auto metrics = client.Get("/metrics");
+    for (const char* part : {"whimbrel_members 1\n", "whimbrel_rounds_begun_total 1\n",
+                             "whimbrel_fencing_token 1\n", "# EOF\n"}) {
+        EXPECT_NE(metrics->body.find(part), std::string::npos) << part << " in " << metrics->body;
+    }
+    EXPECT_EQ(client.Get("/nothing")->status, 404);
+}
+
+TEST_F(CoordinatorTest, AnOperatorEvictsAndTheMemberIsToldWhy) {
+    const auto server = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(server.ok());
+    ControlPeer peer(setup("a"));
+    peer.enter();
+    peer.wait_for<group::RoundBegan>();
+    (*server)->evict({peer.id(), {1}}, "by the operator: maintenance");
+    const auto evicted = peer.wait_for<group::Evicted>();
+    EXPECT_EQ(evicted.error.code, Code::E_EVICTED);
+    EXPECT_EQ(evicted.error.detail, "by the operator: maintenance");
+    peer.join();
+    EXPECT_TRUE(peer.wait_for<group::JoinEnded>(2).status.ok());
+}
+
+TEST_F(CoordinatorTest, AMessageThatCannotBeReadEndsItsLinkOnly) {
+    const auto server = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(server.ok());
+    ControlPeer good(setup("good")), bad(setup("bad"));
+    for (ControlPeer* peer : {&good, &bad}) peer->join();
+    for (ControlPeer* peer : {&good, &bad}) peer->wait_for<group::JoinEnded>();
+    bad.send_raw(Bytes(100, std::byte{0xff}));
+    EXPECT_FALSE(bad.wait_for<group::CoordinatorChanged>(2).connected);
+    good.begin(0);
+    good.wait_for<group::RoundBegan>();
+    EXPECT_EQ((*server)->snapshot()->counters.messages_malformed, 1u);
+}
+
+}  // namespace
+}  // namespace whim
