@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <asio/post.hpp>
@@ -87,10 +88,12 @@ public:
         connections_.erase(strand);
         endpoint_->closed(strand, detail, now());
     }
-    // The owner first: what it decides often has bytes to write at once.
+    // The owner first: what it decides often has bytes to write at once. And again after a write: payloads that
+    // left its memory may complete what it does.
     void event_done() override {
-        if (after_events_) after_events_();
-        if (!stopped_) flush();
+        do {
+            if (after_events_) after_events_();
+        } while (!stopped_ && flush());
         if (!stopped_) set_timer();
     }
 
@@ -101,18 +104,16 @@ private:
         connection->start_reading();
     }
 
-    void flush() {
-        std::vector<StrandHandle> writable;
-        while (!writable_.empty() && !stopped_) {
-            writable.clear();
-            writable.swap(writable_);
-            for (const StrandHandle strand : writable) {
-                const auto found = connections_.find(strand);
-                if (found == connections_.end()) continue;
-                const std::shared_ptr<Connection> connection = found->second;
-                connection->write();
-            }
+    // False: there was nothing to write.
+    bool flush() {
+        const std::vector<StrandHandle> writable = std::exchange(writable_, {});
+        for (const StrandHandle strand : writable) {
+            const auto found = connections_.find(strand);
+            if (found == connections_.end()) continue;
+            const std::shared_ptr<Connection> connection = found->second;
+            connection->write();
         }
+        return !writable.empty();
     }
 
     void set_timer() {
