@@ -15,9 +15,11 @@
 namespace whim::testing {
 
 inline Bytes payload_of(uint64_t cookie, size_t bytes) {
-    Bytes out(bytes);
-    for (size_t i = 0; i < bytes; ++i)
-        out[i] = static_cast<std::byte>(mix64(cookie * 1'000'003 + i / 8) >> (8 * (i % 8)));
+    Bytes out;
+    out.reserve(bytes + 8);
+    ByteWriter writer(out);
+    for (size_t i = 0; i < bytes; i += 8) writer.u64(mix64(cookie * 1'000'003 + i / 8));
+    out.resize(bytes);
     return out;
 }
 
