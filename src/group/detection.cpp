@@ -53,14 +53,18 @@ SuspectCase CoordinatorCore::case_of(const Admission& a, Instant now) const {
     c.others = static_cast<uint32_t>(ledger_.view.members.size() - 1);
     c.witness = hears_somebody_else(a);
     const Process* process = process_of(a);
-    if (process != nullptr && now >= judge_from_) {
-        if (!process->up) c.link_down_for = now - process->down_since;
-        c.link_silent_for = std::max(Duration{}, heard_at_ - process->last_heard);
-    }
+    bool refused = false;
     if (const auto by = reports_.find(a.info.id.incarnation); by != reports_.end()) {
         for (const auto& [reporter, standing] : by->second) {
             c.opinions.push_back({ledger_.living.at(reporter).info.id, standing.kind});
+            refused |= standing.kind == wire::SuspectKind::refused;
         }
+    }
+    // After our own absence a link that is down says nothing yet, except about a process known to be gone.
+    if (process != nullptr && !process->up && (refused || now >= judge_from_))
+        c.link_down_for = now - process->down_since;
+    if (process != nullptr && now >= judge_from_) {
+        c.link_silent_for = std::max(Duration{}, heard_at_ - process->last_heard);
     }
     if (const auto p = probing_.find(a.info.id.incarnation); p != probing_.end()) {
         c.probing_for = now - p->second.since;

@@ -45,6 +45,7 @@ void Member::join(Instant now, MemberOutbox& out) {
     }
     phase_ = Phase::joining;
     incarnation_ = {};
+    for (auto& link : links_) link.refuses = false;
     for (uint32_t c = 0; c < links_.size(); ++c) {
         if (links_[c].up) introduce(c, out);
     }
@@ -149,6 +150,14 @@ void Member::repeat_requests(Instant now, MemberOutbox& out) {
     if (vote_) send(*vote_, out);
     if (ready_) send(*ready_, out);
     for (const auto& [nonce, round] : queries_) send(wire::RecordQuery{nonce, round}, out);
+}
+
+void Member::coordinator_refuses(uint32_t coordinator, const Error& why, Instant now, MemberOutbox& out) {
+    arrive(now);
+    if (coordinator >= links_.size() || phase_ != Phase::joining) return;
+    links_[coordinator].refuses = true;
+    const bool all = std::all_of(links_.begin(), links_.end(), [](const Link& l) { return l.refuses; });
+    if (all) end_incarnation(why, out);
 }
 
 void Member::end_incarnation(const Error& why, MemberOutbox& out) {

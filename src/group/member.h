@@ -88,6 +88,9 @@ public:
     // Links to coordinators.
     void coordinator_up(uint32_t coordinator, bool fresh, Instant now, MemberOutbox& out);
     void coordinator_down(uint32_t coordinator, const std::string& detail, Instant now, MemberOutbox& out);
+    // It will not speak with this peer at all: another run, key or protocol. Ends a join once all of them say
+    // so.
+    void coordinator_refuses(uint32_t coordinator, const Error& why, Instant now, MemberOutbox& out);
     void on_message(uint32_t coordinator, const wire::Message& message, Instant now, MemberOutbox& out);
 
     // Links to other members of the view.
@@ -112,6 +115,7 @@ private:
     enum class Phase : uint8_t { idle, joining, waiting, member, leaving, over };
     struct Link {
         bool up = false;
+        bool refuses = false;  // since this join began
     };
 
     MemberId self() const { return {config_.id, incarnation_}; }

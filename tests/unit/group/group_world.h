@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -139,6 +140,7 @@ public:
             Peer& peer = peers[n];
             auto* send = std::get_if<SendToCoordinator>(&effect);
             if (send == nullptr) {
+                if (on_effect) on_effect(n, effect);
                 if (std::holds_alternative<InstallView>(effect)) link_members(n);
                 peer.effects.push_back(std::move(effect));
                 continue;
@@ -154,7 +156,10 @@ public:
     void perform(const CoordinatorOutbox& out) {
         for (const CoordinatorEffect& effect : out) {
             if (const auto* record = std::get_if<Journal>(&effect)) journal.push_back(record->record);
-            if (const auto* line = std::get_if<LogLine>(&effect)) log.push_back(line->text);
+            if (const auto* line = std::get_if<LogLine>(&effect)) {
+                log.push_back(line->text);
+                if (on_log) on_log(line->text);
+            }
             const auto* send = std::get_if<SendToPeer>(&effect);
             if (send == nullptr) continue;
             const uint8_t n = send->peer.bytes[0];
@@ -240,6 +245,8 @@ public:
 
     bool is_cut(uint8_t a, uint8_t b) const { return cut.contains({std::min(a, b), std::max(a, b)}); }
     bool coordinator_frozen = false;
+    std::function<void(uint8_t, const MemberEffect&)> on_effect;  // for transcripts
+    std::function<void(const std::string&)> on_log;
     std::vector<std::pair<uint8_t, wire::Message>> sent;  // to the coordinator, in order
 
 private:
