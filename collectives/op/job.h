@@ -20,8 +20,8 @@ struct Job {
     JobKind kind = JobKind::fold;
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
-    std::vector<FoldInput> inputs;      // fold: in birth rank order; scan: one
-    MutableByteSpan out;                // fold only; may be inputs[i] for one i
+    std::vector<FoldInput> inputs;  // fold: in birth rank order; scan: one
+    MutableByteSpan out;            // fold only; may be inputs[i] for one i
     // scan: index of the first non-finite element, written by run_job and read after job_done.
     std::shared_ptr<std::optional<size_t>> non_finite;
 };

@@ -10,9 +10,11 @@
 namespace whim::op {
 
 Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
-    : config_(std::move(config)), host_(host), pool_(pool), birth_count_(static_cast<uint32_t>(config_.alive.size())) {
+    : config_(std::move(config)), host_(host), pool_(pool),
+      birth_count_(static_cast<uint32_t>(config_.alive.size())) {
     const wire::OpDescriptor& d = config_.descriptor;
-    layout_ = ChunkLayout{.elements = d.elements, .element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype)),
+    layout_ = ChunkLayout{.elements = d.elements,
+                          .element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype)),
                           .chunk_elements = std::max(1u, d.chunk_elements)};
     WHIM_ASSERT(self() < birth_count_ && config_.alive[self()]);
     alive_ = config_.alive;
@@ -26,7 +28,8 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     abstains_[self()] = config_.abstains;
     chunks_.resize(layout_.chunks());
     open_by_root_.assign(birth_count_, 0);
-    if (uniform() && in_place() && config_.plant != Plant::touch_failed_input) staging_ = pool_.take(config_.out.size());
+    if (uniform() && in_place() && config_.plant != Plant::touch_failed_input)
+        staging_ = pool_.take(config_.out.size());
     begin_attempt(0);
 }
 
@@ -82,7 +85,9 @@ bool Op::contributes(uint32_t rank) const {
     return !abstains_[rank];
 }
 
-uint32_t Op::payload_bytes(uint32_t chunk) const { return static_cast<uint32_t>(layout_.chunk_bytes({chunk})); }
+uint32_t Op::payload_bytes(uint32_t chunk) const {
+    return static_cast<uint32_t>(layout_.chunk_bytes({chunk}));
+}
 
 ByteSpan Op::input(uint32_t chunk) const {
     return config_.in.subspan(layout_.byte_offset({chunk}), payload_bytes(chunk));
@@ -100,7 +105,8 @@ uint32_t Op::set_index(const std::vector<bool>& set) {
     return static_cast<uint32_t>(sets_.size() - 1);
 }
 
-void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes) {
+void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
+               std::optional<ByteSpan> bytes) {
     Chunk& chunk = chunks_[c];
     WHIM_ASSERT(chunk.state == ChunkState::open && !ended_);
     if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
@@ -148,10 +154,12 @@ struct AttemptOf {
 
 void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     const uint32_t version = std::visit(VersionOf{}, message);
-    const std::optional<uint32_t> attempt = std::visit([](const auto& m) -> std::optional<uint32_t> { return AttemptOf{}(m); }, message);
+    const std::optional<uint32_t> attempt =
+        std::visit([](const auto& m) -> std::optional<uint32_t> { return AttemptOf{}(m); }, message);
     const bool newer = version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
     // Frozen, a uniform op has not yet moved its orphans: what is said about them waits for the decision.
-    const bool premature = frozen_ && (std::holds_alternative<wire::OpStatus>(message) || std::holds_alternative<wire::OpFetch>(message) ||
+    const bool premature = frozen_ && (std::holds_alternative<wire::OpStatus>(message) ||
+                                       std::holds_alternative<wire::OpFetch>(message) ||
                                        std::holds_alternative<wire::OpHeld>(message));
     if (newer || premature || (attempt && *attempt > attempt_)) {
         ++card_.frames_waited;
@@ -163,8 +171,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     else if (const auto* m = std::get_if<wire::OpGrant>(&message)) {
         closed_by_[from.value] = std::max(closed_by_[from.value], m->chunks_closed);
         pump(now);
-    }
-    else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
+    } else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpFetch>(&message)) on_fetch(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpAck>(&message)) on_ack(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m, now);
@@ -173,8 +180,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     else if (const auto* m = std::get_if<wire::OpReport>(&message)) on_report(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpDecide>(&message)) {
         if (alive(from.value)) on_decide(*m, now);
-    }
-    else if (const auto* m = std::get_if<wire::OpFail>(&message)) {
+    } else if (const auto* m = std::get_if<wire::OpFail>(&message)) {
         const std::optional<Code> code = code_from_int(m->code);
         if (!code || static_cast<int32_t>(*code) >= 0) return;
         if (*code != Code::E_EXCLUDED) fail_for_all(*code, m->detail, now);
@@ -186,11 +192,15 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     if (!(post.descriptor == config_.descriptor)) {
         if (!alive(from.value) || completed()) {
             host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_MISMATCH),
-                                          "the op was run by the others with another descriptor: " + describe(config_.descriptor)});
+                                          "the op was run by the others with another descriptor: " +
+                                              describe(config_.descriptor)});
             return;
         }
-        fail_for_all(Code::E_MISMATCH, "op " + to_string(config_.id) + ": " + host_.name(from) + " called it with " +
-                     describe(post.descriptor) + ", " + host_.name(config_.self) + " with " + describe(config_.descriptor), now);
+        fail_for_all(Code::E_MISMATCH,
+                     "op " + to_string(config_.id) + ": " + host_.name(from) + " called it with " +
+                         describe(post.descriptor) + ", " + host_.name(config_.self) + " with " +
+                         describe(config_.descriptor),
+                     now);
         return;
     }
     posted_[from.value] = true;
@@ -199,7 +209,8 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root != self()) continue;
         if (chunks_[c].state == ChunkState::open) try_fold(c, now);
-        else if (alive(from.value) && chunks_[c].root == chunks_[c].base_root) publish(c);   // of orphans it reports first
+        else if (alive(from.value) && chunks_[c].root == chunks_[c].base_root)
+            publish(c);  // of orphans it reports first
     }
     pump(now);
 }
@@ -279,8 +290,8 @@ void Op::fail(Code code, const std::string& detail, Instant) {
     end_detail_ = detail;
 }
 
-// Ends the op when its buffers can be given back: every chunk is there, nothing reads or writes them any more,
-// and what others may still need has been copied.
+// Ends the op when its buffers can be given back: every chunk is there, nothing reads or writes them any
+// more, and what others may still need has been copied.
 void Op::settle(Instant now) {
     if (ended_) return;
     if (ending_) {
@@ -289,7 +300,8 @@ void Op::settle(Instant now) {
         refresh_card();
         waiting_.clear();
         stop_listening();
-        if (config_.plant == Plant::touch_failed_input && !config_.out.empty()) config_.out[0] ^= std::byte{1};
+        if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
+            config_.out[0] ^= std::byte{1};
         host_.ended(end_code_, end_detail_);
         return;
     }
@@ -316,7 +328,8 @@ void Op::settle(Instant now) {
     host_.ended(Code::OK, "");
 }
 
-// Copies what others may still ask for out of the application's buffer; false when the budget does not allow it yet.
+// Copies what others may still ask for out of the application's buffer; false when the budget does not allow
+// it yet.
 bool Op::retain() {
     if (config_.plant == Plant::no_retention) return true;
     std::vector<uint32_t> wanted;
@@ -352,11 +365,13 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
     const Chunk& chunk = chunks_[c];
     if (kind == wire::BulkKind::contribution) {
-        if (ended_ || ending_ || chunk.root != to.value || (!uniform() && chunk.state != ChunkState::open)) return std::nullopt;
+        if (ended_ || ending_ || chunk.root != to.value || (!uniform() && chunk.state != ChunkState::open))
+            return std::nullopt;
         ++pins_;
         return input(c);
     }
-    if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value]) return std::nullopt;
+    if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
+        return std::nullopt;
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
         ++pins_;
         ++card_.retained_served;
@@ -374,11 +389,13 @@ void Op::unpin(Instant now) {
 }
 
 std::optional<Instant> Op::deadline() const {
-    if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member || !grace_since_) return std::nullopt;
+    if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member || !grace_since_)
+        return std::nullopt;
     return *grace_since_ + config_.grace;
 }
 
-// Grace: once enough members have come to make a result, those without any progress for so long may be left out.
+// Grace: once enough members have come to make a result, those without any progress for so long may be left
+// out.
 void Op::on_deadline(Instant now) {
     const std::optional<Instant> due = deadline();
     if (!due || *due > now) return;
@@ -390,14 +407,17 @@ void Op::on_deadline(Instant now) {
             const auto last = progress_.find(r);
             const bool idle = last == progress_.end() || now - last->second >= config_.grace;
             if (r == self() || !alive(r) || !idle) continue;
-            const bool blamed = suspicion == 0 ? !posted_[r] : suspicion == 1 ? owes_contribution(r) : open_by_root_[r] > 0;
+            const bool blamed = suspicion == 0   ? !posted_[r]
+                                : suspicion == 1 ? owes_contribution(r)
+                                                 : open_by_root_[r] > 0;
             if (blamed) laggards.push_back({r});
         }
     }
     const uint32_t living = birth_count_ - version_;
     const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
     if (laggards.empty() || living - laggards.size() < needed) return;
-    host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " + std::to_string(config_.grace.ms()) + " ms");
+    host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " +
+                                          std::to_string(config_.grace.ms()) + " ms");
 }
 
 void Op::begin_grace() {
@@ -407,7 +427,9 @@ void Op::begin_grace() {
 
 bool Op::owes_contribution(uint32_t rank) const {
     for (const auto& [c, root] : rooted_) {
-        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank) && !root.given[rank].present) return true;
+        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank) &&
+            !root.given[rank].present)
+            return true;
     }
     return false;
 }
@@ -421,13 +443,18 @@ void Op::drop_retained() {
 void Op::refresh_card() {
     card_.chunks = chunk_count();
     card_.sets.clear();
-    std::map<uint32_t, uint32_t> renumbered;   // sets of void attempts are not reported
+    std::map<uint32_t, uint32_t> renumbered;  // sets of void attempts are not reported
     card_.chunk_set.assign(chunks_.size(), UINT32_MAX);
     card_.chunks_final = 0;
-    const bool in_output = !uniform() || end_code_ == Code::OK;   // an unfinished uniform op's output is not a result
+    // Without a result, what counts is whether the output still holds what was there before. That of a
+    // uniform op does: it was staged, or is not the input.
+    const bool ended_well = end_code_ == Code::OK;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
-        if (chunks_[c].state == ChunkState::open || !in_output) continue;
-        const auto [known, fresh] = renumbered.try_emplace(chunks_[c].set, static_cast<uint32_t>(card_.sets.size()));
+        const bool written =
+            ended_well ? chunks_[c].state != ChunkState::open : !uniform() && chunks_[c].set != UINT32_MAX;
+        if (!written) continue;
+        const auto [known, fresh] =
+            renumbered.try_emplace(chunks_[c].set, static_cast<uint32_t>(card_.sets.size()));
         if (fresh) card_.sets.push_back(sets_[chunks_[c].set]);
         card_.chunk_set[c] = known->second;
         ++card_.chunks_final;
@@ -443,11 +470,13 @@ std::string Op::waiting_for() const {
     if (frozen_) return what + "the members' reports after a loss (leader " + host_.name({leader()}) + ")";
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state != ChunkState::open) continue;
-        if (chunks_[c].root != self()) return what + "chunk " + std::to_string(c) + " from " + host_.name({chunks_[c].root});
+        if (chunks_[c].root != self())
+            return what + "chunk " + std::to_string(c) + " from " + host_.name({chunks_[c].root});
         const auto found = rooted_.find(c);
         for (uint32_t r = 0; r < birth_count_; ++r) {
             const bool missing = found == rooted_.end() || (r != self() && !found->second.given[r].present);
-            if (alive(r) && contributes(r) && missing) return what + "the contribution of " + host_.name({r}) + " to chunk " + std::to_string(c);
+            if (alive(r) && contributes(r) && missing)
+                return what + "the contribution of " + host_.name({r}) + " to chunk " + std::to_string(c);
         }
     }
     if (ending_ || pins_ > 0 || jobs_ > 0) return what + "its last bytes to leave";

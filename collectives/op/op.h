@@ -41,13 +41,15 @@ public:
     virtual void send(Rank to, wire::Message message) = 0;
     // The payload is asked for with Op::pin(to, kind, chunk, attempt) when it is about to be written.
     virtual void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) = 0;
-    virtual void submit(Job job) = 0;                       // answered by Op::job_done(job.id)
+    virtual void submit(Job job) = 0;  // answered by Op::job_done(job.id)
     virtual uint64_t next_job_id() = 0;
-    virtual bool reserve_retained(uint64_t bytes) = 0;      // of the group's budget; false: not now
+    virtual bool reserve_retained(uint64_t bytes) = 0;  // of the group's budget; false: not now
     virtual void release_retained(uint64_t bytes) = 0;
-    virtual void ended(Code code, const std::string& detail) = 0;   // once; buffers are the application's again
+    virtual void ended(Code code,
+                       const std::string& detail) = 0;  // once; buffers are the application's again
     virtual void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) = 0;
-    virtual void diverged(const std::string& reason) = 0;   // this peer's completed result may differ from the run's
+    virtual void diverged(
+        const std::string& reason) = 0;  // this peer's completed result may differ from the run's
     virtual std::string name(Rank rank) = 0;
 };
 
@@ -55,12 +57,12 @@ struct OpConfig {
     OpId id;
     wire::OpDescriptor descriptor;
     Rank self;
-    std::vector<bool> alive;              // by birth rank: neither evicted nor excluded
+    std::vector<bool> alive;  // by birth rank: neither evicted nor excluded
     ByteSpan in;
     MutableByteSpan out;
     float weight = 1.0f;
     bool abstains = false;
-    Duration grace{};                     // 0: never ask for the exclusion of laggards
+    Duration grace{};  // 0: never ask for the exclusion of laggards
     uint64_t window_bytes = 0;
     uint64_t eager_bytes = 0;
     Plant plant = Plant::none;
@@ -68,13 +70,13 @@ struct OpConfig {
 
 // What an op has to say about itself once it ended.
 struct OpReportCard {
-    std::vector<std::vector<bool>> sets;              // distinct contributor sets, by birth rank
-    std::vector<uint32_t> chunk_set;                  // by chunk; UINT32_MAX where there is no result
+    std::vector<std::vector<bool>> sets;  // distinct contributor sets, by birth rank
+    std::vector<uint32_t> chunk_set;      // by chunk; UINT32_MAX where there is no result
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint32_t chunks = 0, chunks_final = 0, chunks_resent = 0, chunks_refolded = 0, chunks_adopted = 0;
     uint32_t partial_from_gone = 0;
-    uint32_t shrinks = 0;                             // installs that took members from this op
-    bool root_and_contributor_gone = false;           // one shrink took a root of open chunks and a contributor
+    uint32_t shrinks = 0;                    // installs that took members from this op
+    bool root_and_contributor_gone = false;  // one shrink took a root of open chunks and a contributor
     bool living_root_excluded = false;
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
@@ -84,7 +86,8 @@ class Op {
 public:
     Op(OpConfig config, OpHost& host, ChunkPool& pool);
 
-    // Announces the op and starts contributing. Messages that came before go in through on_message afterwards.
+    // Announces the op and starts contributing. Messages that came before go in through on_message
+    // afterwards.
     void start(Instant now);
 
     // The members that are left. alive only loses ranks. evicted: those that are out of the view altogether.
@@ -108,14 +111,16 @@ public:
     void on_deadline(Instant now);
 
     bool ended() const { return ended_; }
-    bool closed() const;                                     // nobody can need this record any more
+    bool closed() const;  // nobody can need this record any more
     bool completed() const { return ended_ && end_code_ == Code::OK; }
     // Completed, and every member is known to have the whole result: may be said to whoever still asks.
-    bool known_everywhere() const { return completed() && mode_ == Mode::member && (final_ || unreleased_count_ == 0); }
+    bool known_everywhere() const {
+        return completed() && mode_ == Mode::member && (final_ || unreleased_count_ == 0);
+    }
     uint32_t version() const { return version_; }
     const OpId& id() const { return config_.id; }
     const wire::OpDescriptor& descriptor() const { return config_.descriptor; }
-    const OpReportCard& card() const { return card_; }    // complete once ended() or after refresh_card()
+    const OpReportCard& card() const { return card_; }  // complete once ended() or after refresh_card()
     void refresh_card();
     std::string waiting_for() const;
     uint32_t payload_bytes(uint32_t chunk) const;
@@ -128,35 +133,35 @@ private:
     enum class Mode : uint8_t { member, listener, abandoned };
     struct Chunk {
         ChunkState state = ChunkState::open;
-        bool stable = false;              // listeners: every member has it, though it is not here yet
-        uint32_t root = 0;                // under the installed version
-        uint32_t base_root = 0;           // when the attempt began; where they differ the chunk was orphaned
+        bool stable = false;     // listeners: every member has it, though it is not here yet
+        uint32_t root = 0;       // under the installed version
+        uint32_t base_root = 0;  // when the attempt began; where they differ the chunk was orphaned
         uint32_t contributed_to = UINT32_MAX;
-        uint32_t from = UINT32_MAX;       // whose result this is: a root, or a holder that was asked
-        uint32_t set = UINT32_MAX;        // index into sets_, once there is a result
+        uint32_t from = UINT32_MAX;  // whose result this is: a root, or a holder that was asked
+        uint32_t set = UINT32_MAX;   // index into sets_ of what the output holds; kept when it is disowned
     };
-    struct Given {                        // one contribution at the chunk's root
+    struct Given {  // one contribution at the chunk's root
         bool present = false;
         float weight = 0.0f;
-        BufferRef buffer;                 // null for this peer's own
-        uint32_t order = 0;               // of arrival; used by a planted bug only
+        BufferRef buffer;    // null for this peer's own
+        uint32_t order = 0;  // of arrival; used by a planted bug only
     };
-    struct Rooted {                       // what a chunk's root knows
+    struct Rooted {  // what a chunk's root knows
         std::vector<Given> given;
         std::vector<bool> sent, acked;
         std::vector<std::optional<wire::ChunkStatus>> status;
         uint32_t status_version = 0;
         std::optional<uint64_t> job;
         std::optional<uint32_t> fetching_from;
-        std::set<uint32_t> listeners;     // excluded peers that still want it
+        std::set<uint32_t> listeners;  // excluded peers that still want it
         uint32_t arrivals = 0;
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        std::vector<BufferRef> inputs;    // kept until the job is done
-        std::vector<bool> set;            // whose they are
+        std::vector<BufferRef> inputs;  // kept until the job is done
+        std::vector<bool> set;          // whose they are
     };
-    struct Waiting {                      // of a newer version or attempt, or behind a job
+    struct Waiting {  // of a newer version or attempt, or behind a job
         Rank from;
         std::variant<wire::Message, Arrival> what;
     };
@@ -171,18 +176,19 @@ private:
     void dispatch(Rank from, const wire::Message& message, Instant now);
     void on_post(Rank from, const wire::OpPost& post, Instant now);
     void replay_waiting(Instant now);
-    void settle(Instant now);             // ends the op when it can be ended
+    void settle(Instant now);  // ends the op when it can be ended
     void fail(Code code, const std::string& detail, Instant now);
     bool holds_all() const { return open_count_ == 0; }
     bool uniform() const { return config_.descriptor.uniform; }
     bool alive(uint32_t rank) const { return alive_[rank]; }
     uint32_t self() const { return config_.self.value; }
-    bool contributes(uint32_t rank) const;                   // by descriptor and announcements
+    bool contributes(uint32_t rank) const;  // by descriptor and announcements
     void send_all(const wire::Message& message);
     ByteSpan input(uint32_t chunk) const;
-    MutableByteSpan output(uint32_t chunk);                  // staged or final
+    MutableByteSpan output(uint32_t chunk);  // staged or final
     // bytes: nullopt when this peer folded them into the output itself.
-    void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors, std::optional<ByteSpan> bytes);
+    void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors,
+               std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
@@ -205,7 +211,7 @@ private:
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
-    void publish(uint32_t chunk);                            // to every member that lacks it
+    void publish(uint32_t chunk);  // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);
     void check_stable(uint32_t chunk);
     void flush_stable();
@@ -247,11 +253,11 @@ private:
     ChunkPool& pool_;
     ChunkLayout layout_;
     uint32_t birth_count_;
-    Instant now_{};                        // of the call being served
+    Instant now_{};  // of the call being served
 
     Mode mode_ = Mode::member;
     uint32_t version_ = 0;
-    std::vector<bool> alive_, evicted_, posted_, abstains_, delivered_, listening_;   // by birth rank
+    std::vector<bool> alive_, evicted_, posted_, abstains_, delivered_, listening_;  // by birth rank
     std::vector<Chunk> chunks_;
     std::map<uint32_t, Rooted> rooted_;
     std::vector<std::vector<bool>> sets_;
@@ -260,14 +266,14 @@ private:
     std::vector<uint32_t> open_by_root_;
 
     // Contributing.
-    std::vector<std::vector<uint32_t>> base_list_;   // chunks by base root
+    std::vector<std::vector<uint32_t>> base_list_;  // chunks by base root
     std::vector<uint32_t> next_, sent_count_, closed_by_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
 
     // Acknowledging and stability.
-    std::map<uint32_t, std::vector<uint32_t>> pending_acks_;   // by root
+    std::map<uint32_t, std::vector<uint32_t>> pending_acks_;  // by root
     std::vector<uint32_t> pending_stable_;
-    uint32_t own_unreleased_ = 0;                              // chunks this peer roots that are not released
+    uint32_t own_unreleased_ = 0;  // chunks this peer roots that are not released
     std::map<uint32_t, BufferRef> retained_;
     uint64_t retained_bytes_ = 0;
 
@@ -282,11 +288,11 @@ private:
 
     // Ending.
     uint32_t pins_ = 0, jobs_ = 0;
-    std::map<uint64_t, RunningJob> running_;         // fold jobs by id
+    std::map<uint64_t, RunningJob> running_;  // fold jobs by id
     bool ended_ = false, ending_ = false;
     Code end_code_ = Code::OK;
     std::string end_detail_;
-    std::map<uint32_t, Instant> progress_;           // last sign of each rank in this op
+    std::map<uint32_t, Instant> progress_;  // last sign of each rank in this op
     std::optional<Instant> grace_since_;
     OpReportCard card_;
 };

@@ -19,14 +19,17 @@ void Op::pump(Instant) {
     }
 }
 
-// One chunk of the root's own, if its window allows. Chunks are offered in ascending order by everyone, so the
-// lowest one that is still incomplete at the root is inside every sender's window: the window cannot deadlock.
+// One chunk of the root's own, if its window allows. Chunks are offered in ascending order by everyone, so
+// the lowest one that is still incomplete at the root is inside every sender's window: the window cannot
+// deadlock.
 bool Op::contribute_next(uint32_t root) {
     const std::vector<uint32_t>& list = base_list_[root];
     uint32_t& next = next_[root];
-    const uint64_t chunk_bytes = std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
+    const uint64_t chunk_bytes =
+        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
     while (next < list.size()) {
-        const bool needed = chunks_[list[next]].state == ChunkState::open && chunks_[list[next]].contributed_to != root;
+        const bool needed =
+            chunks_[list[next]].state == ChunkState::open && chunks_[list[next]].contributed_to != root;
         if (needed) break;
         ++next;
         ++sent_count_[root];

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "collectives/op/op.h"
 #include "collectives/op/bitmap.h"
+#include "collectives/op/op.h"
 
 namespace whim::op {
 
@@ -41,14 +41,16 @@ void Op::report_orphans(Instant now) {
         wire::ChunkStatus status = chunk.state == ChunkState::open  ? wire::ChunkStatus::contributes
                                    : chunk.state == ChunkState::has ? wire::ChunkStatus::has
                                                                     : wire::ChunkStatus::released;
-        if (config_.plant == Plant::released_contributes && status == wire::ChunkStatus::released) status = wire::ChunkStatus::contributes;
+        if (config_.plant == Plant::released_contributes && status == wire::ChunkStatus::released)
+            status = wire::ChunkStatus::contributes;
         by_root[chunk.root].push_back({c, status});
         if (chunk.root == self()) {
             Rooted& root = rooted(c);
             root.status_version = version_;
             root.status.assign(birth_count_, std::nullopt);
             root.fetching_from.reset();
-            if (config_.plant == Plant::stale_status) root.status.assign(birth_count_, wire::ChunkStatus::contributes);
+            if (config_.plant == Plant::stale_status)
+                root.status.assign(birth_count_, wire::ChunkStatus::contributes);
         }
     }
     for (const auto& [root, entries] : by_root) send_status(root, entries);
@@ -67,7 +69,8 @@ void Op::send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::
     for (const auto& entry : entries) {
         const uint8_t status = static_cast<uint8_t>(entry.second);
         wire::StatusRange* last = message.ranges.empty() ? nullptr : &message.ranges.back();
-        if (last && last->status == status && last->chunks.first + last->chunks.count == entry.first) ++last->chunks.count;
+        if (last && last->status == status && last->chunks.first + last->chunks.count == entry.first)
+            ++last->chunks.count;
         else message.ranges.push_back({{entry.first, 1}, status});
         if (message.ranges.size() == limits::kStatusRangesMax) flush();
     }
@@ -78,7 +81,8 @@ void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
     if (!alive(from.value) || status.version < version_ || mode_ != Mode::member) return;
     for (const wire::StatusRange& range : status.ranges) {
         if (range.status > static_cast<uint8_t>(wire::ChunkStatus::released)) return;
-        const uint64_t end = std::min<uint64_t>(uint64_t{range.chunks.first} + range.chunks.count, chunks_.size());
+        const uint64_t end =
+            std::min<uint64_t>(uint64_t{range.chunks.first} + range.chunks.count, chunks_.size());
         for (uint64_t i = range.chunks.first; i < end; ++i) {
             const uint32_t c = static_cast<uint32_t>(i);
             if (chunks_[c].root != self() || chunks_[c].root == chunks_[c].base_root) continue;
@@ -101,7 +105,10 @@ void Op::resolve(uint32_t c, Instant now) {
     bool all = true;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r == self() || !alive(r)) continue;
-        if (!root.status[r]) { all = false; continue; }
+        if (!root.status[r]) {
+            all = false;
+            continue;
+        }
         if (*root.status[r] == wire::ChunkStatus::released) released = true;
         if (*root.status[r] == wire::ChunkStatus::has) {
             root.acked[r] = true;
@@ -120,13 +127,17 @@ void Op::resolve(uint32_t c, Instant now) {
         flush_stable();
         return;
     }
-    if (!all && config_.plant != Plant::decide_before_all && config_.plant != Plant::count_the_unreported) return;
+    if (!all && config_.plant != Plant::decide_before_all && config_.plant != Plant::count_the_unreported)
+        return;
     if (chunk.state == ChunkState::has) {
         root.acked[self()] = true;
         if (config_.plant != Plant::keep_own_result) {
             for (uint32_t r = 0; r < birth_count_; ++r) {
-                const bool lacks = r != self() && alive(r) && root.status[r] == wire::ChunkStatus::contributes;
-                if ((lacks && !root.sent[r]) || (config_.plant == Plant::resend_finished && r != self() && alive(r))) send_result(c, r);
+                const bool lacks =
+                    r != self() && alive(r) && root.status[r] == wire::ChunkStatus::contributes;
+                if ((lacks && !root.sent[r]) ||
+                    (config_.plant == Plant::resend_finished && r != self() && alive(r)))
+                    send_result(c, r);
             }
         }
         for (const uint32_t r : root.listeners) {
@@ -141,7 +152,7 @@ void Op::resolve(uint32_t c, Instant now) {
         host_.send({*holder}, wire::OpFetch{config_.id, attempt_, version_, {{c, 1}}});
         return;
     }
-    if (holder) {   // planted bug: fold although somebody has the result
+    if (holder) {  // planted bug: fold although somebody has the result
         for (auto& status : root.status) status = wire::ChunkStatus::contributes;
     }
     try_fold(c, now);
@@ -171,18 +182,20 @@ void Op::become_listener(Instant now) {
     if (ended_) {
         bool unstable = false;
         for (const Chunk& chunk : chunks_) unstable |= chunk.state == ChunkState::has;
-        if (unstable && end_code_ == Code::OK) host_.diverged("left out of op " + to_string(config_.id) + " after completing it");
+        if (unstable && end_code_ == Code::OK)
+            host_.diverged("left out of op " + to_string(config_.id) + " after completing it");
         mode_ = Mode::abandoned;
         drop_retained();
         return;
     }
     if (uniform() || version_ == birth_count_) {
-        fail(Code::E_EXCLUDED, "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
+        fail(Code::E_EXCLUDED,
+             "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
         return;
     }
     rooted_.clear();
     disown();
-    if (jobs_ == 0) listen();   // else when the last fold has stopped writing to the output
+    if (jobs_ == 0) listen();  // else when the last fold has stopped writing to the output
 }
 
 // What a listener has from anybody but the chunk's present root is void.
@@ -194,7 +207,8 @@ void Op::disown() {
             chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
         }
-        if (chunk.state == ChunkState::has && chunk.from != chunk.root) {   // a departed root's word is not final
+        if (chunk.state == ChunkState::has &&
+            chunk.from != chunk.root) {  // a departed root's word is not final
             chunk.state = ChunkState::open;
             ++open_count_;
             ++open_by_root_[chunk.root];
@@ -207,7 +221,8 @@ void Op::listen() {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state != ChunkState::released) wanted[chunks_[c].root].push_back(c);
     }
-    for (const auto& [root, chunks] : wanted) host_.send({root}, wire::OpListen{config_.id, version_, to_ranges(chunks)});
+    for (const auto& [root, chunks] : wanted)
+        host_.send({root}, wire::OpListen{config_.id, version_, to_ranges(chunks)});
 }
 
 void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
@@ -221,7 +236,8 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
             const bool gone = chunks_[c].state == ChunkState::released && ended_ && !retained_.contains(c);
             if (gone) {
                 host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
-                                              "left out of op " + to_string(config_.id) + "; its results are no longer kept"});
+                                              "left out of op " + to_string(config_.id) +
+                                                  "; its results are no longer kept"});
                 return;
             }
             Rooted& root = rooted(c);
@@ -253,7 +269,8 @@ void Op::dismiss_listeners() {
     }
     for (const uint32_t rank : dismissed) {
         host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
-                                        "left out of op " + to_string(config_.id) + "; there is no room to keep its results"});
+                                        "left out of op " + to_string(config_.id) +
+                                            "; there is no room to keep its results"});
     }
     for (const uint32_t c : touched) check_stable(c);
 }

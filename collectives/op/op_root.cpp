@@ -29,8 +29,10 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     const wire::BulkHeader& header = arrival.header;
     if (header.chunk >= chunks_.size()) return;
     if (ended_ || ending_ || mode_ == Mode::abandoned) {
-        if (config_.plant == Plant::write_after_completion && ended_ && arrival.buffer->bytes().size() == payload_bytes(header.chunk)) {
-            std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(), output(header.chunk).begin());
+        if (config_.plant == Plant::write_after_completion && ended_ &&
+            arrival.buffer->bytes().size() == payload_bytes(header.chunk)) {
+            std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(),
+                      output(header.chunk).begin());
         }
         return;
     }
@@ -44,7 +46,8 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     }
     if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
     card_.bytes_received += payload_bytes(header.chunk);
-    if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution)) on_contribution(from, arrival, now);
+    if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution))
+        on_contribution(from, arrival, now);
     else on_result(from, arrival, now);
     settle(now);
 }
@@ -52,10 +55,15 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
 void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
     const uint32_t c = arrival.header.chunk;
     Chunk& chunk = chunks_[c];
-    if (!alive(from.value) || chunk.root != self() || chunk.state != ChunkState::open || mode_ != Mode::member) return;
+    if (!alive(from.value) || chunk.root != self() || chunk.state != ChunkState::open ||
+        mode_ != Mode::member)
+        return;
     Rooted& root = rooted(c);
     if (root.job || root.given[from.value].present) return;
-    root.given[from.value] = {.present = true, .weight = arrival.header.weight, .buffer = std::move(arrival.buffer), .order = root.arrivals++};
+    root.given[from.value] = {.present = true,
+                              .weight = arrival.header.weight,
+                              .buffer = std::move(arrival.buffer),
+                              .order = root.arrivals++};
     delivered_[from.value] = true;
     try_fold(c, now);
 }
@@ -103,13 +111,20 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
     }
     const uint32_t needed = copying ? 1 : std::max(1u, config_.descriptor.min_contributors);
     if (possible < needed) {
-        if (copying) fail_for_all(Code::E_SOURCE_LOST, "op " + to_string(config_.id) + ": " + host_.name({config_.descriptor.source}) +
-                                  " is gone and nobody has chunk " + std::to_string(c) + " of its data", now);
-        else fail_for_all(Code::E_TOO_FEW, "op " + to_string(config_.id) + ": " + std::to_string(possible) + " contributors are left, " +
-                          std::to_string(needed) + " are required", now);
+        if (copying)
+            fail_for_all(Code::E_SOURCE_LOST,
+                         "op " + to_string(config_.id) + ": " + host_.name({config_.descriptor.source}) +
+                             " is gone and nobody has chunk " + std::to_string(c) + " of its data",
+                         now);
+        else
+            fail_for_all(Code::E_TOO_FEW,
+                         "op " + to_string(config_.id) + ": " + std::to_string(possible) +
+                             " contributors are left, " + std::to_string(needed) + " are required",
+                         now);
         return false;
     }
-    return complete || (config_.plant == Plant::count_the_unreported && present >= needed && present + 1 == possible && version_ > 0);
+    return complete || (config_.plant == Plant::count_the_unreported && present >= needed &&
+                        present + 1 == possible && version_ > 0);
 }
 
 void Op::try_fold(uint32_t c, Instant now) {
@@ -124,7 +139,7 @@ void Op::try_fold(uint32_t c, Instant now) {
     job.dtype = config_.descriptor.dtype;
     job.reduce = config_.descriptor.reduce;
     RunningJob running{.chunk = c, .inputs = {}, .set = std::vector<bool>(birth_count_, false)};
-    std::vector<std::pair<uint32_t, uint32_t>> order;   // (position, rank)
+    std::vector<std::pair<uint32_t, uint32_t>> order;  // (position, rank)
     float weight_sum = 0.0f;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (!usable(root, r)) continue;
@@ -134,7 +149,8 @@ void Op::try_fold(uint32_t c, Instant now) {
         weight_sum += root.given[r].weight;
     }
     if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0f)) {
-        fail_for_all(Code::E_WEIGHTS, "op " + to_string(config_.id) + ": the weights of all contributors are zero", now);
+        fail_for_all(Code::E_WEIGHTS,
+                     "op " + to_string(config_.id) + ": the weights of all contributors are zero", now);
         return;
     }
     std::sort(order.begin(), order.end());
@@ -142,9 +158,12 @@ void Op::try_fold(uint32_t c, Instant now) {
         const Given& given = root.given[r];
         const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
         if (given.buffer) running.inputs.push_back(given.buffer);
-        const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0 ? given.weight * 0.5f + 0.25f : given.weight;
+        const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
+                                 ? given.weight * 0.5f + 0.25f
+                                 : given.weight;
         job.inputs.push_back({bytes, weight});
-        if (config_.plant == Plant::double_count && r != self() && version_ > 0) job.inputs.push_back({bytes, weight});
+        if (config_.plant == Plant::double_count && r != self() && version_ > 0)
+            job.inputs.push_back({bytes, weight});
     }
     job.out = output(c);
     root.job = job.id;
@@ -161,8 +180,10 @@ void Op::job_done(uint64_t job_id, Instant now) {
     running_.erase(it);
     --jobs_;
     const auto root = rooted_.find(running.chunk);
-    const bool wanted = mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
+    const bool wanted =
+        mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) folded(running.chunk, running.set);
+    else if (!uniform()) chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
     settle(now);
@@ -183,10 +204,11 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
 void Op::close_chunk(uint32_t c) {
     if (chunks_[c].base_root != self()) return;
     ++closed_count_;
-    const uint64_t chunk_bytes = std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
+    const uint64_t chunk_bytes =
+        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
     const uint64_t window = std::max<uint64_t>(1, config_.window_bytes / chunk_bytes);
     const uint64_t total = base_list_[self()].size();
-    if (total <= window) return;                                     // nobody waits for it
+    if (total <= window) return;  // nobody waits for it
     const bool due = closed_count_ - granted_count_ >= std::max<uint64_t>(1, window / 4);
     if (!due) return;
     granted_count_ = closed_count_;
@@ -218,15 +240,17 @@ void Op::send_result(uint32_t c, uint32_t to) {
 void Op::on_result(Rank from, Arrival& arrival, Instant now) {
     const uint32_t c = arrival.header.chunk;
     Chunk& chunk = chunks_[c];
-    const bool fetched = chunk.root == self() && rooted_.contains(c) && rooted_.at(c).fetching_from == from.value;
-    const bool stale_root_allowed = (config_.plant == Plant::adopt_after_report && !alive(from.value)) ||
-                                    (config_.plant == Plant::adopt_from_excluded_root && !alive(from.value) && !evicted_[from.value]);
+    const bool fetched =
+        chunk.root == self() && rooted_.contains(c) && rooted_.at(c).fetching_from == from.value;
+    const bool stale_root_allowed =
+        (config_.plant == Plant::adopt_after_report && !alive(from.value)) ||
+        (config_.plant == Plant::adopt_from_excluded_root && !alive(from.value) && !evicted_[from.value]);
     if (chunk.root != from.value && !fetched && !stale_root_allowed) return;
     if (chunk.state != ChunkState::open) {
         if (mode_ == Mode::member) ++card_.chunks_resent;
         return;
     }
-    if (rooted_.contains(c) && rooted_.at(c).job) return;            // this peer is folding it already
+    if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
     adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
@@ -253,13 +277,15 @@ void Op::acknowledge(uint32_t c) {
 void Op::flush_acks(uint32_t root) {
     std::vector<uint32_t>& pending = pending_acks_[root];
     std::sort(pending.begin(), pending.end());
-    if (root != self() && !evicted_[root]) host_.send({root}, wire::OpAck{config_.id, attempt_, to_ranges(pending)});
+    if (root != self() && !evicted_[root])
+        host_.send({root}, wire::OpAck{config_.id, attempt_, to_ranges(pending)});
     pending.clear();
 }
 
 void Op::on_ack(Rank from, const wire::OpAck& ack, Instant) {
     for (const wire::ChunkRange& range : ack.chunks) {
-        for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
+        for (uint64_t c = range.first;
+             c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
             const uint32_t chunk = static_cast<uint32_t>(c);
             const auto found = rooted_.find(chunk);
             if (chunks_[chunk].root != self() || found == rooted_.end()) continue;
@@ -290,7 +316,7 @@ void Op::check_stable(uint32_t c) {
 }
 
 void Op::flush_stable() {
-    const bool waits = own_unreleased_ > 0;   // for more chunks of this root to become stable
+    const bool waits = own_unreleased_ > 0;  // for more chunks of this root to become stable
     if (pending_stable_.empty() || (pending_stable_.size() < kAckBatch && waits)) return;
     std::sort(pending_stable_.begin(), pending_stable_.end());
     const wire::OpStable message{config_.id, attempt_, version_, to_ranges(pending_stable_)};
@@ -307,7 +333,8 @@ void Op::release(uint32_t c) {
     }
     chunks_[c].state = ChunkState::released;
     const auto root = rooted_.find(c);
-    if (root != rooted_.end() && !root->second.listeners.empty()) return;   // an excluded peer still wants the copy
+    if (root != rooted_.end() && !root->second.listeners.empty())
+        return;  // an excluded peer still wants the copy
     const auto kept = retained_.find(c);
     if (kept == retained_.end()) return;
     const uint64_t bytes = kept->second->bytes().size();
@@ -318,12 +345,14 @@ void Op::release(uint32_t c) {
 
 void Op::on_stable(const wire::OpStable& stable, Instant) {
     for (const wire::ChunkRange& range : stable.chunks) {
-        for (uint64_t c = range.first; c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
+        for (uint64_t c = range.first;
+             c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
             if (chunks_[c].state == ChunkState::has) {
-                if (chunks_[c].root == self()) pending_stable_.push_back(static_cast<uint32_t>(c));   // listeners ask the root
+                if (chunks_[c].root == self())
+                    pending_stable_.push_back(static_cast<uint32_t>(c));  // listeners ask the root
                 release(static_cast<uint32_t>(c));
             } else if (mode_ == Mode::listener) {
-                chunks_[c].stable = true;   // the result itself is on its way
+                chunks_[c].stable = true;  // the result itself is on its way
             }
         }
     }

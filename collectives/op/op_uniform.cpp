@@ -1,7 +1,8 @@
-// Uniform ops: one contributor set for the whole buffer. Outputs are final only when the op's leader, the lowest
-// living birth rank, has heard that every member holds every chunk of the attempt. After a loss everyone freezes
-// and reports; the leader keeps the attempt when every chunk is held or can still be folded with exactly its
-// set, and otherwise begins a new one among the living. An attempt's number is the version it began under.
+// Uniform ops: one contributor set for the whole buffer. Outputs are final only when the op's leader, the
+// lowest living birth rank, has heard that every member holds every chunk of the attempt. After a loss
+// everyone freezes and reports; the leader keeps the attempt when every chunk is held or can still be folded
+// with exactly its set, and otherwise begins a new one among the living. An attempt's number is the version
+// it began under.
 #include <algorithm>
 
 #include "collectives/op/bitmap.h"
@@ -27,8 +28,10 @@ void Op::freeze_and_report(Instant now) {
             for (uint32_t r = 0; r < birth_count_; ++r) {
                 if (!attempt_set_[r] || r == self()) continue;
                 // An absent announcement means that the set itself is not known yet.
-                if (!posted_[r]) can = can && config_.descriptor.reduce == Reduce::copy && r != config_.descriptor.source;
-                else if (contributes(r)) can = can && found != rooted_.end() && found->second.given[r].present;
+                if (!posted_[r])
+                    can = can && config_.descriptor.reduce == Reduce::copy && r != config_.descriptor.source;
+                else if (contributes(r))
+                    can = can && found != rooted_.end() && found->second.given[r].present;
             }
         }
         if (can) available.push_back(c);
@@ -39,8 +42,11 @@ void Op::freeze_and_report(Instant now) {
 }
 
 void Op::on_report(Rank from, const wire::OpReport& message, Instant now) {
-    if (message.version < version_ || !alive(from.value) || leader() != self() || mode_ != Mode::member) return;
-    Report report{.attempt = message.attempt, .final = message.final, .available = std::vector<bool>(chunks_.size(), false)};
+    if (message.version < version_ || !alive(from.value) || leader() != self() || mode_ != Mode::member)
+        return;
+    Report report{.attempt = message.attempt,
+                  .final = message.final,
+                  .available = std::vector<bool>(chunks_.size(), false)};
     for (const wire::ChunkRange& range : message.available) {
         const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
         for (uint64_t c = range.first; c < end; ++c) report.available[c] = true;
@@ -76,7 +82,7 @@ void Op::on_decide(const wire::OpDecide& decision, Instant now) {
     }
     if (decision.version < version_ || !frozen_) return;
     decision_ = decision;
-    if (jobs_ == 0) apply_decision(now);   // otherwise when the last job has stopped writing to the output
+    if (jobs_ == 0) apply_decision(now);  // otherwise when the last job has stopped writing to the output
 }
 
 void Op::apply_decision(Instant now) {
@@ -100,7 +106,9 @@ void Op::tell_held(Instant now) {
 }
 
 void Op::on_held(Rank from, const wire::OpHeld& held, Instant now) {
-    if (held.version < version_ || held.attempt != attempt_ || !alive(from.value) || frozen_ || leader() != self()) return;
+    if (held.version < version_ || held.attempt != attempt_ || !alive(from.value) || frozen_ ||
+        leader() != self())
+        return;
     held_by_.insert(from.value);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (alive(r) && !held_by_.contains(r)) return;

@@ -7,5 +7,6 @@ namespace whim {
 
 }  // namespace whim
 
-#define WHIM_ASSERT(condition) \
-    (static_cast<bool>(condition) ? static_cast<void>(0) : ::whim::assert_failed(#condition, __FILE__, __LINE__))
+#define WHIM_ASSERT(condition)                                                                               \
+    (static_cast<bool>(condition) ? static_cast<void>(0)                                                     \
+                                  : ::whim::assert_failed(#condition, __FILE__, __LINE__))

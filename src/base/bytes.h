@@ -26,12 +26,11 @@ public:
     void f32(float v);
     void raw(ByteSpan bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
     void raw_u8(std::span<const uint8_t> bytes) { raw(std::as_bytes(bytes)); }
-    void text(std::string_view s);      // u32 length, bytes
-    void blob(ByteSpan bytes);          // u32 length, bytes
+    void text(std::string_view s);  // u32 length, bytes
+    void blob(ByteSpan bytes);      // u32 length, bytes
 
 private:
-    template <class T>
-    void little(T v) {
+    template <class T> void little(T v) {
         for (size_t i = 0; i < sizeof(T); ++i) out_.push_back(static_cast<std::byte>(v >> (8 * i)));
     }
     Bytes& out_;
@@ -46,22 +45,28 @@ public:
     uint64_t u64() { return little<uint64_t>(); }
     float f32();
     void raw_u8(std::span<uint8_t> out);
-    ByteSpan raw(size_t count);                       // a view into the input
-    std::string text(size_t bytes_max);               // fails when longer than bytes_max
+    ByteSpan raw(size_t count);          // a view into the input
+    std::string text(size_t bytes_max);  // fails when longer than bytes_max
     Bytes blob(size_t bytes_max);
     // A count of items of at least item_bytes_min each: fails when over count_max or when they could not fit.
     uint32_t count(uint32_t count_max, size_t item_bytes_min);
     size_t remaining() const { return in_.size(); }
     bool ok() const { return !failed_; }
     bool done() const { return !failed_ && in_.empty(); }
-    void fail() { failed_ = true; in_ = {}; }
+    void fail() {
+        failed_ = true;
+        in_ = {};
+    }
 
 private:
-    template <class T>
-    T little() {
-        if (in_.size() < sizeof(T)) { fail(); return 0; }
+    template <class T> T little() {
+        if (in_.size() < sizeof(T)) {
+            fail();
+            return 0;
+        }
         T v = 0;
-        for (size_t i = 0; i < sizeof(T); ++i) v = static_cast<T>(v | static_cast<T>(static_cast<T>(in_[i]) << (8 * i)));
+        for (size_t i = 0; i < sizeof(T); ++i)
+            v = static_cast<T>(v | static_cast<T>(static_cast<T>(in_[i]) << (8 * i)));
         in_ = in_.subspan(sizeof(T));
         return v;
     }

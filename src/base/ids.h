@@ -9,18 +9,17 @@
 
 namespace whim {
 
-template <class Tag, class T>
-struct StrongId {
+template <class Tag, class T> struct StrongId {
     T value{};
     constexpr auto operator<=>(const StrongId&) const = default;
     constexpr StrongId next() const { return {static_cast<T>(value + 1)}; }
 };
 
-using Epoch = StrongId<struct EpochTag, uint64_t>;               // number of a view
-using Round = StrongId<struct RoundTag, uint64_t>;               // first round is 1; 0 = none
-using Incarnation = StrongId<struct IncarnationTag, uint64_t>;   // given at admission; 0 = none / coordinator
-using FencingToken = StrongId<struct FencingTag, uint64_t>;      // rises with every coordinator start
-using Rank = StrongId<struct RankTag, uint32_t>;                 // valid in one member list only
+using Epoch = StrongId<struct EpochTag, uint64_t>;              // number of a view
+using Round = StrongId<struct RoundTag, uint64_t>;              // first round is 1; 0 = none
+using Incarnation = StrongId<struct IncarnationTag, uint64_t>;  // given at admission; 0 = none / coordinator
+using FencingToken = StrongId<struct FencingTag, uint64_t>;     // rises with every coordinator start
+using Rank = StrongId<struct RankTag, uint32_t>;                // valid in one member list only
 using ChunkIndex = StrongId<struct ChunkTag, uint32_t>;
 
 // BLAKE2b-256 of a peer's public key (with security none: 32 random bytes made at start).
@@ -30,8 +29,8 @@ struct PeerId {
     bool is_zero() const { return *this == PeerId{}; }
 };
 
-std::string to_hex(const PeerId& id);        // 64 digits
-std::string short_name(const PeerId& id);    // first 8 digits, for logs
+std::string to_hex(const PeerId& id);      // 64 digits
+std::string short_name(const PeerId& id);  // first 8 digits, for logs
 
 // What a view lists: a restarted process is a new member.
 struct MemberId {
@@ -50,7 +49,7 @@ struct OpId {
     auto operator<=>(const OpId&) const = default;
 };
 
-std::string to_string(const OpId& op);       // "r12/t7" or "r12/t7.2"
+std::string to_string(const OpId& op);  // "r12/t7" or "r12/t7.2"
 
 // 128-bit digest of shared state (XXH3-128, big-endian canonical form).
 struct Digest {

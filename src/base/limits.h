@@ -9,42 +9,44 @@
 namespace whim::limits {
 
 // Membership.
-inline constexpr uint32_t kMembersMax = 1024;              // of one view
+inline constexpr uint32_t kMembersMax = 1024;  // of one view
 inline constexpr uint32_t kAddressesPerPeerMax = 8;
 inline constexpr uint32_t kAddressBytesMax = 256;
-inline constexpr uint32_t kNameBytesMax = 64;              // run, replica and region names
-inline constexpr uint32_t kTokenBytesMax = 4096;           // an invite token
-inline constexpr uint32_t kReasonBytesMax = 512;           // any text of explanation on the wire
-inline constexpr uint32_t kRemovalBytesMax = 200;          // of the reason of a removal or exclusion
-inline constexpr uint32_t kRemovedKeptMax = 1024;          // removals a view update lists
-inline constexpr uint32_t kOpExclusionsMax = 1024;         // op exclusions a view update lists
+inline constexpr uint32_t kNameBytesMax = 64;       // run, replica and region names
+inline constexpr uint32_t kTokenBytesMax = 4096;    // an invite token
+inline constexpr uint32_t kReasonBytesMax = 512;    // any text of explanation on the wire
+inline constexpr uint32_t kRemovalBytesMax = 200;   // of the reason of a removal or exclusion
+inline constexpr uint32_t kRemovedKeptMax = 1024;   // removals a view update lists
+inline constexpr uint32_t kOpExclusionsMax = 1024;  // op exclusions a view update lists
 
 // Messages and frames.
-inline constexpr uint32_t kMessageBytesMax = 1u << 20;     // one control message
-inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20; // one bulk frame's payload
+inline constexpr uint32_t kMessageBytesMax = 1u << 20;      // one control message
+inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20;  // one bulk frame's payload
 inline constexpr uint32_t kBulkHeaderBytesMax = 512;
-inline constexpr uint32_t kControlUnackedBytesMax = 8u << 20;  // control messages kept for a redialled strand, per link
+inline constexpr uint32_t kControlUnackedBytesMax =
+    8u << 20;  // control messages kept for a redialled strand, per link
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;       // bulk descriptors queued on one link
 inline constexpr uint32_t kStrandsPerLinkMax = 33;         // one control and up to 32 bulk
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
 
 // Rounds and ops.
-inline constexpr uint32_t kCommitBytesMax = 64u << 10;     // the application's bytes in one commit
-inline constexpr uint32_t kOpsOpenMax = 256;               // per group
-inline constexpr uint32_t kOpsUnpostedMax = 1024;          // ops peers have posted and we have not
+inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's bytes in one commit
+inline constexpr uint32_t kOpsOpenMax = 256;            // per group
+inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
-inline constexpr uint32_t kStatusRangesMax = 1u << 15;     // ranges in one op status message
-inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10; // contributions sent before the receiver posts
+inline constexpr uint32_t kStatusRangesMax = 1u << 15;      // ranges in one op status message
+inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;  // contributions sent before the receiver posts
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
-inline constexpr uint32_t kChunkBytesMin = 4u << 10;      // a small op is not cut below this
+inline constexpr uint32_t kChunkBytesMin = 4u << 10;  // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
-inline constexpr uint64_t kWindowBytesPerSenderDefault = 4ull << 20;  // contributions in flight to one root, per op
+inline constexpr uint64_t kWindowBytesPerSenderDefault =
+    4ull << 20;  // contributions in flight to one root, per op
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
-inline constexpr uint32_t kEventsQueuedMax = 1024;         // unread by the application; the oldest are dropped
+inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
 inline constexpr uint32_t kJobInlineBytesMax = 32u << 10;  // smaller reductions run on the I/O thread
 inline constexpr uint32_t kWorkerThreadsMax = 64;
-inline constexpr uint32_t kWorkerThreadsDefault = 4;       // or the number of cores, if lower
+inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 
 // Time.
 inline constexpr Duration kHeartbeatInterval = milliseconds(200);
@@ -56,37 +58,45 @@ inline constexpr Duration kRedialBackoffMin = milliseconds(20);
 inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 
 // Session layer.
-inline constexpr uint32_t kHelloBytesMax = 4096;               // a hello or its reply
-inline constexpr uint32_t kReadStagingBytes = 64u << 10;       // of one strand, for what has no other destination
-inline constexpr uint32_t kReadHeadBytes = 4096;               // read ahead of a large payload, the only part copied
-inline constexpr uint32_t kControlBacklogBytes = 64u << 10;    // encoded and unwritten, control strand
-inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;      // taken and unwritten, one bulk strand
-inline constexpr uint32_t kInlinePayloadBytesMax = 4096;       // smaller payloads are copied, to share one write
-inline constexpr uint32_t kAckFramesMax = 32;                  // received before an acknowledgement is due
-inline constexpr uint32_t kAckBytesMax = 256u << 10;           // the same in bytes of messages
-inline constexpr Duration kControlRedialGrace = milliseconds(500);  // without control strand before the link is down
-inline constexpr Duration kProbeDelay = milliseconds(10);      // from the loss of all strands to a probing dial
-inline constexpr Duration kStrandSettledAfter = milliseconds(100);  // up this long: redialled at once when lost
-inline constexpr Duration kDrainTimeout = milliseconds(1000);  // for a refusal to be read before the strand closes
+inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
+inline constexpr uint32_t kReadStagingBytes = 64u << 10;  // of one strand, for what has no other destination
+inline constexpr uint32_t kReadHeadBytes = 4096;  // read ahead of a large payload, the only part copied
+inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
+inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
+inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
+inline constexpr uint32_t kAckFramesMax = 32;             // received before an acknowledgement is due
+inline constexpr uint32_t kAckBytesMax = 256u << 10;      // the same in bytes of messages
+inline constexpr Duration kControlRedialGrace =
+    milliseconds(500);                                     // without control strand before the link is down
+inline constexpr Duration kProbeDelay = milliseconds(10);  // from the loss of all strands to a probing dial
+inline constexpr Duration kStrandSettledAfter =
+    milliseconds(100);  // up this long: redialled at once when lost
+inline constexpr Duration kDrainTimeout =
+    milliseconds(1000);  // for a refusal to be read before the strand closes
 
 // Group: rounds and failure detection. See src/group/{rounds,suspicion}.h for how they are used.
-inline constexpr uint32_t kRoundRecordsKept = 16;          // outcomes a coordinator answers from memory
-inline constexpr Duration kFounderGrace = milliseconds(1000);       // after the last admission, before the first round
-inline constexpr Duration kRoundGraceMin = milliseconds(500);       // for members that are not ready, or have not voted
+inline constexpr uint32_t kRoundRecordsKept = 16;  // outcomes a coordinator answers from memory
+inline constexpr Duration kFounderGrace =
+    milliseconds(1000);  // after the last admission, before the first round
+inline constexpr Duration kRoundGraceMin =
+    milliseconds(500);  // for members that are not ready, or have not voted
 inline constexpr Duration kRoundSpreadInitial = milliseconds(500);  // between first and last, until measured
 inline constexpr Duration kSuspectConfirm = milliseconds(100);      // between a closed link and an eviction
 inline constexpr Duration kProbeWait = milliseconds(500);           // for answers of third parties
 inline constexpr uint32_t kProbesMax = 3;                           // third parties asked about one suspect
-inline constexpr Duration kPairBrokenAfter = milliseconds(5000);    // two members that cannot talk, before one must go
-inline constexpr Duration kRestartGraceMin = milliseconds(3000);    // for members to come back to a restarted coordinator
-inline constexpr Duration kFreezeGap = milliseconds(1000);          // a wake-up this late means we were frozen
-inline constexpr Duration kFirstContact = milliseconds(5000);       // for the first link to a new member
-inline constexpr Duration kWatchInterval = milliseconds(250);       // between looks at the silence of links
-inline constexpr Duration kLastWordsTime = milliseconds(1000);      // between a refusal and the end of its link
-inline constexpr Duration kNoticeInterval = milliseconds(1000);     // between wait notices
-inline constexpr uint32_t kCertificateBytesMax = 8u << 10;     // sent by the other side in a TLS handshake
-inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;    // then a key update; AES-GCM allows some 380 GiB
-inline constexpr Duration kDialCandidateTimeout = milliseconds(2000);  // of each address of a name but its last
-inline constexpr Duration kAcceptPause = milliseconds(100);    // after an accept that failed
+inline constexpr Duration kPairBrokenAfter =
+    milliseconds(5000);  // two members that cannot talk, before one must go
+inline constexpr Duration kRestartGraceMin =
+    milliseconds(3000);  // for members to come back to a restarted coordinator
+inline constexpr Duration kFreezeGap = milliseconds(1000);       // a wake-up this late means we were frozen
+inline constexpr Duration kFirstContact = milliseconds(5000);    // for the first link to a new member
+inline constexpr Duration kWatchInterval = milliseconds(250);    // between looks at the silence of links
+inline constexpr Duration kLastWordsTime = milliseconds(1000);   // between a refusal and the end of its link
+inline constexpr Duration kNoticeInterval = milliseconds(1000);  // between wait notices
+inline constexpr uint32_t kCertificateBytesMax = 8u << 10;       // sent by the other side in a TLS handshake
+inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;  // then a key update; AES-GCM allows some 380 GiB
+inline constexpr Duration kDialCandidateTimeout =
+    milliseconds(2000);                                      // of each address of a name but its last
+inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept that failed
 
 }  // namespace whim::limits

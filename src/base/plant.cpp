@@ -5,7 +5,8 @@ namespace whim {
 
 std::string_view plant_name(Plant plant) {
     switch (plant) {
-#define WHIM_X(name, rule) case Plant::name: return #name;
+#define WHIM_X(name, rule)                                                                                   \
+    case Plant::name: return #name;
         WHIM_PLANT_LIST(WHIM_X)
 #undef WHIM_X
     }
@@ -14,7 +15,8 @@ std::string_view plant_name(Plant plant) {
 
 std::string_view plant_rule(Plant plant) {
     switch (plant) {
-#define WHIM_X(name, rule) case Plant::name: return rule;
+#define WHIM_X(name, rule)                                                                                   \
+    case Plant::name: return rule;
         WHIM_PLANT_LIST(WHIM_X)
 #undef WHIM_X
     }

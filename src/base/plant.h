@@ -6,30 +6,30 @@
 #include <string_view>
 
 // X(name, the rule it breaks)
-#define WHIM_PLANT_LIST(X)                                                                              \
-    X(none, "nothing")                                                                                  \
-    X(fold_in_arrival_order, "rule 1: contributions are folded in birth order")                         \
-    X(double_count, "rule 1: each contributor is counted once")                                         \
-    X(count_the_unreported, "rule 2: who is out is not waited for, who is in is")                       \
-    X(resend_finished, "rule 3: no finished chunk is resent")                                           \
-    X(no_retention, "rule 4: results are kept until stable")                                            \
-    X(weigh_the_absent, "rule 5: a chunk is weighed by those who contributed to it")                    \
-    X(adopt_from_excluded_root, "rule 6: the exchange runs for an exclusion as for a death")            \
-    X(touch_failed_input, "rule 7: the input of an op without a result is as before")                   \
-    X(ignore_grants, "rule 8: an unposted op takes no more than the eager quota")                       \
-    X(adopt_after_report, "exchange: after the report, orphans come from the new root only")            \
-    X(decide_before_all, "exchange: the new root hears every member first")                             \
-    X(keep_own_result, "exchange: the new root passes on a result it had all along")                    \
-    X(ignore_has, "exchange: a result somebody has is the result")                                      \
-    X(newer_frames_do_not_wait, "exchange: frames of a newer epoch wait for its installation")          \
-    X(released_contributes, "exchange: a released chunk is never folded again")                         \
-    X(stale_status, "exchange: a further shrink starts the exchange over")                              \
-    X(uniform_final_early, "uniform: final only when every member holds all chunks")                    \
-    X(uniform_mix_sets, "uniform: what was folded with another set is void")                            \
-    X(write_after_completion, "no buffer is touched after its op completed")                            \
-    X(commit_before_journal, "a decision is on disk before it is published")                            \
-    X(two_leaders, "only the highest fencing token is obeyed")                                          \
-    X(stale_incarnation, "a removed incarnation stays removed")                                         \
+#define WHIM_PLANT_LIST(X)                                                                                   \
+    X(none, "nothing")                                                                                       \
+    X(fold_in_arrival_order, "rule 1: contributions are folded in birth order")                              \
+    X(double_count, "rule 1: each contributor is counted once")                                              \
+    X(count_the_unreported, "rule 2: who is out is not waited for, who is in is")                            \
+    X(resend_finished, "rule 3: no finished chunk is resent")                                                \
+    X(no_retention, "rule 4: results are kept until stable")                                                 \
+    X(weigh_the_absent, "rule 5: a chunk is weighed by those who contributed to it")                         \
+    X(adopt_from_excluded_root, "rule 6: the exchange runs for an exclusion as for a death")                 \
+    X(touch_failed_input, "rule 7: the input of an op without a result is as before")                        \
+    X(ignore_grants, "rule 8: an unposted op takes no more than the eager quota")                            \
+    X(adopt_after_report, "exchange: after the report, orphans come from the new root only")                 \
+    X(decide_before_all, "exchange: the new root hears every member first")                                  \
+    X(keep_own_result, "exchange: the new root passes on a result it had all along")                         \
+    X(ignore_has, "exchange: a result somebody has is the result")                                           \
+    X(newer_frames_do_not_wait, "exchange: frames of a newer epoch wait for its installation")               \
+    X(released_contributes, "exchange: a released chunk is never folded again")                              \
+    X(stale_status, "exchange: a further shrink starts the exchange over")                                   \
+    X(uniform_final_early, "uniform: final only when every member holds all chunks")                         \
+    X(uniform_mix_sets, "uniform: what was folded with another set is void")                                 \
+    X(write_after_completion, "no buffer is touched after its op completed")                                 \
+    X(commit_before_journal, "a decision is on disk before it is published")                                 \
+    X(two_leaders, "only the highest fencing token is obeyed")                                               \
+    X(stale_incarnation, "a removed incarnation stays removed")                                              \
     X(commit_twice, "a committed round is committed once")
 
 namespace whim {

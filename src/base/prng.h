@@ -18,10 +18,10 @@ class Prng {
 public:
     explicit Prng(uint64_t seed);
     uint64_t next();
-    uint64_t below(uint64_t bound);               // uniform in [0, bound); bound > 0
-    int64_t between(int64_t low, int64_t high);   // uniform in [low, high]
+    uint64_t below(uint64_t bound);              // uniform in [0, bound); bound > 0
+    int64_t between(int64_t low, int64_t high);  // uniform in [low, high]
     bool chance(uint32_t numerator, uint32_t denominator);
-    float unit_float();                           // uniform in [0, 1), 24 bits
+    float unit_float();  // uniform in [0, 1), 24 bits
 
 private:
     uint64_t state_[4];

@@ -5,7 +5,8 @@ namespace whim {
 
 std::string_view code_name(Code code) {
     switch (code) {
-#define WHIM_X(name, value, retryable, text) case Code::name: return #name;
+#define WHIM_X(name, value, retryable, text)                                                                 \
+    case Code::name: return #name;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
     }
@@ -14,7 +15,8 @@ std::string_view code_name(Code code) {
 
 std::string_view code_text(Code code) {
     switch (code) {
-#define WHIM_X(name, value, retryable, text) case Code::name: return text;
+#define WHIM_X(name, value, retryable, text)                                                                 \
+    case Code::name: return text;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
     }
@@ -23,7 +25,8 @@ std::string_view code_text(Code code) {
 
 bool code_is_retryable(Code code) {
     switch (code) {
-#define WHIM_X(name, value, retryable, text) case Code::name: return retryable != 0;
+#define WHIM_X(name, value, retryable, text)                                                                 \
+    case Code::name: return retryable != 0;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
     }
@@ -32,7 +35,8 @@ bool code_is_retryable(Code code) {
 
 std::optional<Code> code_from_int(int32_t value) {
     switch (value) {
-#define WHIM_X(name, number, retryable, text) case number: return Code::name;
+#define WHIM_X(name, number, retryable, text)                                                                \
+    case number: return Code::name;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
     }

@@ -21,8 +21,8 @@ enum class Code : int32_t {
 #undef WHIM_X
 };
 
-std::string_view code_name(Code code);      // "E_INVALID"; "E_INTERNAL" for an unknown value
-std::string_view code_text(Code code);      // the list's sentence
+std::string_view code_name(Code code);  // "E_INVALID"; "E_INTERNAL" for an unknown value
+std::string_view code_text(Code code);  // the list's sentence
 bool code_is_retryable(Code code);
 std::optional<Code> code_from_int(int32_t value);
 
@@ -32,20 +32,28 @@ struct Error {
 };
 
 // A value or an Error. Access is checked.
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
 public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
     explicit operator bool() const { return state_.index() == 0; }
     bool ok() const { return state_.index() == 0; }
-    T& value() { WHIM_ASSERT(ok()); return std::get<0>(state_); }
-    const T& value() const { WHIM_ASSERT(ok()); return std::get<0>(state_); }
+    T& value() {
+        WHIM_ASSERT(ok());
+        return std::get<0>(state_);
+    }
+    const T& value() const {
+        WHIM_ASSERT(ok());
+        return std::get<0>(state_);
+    }
     T& operator*() { return value(); }
     const T& operator*() const { return value(); }
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
-    const Error& error() const { WHIM_ASSERT(!ok()); return std::get<1>(state_); }
+    const Error& error() const {
+        WHIM_ASSERT(!ok());
+        return std::get<1>(state_);
+    }
 
 private:
     std::variant<T, Error> state_;
@@ -58,7 +66,10 @@ public:
     Status(Error error) : error_(std::move(error)) {}
     explicit operator bool() const { return !error_; }
     bool ok() const { return !error_; }
-    const Error& error() const { WHIM_ASSERT(error_.has_value()); return *error_; }
+    const Error& error() const {
+        WHIM_ASSERT(error_.has_value());
+        return *error_;
+    }
 
 private:
     std::optional<Error> error_;

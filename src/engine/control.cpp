@@ -46,7 +46,9 @@ void Engine::Impl::round_begin(AppOp app, Round state_round, Instant now) {
 void Engine::Impl::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
     Step step(*this, now);
     if (out_of_it_) return done(app, out_of_it_->code, out_of_it_->detail);
-    if (commit_apps_.contains(round)) return done(app, Code::E_WRONG_STATE, "round " + std::to_string(round.value) + " has a commit pending");
+    if (commit_apps_.contains(round))
+        return done(app, Code::E_WRONG_STATE,
+                    "round " + std::to_string(round.value) + " has a commit pending");
     for (const auto& [id, summary] : summaries_) {
         if (id.round == round && vote.ops.size() < limits::kOpsOpenMax) vote.ops.push_back(summary);
     }
@@ -87,7 +89,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
             const auto app = commit_apps_.find(ended->outcome.round);
             if (app != commit_apps_.end()) {
                 const Code code = ended->mine.ok() ? Code::OK : ended->mine.error().code;
-                done(app->second, code, ended->mine.ok() ? "" : ended->mine.error().detail, CommitInfo{ended->outcome});
+                done(app->second, code, ended->mine.ok() ? "" : ended->mine.error().detail,
+                     CommitInfo{ended->outcome});
                 commit_apps_.erase(app);
             }
         } else if (const auto* found = std::get_if<group::RecordFound>(&effect)) {
@@ -100,7 +103,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
             evicted(out_of_it->error);
         } else if (const auto* changed = std::get_if<group::CoordinatorChanged>(&effect)) {
             coordinator_connected_ = changed->connected;
-            event(changed->connected ? EventKind::coordinator_back : EventKind::coordinator_lost, {}, changed->detail);
+            event(changed->connected ? EventKind::coordinator_back : EventKind::coordinator_lost, {},
+                  changed->detail);
             note_paused();
         } else if (const auto* waiting = std::get_if<group::Waiting>(&effect)) {
             waiting_text_ = waiting->text;
@@ -112,7 +116,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
 void Engine::Impl::install_view(const wire::View& view) {
     const MemberId me = self();
     const auto in_view = [&](const MemberId& id) {
-        return std::any_of(view.members.begin(), view.members.end(), [&](const wire::MemberInfo& m) { return m.id == id; });
+        return std::any_of(view.members.begin(), view.members.end(),
+                           [&](const wire::MemberInfo& m) { return m.id == id; });
     };
     for (const LinkKey& key : endpoint_.links()) {
         if (!coordinator_index(key) && !in_view(key)) endpoint_.close_link(key, now_);
@@ -128,16 +133,20 @@ void Engine::Impl::install_view(const wire::View& view) {
         endpoint_.open_link(info.id, std::move(options), now_);
     }
     for (const wire::Removal& removal : view.removed) {
-        const bool seen = std::any_of(removed_seen_.begin(), removed_seen_.end(), [&](const wire::Removal& r) { return r.member == removal.member; });
+        const bool seen = std::any_of(removed_seen_.begin(), removed_seen_.end(),
+                                      [&](const wire::Removal& r) { return r.member == removal.member; });
         if (seen) continue;
         removed_seen_.push_back(removal);
-        event(EventKind::view_changed, removal.member, op_name(removal.member) + (removal.left ? " left: " : " was evicted: ") + removal.reason);
+        event(EventKind::view_changed, removal.member,
+              op_name(removal.member) + (removal.left ? " left: " : " was evicted: ") + removal.reason);
     }
     if (removed_seen_.size() > limits::kRemovedKeptMax) removed_seen_.erase(removed_seen_.begin());
     for (const wire::OpExclusion& exclusion : view.exclusions) {
         const auto finished = finished_.find(exclusion.op);
-        const bool completed_alone = exclusion.member == me && finished != finished_.end() && finished->second.completed && finished->second.uniform;
-        if (completed_alone) op_diverged("left out of op " + to_string(exclusion.op) + " after completing it");
+        const bool completed_alone = exclusion.member == me && finished != finished_.end() &&
+                                     finished->second.completed && finished->second.uniform;
+        if (completed_alone)
+            op_diverged("left out of op " + to_string(exclusion.op) + " after completing it");
     }
     for (auto& [number, record] : records_) {
         if (record->op) install_in(*record);
@@ -168,7 +177,8 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
         }
     }
     for (const wire::Removal& removal : start.view.removed) {
-        if (std::find(before.begin(), before.end(), removal.member) != before.end()) info.left.push_back(removal);
+        if (std::find(before.begin(), before.end(), removal.member) != before.end())
+            info.left.push_back(removal);
     }
     info.healing_any = !start.healing.empty();
     info.heal_self = std::find(start.healing.begin(), start.healing.end(), me) != start.healing.end();
@@ -180,7 +190,7 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
 }
 
 void Engine::Impl::forget_old_rounds(Round newest) {
-    constexpr uint64_t kRoundsKept = 4;   // an op may stay open across a few rounds
+    constexpr uint64_t kRoundsKept = 4;  // an op may stay open across a few rounds
     if (newest.value <= kRoundsKept) return;
     const Round oldest{newest.value - kRoundsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });

@@ -31,7 +31,8 @@ EndpointConfig endpoint_config(const EngineConfig& config) {
 
 }  // namespace
 
-Engine::Impl::Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready)
+Engine::Impl::Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver,
+                   std::function<void()> effects_ready)
     : config_(std::move(config)), effects_ready_(std::move(effects_ready)), member_(member_config(config_)),
       endpoint_(endpoint_config(config_), channels, *this, driver), pool_(64u << 20) {
     WHIM_ASSERT(config_.boot != 0);
@@ -49,8 +50,8 @@ void Engine::Impl::event(EventKind kind, const MemberId& about, const std::strin
     emit(EngineEvent{kind, about, round_, member_.view().epoch, text});
 }
 
-// Sends what the step queued. Sending may lead straight back here (a strand takes bytes at once and unpins), so
-// the loop goes on until nothing is left; depth_ keeps nested steps from flushing themselves.
+// Sends what the step queued. Sending may lead straight back here (a strand takes bytes at once and unpins),
+// so the loop goes on until nothing is left; depth_ keeps nested steps from flushing themselves.
 void Engine::Impl::flush() {
     ++depth_;
     while (!outgoing_.empty() || retention_freed_) {
@@ -63,7 +64,8 @@ void Engine::Impl::flush() {
         std::vector<Outgoing> batch;
         batch.swap(outgoing_);
         for (Outgoing& out : batch) {
-            if (auto* bytes = std::get_if<Bytes>(&out.what)) endpoint_.send_message(out.to, std::move(*bytes), now_);
+            if (auto* bytes = std::get_if<Bytes>(&out.what))
+                endpoint_.send_message(out.to, std::move(*bytes), now_);
             else endpoint_.send_bulk(out.to, std::move(std::get<BulkFrame>(out.what)), now_);
         }
     }
@@ -99,14 +101,16 @@ void Engine::Impl::on_deadline(Instant now) {
     run_member(out);
     std::vector<AppOp> given_up;
     for (auto& [number, record] : records_) {
-        if (record->give_up && *record->give_up <= now && !record->answered && !record->end_after_scan) given_up.push_back(record->app);
+        if (record->give_up && *record->give_up <= now && !record->answered && !record->end_after_scan)
+            given_up.push_back(record->app);
         if (record->op) record->op->on_deadline(now);
     }
     for (const AppOp app : given_up) cancel(app, now);
     note_paused();
 }
 
-Engine::Engine(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready)
+Engine::Engine(EngineConfig config, ChannelFactory* channels, StrandDriver& driver,
+               std::function<void()> effects_ready)
     : impl_(std::make_unique<Impl>(std::move(config), channels, driver, std::move(effects_ready))) {}
 Engine::~Engine() = default;
 
@@ -117,7 +121,9 @@ void Engine::on_deadline(Instant now) { impl_->on_deadline(now); }
 void Engine::job_done(uint64_t job_id, Instant now) { impl_->job_done(job_id, now); }
 void Engine::join(AppOp app, Instant now) { impl_->join(app, now); }
 void Engine::leave(AppOp app, const std::string& reason, Instant now) { impl_->leave(app, reason, now); }
-void Engine::round_begin(AppOp app, Round state_round, Instant now) { impl_->round_begin(app, state_round, now); }
+void Engine::round_begin(AppOp app, Round state_round, Instant now) {
+    impl_->round_begin(app, state_round, now);
+}
 void Engine::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
     impl_->round_commit(app, round, std::move(vote), now);
 }

@@ -1,8 +1,9 @@
 // One peer as a stepped value: links, control plane and all open ops of one group.
 //
 // Two drivers run it: the shell (src/runtime: sockets, threads, real time) and the simulator (tests/sim:
-// virtual time). A driver owns the StrandDriver, feeds endpoint() with bytes, calls the functions below on one
-// thread, and performs take_effects() whenever effects_ready() was called. Nothing here blocks or reads a clock.
+// virtual time). A driver owns the StrandDriver, feeds endpoint() with bytes, calls the functions below on
+// one thread, and performs take_effects() whenever effects_ready() was called. Nothing here blocks or reads a
+// clock.
 #pragma once
 
 #include <functional>
@@ -29,47 +30,47 @@ using AppOp = StrongId<struct AppOpTag, uint64_t>;
 
 struct EngineConfig {
     PeerId id;
-    uint64_t boot = 0;                           // random per process start; not 0
+    uint64_t boot = 0;  // random per process start; not 0
     std::string run, token, name, region;
     std::vector<Address> advertise;
-    std::vector<std::vector<Address>> coordinators;         // addresses of each coordinator
-    std::vector<std::optional<PeerId>> coordinator_pins;    // beside coordinators; the key it must prove
+    std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
+    std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;
     uint32_t bulk_strands = 1;
-    uint32_t chunk_bytes = limits::kChunkBytesDefault;      // small in tests, to reach multi-chunk paths
+    uint32_t chunk_bytes = limits::kChunkBytesDefault;  // small in tests, to reach multi-chunk paths
     uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
     uint64_t eager_bytes = limits::kEagerBytesPerOpMax;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
     uint64_t seed = 0;
-    Plant plant = Plant::none;                   // simulator only
+    Plant plant = Plant::none;  // simulator only
 };
 
 enum class NonFinitePolicy : uint8_t {
-    exclude,   // this peer takes part without contributing
-    abort,     // the op ends for all with E_NON_FINITE
-    allow,     // not scanned
+    exclude,  // this peer takes part without contributing
+    abort,    // the op ends for all with E_NON_FINITE
+    allow,    // not scanned
 };
 
-// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer) means in place;
-// otherwise they do not overlap. bytes = elements * dtype size.
+// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer) means in
+// place; otherwise they do not overlap. bytes = elements * dtype size.
 struct PostOptions {
     uint64_t tag = 0;
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     ByteSpan in;
     MutableByteSpan out;
-    float weight = 1.0f;                  // avg: finite, >= 0
-    bool uniform = false;                 // forced for sum and majority
-    uint32_t min_contributors = 1;        // fewer: the op ends with E_TOO_FEW
-    Duration grace{};                     // > 0: leave out members without progress for so long, down to min_contributors
-    Duration budget{};                    // > 0: this peer gives up its part after so long
-    uint32_t source = UINT32_MAX;         // copy: birth rank of the source
+    float weight = 1.0f;            // avg: finite, >= 0
+    bool uniform = false;           // forced for sum and majority
+    uint32_t min_contributors = 1;  // fewer: the op ends with E_TOO_FEW
+    Duration grace{};   // > 0: leave out members without progress for so long, down to min_contributors
+    Duration budget{};  // > 0: this peer gives up its part after so long
+    uint32_t source = UINT32_MAX;  // copy: birth rank of the source
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
 };
 
 // Which contributions a part of the result holds.
 struct ContributorSet {
-    std::vector<MemberId> members;        // birth rank order
+    std::vector<MemberId> members;  // birth rank order
     uint64_t elements = 0;
 };
 
@@ -82,18 +83,19 @@ struct ContributorRun {
 
 struct OpInfo {
     OpId op;
-    Epoch epoch;                              // installed when it ended
-    std::vector<MemberId> birth;              // members of the birth round
-    std::vector<ContributorSet> contributors; // the distinct sets; one entry when uniform
-    std::vector<ContributorRun> runs;         // which set each part of the buffer holds, in element order
-    std::vector<MemberId> gone;               // birth members evicted or excluded before the end
-    bool excluded_self = false;               // this peer's contribution may be missing; the result is still exact
-    uint64_t bytes_sent = 0, bytes_received = 0;   // payload
-    uint32_t chunks = 0, chunks_final = 0;    // in place: chunks_final hold results, the others the input
-    uint32_t chunks_resent = 0;               // finished chunks sent again to somebody who had them: 0 unless there is a bug
-    uint32_t chunks_refolded = 0;             // uniform ops after a death
-    uint32_t chunks_adopted = 0;              // orphaned chunks recovered from a survivor's copy
-    uint32_t partial_from_gone = 0;           // contributions received from members now gone
+    Epoch epoch;                               // installed when it ended
+    std::vector<MemberId> birth;               // members of the birth round
+    std::vector<ContributorSet> contributors;  // the distinct sets; one entry when uniform
+    std::vector<ContributorRun> runs;          // which set each part of the buffer holds, in element order
+    std::vector<MemberId> gone;                // birth members evicted or excluded before the end
+    bool excluded_self = false;  // this peer's contribution may be missing; the result is still exact
+    uint64_t bytes_sent = 0, bytes_received = 0;  // payload
+    uint32_t chunks = 0, chunks_final = 0;        // in place: chunks_final hold results, the others the input
+    uint32_t chunks_resent =
+        0;  // finished chunks sent again to somebody who had them: 0 unless there is a bug
+    uint32_t chunks_refolded = 0;    // uniform ops after a death
+    uint32_t chunks_adopted = 0;     // orphaned chunks recovered from a survivor's copy
+    uint32_t partial_from_gone = 0;  // contributions received from members now gone
     Instant posted, ended;
 };
 
@@ -101,13 +103,13 @@ struct RoundInfo {
     Round round;
     Epoch epoch;
     Round committed;
-    uint32_t rank = 0;                        // this peer's birth rank in the round
+    uint32_t rank = 0;  // this peer's birth rank in the round
     std::vector<wire::MemberInfo> participants;
     std::vector<MemberId> joined;
-    std::vector<wire::Removal> left;          // since the last round this peer saw
+    std::vector<wire::Removal> left;  // since the last round this peer saw
     std::vector<wire::MemberReason> excluded;
-    bool heal_self = false;                   // this peer holds no current state
-    bool healing_any = false;                 // somebody does not; the donor broadcasts
+    bool heal_self = false;    // this peer holds no current state
+    bool healing_any = false;  // somebody does not; the donor broadcasts
     MemberId donor;
     uint32_t donor_rank = UINT32_MAX;
 };
@@ -124,15 +126,25 @@ struct AppDone {
     std::variant<std::monostate, OpInfo, RoundInfo, CommitInfo, wire::RoundRecord> info;
 };
 
-enum class EventKind : uint8_t { joined, view_changed, evicted, coordinator_lost, coordinator_back, peer_suspected, peer_back,
-                                 op_paused, diverged, waiting };
+enum class EventKind : uint8_t {
+    joined,
+    view_changed,
+    evicted,
+    coordinator_lost,
+    coordinator_back,
+    peer_suspected,
+    peer_back,
+    op_paused,
+    diverged,
+    waiting
+};
 
 struct EngineEvent {
     EventKind kind{};
-    MemberId member;       // zero when not about one
+    MemberId member;  // zero when not about one
     Round round;
     Epoch epoch;
-    std::string text;      // one line: what and why
+    std::string text;  // one line: what and why
 };
 
 // Something to compute off the engine's thread; run_job() then job_done(). See collectives/op/job.h.
@@ -140,47 +152,49 @@ using EngineEffect = std::variant<op::Job, AppDone, EngineEvent>;
 
 // Totals since start, for metrics and for the simulator's coverage.
 struct EngineCounters {
-    uint64_t shrinks_mid_op = 0;           // a view without an open op's member was installed
-    uint64_t double_shrinks = 0;           // the same op saw a second one
-    uint64_t root_and_contributor_dead = 0;// one shrink took a root of open chunks and another contributor
+    uint64_t shrinks_mid_op = 0;             // a view without an open op's member was installed
+    uint64_t double_shrinks = 0;             // the same op saw a second one
+    uint64_t root_and_contributor_dead = 0;  // one shrink took a root of open chunks and another contributor
     uint64_t exclusions_of_living_root = 0;
-    uint64_t listener_results = 0;         // results an excluded peer still received
+    uint64_t listener_results = 0;  // results an excluded peer still received
     uint64_t chunks_adopted = 0, chunks_refolded = 0, chunks_resent = 0;
-    uint64_t retention_used = 0;           // results kept after completion
-    uint64_t retained_served = 0;          // results sent from such a copy
-    uint64_t ops_paused = 0;               // an op lost a peer while no coordinator answered
+    uint64_t retention_used = 0;   // results kept after completion
+    uint64_t retained_served = 0;  // results sent from such a copy
+    uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
-    uint64_t frames_waited = 0;            // of a newer epoch
-    uint64_t early_bytes_max = 0;          // most payload one sender had waiting for an op not posted here
+    uint64_t frames_waited = 0;    // of a newer epoch
+    uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
 };
 
 class Engine {
 public:
     // effects_ready: called (possibly often) when take_effects() has something; must not call back.
-    Engine(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready);
+    Engine(EngineConfig config, ChannelFactory* channels, StrandDriver& driver,
+           std::function<void()> effects_ready);
     ~Engine();
 
-    Endpoint& endpoint();                               // the driver feeds it; its deadline is part of deadline()
+    Endpoint& endpoint();  // the driver feeds it; its deadline is part of deadline()
     std::vector<EngineEffect> take_effects();
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now);
     void job_done(uint64_t job_id, Instant now);
 
-    // The application. Each AppOp is answered by one AppDone, possibly before the call returns (in take_effects()).
+    // The application. Each AppOp is answered by one AppDone, possibly before the call returns (in
+    // take_effects()).
     void join(AppOp app, Instant now);
     void leave(AppOp app, const std::string& reason, Instant now);
     void round_begin(AppOp app, Round state_round, Instant now);
     void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
     void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
-    void cancel(AppOp app, Instant now);                // ends this peer's part with E_CANCELLED
+    void cancel(AppOp app, Instant now);  // ends this peer's part with E_CANCELLED
     void record(AppOp app, Round round, Instant now);
 
     // State.
     MemberId self() const;
     const wire::View& view() const;
-    Round round() const;                                // last begun by this peer; 0: none
-    std::string waiting_for(AppOp app) const;           // "" when done or unknown; otherwise what it waits for
+    Round round() const;                       // last begun by this peer; 0: none
+    std::string waiting_for(AppOp app) const;  // "" when done or unknown; otherwise what it waits for
     EngineCounters counters() const;
     std::vector<std::pair<MemberId, LinkStats>> links() const;
 

@@ -16,7 +16,8 @@ namespace whim {
 
 class Engine::Impl final : public EndpointOwner, public OpRecordOwner {
 public:
-    Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver, std::function<void()> effects_ready);
+    Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver,
+         std::function<void()> effects_ready);
     ~Impl() override;
 
     // What Engine forwards to; see engine.h.
@@ -48,13 +49,15 @@ public:
 
     // OpRecordOwner (ops.cpp).
     void op_send(const MemberId& to, wire::Message message) override;
-    void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) override;
+    void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header,
+                       uint32_t payload_bytes) override;
     void op_submit(uint64_t record, op::Job job) override;
     uint64_t op_next_job() override { return next_job_++; }
     bool op_reserve_retained(uint64_t bytes) override;
     void op_release_retained(uint64_t bytes) override;
     void op_ended(OpRecord& record, Code code, const std::string& detail) override;
-    void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) override;
+    void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
+                              const std::string& reason) override;
     void op_diverged(const std::string& reason) override;
     std::string op_name(const MemberId& member) override;
 
@@ -64,8 +67,13 @@ private:
     // Opened by every entry point; the outermost one flushes.
     class Step {
     public:
-        Step(Impl& impl, Instant now) : impl_(impl) { impl_.now_ = now; ++impl_.depth_; }
-        ~Step() { if (--impl_.depth_ == 0) impl_.flush(); }
+        Step(Impl& impl, Instant now) : impl_(impl) {
+            impl_.now_ = now;
+            ++impl_.depth_;
+        }
+        ~Step() {
+            if (--impl_.depth_ == 0) impl_.flush();
+        }
         Step(const Step&) = delete;
         Step& operator=(const Step&) = delete;
 
@@ -77,20 +85,20 @@ private:
         LinkKey to;
         std::variant<Bytes, BulkFrame> what;
     };
-    struct Incoming {                                 // a bulk frame whose payload is on its way
+    struct Incoming {  // a bulk frame whose payload is on its way
         MemberId from;
         op::Arrival arrival;
     };
-    struct Early {                                    // what came for an op this peer has not posted
+    struct Early {  // what came for an op this peer has not posted
         std::vector<std::pair<MemberId, std::variant<wire::Message, op::Arrival>>> items;
-        std::map<MemberId, uint64_t> bytes;           // payload by sender
+        std::map<MemberId, uint64_t> bytes;  // payload by sender
         uint32_t messages = 0;
     };
-    struct Finished {                                 // an op whose record is gone
-        bool completed = false;                       // and known to have completed everywhere
+    struct Finished {            // an op whose record is gone
+        bool completed = false;  // and known to have completed everywhere
         bool uniform = false;
     };
-    struct Scanning {                                 // an op whose input is being scanned
+    struct Scanning {  // an op whose input is being scanned
         uint64_t record = 0;
         std::shared_ptr<std::optional<size_t>> non_finite;
     };
@@ -113,7 +121,8 @@ private:
     static LinkKey coordinator_key(uint32_t index);
     void open_coordinators();
     void op_message(const MemberId& from, const OpId& op, wire::Message message);
-    void early(const MemberId& from, const OpId& op, std::variant<wire::Message, op::Arrival> item, uint64_t bytes);
+    void early(const MemberId& from, const OpId& op, std::variant<wire::Message, op::Arrival> item,
+               uint64_t bytes);
     void misbehaved(const LinkKey& from, const std::string& what);
 
     // ops.cpp
@@ -121,7 +130,8 @@ private:
     void start_op(OpRecord& record, bool abstains);
     void finish_scan(uint64_t job_id, const Scanning& scan);
     void install_in(OpRecord& record);
-    void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished, const wire::Message& message);
+    void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,
+                             const wire::Message& message);
     void reap();
     void note_paused();
     OpInfo info_of(const OpRecord& record) const;
@@ -145,9 +155,9 @@ private:
     std::map<Round, AppOp> commit_apps_;
     std::map<uint64_t, AppOp> record_apps_;
     uint64_t next_nonce_ = 1;
-    std::optional<RoundInfo> unclaimed_round_;        // begun after its round_begin was cancelled
-    std::optional<Error> out_of_it_;                  // evicted or left: the answer to every call until the next join
-    std::map<Round, std::vector<MemberId>> births_;   // participants of recent rounds, birth rank order
+    std::optional<RoundInfo> unclaimed_round_;  // begun after its round_begin was cancelled
+    std::optional<Error> out_of_it_;  // evicted or left: the answer to every call until the next join
+    std::map<Round, std::vector<MemberId>> births_;  // participants of recent rounds, birth rank order
     Round round_{};
     std::vector<wire::Removal> removed_seen_;
     bool coordinator_connected_ = false;
@@ -158,7 +168,7 @@ private:
     // Ops.
     std::map<uint64_t, std::unique_ptr<OpRecord>> records_;
     std::map<OpId, uint64_t> by_id_;
-    std::map<std::pair<Round, uint64_t>, uint32_t> instances_;   // uses of a tag in a round
+    std::map<std::pair<Round, uint64_t>, uint32_t> instances_;  // uses of a tag in a round
     std::map<OpId, Early> early_;
     std::map<OpId, Finished> finished_;
     std::map<OpId, wire::OpSummary> summaries_;

@@ -18,11 +18,13 @@ uint64_t make_cookie(uint64_t record, const wire::BulkHeader& header) {
 
 // The op a peer-to-peer message is about; null for messages between peer and coordinator.
 const OpId* op_of(const wire::Message& message) {
-    return std::visit([](const auto& m) -> const OpId* {
-        if constexpr (std::is_same_v<std::decay_t<decltype(m)>, wire::OpExcludeRequest>) return nullptr;
-        else if constexpr (requires { m.op; }) return &m.op;
-        else return nullptr;
-    }, message);
+    return std::visit(
+        [](const auto& m) -> const OpId* {
+            if constexpr (std::is_same_v<std::decay_t<decltype(m)>, wire::OpExcludeRequest>) return nullptr;
+            else if constexpr (requires { m.op; }) return &m.op;
+            else return nullptr;
+        },
+        message);
 }
 
 wire::SuspectKind suspect_kind(LinkDownKind kind) {
@@ -36,6 +38,20 @@ wire::SuspectKind suspect_kind(LinkDownKind kind) {
         case LinkDownKind::protocol: return wire::SuspectKind::protocol;
     }
     return wire::SuspectKind::closed;
+}
+
+// What a coordinator that will not speak with this peer says to a join; nullopt: it may answer yet.
+std::optional<Code> refusal_code(LinkDownKind kind) {
+    switch (kind) {
+        case LinkDownKind::rejected: return Code::E_REFUSED;
+        case LinkDownKind::identity: return Code::E_IDENTITY;
+        case LinkDownKind::version: return Code::E_VERSION;
+        case LinkDownKind::closed:
+        case LinkDownKind::refused:
+        case LinkDownKind::unreachable:
+        case LinkDownKind::protocol: return std::nullopt;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -66,12 +82,15 @@ void Engine::Impl::open_coordinators() {
     }
 }
 
-bool Engine::Impl::accept_link(const LinkKey&, Instant) { return false; }  // views open links; others wait for one
+bool Engine::Impl::accept_link(const LinkKey&, Instant) {
+    return false;
+}  // views open links; others wait for one
 
 void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now) {
     Step step(*this, now);
     group::MemberOutbox out;
-    if (const auto index = coordinator_index(key)) member_.coordinator_up(*index, session == LinkSession::fresh, now, out);
+    if (const auto index = coordinator_index(key))
+        member_.coordinator_up(*index, session == LinkSession::fresh, now, out);
     else {
         member_.peer_link_up(key, now, out);
         event(EventKind::peer_back, key, op_name(key) + " is connected");
@@ -83,8 +102,11 @@ void Engine::Impl::link_down(const LinkKey& key, LinkDownKind kind, const std::s
     Step step(*this, now);
     group::MemberOutbox out;
     const std::string text = std::string(link_down_name(kind)) + (detail.empty() ? "" : ": " + detail);
-    if (const auto index = coordinator_index(key)) member_.coordinator_down(*index, text, now, out);
-    else {
+    if (const auto index = coordinator_index(key)) {
+        member_.coordinator_down(*index, text, now, out);
+        if (const auto code = refusal_code(kind))
+            member_.coordinator_refuses(*index, fail(*code, text), now, out);
+    } else {
         member_.peer_link_down(key, suspect_kind(kind), text, now, out);
         event(EventKind::peer_suspected, key, op_name(key) + ": " + text);
     }
@@ -105,14 +127,15 @@ void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
     Result<wire::Message> decoded = wire::decode(bytes);
     const std::optional<uint32_t> coordinator = coordinator_index(from);
     if (coordinator) {
-        if (!decoded.ok()) return;   // a coordinator of another version; its own replies will say so
+        if (!decoded.ok()) return;  // a coordinator of another version; its own replies will say so
         group::MemberOutbox out;
         member_.on_message(*coordinator, *decoded, now, out);
         return run_member(out);
     }
     if (!decoded.ok()) return misbehaved(from, decoded.error().detail);
     const OpId* op = op_of(*decoded);
-    if (op == nullptr) return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
+    if (op == nullptr)
+        return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
     const OpId id = *op;
     op_message(from, id, std::move(*decoded));
 }
@@ -122,7 +145,7 @@ void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Messag
     OpRecord* record = found == by_id_.end() ? nullptr : records_.at(found->second).get();
     if (record != nullptr && record->op) {
         const std::optional<Rank> rank = record->rank_of(from);
-        if (!rank) return;   // a member that joined later knows nothing about this op
+        if (!rank) return;  // a member that joined later knows nothing about this op
         record->op->on_message(*rank, message, now_);
         return;
     }
@@ -133,15 +156,18 @@ void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Messag
 }
 
 // Keeps what comes for an op this peer has not posted (yet), within the eager quota of each sender.
-void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item, uint64_t bytes) {
+void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
+                         uint64_t bytes) {
     constexpr uint32_t kMessagesPerOpMax = 1u << 14;
-    if (!births_.empty() && id.round < births_.begin()->first) return;   // long over
+    if (!births_.empty() && id.round < births_.begin()->first) return;  // long over
     const bool fresh = !early_.contains(id);
-    if (fresh && early_.size() >= limits::kOpsUnpostedMax) return misbehaved(from, "too many ops posted ahead");
+    if (fresh && early_.size() >= limits::kOpsUnpostedMax)
+        return misbehaved(from, "too many ops posted ahead");
     Early& entry = early_[id];
     entry.bytes[from] += bytes;
     const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
-    const bool over = (entry.bytes[from] > quota && config_.plant != Plant::ignore_grants) || ++entry.messages > kMessagesPerOpMax;
+    const bool over = (entry.bytes[from] > quota && config_.plant != Plant::ignore_grants) ||
+                      ++entry.messages > kMessagesPerOpMax;
     if (over) return misbehaved(from, "more than the eager quota for op " + to_string(id));
     entry.items.push_back({from, std::move(item)});
     totals_.early_bytes_max = std::max(totals_.early_bytes_max, entry.bytes[from]);
@@ -153,10 +179,12 @@ BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, ui
     const auto found = by_id_.find(header->op);
     if (found == by_id_.end()) {
         if (finished_.contains(header->op)) return {};
-        if (payload_bytes > config_.eager_bytes + config_.chunk_bytes) return {};   // nobody eager sends so much
+        if (payload_bytes > config_.eager_bytes + config_.chunk_bytes)
+            return {};  // nobody eager sends so much
     } else if (const op::Op* op = records_.at(found->second)->op.get()) {
         if (op->ended() && config_.plant != Plant::write_after_completion) return {};
-        if (header->chunk >= op->chunk_count() || payload_bytes != op->payload_bytes(header->chunk)) return {};
+        if (header->chunk >= op->chunk_count() || payload_bytes != op->payload_bytes(header->chunk))
+            return {};
     }
     const uint64_t token = next_token_++;
     op::BufferRef buffer = pool_.take(payload_bytes);
@@ -205,7 +233,8 @@ void Engine::Impl::bulk_unpin(const LinkKey&, const BulkFrame& frame) {
     if (found != records_.end() && found->second->op) found->second->op->unpin(now_);
 }
 
-void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) {
+void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header,
+                                 uint32_t payload_bytes) {
     BulkFrame frame;
     frame.header = wire::encode(header);
     frame.payload_bytes = payload_bytes;

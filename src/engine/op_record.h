@@ -17,25 +17,31 @@ class OpRecordOwner {
 public:
     virtual ~OpRecordOwner() = default;
     virtual void op_send(const MemberId& to, wire::Message message) = 0;
-    virtual void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header, uint32_t payload_bytes) = 0;
+    virtual void op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header,
+                               uint32_t payload_bytes) = 0;
     virtual void op_submit(uint64_t record, op::Job job) = 0;
     virtual uint64_t op_next_job() = 0;
     virtual bool op_reserve_retained(uint64_t bytes) = 0;
     virtual void op_release_retained(uint64_t bytes) = 0;
     virtual void op_ended(OpRecord& record, Code code, const std::string& detail) = 0;
-    virtual void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) = 0;
+    virtual void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
+                                      const std::string& reason) = 0;
     virtual void op_diverged(const std::string& reason) = 0;
     virtual std::string op_name(const MemberId& member) = 0;
 };
 
 class OpRecord final : public op::OpHost {
 public:
-    OpRecord(OpRecordOwner& owner, uint64_t number, AppOp app, OpId id, PostOptions options, std::vector<MemberId> birth)
-        : owner_(owner), number(number), app(app), id(id), options(std::move(options)), birth(std::move(birth)) {}
+    OpRecord(OpRecordOwner& owner, uint64_t number, AppOp app, OpId id, PostOptions options,
+             std::vector<MemberId> birth)
+        : owner_(owner), number(number), app(app), id(id), options(std::move(options)),
+          birth(std::move(birth)) {}
 
     std::optional<Rank> rank_of(const MemberId& member) const;
 
-    void send(Rank to, wire::Message message) override { owner_.op_send(birth[to.value], std::move(message)); }
+    void send(Rank to, wire::Message message) override {
+        owner_.op_send(birth[to.value], std::move(message));
+    }
     void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) override {
         owner_.op_send_chunk(birth[to.value], number, header, payload_bytes);
     }
@@ -56,15 +62,15 @@ public:
     const AppOp app;
     const OpId id;
     const PostOptions options;
-    const std::vector<MemberId> birth;      // birth rank order
+    const std::vector<MemberId> birth;  // birth rank order
     wire::OpDescriptor descriptor;
-    std::unique_ptr<op::Op> op;             // null while the input is scanned
-    std::optional<Error> end_after_scan;    // cancelled while a worker still reads the input
-    bool answered = false;                  // its AppDone is out
+    std::unique_ptr<op::Op> op;           // null while the input is scanned
+    std::optional<Error> end_after_scan;  // cancelled while a worker still reads the input
+    bool answered = false;                // its AppDone is out
     bool paused_said = false;
-    std::string note;                       // said with a successful end (a non-finite element)
+    std::string note;  // said with a successful end (a non-finite element)
     Instant posted;
-    std::optional<Instant> give_up;         // end of the caller's budget
+    std::optional<Instant> give_up;  // end of the caller's budget
 };
 
 }  // namespace whim

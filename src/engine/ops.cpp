@@ -12,22 +12,35 @@ namespace whim {
 Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (out_of_it_) return *out_of_it_;
     const auto birth = births_.find(birth_round);
-    if (birth == births_.end()) return fail(Code::E_STALE_ROUND, "this peer takes no part in round " + std::to_string(birth_round.value) + "; begin a round first");
-    if (!reduce_supports(o.reduce, o.dtype)) return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " + std::string(dtype_name(o.dtype)));
+    if (birth == births_.end())
+        return fail(Code::E_STALE_ROUND, "this peer takes no part in round " +
+                                             std::to_string(birth_round.value) + "; begin a round first");
+    if (!reduce_supports(o.reduce, o.dtype))
+        return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " +
+                                             std::string(dtype_name(o.dtype)));
     if (o.in.size() != o.out.size()) return fail(Code::E_INVALID, "input and output differ in size");
-    if (o.in.size() % dtype_bytes(o.dtype) != 0) return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
-    if (!std::isfinite(o.weight) || o.weight < 0.0f) return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
+    if (o.in.size() % dtype_bytes(o.dtype) != 0)
+        return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
+    if (!std::isfinite(o.weight) || o.weight < 0.0f)
+        return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
     if (o.min_contributors > birth->second.size()) {
-        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) + ", the round has " + std::to_string(birth->second.size()) + " participants");
+        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) +
+                                         ", the round has " + std::to_string(birth->second.size()) +
+                                         " participants");
     }
-    if (o.reduce == Reduce::copy && o.source >= birth->second.size()) return fail(Code::E_INVALID, "the source's rank is not in the round");
+    if (o.reduce == Reduce::copy && o.source >= birth->second.size())
+        return fail(Code::E_INVALID, "the source's rank is not in the round");
     uint32_t open = 0;
     for (const auto& [number, record] : records_) {
         if (record->answered) continue;
         ++open;
-        if (record->id.round == birth_round && record->id.tag == o.tag) return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) + " is in use by an open op of round " + std::to_string(birth_round.value));
+        if (record->id.round == birth_round && record->id.tag == o.tag)
+            return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) +
+                                                " is in use by an open op of round " +
+                                                std::to_string(birth_round.value));
     }
-    if (open >= limits::kOpsOpenMax) return fail(Code::E_TOO_MANY_OPS, std::to_string(open) + " ops are open");
+    if (open >= limits::kOpsOpenMax)
+        return fail(Code::E_TOO_MANY_OPS, std::to_string(open) + " ops are open");
     return {};
 }
 
@@ -46,12 +59,14 @@ void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options
     d.reduce = options.reduce;
     d.uniform = options.uniform || options.reduce == Reduce::sum || options.reduce == Reduce::majority;
     d.elements = options.in.size() / dtype_bytes(options.dtype);
-    d.chunk_elements = choose_chunk_elements(d.elements, static_cast<uint32_t>(dtype_bytes(d.dtype)), static_cast<uint32_t>(r.birth.size()), config_.chunk_bytes);
+    d.chunk_elements = choose_chunk_elements(d.elements, static_cast<uint32_t>(dtype_bytes(d.dtype)),
+                                             static_cast<uint32_t>(r.birth.size()), config_.chunk_bytes);
     d.min_contributors = std::max(1u, options.min_contributors);
     d.source = options.reduce == Reduce::copy ? options.source : UINT32_MAX;
     records_.emplace(number, std::move(record));
     by_id_[id] = number;
-    const bool scan = dtype_is_float(options.dtype) && options.non_finite != NonFinitePolicy::allow && d.elements > 0 && options.reduce != Reduce::copy;
+    const bool scan = dtype_is_float(options.dtype) && options.non_finite != NonFinitePolicy::allow &&
+                      d.elements > 0 && options.reduce != Reduce::copy;
     if (!scan) return start_op(r, false);
     op::Job job;
     job.id = next_job_++;
@@ -68,10 +83,12 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     if (found == records_.end()) return;
     OpRecord& record = *found->second;
     if (record.answered) return;
-    if (record.end_after_scan) return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
+    if (record.end_after_scan)
+        return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
     const std::optional<size_t>& index = *scan.non_finite;
     if (!index) return start_op(record, false);
-    const std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is not finite";
+    const std::string what =
+        "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is not finite";
     if (record.options.non_finite == NonFinitePolicy::abort) {
         start_op(record, true);
         record.op->fail_for_all(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what, now_);
@@ -86,14 +103,18 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     std::vector<bool> evicted(record.birth.size());
     const wire::View& view = member_.view();
     for (size_t i = 0; i < record.birth.size(); ++i) {
-        evicted[i] = std::none_of(view.members.begin(), view.members.end(), [&](const auto& m) { return m.id == record.birth[i]; });
-        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) { return x.op == record.id && x.member == record.birth[i]; });
+        evicted[i] = std::none_of(view.members.begin(), view.members.end(),
+                                  [&](const auto& m) { return m.id == record.birth[i]; });
+        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) {
+            return x.op == record.id && x.member == record.birth[i];
+        });
         alive[i] = !evicted[i] && !excluded;
     }
     const std::optional<Rank> rank = record.rank_of(self());
-    if (!rank || evicted[rank->value]) return op_ended(record, Code::E_EVICTED, "this peer is no longer a member of the round");
+    if (!rank || evicted[rank->value])
+        return op_ended(record, Code::E_EVICTED, "this peer is no longer a member of the round");
     const bool left_out = !alive[rank->value];
-    alive[rank->value] = true;   // an op begins as a member; being left out is then installed
+    alive[rank->value] = true;  // an op begins as a member; being left out is then installed
     op::OpConfig config;
     config.id = record.id;
     config.descriptor = record.descriptor;
@@ -129,12 +150,15 @@ void Engine::Impl::install_in(OpRecord& record) {
     std::vector<bool> alive(record.birth.size());
     std::vector<bool> evicted(record.birth.size());
     for (size_t i = 0; i < record.birth.size(); ++i) {
-        evicted[i] = std::none_of(view.members.begin(), view.members.end(), [&](const auto& m) { return m.id == record.birth[i]; });
-        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) { return x.op == record.id && x.member == record.birth[i]; });
+        evicted[i] = std::none_of(view.members.begin(), view.members.end(),
+                                  [&](const auto& m) { return m.id == record.birth[i]; });
+        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) {
+            return x.op == record.id && x.member == record.birth[i];
+        });
         alive[i] = !evicted[i] && !excluded;
     }
     const std::optional<Rank> rank = record.rank_of(self());
-    if (rank && evicted[rank->value]) return;   // Evicted follows and ends everything
+    if (rank && evicted[rank->value]) return;  // Evicted follows and ends everything
     record.op->install(alive, evicted, now_);
 }
 
@@ -155,13 +179,15 @@ void Engine::Impl::job_done(uint64_t job_id, Instant now) {
 void Engine::Impl::cancel(AppOp app, Instant now) {
     Step step(*this, now);
     if (round_app_ == app) {
-        round_app_.reset();   // the round may still begin; the next round_begin then returns it
+        round_app_.reset();  // the round may still begin; the next round_begin then returns it
         return done(app, Code::E_CANCELLED, "cancelled; the next round_begin takes up the same request");
     }
     OpRecord* record = record_of(app);
     if (record == nullptr || record->answered || record->end_after_scan) return;
     const bool late = record->give_up && *record->give_up <= now;
-    const std::string why = late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over" : "cancelled by this peer";
+    const std::string why =
+        late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over"
+             : "cancelled by this peer";
     if (record->birth.size() > 1) op_request_exclusion(*record, {self()}, why);
     if (record->op) record->op->abandon(Code::E_CANCELLED, why, now);
     else record->end_after_scan = fail(Code::E_CANCELLED, why);
@@ -198,12 +224,14 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
         for (const std::vector<bool>& set : record.op->card().sets) {
             for (size_t i = 0; i < any.size(); ++i) any[i] = any[i] || set[i];
         }
-        summaries_[record.id] = {record.id, record.descriptor.elements, op::to_bitmap(any), info.contributors.size() == 1};
+        summaries_[record.id] = {record.id, record.descriptor.elements, op::to_bitmap(any),
+                                 info.contributors.size() == 1};
     }
     done(record.app, code, code == Code::OK ? record.note : detail, info);
 }
 
-void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, const std::string& reason) {
+void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
+                                        const std::string& reason) {
     wire::OpExcludeRequest request;
     request.op = record.id;
     request.members = members;
@@ -228,9 +256,13 @@ std::string Engine::Impl::op_name(const MemberId& member) {
 }
 
 // An op whose record is gone was either stable everywhere or failed everywhere; whoever asks learns which.
-void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, const Finished& finished, const wire::Message& message) {
+void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, const Finished& finished,
+                                       const wire::Message& message) {
     const bool listens = std::holds_alternative<wire::OpListen>(message);
-    if (listens) return op_send(from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "left out of op " + to_string(id) + "; its results are no longer kept"});
+    if (listens)
+        return op_send(from,
+                       wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED),
+                                    "left out of op " + to_string(id) + "; its results are no longer kept"});
     if (!finished.completed) return;
     if (const auto* status = std::get_if<wire::OpStatus>(&message)) {
         op_send(from, wire::OpStable{id, status->attempt, status->version, {{0, limits::kChunksPerOpMax}}});
@@ -243,7 +275,8 @@ void Engine::Impl::reap() {
     for (auto it = records_.begin(); it != records_.end();) {
         OpRecord& record = *it->second;
         const bool over = record.op ? record.answered && record.op->closed() : record.answered;
-        const bool scanning = std::any_of(scans_.begin(), scans_.end(), [&](const auto& s) { return s.second.record == it->first; });
+        const bool scanning = std::any_of(scans_.begin(), scans_.end(),
+                                          [&](const auto& s) { return s.second.record == it->first; });
         if (!over || scanning) {
             ++it;
             continue;
@@ -266,14 +299,17 @@ void Engine::Impl::note_paused() {
             if (!stats || stats->up) continue;
             record->paused_said = true;
             ++totals_.ops_paused;
-            event(EventKind::op_paused, member, "op " + to_string(record->id) + " is paused: " + op_name(member) +
-                  " is not connected and no coordinator answers to decide about it");
+            event(EventKind::op_paused, member,
+                  "op " + to_string(record->id) + " is paused: " + op_name(member) +
+                      " is not connected and no coordinator answers to decide about it");
             break;
         }
     }
 }
 
-OpRecord* Engine::Impl::record_of(AppOp app) { return const_cast<OpRecord*>(std::as_const(*this).record_of(app)); }
+OpRecord* Engine::Impl::record_of(AppOp app) {
+    return const_cast<OpRecord*>(std::as_const(*this).record_of(app));
+}
 
 const OpRecord* Engine::Impl::record_of(AppOp app) const {
     for (const auto& [number, record] : records_) {
@@ -285,7 +321,9 @@ const OpRecord* Engine::Impl::record_of(AppOp app) const {
 std::string Engine::Impl::waiting_for(AppOp app) const {
     const OpRecord* record = record_of(app);
     if (record == nullptr) {
-        const bool control = round_app_ == app || join_app_ == app || std::any_of(commit_apps_.begin(), commit_apps_.end(), [&](const auto& c) { return c.second == app; });
+        const bool control = round_app_ == app || join_app_ == app ||
+                             std::any_of(commit_apps_.begin(), commit_apps_.end(),
+                                         [&](const auto& c) { return c.second == app; });
         if (!control) return "";
         return waiting_text_.empty() ? member_.waiting_for() : waiting_text_;
     }
@@ -329,7 +367,8 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
         if (card.chunk_set[c] == UINT32_MAX) continue;
         const ElementRange range = layout.range({c});
         info.contributors[card.chunk_set[c]].elements += range.count();
-        const bool joins = !info.runs.empty() && info.runs.back().set == card.chunk_set[c] && info.runs.back().first + info.runs.back().count == range.begin;
+        const bool joins = !info.runs.empty() && info.runs.back().set == card.chunk_set[c] &&
+                           info.runs.back().first + info.runs.back().count == range.begin;
         if (joins) info.runs.back().count += range.count();
         else info.runs.push_back({range.begin, range.count(), card.chunk_set[c]});
     }

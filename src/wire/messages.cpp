@@ -9,13 +9,13 @@ namespace whim::wire {
 namespace {
 
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-    "join_request", "round_ready", "commit_vote", "suspect_report", "probe_reply", "op_exclude_request",
-    "leave_request", "record_query", "join_reply", "view_update", "round_start", "round_outcome", "probe_request",
-    "record_reply", "wait_notice", "op_post", "op_grant", "op_status", "op_fetch", "op_ack", "op_stable", "op_fail",
-    "op_listen", "op_held", "op_report", "op_decide"};
+    "join_request",  "round_ready",  "commit_vote", "suspect_report", "probe_reply", "op_exclude_request",
+    "leave_request", "record_query", "join_reply",  "view_update",    "round_start", "round_outcome",
+    "probe_request", "record_reply", "wait_notice", "op_post",        "op_grant",    "op_status",
+    "op_fetch",      "op_ack",       "op_stable",   "op_fail",        "op_listen",   "op_held",
+    "op_report",     "op_decide"};
 
-template <size_t I = 0>
-Result<Message> decode_as(size_t type, ByteSpan body) {
+template <size_t I = 0> Result<Message> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Message>) {
         return fail(Code::E_PROTOCOL, "unknown message type " + std::to_string(type));
     } else {
@@ -23,22 +23,21 @@ Result<Message> decode_as(size_t type, ByteSpan body) {
         Reader reader(body);
         std::variant_alternative_t<I, Message> value;
         reader(value);
-        if (!reader.ok()) return fail(Code::E_PROTOCOL, std::string(kNames[I]) + ": truncated or out of bounds");
+        if (!reader.ok())
+            return fail(Code::E_PROTOCOL, std::string(kNames[I]) + ": truncated or out of bounds");
         if (!reader.done()) return fail(Code::E_PROTOCOL, std::string(kNames[I]) + ": bytes left over");
         return Message(std::move(value));
     }
 }
 
-template <class T>
-Bytes encode_value(const T& value) {
+template <class T> Bytes encode_value(const T& value) {
     Bytes out;
     Writer writer(out);
     writer(value);
     return out;
 }
 
-template <class T>
-Result<T> decode_value(ByteSpan bytes, const char* name) {
+template <class T> Result<T> decode_value(ByteSpan bytes, const char* name) {
     Reader reader(bytes);
     T value;
     reader(value);

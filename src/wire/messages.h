@@ -233,7 +233,9 @@ struct OpStable {
     uint32_t attempt = 0;
     uint32_t version = 0;
     std::vector<ChunkRange> chunks;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(version), a.list(chunks, limits::kStatusRangesMax, 8); }
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(version), a.list(chunks, limits::kStatusRangesMax, 8);
+    }
 };
 
 // The op ends without a result. Passed on once by everyone who learns it.

@@ -16,9 +16,9 @@ namespace whim::wire {
 // One line of a view.
 struct MemberInfo {
     MemberId id;
-    std::string name;                 // the replica's name, for people
+    std::string name;  // the replica's name, for people
     std::string region;
-    std::vector<Address> addresses;   // advertised, in the order to try
+    std::vector<Address> addresses;  // advertised, in the order to try
     bool operator==(const MemberInfo&) const = default;
     template <class A> void fields(A& a) {
         a(id), a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
@@ -29,21 +29,25 @@ struct MemberInfo {
 // Why a member is no longer in the view.
 struct Removal {
     MemberId member;
-    Epoch epoch;          // the first view without it
-    bool left = false;    // by its own wish
+    Epoch epoch;        // the first view without it
+    bool left = false;  // by its own wish
     std::string reason;
     bool operator==(const Removal&) const = default;
-    template <class A> void fields(A& a) { a(member), a(epoch), a(left), a.text(reason, limits::kReasonBytesMax); }
+    template <class A> void fields(A& a) {
+        a(member), a(epoch), a(left), a.text(reason, limits::kReasonBytesMax);
+    }
 };
 
 // A living member left out of one op.
 struct OpExclusion {
     OpId op;
     MemberId member;
-    Epoch epoch;          // the first view that says so
+    Epoch epoch;  // the first view that says so
     std::string reason;
     bool operator==(const OpExclusion&) const = default;
-    template <class A> void fields(A& a) { a(op), a(member), a(epoch), a.text(reason, limits::kReasonBytesMax); }
+    template <class A> void fields(A& a) {
+        a(op), a(member), a(epoch), a.text(reason, limits::kReasonBytesMax);
+    }
 };
 
 // Who is in. Members are in rank order, which is the order of their incarnations.
@@ -62,10 +66,10 @@ struct View {
 
 // The run's settings, decided by the coordinator, the same for all.
 struct RunOptions {
-    uint32_t replicas_min = 1;          // below it the run pauses between rounds
-    uint32_t suspect_after_ms = 2000;   // silence before a peer is suspected
-    uint32_t round_grace_ms = 0;        // wait for members that are not ready; 0: adaptive
-    uint32_t rounds_ahead_max = 1;      // rounds begun before a commit is known
+    uint32_t replicas_min = 1;         // below it the run pauses between rounds
+    uint32_t suspect_after_ms = 2000;  // silence before a peer is suspected
+    uint32_t round_grace_ms = 0;       // wait for members that are not ready; 0: adaptive
+    uint32_t rounds_ahead_max = 1;     // rounds begun before a commit is known
     bool operator==(const RunOptions&) const = default;
     template <class A> void fields(A& a) {
         a(replicas_min), a(suspect_after_ms), a(round_grace_ms), a(rounds_ahead_max);
@@ -93,13 +97,14 @@ struct OpSummary {
 
 // What one member brings to a commit.
 struct Vote {
-    Digest digest;                 // of the state after the round
-    uint64_t samples = 0;          // for people and schedulers; not used in arithmetic
-    std::vector<uint8_t> bytes;    // the application's own, kept with the round
-    std::vector<OpSummary> ops;    // applied by this commit
+    Digest digest;               // of the state after the round
+    uint64_t samples = 0;        // for people and schedulers; not used in arithmetic
+    std::vector<uint8_t> bytes;  // the application's own, kept with the round
+    std::vector<OpSummary> ops;  // applied by this commit
     bool operator==(const Vote&) const = default;
     template <class A> void fields(A& a) {
-        a(digest), a(samples), a.blob_u8(bytes, limits::kCommitBytesMax), a.list(ops, limits::kOpsOpenMax, 33);
+        a(digest), a(samples), a.blob_u8(bytes, limits::kCommitBytesMax),
+            a.list(ops, limits::kOpsOpenMax, 33);
     }
 };
 
@@ -108,9 +113,9 @@ struct RoundRecord {
     Round round;
     Epoch epoch;
     Digest digest;
-    std::vector<MemberId> participants;   // birth rank order
-    std::vector<MemberId> contributors;   // those whose vote held the digest
-    std::vector<Vote> votes;              // beside contributors, one each
+    std::vector<MemberId> participants;  // birth rank order
+    std::vector<MemberId> contributors;  // those whose vote held the digest
+    std::vector<Vote> votes;             // beside contributors, one each
     bool operator==(const RoundRecord&) const = default;
     template <class A> void fields(A& a) {
         a(round), a(epoch), a(digest), a.list(participants, limits::kMembersMax, 40);
@@ -122,11 +127,11 @@ struct RoundRecord {
 struct OpDescriptor {
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
-    bool uniform = false;                 // one contributor set for all chunks
+    bool uniform = false;  // one contributor set for all chunks
     uint64_t elements = 0;
     uint32_t chunk_elements = 0;
     uint32_t min_contributors = 1;
-    uint32_t source = UINT32_MAX;         // birth rank of a broadcast's source
+    uint32_t source = UINT32_MAX;  // birth rank of a broadcast's source
     bool operator==(const OpDescriptor&) const = default;
     template <class A> void fields(A& a) {
         a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors), a(source);

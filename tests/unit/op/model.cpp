@@ -50,7 +50,8 @@ public:
             auto peer = std::make_unique<Peer>();
             peer->world = this;
             peer->rank = r;
-            for (uint64_t i = 0; i < options.elements; ++i) peer->input.push_back(prng_.unit_float() * 3.0f - 1.0f);
+            for (uint64_t i = 0; i < options.elements; ++i)
+                peer->input.push_back(prng_.unit_float() * 3.0f - 1.0f);
             peer->in = peer->input;
             peer->out.assign(options.elements, -77.0f);
             peers_.push_back(std::move(peer));
@@ -69,14 +70,22 @@ public:
     }
 
     const ModelOptions& options() const { return options_; }
-    void queue(uint32_t from, uint32_t to, wire::Message message) { control_[{from, to}].push_back(std::move(message)); }
-    void queue_chunk(uint32_t from, uint32_t to, const wire::BulkHeader& header) { bulk_.push_back({from, to, header}); }
+    void queue(uint32_t from, uint32_t to, wire::Message message) {
+        control_[{from, to}].push_back(std::move(message));
+    }
+    void queue_chunk(uint32_t from, uint32_t to, const wire::BulkHeader& header) {
+        bulk_.push_back({from, to, header});
+    }
 
 private:
-    struct Frame { uint32_t from, to; wire::BulkHeader header; };
+    struct Frame {
+        uint32_t from, to;
+        wire::BulkHeader header;
+    };
 
     uint32_t living() const {
-        return static_cast<uint32_t>(std::count_if(peers_.begin(), peers_.end(), [](const auto& p) { return !p->dead && !p->excluded; }));
+        return static_cast<uint32_t>(std::count_if(peers_.begin(), peers_.end(),
+                                                   [](const auto& p) { return !p->dead && !p->excluded; }));
     }
 
     void remove(bool evicts) {
@@ -127,7 +136,8 @@ private:
     }
     std::vector<bool> evicted_for(const Peer& p) const {
         std::vector<bool> gone(options_.peers, false);
-        for (uint32_t i = 0; i < p.decisions_seen; ++i) gone[decisions_[i].rank] = gone[decisions_[i].rank] || decisions_[i].evicts;
+        for (uint32_t i = 0; i < p.decisions_seen; ++i)
+            gone[decisions_[i].rank] = gone[decisions_[i].rank] || decisions_[i].evicts;
         return gone;
     }
 
@@ -145,7 +155,8 @@ private:
             if (!messages.empty()) pairs.push_back(pair);
         }
         for (size_t i = 0; i < pairs.size(); ++i) moves.push_back({3, i});
-        for (size_t i = 0; i < std::min<size_t>(bulk_.size(), 16); ++i) moves.push_back({4, prng_.below(bulk_.size())});
+        for (size_t i = 0; i < std::min<size_t>(bulk_.size(), 16); ++i)
+            moves.push_back({4, prng_.below(bulk_.size())});
         if (moves.empty()) return false;
         const auto [kind, index] = moves[prng_.below(moves.size())];
         if (kind == 0) post(*peers_[index]);
@@ -178,7 +189,7 @@ private:
         messages.pop_front();
         Peer& to = *peers_[pair.second];
         if (cut(pair.first, pair.second)) return;
-        if (peers_[pair.first]->dead && prng_.chance(1, 4)) return messages.clear();   // the rest died with it
+        if (peers_[pair.first]->dead && prng_.chance(1, 4)) return messages.clear();  // the rest died with it
         if (!to.posted) return static_cast<void>(to.early.push_back({pair.first, message}));
         if (to.over && to.op->closed()) return answer_closed(to, pair.first, message);
         trace(pair.first, pair.second, std::string(wire::message_name(message)));
@@ -186,16 +197,21 @@ private:
     }
 
     void trace(uint32_t from, uint32_t to, const std::string& what) const {
-        if (options_.trace) std::fprintf(stderr, "%u -> %u (v%u): %s\n", from, to, peers_[to]->op ? peers_[to]->op->version() : 0, what.c_str());
+        if (options_.trace)
+            std::fprintf(stderr, "%u -> %u (v%u): %s\n", from, to,
+                         peers_[to]->op ? peers_[to]->op->version() : 0, what.c_str());
     }
 
     // What the engine answers for an op whose record is gone.
     void answer_closed(Peer& p, uint32_t from, const wire::Message& message) {
         const OpId id = p.op->id();
-        if (std::holds_alternative<wire::OpListen>(message)) queue(p.rank, from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "gone"});
+        if (std::holds_alternative<wire::OpListen>(message))
+            queue(p.rank, from, wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED), "gone"});
         if (!p.op->known_everywhere()) return;
-        if (const auto* s = std::get_if<wire::OpStatus>(&message)) queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
-        if (const auto* r = std::get_if<wire::OpReport>(&message)) queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
+        if (const auto* s = std::get_if<wire::OpStatus>(&message))
+            queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
+        if (const auto* r = std::get_if<wire::OpReport>(&message))
+            queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
     }
 
     void deliver_chunk(size_t index) {
@@ -204,7 +220,8 @@ private:
         Peer& from = *peers_[frame.from];
         Peer& to = *peers_[frame.to];
         if (cut(frame.from, frame.to) || (from.dead && prng_.chance(1, 2))) return;
-        const auto bytes = from.op->pin({frame.to}, static_cast<wire::BulkKind>(frame.header.kind), frame.header.chunk, frame.header.attempt);
+        const auto bytes = from.op->pin({frame.to}, static_cast<wire::BulkKind>(frame.header.kind),
+                                        frame.header.chunk, frame.header.attempt);
         if (!bytes) return;
         Arrival arrival{frame.header, pool_.take(bytes->size())};
         if (!bytes->empty()) std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
@@ -213,7 +230,9 @@ private:
         if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
         const bool again = to.posted && to.op->card().chunks_resent > resent;
-        trace(frame.from, frame.to, (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
+        trace(frame.from, frame.to,
+              (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) +
+                  (again ? " (again)" : ""));
     }
 
     ModelOutcome judge();
@@ -230,7 +249,9 @@ private:
 };
 
 void Peer::send(Rank to, wire::Message message) { world->queue(rank, to.value, std::move(message)); }
-void Peer::send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) { world->queue_chunk(rank, to.value, header); }
+void Peer::send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) {
+    world->queue_chunk(rank, to.value, header);
+}
 
 bool Peer::reserve_retained(uint64_t bytes) {
     if (retained + bytes > world->options().retain_bytes_max) return false;
@@ -244,7 +265,8 @@ void Peer::ended(Code c, const std::string& d) {
     detail = d;
     std::vector<float>& target = world->options().in_place ? in : out;
     result = target;
-    if (c == Code::OK) std::fill(target.begin(), target.end(), 1e9f);   // the application uses its buffer again
+    if (c == Code::OK)
+        std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
 }
 
 // The result is the fold of exactly the reported contributors, each once, in birth order.
@@ -258,13 +280,17 @@ std::string World::check_result(const Peer& p) const {
         std::vector<FoldInput> inputs;
         for (uint32_t r = 0; r < set.size(); ++r) {
             if (!set[r]) continue;
-            inputs.push_back({std::as_bytes(std::span(peers_[r]->input)).subspan(range.begin * 4, range.count() * 4), static_cast<float>(1 + r % 3)});
+            inputs.push_back(
+                {std::as_bytes(std::span(peers_[r]->input)).subspan(range.begin * 4, range.count() * 4),
+                 static_cast<float>(1 + r % 3)});
         }
         if (inputs.empty()) return "chunk " + std::to_string(c) + " has no contributor";
         std::vector<float> expected(range.count());
         fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
-        if (!std::equal(expected.begin(), expected.end(), p.result.begin() + static_cast<std::ptrdiff_t>(range.begin))) {
-            return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) + " is not the fold of its reported contributors";
+        if (!std::equal(expected.begin(), expected.end(),
+                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin))) {
+            return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
+                   " is not the fold of its reported contributors";
         }
     }
     if (options_.uniform && card.sets.size() > 0) {
@@ -288,22 +314,38 @@ ModelOutcome World::judge() {
         if (!p->over) {
             outcome.finished = false;
             for (const auto& other : peers_) {
-                outcome.problem += "peer " + std::to_string(other->rank) + (other->dead ? " dead" : other->excluded ? " excluded" : "") +
-                                   (other->over ? " over" : "") + " v" + std::to_string(other->op ? other->op->version() : 0) + ": " +
+                outcome.problem += "peer " + std::to_string(other->rank) +
+                                   (other->dead       ? " dead"
+                                    : other->excluded ? " excluded"
+                                                      : "") +
+                                   (other->over ? " over" : "") + " v" +
+                                   std::to_string(other->op ? other->op->version() : 0) + ": " +
                                    (other->op ? other->op->waiting_for() : "not posted") + "\n";
             }
             return outcome;
         }
         if (p->excluded && (p->code == Code::E_EXCLUDED || p->differs)) continue;
-        if (p->code != Code::OK) { outcome.problem = "peer " + std::to_string(p->rank) + " failed: " + p->detail; return outcome; }
+        if (p->code != Code::OK) {
+            outcome.problem = "peer " + std::to_string(p->rank) + " failed: " + p->detail;
+            return outcome;
+        }
         outcome.problem = check_result(*p);
         if (!outcome.problem.empty()) return outcome;
-        if (!options_.in_place && p->in != p->input) { outcome.problem = "an input was changed"; return outcome; }
+        if (!options_.in_place && p->in != p->input) {
+            outcome.problem = "an input was changed";
+            return outcome;
+        }
         const std::vector<float>& target = options_.in_place ? p->in : p->out;
-        if (std::any_of(target.begin(), target.end(), [](float x) { return x != 1e9f; })) { outcome.problem = "a buffer was touched after completion"; return outcome; }
+        if (std::any_of(target.begin(), target.end(), [](float x) { return x != 1e9f; })) {
+            outcome.problem = "a buffer was touched after completion";
+            return outcome;
+        }
         if (first && p->result != first->result) {
-            const auto at = std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first - first->result.begin();
-            outcome.problem = "peers " + std::to_string(first->rank) + " and " + std::to_string(p->rank) + " differ in chunk " +
+            const auto at =
+                std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first -
+                first->result.begin();
+            outcome.problem = "peers " + std::to_string(first->rank) + " and " + std::to_string(p->rank) +
+                              " differ in chunk " +
                               std::to_string(static_cast<uint64_t>(at) / options_.chunk_elements);
             return outcome;
         }

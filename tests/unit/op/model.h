@@ -1,5 +1,6 @@
-// A world for Op alone: n peers of one op, a queue of messages per pair, bulk frames in any order, and an oracle
-// that removes members. No links, no clocks: every step is drawn from one seed, so a failure is a seed.
+// A world for Op alone: n peers of one op, a queue of messages per pair, bulk frames in any order, and an
+// oracle that removes members. No links, no clocks: every step is drawn from one seed, so a failure is a
+// seed.
 #pragma once
 
 #include <deque>
@@ -28,12 +29,12 @@ struct ModelOptions {
     uint64_t eager_bytes = 16;
     uint64_t retain_bytes_max = 1u << 20;
     Plant plant = Plant::none;
-    bool trace = false;             // print every delivery
+    bool trace = false;  // print every delivery
 };
 
 struct ModelOutcome {
-    bool finished = true;           // every living, not excluded peer completed
-    std::string problem;            // "" when all promises held
+    bool finished = true;  // every living, not excluded peer completed
+    std::string problem;   // "" when all promises held
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
 };
 

@@ -1,6 +1,6 @@
 // Goal: the promises of op.h hold for one op whatever the order of delivery, deaths and exclusions.
-// Method: thousands of seeded worlds (model.h); each failure prints the seed that replays it. Planted bugs show
-// that the judge would notice.
+// Method: thousands of seeded worlds (model.h); each failure prints the seed that replays it. Planted bugs
+// show that the judge would notice.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -22,7 +22,8 @@ ModelOptions draw(uint64_t seed) {
     if (o.reduce == Reduce::sum) o.uniform = true;
     o.in_place = prng.chance(1, 2);
     o.deaths = static_cast<uint32_t>(prng.below(std::min(o.peers, 4u)));
-    o.exclusions = prng.chance(1, 3) ? static_cast<uint32_t>(prng.below(std::max(1u, o.peers - o.deaths))) : 0;
+    o.exclusions =
+        prng.chance(1, 3) ? static_cast<uint32_t>(prng.below(std::max(1u, o.peers - o.deaths))) : 0;
     if (prng.chance(1, 6)) o.retain_bytes_max = 8;
     if (prng.chance(1, 4)) o.eager_bytes = 0;
     return o;
@@ -37,7 +38,7 @@ TEST(OpModel, KeepsItsPromises) {
         sum.retained += outcome.retained;
         sum.refolded += outcome.refolded;
     }
-    EXPECT_GT(sum.chunks_adopted, 1000u);   // the worlds are not empty
+    EXPECT_GT(sum.chunks_adopted, 1000u);  // the worlds are not empty
     EXPECT_GT(sum.retained, 1000u);
     EXPECT_GT(sum.refolded, 1000u);
 }
@@ -63,10 +64,12 @@ TEST_P(PlantedBug, IsCaught) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Exchange, PlantedBug,
-                         testing::Values(Plant::fold_in_arrival_order, Plant::double_count, Plant::resend_finished, Plant::no_retention,
-                                         Plant::weigh_the_absent, Plant::adopt_after_report, Plant::decide_before_all,
-                                         Plant::keep_own_result, Plant::ignore_has, Plant::newer_frames_do_not_wait,
-                                         Plant::released_contributes, Plant::stale_status, Plant::uniform_final_early,
+                         testing::Values(Plant::fold_in_arrival_order, Plant::double_count,
+                                         Plant::resend_finished, Plant::no_retention, Plant::weigh_the_absent,
+                                         Plant::adopt_after_report, Plant::decide_before_all,
+                                         Plant::keep_own_result, Plant::ignore_has,
+                                         Plant::newer_frames_do_not_wait, Plant::released_contributes,
+                                         Plant::stale_status, Plant::uniform_final_early,
                                          Plant::uniform_mix_sets, Plant::count_the_unreported),
                          [](const auto& info) { return std::string(plant_name(info.param)); });
 
