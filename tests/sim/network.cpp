@@ -72,6 +72,7 @@ void Network::write(uint64_t id, int index, Endpoint& endpoint, Instant local) {
 
 void Network::push(Connection& c, int index, Segment segment) {
     Side& side = c.sides[index];
+    if (side.cut) return;
     const HostId to = c.sides[1 - index].host;
     const Path& p = path(side.host, to);
     const Instant start = std::max(world_.now(), side.line_free);

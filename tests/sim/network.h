@@ -73,6 +73,7 @@ private:
         Instant last_arrival{}, line_free{};
         std::optional<Instant> blocked_since;
         bool write_planned = false, delivery_planned = false, wants_write = false;
+        bool cut = false;                             // what it writes from now on never arrives
     };
     struct Connection {
         uint64_t id = 0;

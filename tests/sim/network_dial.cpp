@@ -145,6 +145,7 @@ bool Network::cut_one(HostId a, HostId b) {
     const uint64_t id = between[prng_.below(between.size())];
     for (const int side : {0, 1}) {
         Side& s = connections_[id].sides[side];
+        s.cut = true;
         // What is in flight arrives up to somewhere in the middle, then the connection is reset on both sides.
         const size_t keep = prng_.below(s.flight.size() + 1);
         s.flight.resize(keep);

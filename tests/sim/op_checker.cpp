@@ -110,7 +110,7 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
 }
 
 void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done, ByteSpan input) {
-    const auto wrong = [&](const char* why) {
+    const auto wrong = [&](const std::string& why) {
         world_.violate(fmt::format("{} ended with {} ({}): {}", label(key, posted.member), code_name(done.code), done.detail, why));
     };
     if (done.detail.empty()) return wrong("without a reason");
@@ -154,7 +154,8 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
         changed += !std::equal(input.begin() + static_cast<std::ptrdiff_t>(at), input.begin() + static_cast<std::ptrdiff_t>(at + n),
                                posted.input.begin() + static_cast<std::ptrdiff_t>(at));
     }
-    if (changed > (info ? info->chunks_final : 0)) wrong("more chunks of its input changed than it says are final");
+    const uint32_t final = info ? info->chunks_final : 0;
+    if (changed > final) wrong(fmt::format("{} chunks of its input changed, {} are said to be final", changed, final));
 }
 
 void OpChecker::compare(const Key& key, const Truth&, const Completion& a, const Completion& b) {

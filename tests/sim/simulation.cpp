@@ -23,7 +23,7 @@ SeedResult run_seed(const SeedOptions& options) { return Simulation(options).run
 
 Simulation::Simulation(const SeedOptions& options)
     : options_(options), plan_(plan_of(options.seed, options.profile)), world_(options.seed, options.trace, options.hash_text),
-      prng_(world_.stream(0x51)), control_(world_), ops_(world_, control_, plan_.chunk_bytes) {
+      prng_(world_.stream(0x51)), tap_(world_), control_(world_), ops_(world_, control_, plan_.chunk_bytes) {
     build();
 }
 
@@ -57,7 +57,10 @@ void Simulation::build() {
             path.piece_max = plan_.piece_max;
         }
     }
-    network_->set_tap([this](HostId, HostId, uint64_t, ByteSpan) { activity(); });
+    network_->set_tap([this](HostId from, HostId to, uint64_t stream, ByteSpan bytes) {
+        if (world_.tracing() && !plan_.secure) tap_.heard(from, to, stream, bytes);
+        activity();
+    });
     store_.observe([this](const Bytes& record) {
         control_.journalled(record);
         after_view(record);

@@ -12,6 +12,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/peer.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/wiretap.h"
 
 namespace whim::sim {
 
@@ -80,6 +81,7 @@ private:
     std::vector<std::unique_ptr<Host>> hosts_;
     std::unique_ptr<Network> network_;
     Store store_;
+    Wiretap tap_;
     ControlChecker control_;
     OpChecker ops_;
     SeedCoverage coverage_;
