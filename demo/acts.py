@@ -4,7 +4,7 @@ has digested it. Acts do not overlap, however fast or slow the machine is."""
 from __future__ import annotations
 
 from events import Event
-from stage import Stage
+from stage import DemoFailed, Stage
 
 FREEZE_S = 10.0
 OUTAGE_S = 5.0
@@ -117,8 +117,11 @@ class Play:
 
     def _on_event(self, event: Event) -> None:
         act = next((act for act in self.acts if not act.over), None)
-        if act is not None:
-            act.on_event(event, self._stage)
+        if act is None:
+            return
+        act.on_event(event, self._stage)
+        if event["what"] == "done" and not act.over:
+            raise DemoFailed(f"the last round was over before the story was; unfinished: {'; '.join(self.unfinished)}")
 
     @property
     def unfinished(self) -> list[str]:
@@ -127,6 +130,6 @@ class Play:
 
 def demo_acts(rounds: int) -> list[Act]:
     """All four, spread over the run so that quiet rounds lie between them and at the end."""
-    at = [max(2, rounds * share // 100) for share in (15, 30, 45, 70)]
+    at = [max(2, rounds * share // 100) for share in (10, 20, 35, 65)]
     return [KillInAllReduce(at[0], "replica-2"), Join(at[1], "replica-5"), Freeze(at[2], "replica-3"),
             KillCoordinator(at[3])]

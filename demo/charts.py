@@ -36,7 +36,7 @@ def draw_training(events: list[Event], entropy: float, path: Path) -> None:
         points = [(e["t"] - start, e["loss"]) for e in events if e["what"] == "train" and e["who"] == name]
         if points:
             losses.plot(*zip(*smoothed(points), strict=True), color=colours[name], linewidth=1, alpha=0.8, label=name)
-    held_out = [(e["t"] - start, e["loss"]) for e in events if e["what"] == "eval"]
+    held_out = sorted((e["t"] - start, e["loss"]) for e in events if e["what"] == "eval")
     if held_out:
         losses.plot(*zip(*held_out, strict=True), "k.-", linewidth=1.5, label="held out")
     losses.axhline(entropy, color="#999999", linestyle="--", linewidth=1, label="unigram entropy")

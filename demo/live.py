@@ -16,7 +16,8 @@ class Live:
         self._losses: dict[int, dict[str, list[float]]] = {}  # round -> replica -> losses
         self._reduce: dict[int, Event] = {}
         self._members: dict[int, list[str]] = {}
-        self._said: set[str] = set()
+        self._said: set[str | int] = set()
+        self._away = False
         self._colour = sys.stdout.isatty()
 
     def __call__(self, event: Event) -> None:
@@ -54,7 +55,14 @@ class Live:
         self.say(f"   {event['who']} has joined again by itself", at=event["t"])
 
     def _on_note(self, event: Event) -> None:
-        self.say(f"   {event['who']}: {event['text']}", at=event["t"])
+        """Every replica notices that the coordinator went away and came back; it is said once."""
+        away = {"coordinator_lost": True, "coordinator_back": False}.get(event.get("kind"))
+        if away is None:
+            self.once(f"   {event['text']}", event["t"])
+        elif away != self._away:
+            self._away = away
+            self.say(f"   the coordinator {'is away, training goes on' if away else 'is back'}: {event['text']}",
+                     at=event["t"])
 
     def _on_admitted(self, event: Event) -> None:
         self.say(f"   {event['who']} is admitted as {event['peer'][:8]}", at=event["t"])
@@ -65,7 +73,9 @@ class Live:
             self.once(f"   round {event['round']} goes on without {name}: {reason}", event["t"])
         for name, reason in event["excluded"]:
             self.once(f"   round {event['round']} leaves out {name}: {reason}", event["t"])
-        if event["healed_by"]:
+        if event["healed_by"] and event["round"] == 1:
+            self.once(f"   the founders start from the parameters of {event['healed_by']}", event["t"])
+        elif event["healed_by"]:
             self.say(f"   {event['who']} is healed by {event['healed_by']} and trains from round {event['round']} on",
                      at=event["t"])
 

@@ -33,6 +33,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quiet", action="store_true", help="no acts: nothing dies, freezes or joins")
     parser.add_argument("--compare", action="store_true", help="also train one process and compare the losses")
     parser.add_argument("--timeout", type=float, default=720, metavar="S", help="give up after so many seconds")
+    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/whimbrel", metavar="PROGRAM",
+                        help="the whimbrel command (default build/release/bin/whimbrel)")
     parser.add_argument("--report", type=Path, default=ROOT / "demo-report", metavar="FOLDER")
     return parser.parse_args()
 
@@ -42,7 +44,7 @@ def play(arguments: argparse.Namespace, settings: Settings, corpus: Corpus) -> S
     start = time.time()
     flags = ["--rounds", str(settings.rounds), "--inner-steps", str(settings.inner_steps), "--seed", str(settings.seed)]
     flags += ["--text", arguments.text] if arguments.text else []
-    stage = Stage(arguments.report, flags, arguments.timeout)
+    stage = Stage(arguments.report, arguments.command, flags, arguments.timeout)
     live = Live(start)
     stage.listeners.append(live)
     story = Play([] if arguments.quiet else demo_acts(settings.rounds), stage)

@@ -34,7 +34,9 @@ def free_port() -> int:
 class Stage:
     """Starts, signals and listens to the coordinator and the replicas. Every event goes to the log, then to listeners."""
 
-    def __init__(self, folder: Path, replica_flags: list[str], deadline_s: float) -> None:
+    def __init__(self, folder: Path, command: Path, replica_flags: list[str], deadline_s: float) -> None:
+        if not command.exists():
+            raise DemoFailed(f"{command} is missing; ./run build")
         self.log = EventLog(folder / "events.jsonl")
         self.listeners: list[Callable[[Event], None]] = []
         self.replicas: dict[str, Child] = {}
@@ -47,18 +49,11 @@ class Stage:
         self._lines: queue.Queue = queue.Queue()
         self._timers: list = []
         self._timer_order = itertools.count()
-        self._command = self._find_command()
+        self._command = command
         self._listen = f"127.0.0.1:{free_port()}"
         self._http = f"127.0.0.1:{free_port()}"
         self._data = folder / "coordinator"
         self._invite = ""
-
-    @staticmethod
-    def _find_command() -> Path:
-        command = ROOT / "build/release/bin/whimbrel"
-        if not command.exists():
-            raise DemoFailed(f"{command} is missing; ./run build")
-        return command
 
     # ---- processes
 

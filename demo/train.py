@@ -10,6 +10,8 @@ import argparse
 import json
 import select
 import threading
+import time
+from collections.abc import Callable
 
 import torch
 import whimbrel
@@ -20,7 +22,7 @@ from settings import Settings
 from whimbrel.torch import DiLoCo, Progress
 
 EVENTS_SHOWN = {whimbrel.EventKind.COORDINATOR_LOST, whimbrel.EventKind.COORDINATOR_BACK,
-                whimbrel.EventKind.OP_PAUSED, whimbrel.EventKind.EVICTED, whimbrel.EventKind.WAITING}
+                whimbrel.EventKind.OP_PAUSED, whimbrel.EventKind.WAITING}
 
 
 class Reporter:
@@ -103,23 +105,44 @@ def evaluate(model: Gpt, windows: tuple[torch.Tensor, torch.Tensor]) -> float:
     return float(model.loss(*windows))
 
 
-def train(arguments: argparse.Namespace, group: whimbrel.Group, reporter: Reporter) -> None:
+def replicate(arguments: argparse.Namespace) -> None:
+    """Everything around the loop: data, model, membership."""
     settings = Settings(rounds=arguments.rounds, inner_steps=arguments.inner_steps, seed=arguments.seed)
     model = make_model(settings.seed)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=settings.weight_decay)
     corpus = load_corpus(arguments.text)
-    context = model.options.context
-    held_out = held_out_windows(corpus, settings.eval_samples, context)
-    sampler = Sampler(corpus.train, seed=settings.seed, replica=arguments.name, batch=settings.batch, context=context)
+    held_out = held_out_windows(corpus, settings.eval_samples, model.options.context)
+    sampler = Sampler(corpus.train, seed=settings.seed, replica=arguments.name, batch=settings.batch,
+                      context=model.options.context)
 
-    diloco = DiLoCo(
-        model, optimizer, group, sync_every=settings.inner_steps,
-        outer_lr=settings.outer_lr, outer_momentum=settings.outer_momentum, rounds_max=settings.rounds,
-        commit_data=lambda: json.dumps({"replica": arguments.name, "position": sampler.position}).encode(),
-        samples=lambda: settings.inner_steps * settings.batch, observer=reporter.observe)
+    with whimbrel.Group(arguments.invite, name=arguments.name, listen="127.0.0.1:0") as group:
+        reporter = Reporter(arguments.name, group)
+        group.join().wait()
+        reporter.emit("admitted", peer=group.info().id)
+        diloco = DiLoCo(
+            model, optimizer, group, sync_every=settings.inner_steps,
+            outer_lr=settings.outer_lr, outer_momentum=settings.outer_momentum, rounds_max=settings.rounds,
+            commit_data=lambda: json.dumps({"replica": arguments.name, "position": sampler.position}).encode(),
+            samples=lambda: settings.inner_steps * settings.batch, observer=reporter.observe)
 
-    round, losses = diloco.round, []
+        def after_round(round: whimbrel.Round) -> None:
+            """The model is what all replicas hold; the first of them measures it."""
+            reporter.ask_record(round)
+            if round.rank == 0 and diloco.outer_steps % settings.eval_every == 0:
+                reporter.emit("eval", round=round.round, step=diloco.step, loss=evaluate(model, held_out))
+
+        train(model, optimizer, sampler, diloco, settings, reporter, after_round)
+        reporter.emit("done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex())
+        reporter.finish()
+        group.leave("finished").wait(10)
+
+
+def train(model: Gpt, optimizer: torch.optim.Optimizer, sampler: Sampler, diloco: DiLoCo, settings: Settings,
+          reporter: Reporter, after_round: Callable[[whimbrel.Round], None]) -> None:
+    """The loop: nothing in it communicates."""
+    round = diloco.round
     while not diloco.finished:
+        began = time.monotonic()
         for parameters in optimizer.param_groups:
             parameters["lr"] = settings.learning_rate_at(diloco.step)
         loss = model.loss(*sampler.next())
@@ -128,15 +151,11 @@ def train(arguments: argparse.Namespace, group: whimbrel.Group, reporter: Report
         optimizer.step()
         optimizer.zero_grad()
 
-        losses.append(loss.item())
-        reporter.emit("train", round=round.round, step=diloco.step, loss=losses[-1])
-        if diloco.committed >= round.round:  # that step ended the round: the model is what all replicas hold
-            if round.rank == 0:
-                reporter.ask_record(round)
-                if diloco.outer_steps % settings.eval_every == 0:
-                    reporter.emit("eval", round=round.round, step=diloco.step, loss=evaluate(model, held_out))
+        reporter.emit("train", round=round.round, step=diloco.step, loss=loss.item())
+        if diloco.committed >= round.round:  # that step ended the round
+            after_round(round)
         round = diloco.round
-    reporter.emit("done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex())
+        time.sleep(max(0.0, began + 1 / settings.steps_per_second_max - time.monotonic()))
 
 
 def main() -> None:
@@ -147,16 +166,8 @@ def main() -> None:
     parser.add_argument("--inner-steps", type=int, default=Settings.inner_steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--text")
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
-
-    with whimbrel.Group(arguments.invite, name=arguments.name, listen="127.0.0.1:0") as group:
-        reporter = Reporter(arguments.name, group)
-        group.join().wait()
-        reporter.emit("admitted", peer=group.info().id)
-        train(arguments, group, reporter)
-        reporter.finish()
-        group.leave("finished").wait(10)
+    replicate(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def summarise(events: list[Event], settings: Settings, unfinished: list[str], en
     s.joins = _joins(of["begin"], founders)
     s.replicas = len(of["done"])
     s.rounds = max((e["round"] for e in of["done"]), default=0)
-    s.evaluations = [(e["step"], e["loss"]) for e in of["eval"]]
+    s.evaluations = sorted((e["step"], e["loss"]) for e in of["eval"])
     last = [loss for _, loss in s.evaluations[-settings.final_evals :]]
     s.loss = sum(last) / len(last) if last else s.loss
     s.contributors = {e["round"]: e["contributors"] for e in of["record"]}
