@@ -55,7 +55,7 @@ enum whim_reduce {
 /* What happens to an input with a NaN or an infinity. */
 enum whim_non_finite {
     WHIM_NON_FINITE_EXCLUDE = 0, /* this peer takes part without contributing */
-    WHIM_NON_FINITE_ABORT = 1,   /* the op ends on all members with WHIM_E_NON_FINITE; the input is untouched */
+    WHIM_NON_FINITE_ABORT = 1,   /* the op ends on all members with WHIM_E_NON_FINITE */
     WHIM_NON_FINITE_ALLOW = 2    /* not looked at */
 };
 
