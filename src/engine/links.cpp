@@ -1,6 +1,5 @@
 // What arrives over links: which op or state machine it is for, and where payloads go.
 #include <algorithm>
-#include <cstdio>
 
 #include "engine/impl.h"
 
@@ -138,7 +137,6 @@ void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
     if (op == nullptr)
         return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
     const OpId id = *op;
-    if (id.round.value == 5 && id.tag == 1) std::fprintf(stderr, "%f %s <- %s: %s\n", now.ns * 1e-9, short_name(self()).c_str(), short_name(from).c_str(), std::string(wire::message_name(*decoded)).c_str());
     op_message(from, id, std::move(*decoded));
 }
 
