@@ -8,6 +8,15 @@ import time
 from events import Event
 
 
+def survival(reduce: Event) -> str:
+    """How an all-reduce ended that lost somebody."""
+    gone, had = reduce["gone"], reduce["contributors"]
+    arrived = [name for name in gone if name in had]
+    part = f"; what had arrived from {', '.join(arrived)} counts" if arrived else ""
+    return (f"the survivors finished the same all-reduce without {', '.join(gone)}; it holds the work of "
+            f"{', '.join(name for name in had if name not in gone)}{part}")
+
+
 class Live:
     """Prints what it is told. Many replicas tell the same: the first to say a thing is quoted."""
 
@@ -85,8 +94,7 @@ class Live:
     def _on_reduce(self, event: Event) -> None:
         self._reduce.setdefault(event["round"], event)
         if event["gone"]:
-            self.once(f"   round {event['round']}: the survivors finished the same all-reduce without "
-                      f"{', '.join(event['gone'])}; it holds the work of {', '.join(event['contributors'])}", event["t"])
+            self.once(f"   round {event['round']}: {survival(event)}", event["t"])
 
     def _on_commit(self, event: Event) -> None:
         round = event["round"]

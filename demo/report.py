@@ -9,6 +9,7 @@ from pathlib import Path
 from charts import draw_rounds, draw_training, names_of, round_times
 from corpus import Corpus
 from events import Event
+from live import survival
 from settings import Settings
 from verdict import Summary
 
@@ -79,8 +80,7 @@ def happenings(events: list[Event]) -> str:
             parts += [f"is healed by {e['healed_by']}"] if e["healed_by"] else []
             text = f"round {e['round']}: " + "; ".join(parts) if parts else None
         elif e["what"] == "reduce" and e["gone"]:
-            text = (f"finished the all-reduce of round {e['round']} without {', '.join(e['gone'])}; it holds the work of "
-                    + ", ".join(e["contributors"]))
+            text = f"round {e['round']}: {survival(e)}"
         if text:
             rows.append(f"<tr><td class='number'>{e['t'] - start:.1f} s</td><td>{escape(e['who'])}</td>"
                         f"<td>{escape(text)}</td></tr>")

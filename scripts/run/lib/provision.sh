@@ -54,7 +54,8 @@ need_venv() { # .venv with scripts/requirements.txt
 
 have_bindings() { [[ -f bindings/python/pyproject.toml ]]; }
 
-need_bindings() { # the whimbrel package inside .venv, rebuilt when a source is newer than the last build
+need_bindings() { # the whimbrel package inside .venv, rebuilt when a source is newer than the last build. The
+                  # libraries are those of build/release, which every caller has just built.
     need_venv
     local stamp=.venv/bindings.stamp
     if [[ -f $stamp ]] && [[ -z $(find bindings src transport collectives include cmake CMakeLists.txt \
@@ -63,6 +64,7 @@ need_bindings() { # the whimbrel package inside .venv, rebuilt when a source is 
     fi
     step "installing bindings/python into .venv"
     touch .venv/bindings.started
-    .venv/bin/pip install --quiet --no-build-isolation ./bindings/python
+    .venv/bin/pip install --quiet --no-build-isolation \
+        --config-settings=cmake.define.WHIM_PREBUILT_DIR="$PWD/build/release" ./bindings/python
     mv .venv/bindings.started "$stamp"
 }
