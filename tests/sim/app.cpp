@@ -154,7 +154,7 @@ void App::committed(const AppDone& done, Instant now) {
     c_.world.trace(c_.host.id(), "commit ended with {} {}", code_name(done.code), done.detail);
     if (info) {
         c_.control.ended(member_, boot_, done.code, info->outcome);
-        c_.ops.outcome(member_, info->outcome);
+        if (done.code == Code::OK) c_.ops.outcome(member_, info->outcome);
     }
     if (info) c_.coverage.hit(info->outcome.committed ? Mark::rounds_committed : Mark::rounds_aborted);
     const bool kept = done.code == Code::OK && info && info->outcome.committed;

@@ -39,7 +39,7 @@ public:
     void completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done, ByteSpan input, ByteSpan output);
     void diverged(const MemberId& member) { diverged_.insert(member); }
     void healed(const MemberId& member) { diverged_.erase(member); }
-    // A member learnt how a round ended: its results are now those of the run, or it knows better.
+    // A member learnt that the round was committed with its state: its results must be those of the run.
     void outcome(const MemberId& member, const wire::RoundOutcome& outcome);
     void counters(const MemberId& member, const EngineCounters& counters, uint64_t eager_bytes);
 
