@@ -1,5 +1,5 @@
-"""What goes wrong in the demo, one act after the other: each waits for its round, strikes, and is over once the run
-has digested it. Acts do not overlap, however fast or slow the machine is."""
+"""What goes wrong in the demo, one act after the other: each waits for its round, strikes, and is over once
+the run has digested it. Acts do not overlap, however fast or slow the machine is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class KillInAllReduce(Act):
 
     def on_event(self, event: Event, stage: Stage) -> None:
         if self.round is None:
-            if event["who"] == self.victim and event["what"] == "reduce_begin" and event["round"] >= self.from_round:
+            if (
+                event["who"] == self.victim
+                and event["what"] == "reduce_begin"
+                and event["round"] >= self.from_round
+            ):
                 stage.kill(self.victim, f"in the middle of the all-reduce of round {event['round']}")
                 self.round = event["round"]
         elif event["what"] == "begin" and event["round"] > self.round and self.victim not in event["members"]:
@@ -84,7 +88,8 @@ class Freeze(Act):
 
 
 class KillCoordinator(Act):
-    """SIGKILL for the coordinator, and a new one on the same disk and port. Over when a later round is committed."""
+    """SIGKILL for the coordinator, and a new one on the same disk and port. Over when a later round is
+    committed."""
 
     title = "the coordinator is killed and restarted"
 
@@ -121,7 +126,9 @@ class Play:
             return
         act.on_event(event, self._stage)
         if event["what"] == "done" and not act.over:
-            raise DemoFailed(f"the last round was over before the story was; unfinished: {'; '.join(self.unfinished)}")
+            raise DemoFailed(
+                f"the last round was over before the story was; unfinished: {'; '.join(self.unfinished)}"
+            )
 
     @property
     def unfinished(self) -> list[str]:
@@ -131,5 +138,9 @@ class Play:
 def demo_acts(rounds: int) -> list[Act]:
     """All four, spread over the run so that quiet rounds lie between them and at the end."""
     at = [max(2, rounds * share // 100) for share in (10, 20, 35, 65)]
-    return [KillInAllReduce(at[0], "replica-2"), Join(at[1], "replica-5"), Freeze(at[2], "replica-3"),
-            KillCoordinator(at[3])]
+    return [
+        KillInAllReduce(at[0], "replica-2"),
+        Join(at[1], "replica-5"),
+        Freeze(at[2], "replica-3"),
+        KillCoordinator(at[3]),
+    ]

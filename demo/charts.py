@@ -10,12 +10,17 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-
 from events import Event
+from matplotlib.axes import Axes
 
 COLOURS = ["#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#c69214", "#4a4e69", "#0f8b8d", "#a23e48"]
 SMOOTHING = 10  # steps
+LABELS = {
+    "kill": ("SIGKILL", "center", 0.41),
+    "freeze": ("SIGSTOP", "right", 0.41),
+    "thaw": ("SIGCONT", "center", -0.41),
+    "rejoined": ("joined again", "left", 0.41),
+}
 
 
 def names_of(events: list[Event]) -> list[str]:
@@ -31,11 +36,14 @@ def draw_training(events: list[Event], entropy: float, path: Path) -> None:
     start, names = events[0]["t"], names_of(events)
     colours = colour_of(names)
     figure, (losses, members) = plt.subplots(
-        2, 1, figsize=(12, 8), sharex=True, height_ratios=(3, 2), layout="constrained")
+        2, 1, figsize=(12, 8), sharex=True, height_ratios=(3, 2), layout="constrained"
+    )
     for name in names:
         points = [(e["t"] - start, e["loss"]) for e in events if e["what"] == "train" and e["who"] == name]
         if points:
-            losses.plot(*zip(*smoothed(points), strict=True), color=colours[name], linewidth=1, alpha=0.8, label=name)
+            losses.plot(
+                *zip(*smoothed(points), strict=True), color=colours[name], linewidth=1, alpha=0.8, label=name
+            )
     held_out = sorted((e["t"] - start, e["loss"]) for e in events if e["what"] == "eval")
     if held_out:
         losses.plot(*zip(*held_out, strict=True), "k.-", linewidth=1.5, label="held out")
@@ -50,8 +58,13 @@ def draw_training(events: list[Event], entropy: float, path: Path) -> None:
 
 
 def smoothed(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(points[n][0], sum(loss for _, loss in points[max(0, n - SMOOTHING + 1) : n + 1]) / min(n + 1, SMOOTHING))
-            for n in range(len(points))]
+    return [
+        (
+            points[n][0],
+            sum(loss for _, loss in points[max(0, n - SMOOTHING + 1) : n + 1]) / min(n + 1, SMOOTHING),
+        )
+        for n in range(len(points))
+    ]
 
 
 def spans(events: list[Event], name: str, start: float) -> list[tuple[float, float, str]]:
@@ -61,8 +74,15 @@ def spans(events: list[Event], name: str, start: float) -> list[tuple[float, flo
         if e["who"] != name:
             continue
         now = e["t"] - start
-        new = {"start": "in" if name == "coordinator" else "starting", "begin": "in", "freeze": "frozen", "thaw": "out",
-               "out": "out", "kill": None, "exit": None}.get(e["what"], state)
+        new = {
+            "start": "in" if name == "coordinator" else "starting",
+            "begin": "in",
+            "freeze": "frozen",
+            "thaw": "out",
+            "out": "out",
+            "kill": None,
+            "exit": None,
+        }.get(e["what"], state)
         if new != state:
             if state is not None:
                 found.append((since, now, state))
@@ -72,19 +92,33 @@ def spans(events: list[Event], name: str, start: float) -> list[tuple[float, flo
     return found
 
 
-def draw_membership(axes: Axes, events: list[Event], start: float, names: list[str], colours: dict[str, str]) -> None:
-    looks = {"in": {}, "starting": {"alpha": 0.25}, "frozen": {"alpha": 0.35, "hatch": "///"},
-             "out": {"alpha": 0.25, "hatch": "xx"}}
+def draw_membership(
+    axes: Axes, events: list[Event], start: float, names: list[str], colours: dict[str, str]
+) -> None:
+    looks = {
+        "in": {},
+        "starting": {"alpha": 0.25},
+        "frozen": {"alpha": 0.35, "hatch": "///"},
+        "out": {"alpha": 0.25, "hatch": "xx"},
+    }
     for row, name in enumerate(reversed(names)):
         for begin, end, state in spans(events, name, start):
-            axes.barh(row, end - begin, left=begin, height=0.6, color=colours[name], edgecolor="white", linewidth=0,
-                      **looks[state])
+            axes.barh(
+                row,
+                end - begin,
+                left=begin,
+                height=0.6,
+                color=colours[name],
+                edgecolor="white",
+                linewidth=0,
+                **looks[state],
+            )
         for e in events:
-            if e["who"] == name and e["what"] in ("kill", "freeze", "thaw", "rejoined"):
+            if e["who"] == name and e["what"] in LABELS:
+                text, side, height = LABELS[e["what"]]
                 at = e["t"] - start
                 axes.plot(at, row, "kX" if e["what"] == "kill" else "kd", markersize=8)
-                axes.annotate({"kill": "SIGKILL", "freeze": "SIGSTOP", "thaw": "SIGCONT", "rejoined": "back"}[e["what"]],
-                              (at, row + 0.36), fontsize=7, ha="center")
+                axes.annotate(text, (at, row + height), fontsize=7, ha=side, va="center")
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_xlabel("seconds since the start")
     axes.set_title("Who is in (pale: starting or out; hatched: frozen)", fontsize=10)
@@ -92,7 +126,8 @@ def draw_membership(axes: Axes, events: list[Event], start: float, names: list[s
 
 
 def round_times(events: list[Event]) -> dict[int, dict[str, float]]:
-    """For each round, the median over its replicas: seconds of training, all-reduce and commit, and bytes moved."""
+    """For each round, the median over its replicas: seconds of training, all-reduce and commit, and bytes
+    moved."""
     begun: dict[tuple[str, int], float] = {}
     samples: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for e in events:
@@ -106,18 +141,24 @@ def round_times(events: list[Event]) -> dict[int, dict[str, float]]:
             samples[e["round"]]["bytes"].append(float(e["sent"] + e["received"]))
         elif e["what"] == "commit":
             samples[e["round"]]["commit"].append(e["seconds"])
-    return {round: {key: sorted(values)[len(values) // 2] for key, values in parts.items()}
-            for round, parts in sorted(samples.items())}
+    return {
+        round: {key: sorted(values)[len(values) // 2] for key, values in parts.items()}
+        for round, parts in sorted(samples.items())
+    }
 
 
 def draw_rounds(events: list[Event], path: Path) -> None:
     times = round_times(events)
     rounds = list(times)
     figure, (seconds, moved) = plt.subplots(
-        2, 1, figsize=(12, 6), sharex=True, height_ratios=(2, 1), layout="constrained")
+        2, 1, figsize=(12, 6), sharex=True, height_ratios=(2, 1), layout="constrained"
+    )
     below = [0.0] * len(rounds)
-    for part, label, colour in (("train", "inner steps", "#b8c5d6"), ("reduce", "all-reduce, with waiting", "#1b6ca8"),
-                                ("commit", "commit", "#c8553d")):
+    for part, label, colour in (
+        ("train", "inner steps", "#b8c5d6"),
+        ("reduce", "all-reduce, with waiting", "#1b6ca8"),
+        ("commit", "commit", "#c8553d"),
+    ):
         values = [times[round].get(part, 0.0) for round in rounds]
         seconds.bar(rounds, values, bottom=below, label=label, color=colour)
         below = [b + v for b, v in zip(below, values, strict=True)]

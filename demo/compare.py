@@ -1,11 +1,11 @@
-"""The other side of --compare: one process that trains on as many samples, batch = replicas x batch, without whimbrel."""
+"""The other side of --compare: one process that trains on as many samples, batch = replicas x batch,
+without whimbrel."""
 
 from __future__ import annotations
 
 import os
 
 import torch
-
 from corpus import Corpus, Sampler, held_out_windows
 from model import make_model
 from settings import Settings
@@ -18,8 +18,16 @@ def train_alone(settings: Settings, corpus: Corpus) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=settings.weight_decay)
     context = model.options.context
     held_out = held_out_windows(corpus, settings.eval_samples, context)
-    samplers = [Sampler(corpus.train, seed=settings.seed, replica=f"replica-{n + 1}", batch=settings.batch, context=context)
-                for n in range(settings.replicas)]
+    samplers = [
+        Sampler(
+            corpus.train,
+            seed=settings.seed,
+            replica=f"replica-{n + 1}",
+            batch=settings.batch,
+            context=context,
+        )
+        for n in range(settings.replicas)
+    ]
     evaluations = []
     for step in range(settings.steps):
         for parameters in optimizer.param_groups:

@@ -1,8 +1,8 @@
 """The demo's text: what is trained on, what is held out, and which samples a replica sees when.
 
-The default is the source of the Python standard library found on this machine: real text that every machine with
-Python has. Samples are a pure function of (seed, replica, position), so a position is all that a commit has to say
-about the data a replica has consumed.
+The default is the source of the Python standard library found on this machine: real text that every machine
+with Python has. Samples are a pure function of (seed, replica, position), so a position is all that a
+commit has to say about the data a replica has consumed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def load_corpus(text_file: str | None = None) -> Corpus:
         text = text[:CORPUS_BYTES_MAX]
     pieces = [text[at : at + SPLIT_BYTES] for at in range(0, len(text), SPLIT_BYTES)]
     if len(pieces) < HELD_OUT_EVERY:
-        raise SystemExit(f"{source}: {len(text)} characters are too few; {SPLIT_BYTES * HELD_OUT_EVERY} are needed")
+        raise SystemExit(
+            f"{source}: {len(text)} characters are too few; {SPLIT_BYTES * HELD_OUT_EVERY} are needed"
+        )
     held = HELD_OUT_EVERY - 1
     train = b"".join(piece for n, piece in enumerate(pieces) if n % HELD_OUT_EVERY != held)
     held_out = b"".join(pieces[held::HELD_OUT_EVERY])

@@ -1,10 +1,11 @@
-"""What happens in a demo run, as JSON lines: replicas print them, the orchestrator collects them, the report reads them.
+"""What happens in a demo run, as JSON lines: replicas print them, the orchestrator collects them, the
+report reads them.
 
 Every event has t (seconds, wall clock), who (a replica, "coordinator" or "demo") and what:
 
-  start why pid · kill why · freeze why · thaw · exit code          what the orchestrator does or sees
-  admitted peer · begin · train · reduce_begin · reduce · commit · record · eval · out · rejoined · note · done
-                                                                     what a replica does or sees
+  the orchestrator:  start why pid · kill why · freeze why · thaw · exit code
+  a replica:         admitted peer · begin · train · reduce_begin · reduce · commit · record · eval · out ·
+                     rejoined · note · done
 """
 
 from __future__ import annotations

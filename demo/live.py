@@ -13,8 +13,10 @@ def survival(reduce: Event) -> str:
     gone, had = reduce["gone"], reduce["contributors"]
     arrived = [name for name in gone if name in had]
     part = f"; what had arrived from {', '.join(arrived)} counts" if arrived else ""
-    return (f"the survivors finished the same all-reduce without {', '.join(gone)}; it holds the work of "
-            f"{', '.join(name for name in had if name not in gone)}{part}")
+    return (
+        f"the survivors finished the same all-reduce without {', '.join(gone)}; it holds the work of "
+        f"{', '.join(name for name in had if name not in gone)}{part}"
+    )
 
 
 class Live:
@@ -70,8 +72,10 @@ class Live:
             self.once(f"   {event['text']}", event["t"])
         elif away != self._away:
             self._away = away
-            self.say(f"   the coordinator {'is away, training goes on' if away else 'is back'}: {event['text']}",
-                     at=event["t"])
+            self.say(
+                f"   the coordinator {'is away, training goes on' if away else 'is back'}: {event['text']}",
+                at=event["t"],
+            )
 
     def _on_admitted(self, event: Event) -> None:
         self.say(f"   {event['who']} is admitted as {event['peer'][:8]}", at=event["t"])
@@ -85,8 +89,10 @@ class Live:
         if event["healed_by"] and event["round"] == 1:
             self.once(f"   the founders start from the parameters of {event['healed_by']}", event["t"])
         elif event["healed_by"]:
-            self.say(f"   {event['who']} is healed by {event['healed_by']} and trains from round {event['round']} on",
-                     at=event["t"])
+            self.say(
+                f"   {event['who']} is healed by {event['healed_by']} and trains from round {event['round']}",
+                at=event["t"],
+            )
 
     def _on_train(self, event: Event) -> None:
         self._losses.setdefault(event["round"], {}).setdefault(event["who"], []).append(event["loss"])
@@ -108,9 +114,10 @@ class Live:
         loss = sum(losses) / len(losses) if losses else float("nan")
         reduce = self._reduce.get(round, {"seconds": 0.0, "contributors": []})
         members = " ".join(name.removeprefix("replica-") for name in self._members.get(round, []))
-        self.say(f"round {round:3d}  train loss {loss:.3f}  in: {members:10s} all-reduce {reduce['seconds'] * 1e3:6.0f} ms "
-                 f"of {len(reduce['contributors'])}  commit {event['seconds'] * 1e3:5.0f} ms  digest {event['digest'][:12]}",
-                 at=event["t"])
+        training = f"train loss {loss:.3f}  in: {members:10s}"
+        reducing = f"all-reduce of {len(reduce['contributors'])} {reduce['seconds'] * 1e3:5.0f} ms"
+        committing = f"commit {event['seconds'] * 1e3:4.0f} ms  digest {event['digest'][:12]}"
+        self.say(f"round {round:3d}  {training} {reducing}  {committing}", at=event["t"])
 
     def _on_eval(self, event: Event) -> None:
         self.say(f"           held-out loss {event['loss']:.4f} after {event['step']} steps", at=event["t"])

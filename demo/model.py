@@ -1,7 +1,7 @@
 """The demo's language model: a small GPT over ASCII characters.
 
-Plain PyTorch, nothing of whimbrel: this is what a user brings. Input and output embedding are one tied tensor,
-which the outer step must count once.
+Plain PyTorch, nothing of whimbrel: this is what a user brings. Input and output embedding are one tied
+tensor, which the outer step must count once.
 """
 
 from __future__ import annotations

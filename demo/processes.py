@@ -1,4 +1,5 @@
-"""Child processes of the demo: started, listened to, signalled, and gone when the demo ends, however it ends."""
+"""Child processes of the demo: started, listened to, signalled, and gone when the demo ends, however it
+ends."""
 
 from __future__ import annotations
 
@@ -19,15 +20,26 @@ def _die_with_parent() -> None:
 
 
 class Child:
-    """One process. Its standard output comes line by line as (child, line) in the queue, then (child, None)."""
+    """One process. Its standard output comes line by line as (child, line) in the queue, then (child,
+    None)."""
 
-    def __init__(self, name: str, command: list[str], lines: queue.Queue, log: Path, **environment: str) -> None:
+    def __init__(
+        self, name: str, command: list[str], lines: queue.Queue, log: Path, **environment: str
+    ) -> None:
         self.name = name
         self._lines = lines
         self._log = log.open("ab")
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True, errors="replace",
-            env=os.environ | environment, preexec_fn=_die_with_parent, start_new_session=True)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            errors="replace",
+            env=os.environ | environment,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )
         threading.Thread(target=self._read, name=f"read {name}", daemon=True).start()
 
     def _read(self) -> None:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The demo: a coordinator and four replicas, each a process of its own, train a GPT on real text. One replica is killed
-in the middle of an all-reduce, another joins, one freezes for ten seconds, the coordinator is killed and restarted.
+"""The demo: a coordinator and four replicas, each a process of its own, train a GPT on real text. One
+replica is killed in the middle of an all-reduce, another joins, one freezes for ten seconds, the
+coordinator is killed and restarted.
 
-Prints live what happens and why, writes a report, and ends with one line, "demo: PASS ..." or "demo: FAIL ...", that
-agrees with the exit code. --compare then trains one process on the same number of samples.
+Prints live what happens and why, writes a report, and ends with one line, "demo: PASS ..." or "demo: FAIL
+...", that agrees with the exit code. --compare then trains one process on the same number of samples.
 """
 
 from __future__ import annotations
@@ -24,17 +25,36 @@ from verdict import Summary, summarise
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", metavar="FILE", help="train on this text instead of Python's standard library")
-    parser.add_argument("--rounds", type=int, default=Settings.rounds, help="outer steps (default %(default)s)")
-    parser.add_argument("--inner-steps", type=int, default=Settings.inner_steps,
-                        help="optimizer steps between two outer steps (default %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--text", metavar="FILE", help="train on this text instead of Python's standard library"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=Settings.rounds, help="outer steps (default %(default)s)"
+    )
+    parser.add_argument(
+        "--inner-steps",
+        type=int,
+        default=Settings.inner_steps,
+        help="optimizer steps between two outer steps (default %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--quiet", action="store_true", help="no acts: nothing dies, freezes or joins")
-    parser.add_argument("--compare", action="store_true", help="also train one process and compare the losses")
-    parser.add_argument("--timeout", type=float, default=720, metavar="S", help="give up after so many seconds")
-    parser.add_argument("--command", type=Path, default=ROOT / "build/release/bin/whimbrel", metavar="PROGRAM",
-                        help="the whimbrel command (default build/release/bin/whimbrel)")
+    parser.add_argument(
+        "--compare", action="store_true", help="also train one process and compare the losses"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=720, metavar="S", help="give up after so many seconds"
+    )
+    parser.add_argument(
+        "--command",
+        type=Path,
+        default=ROOT / "build/release/bin/whimbrel",
+        metavar="PROGRAM",
+        help="the whimbrel command (default build/release/bin/whimbrel)",
+    )
     parser.add_argument("--report", type=Path, default=ROOT / "demo-report", metavar="FOLDER")
     return parser.parse_args()
 
@@ -42,7 +62,14 @@ def parse_arguments() -> argparse.Namespace:
 def play(arguments: argparse.Namespace, settings: Settings, corpus: Corpus) -> Summary:
     """Runs the whole story and writes the report, also of a run that failed."""
     start = time.time()
-    flags = ["--rounds", str(settings.rounds), "--inner-steps", str(settings.inner_steps), "--seed", str(settings.seed)]
+    flags = [
+        "--rounds",
+        str(settings.rounds),
+        "--inner-steps",
+        str(settings.inner_steps),
+        "--seed",
+        str(settings.seed),
+    ]
     flags += ["--text", arguments.text] if arguments.text else []
     stage = Stage(arguments.report, arguments.command, flags, arguments.timeout)
     live = Live(start)
@@ -69,7 +96,9 @@ def play(arguments: argparse.Namespace, settings: Settings, corpus: Corpus) -> S
 
 
 def print_table(summary: Summary) -> None:
-    print("\nround  recorded by the coordinator                          in the average" + " " * 24 + "digest")
+    print(
+        "\nround  recorded by the coordinator                          in the average" + " " * 24 + "digest"
+    )
     short = {round: " ".join(names) for round, names in summary.contributors.items()}
     for round, digest in sorted(summary.digests.items()):
         averaged = " ".join(name.removeprefix("replica-") for name in summary.reduced.get(round, []))
@@ -85,8 +114,10 @@ def compare(summary: Summary, settings: Settings, corpus: Corpus) -> None:
     alone = train_alone(settings, corpus)
     ratio = summary.loss / alone
     entropy = corpus.unigram_entropy()
-    print(f"held-out loss: replicas {summary.loss:.4f}, one process {alone:.4f}, ratio {ratio:.4f} (at most 1.05); "
-          f"unigram entropy {entropy:.4f}")
+    print(
+        f"held-out loss: replicas {summary.loss:.4f}, one process {alone:.4f}, ratio {ratio:.4f} (at most 1.05); "
+        f"unigram entropy {entropy:.4f}"
+    )
     if ratio > 1.05:
         summary.problems.append(f"the ratio of losses is {ratio:.4f}, above 1.05")
     if alone > 0.9 * entropy:
@@ -100,8 +131,11 @@ def main() -> int:
     corpus = load_corpus(arguments.text)
     shutil.rmtree(arguments.report, ignore_errors=True)
     arguments.report.mkdir(parents=True)
-    print(f"corpus: {corpus.source}, {len(corpus.train)} characters to train on, {len(corpus.held_out)} held out, "
-          f"unigram entropy {corpus.unigram_entropy():.4f} nats per character", flush=True)
+    print(
+        f"corpus: {corpus.source}, {len(corpus.train)} characters to train on, {len(corpus.held_out)} held out, "
+        f"unigram entropy {corpus.unigram_entropy():.4f} nats per character",
+        flush=True,
+    )
     try:
         summary = play(arguments, settings, corpus)
         print_table(summary)

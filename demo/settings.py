@@ -1,4 +1,5 @@
-"""The numbers of the demo, tuned once (see README.md), shared by the replicas and the single process of --compare."""
+"""The numbers of the demo, tuned once (see README.md), shared by the replicas and the single process of
+--compare."""
 
 from __future__ import annotations
 

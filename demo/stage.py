@@ -32,7 +32,8 @@ def free_port() -> int:
 
 
 class Stage:
-    """Starts, signals and listens to the coordinator and the replicas. Every event goes to the log, then to listeners."""
+    """Starts, signals and listens to the coordinator and the replicas. Every event goes to the log, then to
+    listeners."""
 
     def __init__(self, folder: Path, command: Path, replica_flags: list[str], deadline_s: float) -> None:
         if not command.exists():
@@ -58,10 +59,22 @@ class Stage:
     # ---- processes
 
     def start_coordinator(self, why: str) -> None:
-        command = [str(self._command), "coordinator", "--run", RUN, "--listen", self._listen, "--http", self._http,
-                   "--data", str(self._data)]
+        command = [
+            str(self._command),
+            "coordinator",
+            "--run",
+            RUN,
+            "--listen",
+            self._listen,
+            "--http",
+            self._http,
+            "--data",
+            str(self._data),
+        ]
         self.coordinator = Child("coordinator", command, self._lines, self._folder / "coordinator.log")
-        self.note("coordinator", "start", why=why, pid=self.coordinator.pid, address=self._listen, http=self._http)
+        self.note(
+            "coordinator", "start", why=why, pid=self.coordinator.pid, address=self._listen, http=self._http
+        )
         self._wait_for_port()
 
     def _wait_for_port(self) -> None:
@@ -82,7 +95,15 @@ class Stage:
         self._invite = done.stdout.strip()
 
     def start_replica(self, name: str, why: str) -> None:
-        command = [sys.executable, str(HERE / "train.py"), "--name", name, "--invite", self._invite, *self._replica_flags]
+        command = [
+            sys.executable,
+            str(HERE / "train.py"),
+            "--name",
+            name,
+            "--invite",
+            self._invite,
+            *self._replica_flags,
+        ]
         child = Child(name, command, self._lines, self._folder / f"{name}.log", OMP_NUM_THREADS="1")
         self.replicas[name] = child
         self.note(name, "start", why=why, pid=child.pid)

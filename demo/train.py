@@ -21,8 +21,12 @@ from model import Gpt, make_model
 from settings import Settings
 from whimbrel.torch import DiLoCo, Progress
 
-EVENTS_SHOWN = {whimbrel.EventKind.COORDINATOR_LOST, whimbrel.EventKind.COORDINATOR_BACK,
-                whimbrel.EventKind.OP_PAUSED, whimbrel.EventKind.WAITING}
+EVENTS_SHOWN = {
+    whimbrel.EventKind.COORDINATOR_LOST,
+    whimbrel.EventKind.COORDINATOR_BACK,
+    whimbrel.EventKind.OP_PAUSED,
+    whimbrel.EventKind.WAITING,
+}
 
 
 class Reporter:
@@ -42,26 +46,50 @@ class Reporter:
 
     def _on_begin(self, round: whimbrel.Round, healed: bool) -> None:
         donor = round.participants[round.donor_rank].name if healed and round.donor_rank is not None else None
-        self.emit("begin", round=round.round, epoch=round.epoch, rank=round.rank, healed_by=donor,
-                  members=[m.name for m in round.participants], joined=[m.name for m in round.joined],
-                  left=[[m.name, m.reason] for m in round.left], excluded=[[m.name, m.reason] for m in round.excluded])
+        self.emit(
+            "begin",
+            round=round.round,
+            epoch=round.epoch,
+            rank=round.rank,
+            healed_by=donor,
+            members=[m.name for m in round.participants],
+            joined=[m.name for m in round.joined],
+            left=[[m.name, m.reason] for m in round.left],
+            excluded=[[m.name, m.reason] for m in round.excluded],
+        )
 
     def _on_reduce_begin(self, round: whimbrel.Round) -> None:
         self.emit("reduce_begin", round=round.round)
 
     def _on_reduce(self, info: whimbrel.OpInfo) -> None:
         everyone = {m.name for s in info.contributor_sets for m in s.members}
-        self.emit("reduce", round=info.round, seconds=info.elapsed_s, sent=info.bytes_sent,
-                  received=info.bytes_received, contributors=sorted(everyone), gone=[m.name for m in info.gone],
-                  resent=info.chunks_resent, adopted=info.chunks_adopted, sets=len(info.contributor_sets))
+        self.emit(
+            "reduce",
+            round=info.round,
+            seconds=info.elapsed_s,
+            sent=info.bytes_sent,
+            received=info.bytes_received,
+            contributors=sorted(everyone),
+            gone=[m.name for m in info.gone],
+            resent=info.chunks_resent,
+            adopted=info.chunks_adopted,
+            sets=len(info.contributor_sets),
+        )
 
     def _on_reduce_failed(self, reason: str) -> None:
         self.emit("note", text=f"the all-reduce brought nothing: {reason}")
 
     def _on_commit(self, commit: whimbrel.Commit | None, digest: bytes, seconds: float) -> None:
         if commit is not None:
-            self.emit("commit", round=commit.round, committed=commit.committed, reason=commit.reason,
-                      digest=commit.digest.hex(), mine=digest.hex(), seconds=seconds)
+            self.emit(
+                "commit",
+                round=commit.round,
+                committed=commit.committed,
+                reason=commit.reason,
+                digest=commit.digest.hex(),
+                mine=digest.hex(),
+                seconds=seconds,
+            )
 
     def _on_excluded(self, reason: str) -> None:
         self.emit("out", how="excluded", reason=reason)
@@ -80,9 +108,16 @@ class Reporter:
             if work.exception() is None:
                 record = work.wait(0)
                 contributors = [names.get((v.id, v.incarnation), v.id[:8]) for v in record.votes]
-                positions = {json.loads(v.data)["replica"]: json.loads(v.data)["position"] for v in record.votes}
-                self.emit("record", round=record.round, contributors=contributors, positions=positions,
-                          digest=record.digest.hex())
+                positions = {
+                    json.loads(v.data)["replica"]: json.loads(v.data)["position"] for v in record.votes
+                }
+                self.emit(
+                    "record",
+                    round=record.round,
+                    contributors=contributors,
+                    positions=positions,
+                    digest=record.digest.hex(),
+                )
 
         self._asked = [work for work in self._asked if not work.done()]
         self._asked.append(self.group.round_record(round.round))
@@ -112,18 +147,32 @@ def replicate(arguments: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=settings.weight_decay)
     corpus = load_corpus(arguments.text)
     held_out = held_out_windows(corpus, settings.eval_samples, model.options.context)
-    sampler = Sampler(corpus.train, seed=settings.seed, replica=arguments.name, batch=settings.batch,
-                      context=model.options.context)
+    sampler = Sampler(
+        corpus.train,
+        seed=settings.seed,
+        replica=arguments.name,
+        batch=settings.batch,
+        context=model.options.context,
+    )
 
     with whimbrel.Group(arguments.invite, name=arguments.name, listen="127.0.0.1:0") as group:
         reporter = Reporter(arguments.name, group)
         group.join().wait()
         reporter.emit("admitted", peer=group.info().id)
         diloco = DiLoCo(
-            model, optimizer, group, sync_every=settings.inner_steps,
-            outer_lr=settings.outer_lr, outer_momentum=settings.outer_momentum, rounds_max=settings.rounds,
-            commit_data=lambda: json.dumps({"replica": arguments.name, "position": sampler.position}).encode(),
-            samples=lambda: settings.inner_steps * settings.batch, observer=reporter.observe)
+            model,
+            optimizer,
+            group,
+            sync_every=settings.inner_steps,
+            outer_lr=settings.outer_lr,
+            outer_momentum=settings.outer_momentum,
+            rounds_max=settings.rounds,
+            commit_data=lambda: json.dumps(
+                {"replica": arguments.name, "position": sampler.position}
+            ).encode(),
+            samples=lambda: settings.inner_steps * settings.batch,
+            observer=reporter.observe,
+        )
 
         def after_round(round: whimbrel.Round) -> None:
             """The model is what all replicas hold; the first of them measures it."""
@@ -132,13 +181,22 @@ def replicate(arguments: argparse.Namespace) -> None:
                 reporter.emit("eval", round=round.round, step=diloco.step, loss=evaluate(model, held_out))
 
         train(model, optimizer, sampler, diloco, settings, reporter, after_round)
-        reporter.emit("done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex())
+        reporter.emit(
+            "done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex()
+        )
         reporter.finish()
         group.leave("finished").wait(10)
 
 
-def train(model: Gpt, optimizer: torch.optim.Optimizer, sampler: Sampler, diloco: DiLoCo, settings: Settings,
-          reporter: Reporter, after_round: Callable[[whimbrel.Round], None]) -> None:
+def train(
+    model: Gpt,
+    optimizer: torch.optim.Optimizer,
+    sampler: Sampler,
+    diloco: DiLoCo,
+    settings: Settings,
+    reporter: Reporter,
+    after_round: Callable[[whimbrel.Round], None],
+) -> None:
     """The loop: nothing in it communicates."""
     round = diloco.round
     while not diloco.finished:

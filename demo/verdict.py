@@ -17,7 +17,9 @@ class Summary:
     digest: str = ""
     replicas: int = 0
     evaluations: list[tuple[int, float]] = field(default_factory=list)  # (step, loss)
-    contributors: dict[int, list[str]] = field(default_factory=dict)  # round -> names, as the coordinator recorded
+    contributors: dict[int, list[str]] = field(
+        default_factory=dict
+    )  # round -> names, as the coordinator recorded
     reduced: dict[int, list[str]] = field(default_factory=dict)  # round -> names whose data the average holds
     digests: dict[int, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -26,15 +28,19 @@ class Summary:
     def line(self) -> str:
         if self.problems:
             return f"demo: FAIL {self.problems[0]}"
-        return (f"demo: PASS rounds={self.rounds} loss={self.loss:.4f} deaths={self.deaths} joins={self.joins} "
-                f"digest={self.digest} replicas={self.replicas}")
+        return (
+            f"demo: PASS rounds={self.rounds} loss={self.loss:.4f} deaths={self.deaths} joins={self.joins} "
+            f"digest={self.digest} replicas={self.replicas}"
+        )
 
 
 def summarise(events: list[Event], settings: Settings, unfinished: list[str], entropy: float) -> Summary:
     """Everything the report and the last line say, and every promise that does not hold."""
     s = Summary()
-    of = {what: [e for e in events if e["what"] == what]
-          for what in ("kill", "begin", "reduce_begin", "reduce", "commit", "record", "eval", "done")}
+    of = {
+        what: [e for e in events if e["what"] == what]
+        for what in ("kill", "begin", "reduce_begin", "reduce", "commit", "record", "eval", "done")
+    }
     deaths = [e for e in of["kill"] if e["who"] != "coordinator"]
     s.deaths = len(deaths)
     founders = set(of["begin"][0]["members"]) if of["begin"] else set()
@@ -97,5 +103,9 @@ def _check_reduces(reduces: list[Event], begins: list[Event], deaths: list[Event
             problems.append(f"{name} had finished the all-reduce it was to die in")
         elif not any(e["round"] == posted for e in reduces):
             problems.append(f"nobody finished the all-reduce that {name} died in")
-    problems += [f"{e['who']} sent {e['resent']} finished chunks again in round {e['round']}" for e in reduces if e["resent"]]
+    problems += [
+        f"{e['who']} sent {e['resent']} finished chunks again in round {e['round']}"
+        for e in reduces
+        if e["resent"]
+    ]
     return problems

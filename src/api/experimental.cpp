@@ -1,13 +1,14 @@
 // experimental.h: DiLoCo's outer step and digests, over collectives/outer and src/state.
 #include "whimbrel/experimental.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstring>
 #include <memory>
 #include <span>
 
 #include "api/structs.h"
-#include "base/bytes.h"
 #include "collectives/outer/diloco.h"
 #include "state/digest.h"
 
@@ -27,7 +28,9 @@ Status check_settings(float outer_lr, float outer_momentum) {
 }
 
 OuterSettings settings_of(float outer_lr, float outer_momentum) {
-    return {.rule = outer_momentum > 0 ? OuterRule::nesterov : OuterRule::sgd, .eta = outer_lr, .mu = outer_momentum};
+    return {.rule = outer_momentum > 0 ? OuterRule::nesterov : OuterRule::sgd,
+            .eta = outer_lr,
+            .mu = outer_momentum};
 }
 
 Status check_provisional(const Diloco& algorithm, bool wanted) {
@@ -42,8 +45,7 @@ void copy_digest(const Digest& from, uint8_t* to) {
 }
 
 // call(Diloco&) -> Status, on a handle that is not NULL.
-template <class Handle, class Call>
-whim_result with(Handle* diloco, Call&& call) noexcept {
+template <class Handle, class Call> whim_result with(Handle* diloco, Call&& call) noexcept {
     return carry_out([&]() -> Status {
         if (!diloco) return invalid("diloco is NULL");
         return call(diloco->algorithm);
@@ -104,7 +106,8 @@ whim_result whim_diloco_get_state(whim_diloco* diloco, whim_diloco_state* state)
         const Diloco::State newest = algorithm.newest();
         whim_diloco_state value = WHIM_DILOCO_STATE_INIT;
         value.provisional = algorithm.provisional() ? 1 : 0;
-        value.anchor = const_cast<float*>(newest.anchor.data());  // the handle is not const: healing writes here
+        value.anchor =
+            const_cast<float*>(newest.anchor.data());  // the handle is not const: healing writes here
         value.count = newest.anchor.size();
         value.momentum = newest.momentum.empty() ? nullptr : const_cast<float*>(newest.momentum.data());
         value.momentum_count = newest.momentum.size();
@@ -126,12 +129,10 @@ whim_result whim_diloco_digest(const whim_diloco* diloco, uint8_t digest[WHIM_DI
     return with(diloco, [&](const Diloco& algorithm) -> Status {
         if (!digest) return invalid("digest is NULL");
         const Diloco::State state = algorithm.newest();
-        Bytes steps;
-        ByteWriter(steps).u64(state.steps);
         StateDigest hash;
         hash.add("anchor", Dtype::f32, std::as_bytes(state.anchor));
         hash.add("momentum", Dtype::f32, std::as_bytes(state.momentum));
-        hash.add("steps", Dtype::u64, steps);
+        hash.add(fmt::format("after {} steps", state.steps), Dtype::f32, {});
         copy_digest(hash.finish(), digest);
         return {};
     });

@@ -15,7 +15,9 @@ WAIT_S = 30.0
 
 @pytest.fixture
 def coordinator(tmp_path) -> Iterator[whimbrel.Coordinator]:
-    with whimbrel.Coordinator("test", tmp_path / "coordinator", listen="127.0.0.1:0", http="127.0.0.1:0") as coordinator:
+    with whimbrel.Coordinator(
+        "test", tmp_path / "coordinator", listen="127.0.0.1:0", http="127.0.0.1:0"
+    ) as coordinator:
         yield coordinator
 
 

@@ -1,6 +1,8 @@
-"""A small replica as a process of its own, for test_processes.py: trains until told to stop, prints what happens.
+"""A small replica as a process of its own, for test_processes.py: trains until told to stop, prints what
+happens.
 
-replica.py INVITE NAME SEED. Prints "what round" lines; ends with "done DIGEST" after the round that SIGTERM falls into.
+replica.py INVITE NAME SEED. Prints "what round" lines; ends with "done DIGEST" after the round that SIGTERM
+falls into.
 """
 
 import signal

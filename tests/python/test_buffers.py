@@ -1,4 +1,5 @@
-"""What may be passed as memory, what is refused and how, and that borrowed memory outlives the Work object."""
+"""What may be passed as memory, what is refused and how, and that borrowed memory outlives the Work
+object."""
 
 import array
 import gc
@@ -15,26 +16,30 @@ from conftest import begin, wait_all
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Iterator[whimbrel.Group]:
-    with whimbrel.Coordinator("buffers", tmp_path_factory.mktemp("buffers"), listen="127.0.0.1:0") as coordinator:
-        with whimbrel.Group(coordinator.invite(), name="alone", listen="127.0.0.1:0") as group:
-            group.join().wait(10)
-            begin([group])
-            yield group
+    with whimbrel.Coordinator(
+        "buffers", tmp_path_factory.mktemp("buffers"), listen="127.0.0.1:0"
+    ) as coordinator, whimbrel.Group(coordinator.invite(), name="alone", listen="127.0.0.1:0") as group:
+        group.join().wait(10)
+        begin([group])
+        yield group
 
 
-@pytest.mark.parametrize(("x", "words"), [
-    ([1.0, 2.0], "neither the buffer protocol nor DLPack"),
-    (np.zeros((4, 4), np.float32)[:, 1], "not contiguous"),
-    (np.zeros((4, 4), np.float32).T[1:], "not contiguous"),
-    (np.zeros(4, np.complex64), "format 'Zf'"),
-    (np.zeros(4, np.dtype(">f4")), "format '>f'"),
-    (np.zeros(4, bool), "format '\\?'"),
-    (b"abc", "read-only"),
-    (torch.zeros(4, 4)[:, 1], "not contiguous"),
-    (torch.zeros(4, dtype=torch.complex64), "elements of another kind"),
-    (torch.zeros(4, requires_grad=True), "gives no memory"),
-    (torch.zeros(4, device="meta"), "gives no memory"),
-])
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ([1.0, 2.0], "neither the buffer protocol nor DLPack"),
+        (np.zeros((4, 4), np.float32)[:, 1], "not contiguous"),
+        (np.zeros((4, 4), np.float32).T[1:], "not contiguous"),
+        (np.zeros(4, np.complex64), "format 'Zf'"),
+        (np.zeros(4, np.dtype(">f4")), "format '>f'"),
+        (np.zeros(4, bool), "format '\\?'"),
+        (b"abc", "read-only"),
+        (torch.zeros(4, 4)[:, 1], "not contiguous"),
+        (torch.zeros(4, dtype=torch.complex64), "elements of another kind"),
+        (torch.zeros(4, requires_grad=True), "gives no memory"),
+        (torch.zeros(4, device="meta"), "gives no memory"),
+    ],
+)
 def test_refused_with_a_type_error(alone, x, words):
     with pytest.raises(TypeError, match=words):
         alone.all_reduce(x)

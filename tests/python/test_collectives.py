@@ -47,8 +47,10 @@ def test_all_weights_zero(trio):
 def test_min_and_max(trio):
     low = [np.array([n, -n], np.int32) for n in range(3)]
     high = [a.copy() for a in low]
-    wait_all([g.all_reduce(a, reduce="min", tag=1) for g, a in zip(trio, low, strict=True)]
-             + [g.all_reduce(a, reduce="max", tag=2) for g, a in zip(trio, high, strict=True)])
+    wait_all(
+        [g.all_reduce(a, reduce="min", tag=1) for g, a in zip(trio, low, strict=True)]
+        + [g.all_reduce(a, reduce="max", tag=2) for g, a in zip(trio, high, strict=True)]
+    )
     assert [a.tolist() for a in low] == [[0, -2]] * 3
     assert [a.tolist() for a in high] == [[2, 0]] * 3
 

@@ -108,10 +108,16 @@ def test_plain_averaging_is_the_mean_of_the_parameters(make_group):
     def job(n):
         model = make_model()
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
-        diloco = DiLoCo(model, optimizer, groups[n], sync_every=4, outer_lr=1.0, outer_momentum=0.0, rounds_max=1)
+        diloco = DiLoCo(
+            model, optimizer, groups[n], sync_every=4, outer_lr=1.0, outer_momentum=0.0, rounds_max=1
+        )
         if diloco.round.world_size == 2:
             inner_steps(model, optimizer, n + 1, 4)
-        return diloco.round.world_size, diloco.digest(), FlatParameters(model).read(FlatParameters(model).new())
+        return (
+            diloco.round.world_size,
+            diloco.digest(),
+            FlatParameters(model).read(FlatParameters(model).new()),
+        )
 
     (size, digest, flat), (_, digest_2, flat_2) = run_replicas([lambda: job(0), lambda: job(1)])
     assert size == 2 and digest == digest_2
@@ -148,7 +154,8 @@ def test_an_abort_undoes_bit_for_bit():
 
 
 def test_replicas_stay_equal_and_newcomers_are_healed(make_group):
-    """Different data and even different first parameters: equal digests after every round, also of one that joins."""
+    """Different data and even different first parameters: equal digests after every round, also of one that
+    joins."""
     founders = [make_group(f"r{n}") for n in range(2)]
     late = make_group("late", joined=False)
     digests: list[dict[int, bytes]] = [{}, {}, {}]
@@ -187,8 +194,14 @@ def test_commit_data_and_samples_are_recorded(make_group):
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     positions = iter(range(10))
-    diloco = DiLoCo(model, optimizer, group, sync_every=1, samples=lambda: 8,
-                    commit_data=lambda: str(next(positions)).encode())
+    diloco = DiLoCo(
+        model,
+        optimizer,
+        group,
+        sync_every=1,
+        samples=lambda: 8,
+        commit_data=lambda: str(next(positions)).encode(),
+    )
     inner_steps(model, optimizer, 1, 2)
     diloco.detach()
     inner_steps(model, optimizer, 1, 2)

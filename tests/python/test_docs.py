@@ -11,7 +11,10 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_program(number, coordinator):
-    exec(compile(PROGRAMS[number], f"{PAGE.name}#{number}", "exec"), {"invite": coordinator.invite(), "__name__": "page"})
+    exec(
+        compile(PROGRAMS[number], f"{PAGE.name}#{number}", "exec"),
+        {"invite": coordinator.invite(), "__name__": "page"},
+    )
 
 
 def test_there_are_programs():

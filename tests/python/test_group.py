@@ -11,7 +11,9 @@ from whimbrel import errors
 
 def test_one_peer_joins_and_sees_itself(make_group):
     group = make_group("alone", region="here")
-    assert group.info().incarnation == 1 and group.info().rank is None  # admitted: in the view from the next round on
+    assert (
+        group.info().incarnation == 1 and group.info().rank is None
+    )  # admitted: in the view from the next round on
     begin([group])
     info, view = group.info(), group.view()
     assert (info.name, info.run, info.rank, info.world_size) == ("alone", "test", 0, 1)
@@ -53,12 +55,15 @@ def test_rounds_begin_and_commit_alike(trio):
 
 
 def test_a_record_keeps_each_peers_bytes(trio):
-    works = [group.round_commit(bytes(16), f"position {n}".encode(), samples=n) for n, group in enumerate(trio)]
+    works = [
+        group.round_commit(bytes(16), f"position {n}".encode(), samples=n) for n, group in enumerate(trio)
+    ]
     for work in works:
         work.wait(WAIT_S)
     record = trio[1].round_record(1).wait(WAIT_S)
     assert [(v.id, v.data, v.samples) for v in record.votes] == [
-        (group.info().id, f"position {n}".encode(), n) for n, group in enumerate(trio)]
+        (group.info().id, f"position {n}".encode(), n) for n, group in enumerate(trio)
+    ]
     assert record.round == 1 and record.participants == 3
     with pytest.raises(errors.Error):
         trio[1].round_record(77).wait(WAIT_S)
@@ -120,11 +125,16 @@ def test_an_open_group_does_not_hinder_the_exit(coordinator):
         "group = whimbrel.Group(sys.argv[1], listen='127.0.0.1:0')\n"
         "group.join().wait(20)\n"
         "work = group.round_begin()\n"
-        "print('bye')\n")
-    done = subprocess.run([sys.executable, "-c", program, coordinator.invite()], capture_output=True, text=True, timeout=30)
+        "print('bye')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, coordinator.invite()], capture_output=True, text=True, timeout=30
+    )
     assert (done.returncode, done.stdout) == (0, "bye\n"), done.stderr
 
 
 def test_the_package_prints_its_version():
-    done = subprocess.run([sys.executable, "-m", "whimbrel", "--version"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-m", "whimbrel", "--version"], capture_output=True, text=True, timeout=30
+    )
     assert done.stdout == f"whimbrel {whimbrel.__version__}\n"

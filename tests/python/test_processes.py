@@ -1,4 +1,5 @@
-"""Replicas as processes: one is killed inside an all-reduce, one freezes; the others end with the same state."""
+"""Replicas as processes: one is killed inside an all-reduce, one freezes; the others end with the same
+state."""
 
 from __future__ import annotations
 
@@ -23,8 +24,11 @@ class Replica:
         self.name = name
         self.seen: list[tuple[str, int, str]] = []
         self._lines: queue.Queue = queue.Queue()
-        self.process = subprocess.Popen([sys.executable, str(REPLICA), invite, name, str(seed), str(rounds)],
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, str(REPLICA), invite, name, str(seed), str(rounds)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:

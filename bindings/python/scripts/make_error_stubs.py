@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes whimbrel/errors.pyi: the exceptions that whimbrel/errors.py makes at import, spelled out for type checkers.
+"""Writes whimbrel/errors.pyi: the exceptions that whimbrel/errors.py makes at import, spelled out for type
+checkers.
 
-Run it with the interpreter whimbrel is installed in after status_list.h has changed; tests/python checks the result.
+Run it with the interpreter whimbrel is installed in after status_list.h has changed; tests/python checks
+the result.
 """
 
 import sys
@@ -20,10 +22,10 @@ class Error(Exception):
     def __init__(self, detail: str = "") -> None: ...
 
 '''
-TAIL = '''
+TAIL = """
 def class_name(status: str) -> str: ...
 def make_error(value: int, detail: str) -> Error: ...
-'''
+"""
 
 
 def stubs() -> str:

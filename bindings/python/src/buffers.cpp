@@ -45,9 +45,18 @@ struct TypeRow {
     uint32_t dtype;
 };
 constexpr std::array<TypeRow, 12> kTypes{{
-    {kDlFloat, 4, WHIM_F32}, {kDlFloat, 8, WHIM_F64}, {kDlFloat, 2, WHIM_F16}, {kDlBfloat, 2, WHIM_BF16},
-    {kDlInt, 1, WHIM_I8},    {kDlInt, 2, WHIM_I16},   {kDlInt, 4, WHIM_I32},   {kDlInt, 8, WHIM_I64},
-    {kDlUint, 1, WHIM_U8},   {kDlUint, 2, WHIM_U16},  {kDlUint, 4, WHIM_U32},  {kDlUint, 8, WHIM_U64},
+    {kDlFloat, 4, WHIM_F32},
+    {kDlFloat, 8, WHIM_F64},
+    {kDlFloat, 2, WHIM_F16},
+    {kDlBfloat, 2, WHIM_BF16},
+    {kDlInt, 1, WHIM_I8},
+    {kDlInt, 2, WHIM_I16},
+    {kDlInt, 4, WHIM_I32},
+    {kDlInt, 8, WHIM_I64},
+    {kDlUint, 1, WHIM_U8},
+    {kDlUint, 2, WHIM_U16},
+    {kDlUint, 4, WHIM_U32},
+    {kDlUint, 8, WHIM_U64},
 }};
 
 const TypeRow* find_type(uint8_t code, size_t itemsize) {
@@ -79,14 +88,20 @@ Buffer from_buffer_protocol(const py::object& object, const char* argument) {
         PyBuffer_Release(mine);
         delete mine;
     });
-    if (!PyBuffer_IsContiguous(raw, 'C')) refuse(argument, object, "is not contiguous; pass a contiguous copy");
+    if (!PyBuffer_IsContiguous(raw, 'C'))
+        refuse(argument, object, "is not contiguous; pass a contiguous copy");
     const int code = code_of_format(raw->format);
-    const TypeRow* type = code < 0 ? nullptr : find_type(static_cast<uint8_t>(code), static_cast<size_t>(raw->itemsize));
+    const TypeRow* type =
+        code < 0 ? nullptr : find_type(static_cast<uint8_t>(code), static_cast<size_t>(raw->itemsize));
     if (type == nullptr) {
-        refuse(argument, object, std::string("has elements of format '") + (raw->format ? raw->format : "") + "'; " + kTypeHelp);
+        refuse(
+            argument, object,
+            std::string("has elements of format '") + (raw->format ? raw->format : "") + "'; " + kTypeHelp);
     }
     const auto itemsize = static_cast<size_t>(raw->itemsize);
-    return {raw->buf, static_cast<size_t>(raw->len) / itemsize, type->dtype, itemsize, raw->readonly != 0, std::move(held)};
+    return {raw->buf,           static_cast<size_t>(raw->len) / itemsize,
+            type->dtype,        itemsize,
+            raw->readonly != 0, std::move(held)};
 }
 
 // Takes over the capsule's tensor, whose deleter runs when the returned object goes.
@@ -121,15 +136,18 @@ Buffer from_dlpack(const py::object& object, const char* argument) {
         }
         capsule = object.attr("__dlpack__")();
     } catch (py::error_already_set& error) {
-        refuse(argument, object, std::string("gives no memory: ") + py::str(error.value()).cast<std::string>());
+        refuse(argument, object,
+               std::string("gives no memory: ") + py::str(error.value()).cast<std::string>());
     }
     DlManagedTensor* managed = nullptr;
     py::object held = own_managed_tensor(capsule, &managed);
     const DlTensor& tensor = managed->tensor;
     size_t count = 1;
     for (int32_t axis = 0; axis < tensor.ndim; ++axis) count *= static_cast<size_t>(tensor.shape[axis]);
-    if (count > 0 && !is_contiguous(tensor)) refuse(argument, object, "is not contiguous; pass .contiguous()");
-    const TypeRow* type = tensor.lanes == 1 && tensor.bits % 8 == 0 ? find_type(tensor.code, tensor.bits / 8u) : nullptr;
+    if (count > 0 && !is_contiguous(tensor))
+        refuse(argument, object, "is not contiguous; pass .contiguous()");
+    const TypeRow* type =
+        tensor.lanes == 1 && tensor.bits % 8 == 0 ? find_type(tensor.code, tensor.bits / 8u) : nullptr;
     if (type == nullptr) refuse(argument, object, std::string("has elements of another kind; ") + kTypeHelp);
     auto* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
     return {count > 0 ? data : nullptr, count, type->dtype, type->itemsize, false, std::move(held)};
@@ -140,7 +158,8 @@ Buffer from_dlpack(const py::object& object, const char* argument) {
 Buffer buffer_of(const py::object& object, const char* argument) {
     if (PyObject_CheckBuffer(object.ptr())) return from_buffer_protocol(object, argument);
     if (py::hasattr(object, "__dlpack__")) return from_dlpack(object, argument);
-    refuse(argument, object, "has neither the buffer protocol nor DLPack; pass a numpy array or a torch CPU tensor");
+    refuse(argument, object,
+           "has neither the buffer protocol nor DLPack; pass a numpy array or a torch CPU tensor");
 }
 
 Buffer writable_buffer_of(const py::object& object, const char* argument) {

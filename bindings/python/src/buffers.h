@@ -13,8 +13,8 @@ namespace py = pybind11;
 // Contiguous CPU memory of a Python object. It stays where it is as long as `held` lives.
 struct Buffer {
     void* data = nullptr;
-    size_t count = 0;      // elements, over all dimensions
-    uint32_t dtype = 0;    // whim_dtype
+    size_t count = 0;    // elements, over all dimensions
+    uint32_t dtype = 0;  // whim_dtype
     size_t itemsize = 0;
     bool readonly = false;
     py::object held;

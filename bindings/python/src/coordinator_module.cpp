@@ -1,5 +1,5 @@
-// whimbrel._coordinator: a coordinator in this process. A module of its own, so that a trainer loads neither SQLite
-// nor an HTTP server.
+// whimbrel._coordinator: a coordinator in this process. A module of its own, so that a trainer loads neither
+// SQLite nor an HTTP server.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -28,11 +28,12 @@ void check_coordinator(whim_result result) {
 
 class Coordinator {
 public:
-    Coordinator(const std::string& run, const std::string& data_dir, const std::string& security, const Text& listen,
-                const Text& http, const Text& advertise, bool open_admission, uint32_t replicas_min,
-                uint32_t round_grace_ms, uint32_t suspect_after_ms) {
+    Coordinator(const std::string& run, const std::string& data_dir, const std::string& security,
+                const Text& listen, const Text& http, const Text& advertise, bool open_admission,
+                uint32_t replicas_min, uint32_t round_grace_ms, uint32_t suspect_after_ms) {
         whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
-        if (security != "tls" && security != "none") throw py::value_error("security: there are 'none', 'tls'");
+        if (security != "tls" && security != "none")
+            throw py::value_error("security: there are 'none', 'tls'");
         options.security = security == "tls" ? WHIM_SECURITY_TLS : WHIM_SECURITY_NONE;
         options.run = run.c_str();
         options.data_dir = data_dir.c_str();
@@ -92,8 +93,8 @@ PYBIND11_MODULE(_coordinator, module) {
     using whim_python::Text;
     using pybind11::literals::operator""_a;
     pybind11::class_<Coordinator>(module, "Coordinator")
-        .def(pybind11::init<const std::string&, const std::string&, const std::string&, const Text&, const Text&,
-                            const Text&, bool, uint32_t, uint32_t, uint32_t>(),
+        .def(pybind11::init<const std::string&, const std::string&, const std::string&, const Text&,
+                            const Text&, const Text&, bool, uint32_t, uint32_t, uint32_t>(),
              pybind11::kw_only(), "run"_a, "data_dir"_a, "security"_a, "listen"_a, "http"_a, "advertise"_a,
              "open_admission"_a, "replicas_min"_a, "round_grace_ms"_a, "suspect_after_ms"_a)
         .def("stop", &Coordinator::stop)

@@ -15,7 +15,8 @@ using py::literals::operator""_a;
 
 const float* floats(const Buffer& buffer, size_t count, const char* argument) {
     if (buffer.dtype != WHIM_F32) raise_type_error(std::string(argument) + ": float32 is needed");
-    if (buffer.count != count) throw py::value_error(std::string(argument) + ": has another number of elements");
+    if (buffer.count != count)
+        throw py::value_error(std::string(argument) + ": has another number of elements");
     return static_cast<const float*>(buffer.data);
 }
 
@@ -27,7 +28,8 @@ class Diloco {
 public:
     Diloco(const py::object& initial, float outer_lr, float outer_momentum) {
         const Buffer buffer = buffer_of(initial, "initial");
-        check(whim_diloco_create(floats(buffer, buffer.count, "initial"), buffer.count, outer_lr, outer_momentum, &diloco_));
+        check(whim_diloco_create(floats(buffer, buffer.count, "initial"), buffer.count, outer_lr,
+                                 outer_momentum, &diloco_));
     }
     ~Diloco() { whim_diloco_destroy(diloco_); }
     Diloco(const Diloco&) = delete;
@@ -65,8 +67,7 @@ public:
 
 private:
     // The GIL is free meanwhile: these touch every parameter.
-    template <class Call>
-    static void run(const Call& call) {
+    template <class Call> static void run(const Call& call) {
         whim_result result;
         {
             const py::gil_scoped_release free;
@@ -108,12 +109,21 @@ void bind_diloco(py::module_& module) {
         .def("abort", &Diloco::abort)
         .def("heal", &Diloco::heal, "steps"_a)
         .def("digest", &Diloco::digest)
-        .def("anchor", [](const Diloco& self) { return Floats{self.state().anchor, self.state().count}; },
-             py::keep_alive<0, 1>())
-        .def("momentum", [](const Diloco& self) { return Floats{self.state().momentum, self.state().momentum_count}; },
-             py::keep_alive<0, 1>())
+        .def(
+            "anchor",
+            [](const Diloco& self) {
+                return Floats{self.state().anchor, self.state().count};
+            },
+            py::keep_alive<0, 1>())
+        .def(
+            "momentum",
+            [](const Diloco& self) {
+                return Floats{self.state().momentum, self.state().momentum_count};
+            },
+            py::keep_alive<0, 1>())
         .def_property_readonly("steps", [](const Diloco& self) { return self.state().steps; })
-        .def_property_readonly("provisional", [](const Diloco& self) { return self.state().provisional != 0; });
+        .def_property_readonly("provisional",
+                               [](const Diloco& self) { return self.state().provisional != 0; });
     module.def("digest", &digest_of, "x"_a);
 }
 

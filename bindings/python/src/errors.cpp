@@ -5,7 +5,8 @@ namespace whim_python {
 
 py::list status_list() {
     py::list codes;
-#define WHIM_X(name, value, retryable, text) codes.append(py::make_tuple(#name, value, (retryable) != 0, text));
+#define WHIM_X(name, value, retryable, text)                                                                 \
+    codes.append(py::make_tuple(#name, value, (retryable) != 0, text));
     WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
     return codes;

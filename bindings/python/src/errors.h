@@ -1,4 +1,5 @@
-// From results of the C API to Python exceptions. The classes are in whimbrel/errors.py, made from status_list().
+// From results of the C API to Python exceptions. The classes are in whimbrel/errors.py, made from
+// status_list().
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -40,12 +40,13 @@ uint32_t milliseconds(double seconds) {
 
 class Group {
 public:
-    Group(const std::string& security, const Text& invite, const Text& run, const Text& coordinators, const Text& name,
-          const Text& region, const Text& listen, const Text& advertise, const Text& identity_file, uint64_t fingerprint,
-          uint32_t bulk_strands, uint32_t worker_threads, uint32_t chunk_bytes, uint64_t retain_bytes_max,
-          uint64_t window_bytes) {
+    Group(const std::string& security, const Text& invite, const Text& run, const Text& coordinators,
+          const Text& name, const Text& region, const Text& listen, const Text& advertise,
+          const Text& identity_file, uint64_t fingerprint, uint32_t bulk_strands, uint32_t worker_threads,
+          uint32_t chunk_bytes, uint64_t retain_bytes_max, uint64_t window_bytes) {
         whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
-        options.security = choice("security", security, {{"tls", WHIM_SECURITY_TLS}, {"none", WHIM_SECURITY_NONE}});
+        options.security =
+            choice("security", security, {{"tls", WHIM_SECURITY_TLS}, {"none", WHIM_SECURITY_NONE}});
         options.invite = text_or_null(invite);
         options.run = text_or_null(run);
         options.coordinators = text_or_null(coordinators);
@@ -94,7 +95,8 @@ public:
         return Op::adopt(op);
     }
 
-    std::shared_ptr<Op> round_commit(const py::bytes& digest, const py::bytes& data, uint64_t samples, uint64_t round) {
+    std::shared_ptr<Op> round_commit(const py::bytes& digest, const py::bytes& data, uint64_t samples,
+                                     uint64_t round) {
         const std::string_view digest_view = digest, data_view = data;
         if (digest_view.size() != WHIM_DIGEST_SIZE) throw py::value_error("digest: 16 bytes are needed");
         if (data_view.size() > WHIM_COMMIT_BYTES_MAX) throw py::value_error("data: at most 65536 bytes");
@@ -115,13 +117,15 @@ public:
         return Op::adopt(op);
     }
 
-    std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce, uint64_t tag,
-                                   uint64_t round, float weight, uint32_t min_contributors, double grace_s,
-                                   double budget_s, bool uniform, const std::string& non_finite) {
+    std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce,
+                                   uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
+                                   double grace_s, double budget_s, bool uniform,
+                                   const std::string& non_finite) {
         const bool in_place = out.is_none() || out.is(in);
         Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
         Buffer into = in_place ? from : writable_buffer_of(out, "out");
-        if (from.count != into.count || from.dtype != into.dtype) raise_type_error("out: differs from x in size or dtype");
+        if (from.count != into.count || from.dtype != into.dtype)
+            raise_type_error("out: differs from x in size or dtype");
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.tag = tag;
         options.round = round;
@@ -131,17 +135,18 @@ public:
         options.budget_ms = milliseconds(budget_s);
         options.uniform = uniform ? 1 : 0;
         options.non_finite = choice("non_finite", non_finite,
-                                    {{"exclude", WHIM_NON_FINITE_EXCLUDE}, {"abort", WHIM_NON_FINITE_ABORT},
+                                    {{"exclude", WHIM_NON_FINITE_EXCLUDE},
+                                     {"abort", WHIM_NON_FINITE_ABORT},
                                      {"allow", WHIM_NON_FINITE_ALLOW}});
-        const uint32_t how = choice("reduce", reduce,
-                                    {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
+        const uint32_t how = choice(
+            "reduce", reduce, {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
         whim_op* op = nullptr;
         check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, how, &options, &op));
         return Op::adopt(op, kept({from.held, into.held, in, out}));
     }
 
-    std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag, uint64_t round,
-                                  double grace_s, double budget_s) {
+    std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag,
+                                  uint64_t round, double grace_s, double budget_s) {
         Buffer mine = writable_buffer_of(buffer, "x");
         const whim_collective_options options = collective_options(tag, round, 0, grace_s, budget_s);
         whim_op* op = nullptr;
@@ -149,8 +154,10 @@ public:
         return Op::adopt(op, kept({mine.held, buffer}));
     }
 
-    std::shared_ptr<Op> barrier(uint64_t tag, uint64_t round, uint32_t min_contributors, double grace_s, double budget_s) {
-        const whim_collective_options options = collective_options(tag, round, min_contributors, grace_s, budget_s);
+    std::shared_ptr<Op> barrier(uint64_t tag, uint64_t round, uint32_t min_contributors, double grace_s,
+                                double budget_s) {
+        const whim_collective_options options =
+            collective_options(tag, round, min_contributors, grace_s, budget_s);
         whim_op* op = nullptr;
         check(whim_barrier(group(), &options, &op));
         return Op::adopt(op);
@@ -160,9 +167,11 @@ public:
                               uint32_t min_contributors, double grace_s, double budget_s) {
         Buffer mine = writable_buffer_of(values, "values");
         if (mine.dtype != WHIM_I64) raise_type_error("values: agree takes int64");
-        const whim_collective_options options = collective_options(tag, round, min_contributors, grace_s, budget_s);
-        const uint32_t rule = choice("how", how,
-                                     {{"max", WHIM_AGREE_MAX}, {"min", WHIM_AGREE_MIN}, {"majority", WHIM_AGREE_MAJORITY}});
+        const whim_collective_options options =
+            collective_options(tag, round, min_contributors, grace_s, budget_s);
+        const uint32_t rule =
+            choice("how", how,
+                   {{"max", WHIM_AGREE_MAX}, {"min", WHIM_AGREE_MIN}, {"majority", WHIM_AGREE_MAJORITY}});
         auto* data = static_cast<int64_t*>(mine.data);
         whim_op* op = nullptr;
         check(whim_agree(group(), data, data, mine.count, rule, &options, &op));
@@ -174,8 +183,8 @@ public:
         const whim_result result = whim_group_next_event(group(), &event);
         if (result == WHIM_NO_EVENT) return py::none();
         check(result);
-        return py::dict("kind"_a = event.kind, "round"_a = event.round, "epoch"_a = event.epoch, "member"_a = event.id,
-                        "incarnation"_a = event.incarnation, "text"_a = event.text);
+        return py::dict("kind"_a = event.kind, "round"_a = event.round, "epoch"_a = event.epoch,
+                        "member"_a = event.id, "incarnation"_a = event.incarnation, "text"_a = event.text);
     }
 
     int event_fd() { return whim_group_event_fd(group()); }
@@ -184,12 +193,13 @@ public:
         whim_group_info info = WHIM_GROUP_INFO_INIT;
         check(without_gil([&] { return whim_group_get_info(group_, &info); }));
         return py::dict("id"_a = info.id, "name"_a = info.name, "run"_a = info.run, "listen"_a = info.listen,
-                        "advertise"_a = info.advertise, "incarnation"_a = info.incarnation, "epoch"_a = info.epoch,
-                        "round"_a = info.round, "world_size"_a = info.world_size,
+                        "advertise"_a = info.advertise, "incarnation"_a = info.incarnation,
+                        "epoch"_a = info.epoch, "round"_a = info.round, "world_size"_a = info.world_size,
                         "rank"_a = info.rank == WHIM_RANK_NONE ? py::object(py::none()) : py::int_(info.rank),
-                        "coordinator_connected"_a = info.coordinator_connected != 0, "ops_open"_a = info.ops_open,
-                        "ops_completed"_a = info.ops_completed, "ops_failed"_a = info.ops_failed,
-                        "bytes_sent"_a = info.bytes_sent, "bytes_received"_a = info.bytes_received);
+                        "coordinator_connected"_a = info.coordinator_connected != 0,
+                        "ops_open"_a = info.ops_open, "ops_completed"_a = info.ops_completed,
+                        "ops_failed"_a = info.ops_failed, "bytes_sent"_a = info.bytes_sent,
+                        "bytes_received"_a = info.bytes_received);
     }
 
     std::string waiting_for() {
@@ -221,8 +231,7 @@ private:
         return group_;
     }
 
-    template <class Call>
-    whim_result without_gil(const Call& call) const {
+    template <class Call> whim_result without_gil(const Call& call) const {
         group();
         const py::gil_scoped_release free;
         return call();
@@ -246,14 +255,15 @@ private:
     }
 
     static py::dict link_dict(const whim_link_info& link) {
-        return py::dict("up"_a = link.up != 0, "silent_s"_a = static_cast<double>(link.silent_ns) * 1e-9,
-                        "rtt_min_s"_a = static_cast<double>(link.rtt_min_ns) * 1e-9,
-                        "rtt_smoothed_s"_a = static_cast<double>(link.rtt_smoothed_ns) * 1e-9,
-                        "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
-                        "messages_sent"_a = link.messages_sent, "messages_received"_a = link.messages_received,
-                        "bulk_frames_sent"_a = link.bulk_frames_sent,
-                        "bulk_frames_received"_a = link.bulk_frames_received,
-                        "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
+        return py::dict(
+            "up"_a = link.up != 0, "silent_s"_a = static_cast<double>(link.silent_ns) * 1e-9,
+            "rtt_min_s"_a = static_cast<double>(link.rtt_min_ns) * 1e-9,
+            "rtt_smoothed_s"_a = static_cast<double>(link.rtt_smoothed_ns) * 1e-9,
+            "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
+            "messages_sent"_a = link.messages_sent, "messages_received"_a = link.messages_received,
+            "bulk_frames_sent"_a = link.bulk_frames_sent,
+            "bulk_frames_received"_a = link.bulk_frames_received,
+            "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
     }
 
     whim_group* group_ = nullptr;
@@ -263,11 +273,12 @@ private:
 
 void bind_group(py::module_& module) {
     py::class_<Group>(module, "Group")
-        .def(py::init<const std::string&, const Text&, const Text&, const Text&, const Text&, const Text&, const Text&,
-                      const Text&, const Text&, uint64_t, uint32_t, uint32_t, uint32_t, uint64_t, uint64_t>(),
-             py::kw_only(), "security"_a, "invite"_a, "run"_a, "coordinators"_a, "name"_a, "region"_a, "listen"_a,
-             "advertise"_a, "identity_file"_a, "fingerprint"_a, "bulk_strands"_a, "worker_threads"_a, "chunk_bytes"_a,
-             "retain_bytes_max"_a, "window_bytes"_a)
+        .def(py::init<const std::string&, const Text&, const Text&, const Text&, const Text&, const Text&,
+                      const Text&, const Text&, const Text&, uint64_t, uint32_t, uint32_t, uint32_t, uint64_t,
+                      uint64_t>(),
+             py::kw_only(), "security"_a, "invite"_a, "run"_a, "coordinators"_a, "name"_a, "region"_a,
+             "listen"_a, "advertise"_a, "identity_file"_a, "fingerprint"_a, "bulk_strands"_a,
+             "worker_threads"_a, "chunk_bytes"_a, "retain_bytes_max"_a, "window_bytes"_a)
         .def("close", &Group::close)
         .def("join", &Group::join)
         .def("leave", &Group::leave, "reason"_a)
@@ -277,10 +288,11 @@ void bind_group(py::module_& module) {
         .def("round_record", &Group::round_record, "round"_a)
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
              "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a)
-        .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a, "budget_s"_a)
-        .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a)
-        .def("agree", &Group::agree, "values"_a, "how"_a, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a,
+        .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a,
              "budget_s"_a)
+        .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a)
+        .def("agree", &Group::agree, "values"_a, "how"_a, "tag"_a, "round"_a, "min_contributors"_a,
+             "grace_s"_a, "budget_s"_a)
         .def("next_event", &Group::next_event)
         .def("event_fd", &Group::event_fd)
         .def("info", &Group::info)

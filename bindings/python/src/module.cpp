@@ -12,8 +12,10 @@ PYBIND11_MODULE(_core, module) {
     namespace py = pybind11;
     module.def("version", [] { return whim_version_text(); });
     module.def("status_list", &whim_python::status_list);
-    module.def("log_filter", [](const std::string& filter) { whim_python::check(whim_log_set_filter(filter.c_str())); },
-               py::arg("filter"));
+    module.def(
+        "log_filter",
+        [](const std::string& filter) { whim_python::check(whim_log_set_filter(filter.c_str())); },
+        py::arg("filter"));
     whim_python::bind_op(module);
     whim_python::bind_group(module);
     whim_python::bind_diloco(module);

@@ -13,8 +13,8 @@ namespace whim_python {
 
 std::shared_ptr<Op> Op::adopt(whim_op* op, py::list keep) {
     std::shared_ptr<Op> mine(new Op(op, std::move(keep)));
-    // The library holds one reference, given back by completed(). Without a callback (the group is being destroyed)
-    // it is never given back: the buffers stay, which is safe and rare.
+    // The library holds one reference, given back by completed(). Without a callback (the group is being
+    // destroyed) it is never given back: the buffers stay, which is safe and rare.
     auto* reference = new std::shared_ptr<Op>(mine);
     whim_op_on_complete(op, &Op::completed, reference);
     return mine;

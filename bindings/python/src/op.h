@@ -1,4 +1,5 @@
-// A whim_op in Python: waits that Ctrl-C interrupts, and Python objects kept alive until the op has completed.
+// A whim_op in Python: waits that Ctrl-C interrupts, and Python objects kept alive until the op has
+// completed.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -14,8 +15,8 @@ namespace whim_python {
 
 namespace py = pybind11;
 
-// One op. Lives until its Python handle is gone *and* the op has completed, so dropping the handle never frees a
-// buffer the library still uses. All members are touched under the GIL only.
+// One op. Lives until its Python handle is gone *and* the op has completed, so dropping the handle never
+// frees a buffer the library still uses. All members are touched under the GIL only.
 class Op : public std::enable_shared_from_this<Op> {
 public:
     // Takes over `op`. keep: whatever the op borrows.
@@ -26,13 +27,13 @@ public:
 
     whim_result poll() const { return whim_op_poll(op_); }
 
-    // The op's result, or WHIM_IN_PROGRESS after timeout_s (none: for ever). The GIL is free meanwhile; signal
-    // handlers run at least every kSignalCheckMs, and what they raise ends the wait, not the op.
+    // The op's result, or WHIM_IN_PROGRESS after timeout_s (none: for ever). The GIL is free meanwhile;
+    // signal handlers run at least every kSignalCheckMs, and what they raise ends the wait, not the op.
     whim_result wait(std::optional<double> timeout_s);
 
     void cancel();
     std::string waiting_for() const;
-    py::tuple error() const;              // (result, detail)
+    py::tuple error() const;  // (result, detail)
 
     // Calls fn() once, on a library thread, when the op has completed; at once when it already has.
     void when_done(py::function fn);

@@ -1,12 +1,12 @@
 """whimbrel: train one model on machines that come and go.
 
-    import whimbrel
-    import whimbrel.torch
+import whimbrel
+import whimbrel.torch
 
-    with whimbrel.Group(invite) as group:
-        group.join().wait()
-        whimbrel.torch.DiLoCo(model, optimizer, group, sync_every=20)
-        ...  # the training loop, unchanged
+with whimbrel.Group(invite) as group:
+    group.join().wait()
+    whimbrel.torch.DiLoCo(model, optimizer, group, sync_every=20)
+    ...  # the training loop, unchanged
 """
 
 from whimbrel import errors
@@ -33,6 +33,27 @@ from whimbrel.values import (
 from whimbrel.work import Work
 
 __version__ = version()
-__all__ = ["Commit", "ContributorRun", "ContributorSet", "Coordinator", "Error", "Event", "EventKind", "Group", "GroupInfo", "Link",
-           "Member", "OpInfo", "Record", "Round", "View", "Vote", "Work", "digest", "errors", "log_filter", "version",
-           *errors.__all__]
+__all__ = [
+    "Commit",
+    "ContributorRun",
+    "ContributorSet",
+    "Coordinator",
+    "Error",
+    "Event",
+    "EventKind",
+    "Group",
+    "GroupInfo",
+    "Link",
+    "Member",
+    "OpInfo",
+    "Record",
+    "Round",
+    "View",
+    "Vote",
+    "Work",
+    "digest",
+    "errors",
+    "log_filter",
+    "version",
+    *errors.__all__,
+]

@@ -1,4 +1,5 @@
-"""Coordinator: the one authority of a run, here inside a Python process. `whimbrel coordinator` is the same as a command."""
+"""Coordinator: the one authority of a run, here inside a Python process. `whimbrel coordinator` is the same
+as a command."""
 
 from __future__ import annotations
 
@@ -7,17 +8,37 @@ from typing import Literal
 
 
 class Coordinator:
-    """Starts a coordinator with its own threads; on the same data_dir it resumes the run. A context manager."""
+    """Starts a coordinator with its own threads; on the same data_dir it resumes the run. A context
+    manager."""
 
-    def __init__(self, run: str, data_dir: str | PathLike[str], *, listen: str | None = None, http: str | None = None,
-                 advertise: str | None = None, security: Literal["tls", "none"] = "tls", open_admission: bool = False,
-                 replicas_min: int = 0, round_grace_ms: int = 0, suspect_after_ms: int = 0) -> None:
+    def __init__(
+        self,
+        run: str,
+        data_dir: str | PathLike[str],
+        *,
+        listen: str | None = None,
+        http: str | None = None,
+        advertise: str | None = None,
+        security: Literal["tls", "none"] = "tls",
+        open_admission: bool = False,
+        replicas_min: int = 0,
+        round_grace_ms: int = 0,
+        suspect_after_ms: int = 0,
+    ) -> None:
         from whimbrel import _coordinator  # here, so that a trainer does not load SQLite and an HTTP server
 
         self._core = _coordinator.Coordinator(
-            run=run, data_dir=fspath(data_dir), security=security, listen=listen, http=http, advertise=advertise,
-            open_admission=open_admission, replicas_min=replicas_min, round_grace_ms=round_grace_ms,
-            suspect_after_ms=suspect_after_ms)
+            run=run,
+            data_dir=fspath(data_dir),
+            security=security,
+            listen=listen,
+            http=http,
+            advertise=advertise,
+            open_admission=open_admission,
+            replicas_min=replicas_min,
+            round_grace_ms=round_grace_ms,
+            suspect_after_ms=suspect_after_ms,
+        )
 
     @property
     def address(self) -> str:

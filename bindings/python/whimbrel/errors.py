@@ -62,7 +62,15 @@ class BugError(Error):
     """A bug in whimbrel: please report the detail."""
 
 
-_RANGES = {1: UsageError, 2: MachineError, 3: LinkError, 4: ViewError, 5: MembershipError, 6: DataError, 9: BugError}
+_RANGES = {
+    1: UsageError,
+    2: MachineError,
+    3: LinkError,
+    4: ViewError,
+    5: MembershipError,
+    6: DataError,
+    9: BugError,
+}
 
 
 def class_name(status: str) -> str:
@@ -74,8 +82,13 @@ def _make_classes() -> dict[int, type[Error]]:
     classes = {}
     for status, value, retryable, text in _core.status_list():
         if value < 0:
-            fields = {"__doc__": text[0].upper() + text[1:] + ".", "__module__": __name__, "status": status,
-                      "value": value, "retryable": retryable}
+            fields = {
+                "__doc__": text[0].upper() + text[1:] + ".",
+                "__module__": __name__,
+                "status": status,
+                "value": value,
+                "retryable": retryable,
+            }
             classes[value] = type(class_name(status), (_RANGES[-value // 100],), fields)
     return classes
 

@@ -20,8 +20,8 @@ Reduce = Literal["sum", "avg", "min", "max"]
 class Group:
     """One peer of one run.
 
-    Nothing is contacted before join(). Use it as a context manager, or close() it: open ops then end with Left.
-    Every method may be called from any thread. A group does not survive fork().
+    Nothing is contacted before join(). Use it as a context manager, or close() it: open ops then end with
+    Left. Every method may be called from any thread. A group does not survive fork().
     """
 
     def __init__(
@@ -43,25 +43,38 @@ class Group:
         retain_bytes_max: int = 0,
         window_bytes: int = 0,
     ) -> None:
-        """Either an invite or run and coordinators ("HOST:PORT,HOST:PORT") are needed; 0 and None mean the default.
-        The fields are those of whim_group_options in whimbrel/group.h."""
+        """Either an invite or run and coordinators ("HOST:PORT,HOST:PORT") are needed; 0 and None mean the
+        default. The fields are those of whim_group_options in whimbrel/group.h."""
         self._core = _core.Group(
-            security=security, invite=invite, run=run, coordinators=coordinators, name=name, region=region,
-            listen=listen, advertise=advertise, identity_file=identity_file, fingerprint=fingerprint,
-            bulk_strands=bulk_strands, worker_threads=worker_threads, chunk_bytes=chunk_bytes,
-            retain_bytes_max=retain_bytes_max, window_bytes=window_bytes)
+            security=security,
+            invite=invite,
+            run=run,
+            coordinators=coordinators,
+            name=name,
+            region=region,
+            listen=listen,
+            advertise=advertise,
+            identity_file=identity_file,
+            fingerprint=fingerprint,
+            bulk_strands=bulk_strands,
+            worker_threads=worker_threads,
+            chunk_bytes=chunk_bytes,
+            retain_bytes_max=retain_bytes_max,
+            window_bytes=window_bytes,
+        )
         self._names: dict[tuple[str, int], str] = {}  # of everybody this peer has seen in a round
         _open_groups.add(self)
 
     # ---- membership
 
     def join(self) -> Work[Group]:
-        """Asks for admission; completes with this group once it is admitted: the next round has it. Also after an
-        eviction."""
+        """Asks for admission; completes with this group once it is admitted: the next round has it. Also
+        after an eviction."""
         return self._work(self._core.join(), lambda _: self)
 
     def leave(self, reason: str | None = None) -> Work[None]:
-        """Tells the others, who then go on without waiting for a suspicion. Only close() is left afterwards."""
+        """Tells the others, who then go on without waiting for a suspicion. Only close() is left
+        afterwards."""
         return self._work(self._core.leave(reason), _nothing)
 
     def close(self) -> None:
@@ -81,15 +94,20 @@ class Group:
     # ---- rounds
 
     def round_begin(self, state_round: int = 0) -> Work[Round]:
-        """Says that this peer is ready; completes when the round begins. state_round: the last committed round whose
-        state this peer holds (0: none, it may have to be healed)."""
-        return self._work(self._core.round_begin(state_round), lambda op: Round.of(self._named(op.round_info())))
+        """Says that this peer is ready; completes when the round begins. state_round: the last committed
+        round whose state this peer holds (0: none, it may have to be healed)."""
+        return self._work(
+            self._core.round_begin(state_round), lambda op: Round.of(self._named(op.round_info()))
+        )
 
-    def round_commit(self, digest: bytes = bytes(16), data: bytes = b"", *, samples: int = 0,
-                     round: int = 0) -> Work[Commit]:
+    def round_commit(
+        self, digest: bytes = bytes(16), data: bytes = b"", *, samples: int = 0, round: int = 0
+    ) -> Work[Commit]:
         """Votes for the round with the digest of the state after it, and up to 64 KiB of your own."""
-        return self._work(self._core.round_commit(digest, data, samples, round),
-                    lambda op: Commit.of(self._named(op.commit_info())))
+        return self._work(
+            self._core.round_commit(digest, data, samples, round),
+            lambda op: Commit.of(self._named(op.commit_info())),
+        )
 
     def round_record(self, round: int) -> Work[Record]:
         """What the coordinator keeps of a committed round. StaleRound when there is no such record."""
@@ -97,29 +115,68 @@ class Group:
 
     # ---- collectives: all members call the same tag with the same shape; None of them blocks
 
-    def all_reduce(self, x: Array, out: Array | None = None, *, reduce: Reduce = "avg", tag: int = 0, round: int = 0,
-                   weight: float = 1.0, min_contributors: int = 0, grace: float = 0.0, budget: float = 0.0,
-                   uniform: bool = False, non_finite: Literal["exclude", "abort", "allow"] = "exclude") -> Work[Array]:
-        """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's death
-        neither fails it nor needs a retry. Completes with the array that holds the result."""
-        op = self._core.all_reduce(x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform,
-                                   non_finite)
+    def all_reduce(
+        self,
+        x: Array,
+        out: Array | None = None,
+        *,
+        reduce: Reduce = "avg",
+        tag: int = 0,
+        round: int = 0,
+        weight: float = 1.0,
+        min_contributors: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+        uniform: bool = False,
+        non_finite: Literal["exclude", "abort", "allow"] = "exclude",
+    ) -> Work[Array]:
+        """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
+        death neither fails it nor needs a retry. Completes with the array that holds the result."""
+        op = self._core.all_reduce(
+            x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform, non_finite
+        )
         return self._work(op, lambda _: x if out is None else out)
 
-    def broadcast(self, x: Array, source_rank: int, *, tag: int = 0, round: int = 0, grace: float = 0.0,
-                  budget: float = 0.0) -> Work[Array]:
+    def broadcast(
+        self,
+        x: Array,
+        source_rank: int,
+        *,
+        tag: int = 0,
+        round: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+    ) -> Work[Array]:
         """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it."""
         return self._work(self._core.broadcast(x, source_rank, tag, round, grace, budget), lambda _: x)
 
-    def barrier(self, *, tag: int = 0, round: int = 0, min_contributors: int = 0, grace: float = 0.0,
-                budget: float = 0.0) -> Work[None]:
+    def barrier(
+        self,
+        *,
+        tag: int = 0,
+        round: int = 0,
+        min_contributors: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+    ) -> Work[None]:
         """Completes once every living member of the round has called it."""
         return self._work(self._core.barrier(tag, round, min_contributors, grace, budget), _nothing)
 
-    def agree(self, values: Array, how: Literal["max", "min", "majority"], *, tag: int = 0, round: int = 0,
-              min_contributors: int = 0, grace: float = 0.0, budget: float = 0.0) -> Work[Array]:
+    def agree(
+        self,
+        values: Array,
+        how: Literal["max", "min", "majority"],
+        *,
+        tag: int = 0,
+        round: int = 0,
+        min_contributors: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+    ) -> Work[Array]:
         """Settles a few int64 values among all members, in place."""
-        return self._work(self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values)
+        return self._work(
+            self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values
+        )
 
     def _work(self, op: _core.Op, result: Callable[[_core.Op], T]) -> Work[T]:
         return Work(op, result, self._named)

@@ -14,7 +14,8 @@ def _take(cls: type, source: dict[str, Any], **replaced: Any) -> Any:
 
 @dataclass(frozen=True)
 class Member:
-    """One peer of the run. (id, incarnation) names it for ever; what a list does not know is "", 0 or None."""
+    """One peer of the run. (id, incarnation) names it for ever; what a list does not know is "", 0 or
+    None."""
 
     id: str
     incarnation: int

@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 class Work(Generic[T]):
-    """An op of a group. What it borrows (the arrays of a collective) stays alive until it has completed, also when
-    this object is dropped. Thread-safe."""
+    """An op of a group. What it borrows (the arrays of a collective) stays alive until it has completed,
+    also when this object is dropped. Thread-safe."""
 
     def __init__(self, op: _core.Op, result: Callable[[_core.Op], T], named: Callable[[Any], Any]) -> None:
         """Made by a group. result: what the completed op brought; named: fills in what members are called."""
@@ -24,8 +24,8 @@ class Work(Generic[T]):
         self._named = named
 
     def wait(self, timeout: float | None = None) -> T:
-        """The op's result, when it has one. TimeoutError after `timeout` seconds: the op runs on. Ctrl-C ends the
-        wait within 100 ms and nothing else."""
+        """The op's result, when it has one. TimeoutError after `timeout` seconds: the op runs on. Ctrl-C
+        ends the wait within 100 ms and nothing else."""
         status = self._op.wait(timeout)
         if status > 0:
             raise TimeoutError(self.waiting_for() or "still running")
@@ -42,15 +42,16 @@ class Work(Generic[T]):
         return self._error(status) if status < 0 else None
 
     def outcome(self) -> T | None:
-        """What the op brought, also when it ended with an error (a commit that went on without this peer has one);
-        None when it brought nothing, or still runs."""
+        """What the op brought, also when it ended with an error (a commit that went on without this peer
+        has one); None when it brought nothing, or still runs."""
         try:
             return self._result(self._op)
         except errors.WrongState:
             return None
 
     def info(self) -> OpInfo:
-        """Who contributed, what was moved, how long it took. Only its round and tag are known before the end."""
+        """Who contributed, what was moved, how long it took. Only its round and tag are known before the
+        end."""
         return OpInfo.of(self._named(self._op.info()))
 
     def waiting_for(self) -> str:
@@ -62,7 +63,8 @@ class Work(Generic[T]):
         self._op.cancel()
 
     def add_done_callback(self, fn: Callable[[Work[T]], Any]) -> None:
-        """Calls fn(self) once, on a thread of the library, when the op has completed; at once when it already has."""
+        """Calls fn(self) once, on a thread of the library, when the op has completed; at once when it
+        already has."""
         self._op.when_done(lambda: fn(self))
 
     def __await__(self) -> Generator[Any, None, T]:

@@ -3,9 +3,10 @@
     diloco = DiLoCo(model, optimizer, group, sync_every=20)
     ...                                       # the training loop, unchanged
 
-At each outer step the replicas average how far they have moved from the anchor they share (the pseudo-gradient), the
-C++ core takes a Nesterov step with it, and the round's commit makes it final. The anchor, the outer momentum and the
-number of outer steps are the same on all members bit for bit; the inner optimizer is each replica's own.
+At each outer step the replicas average how far they have moved from the anchor they share (the
+pseudo-gradient), the C++ core takes a Nesterov step with it, and the round's commit makes it final. The
+anchor, the outer momentum and the number of outer steps are the same on all members bit for bit; the inner
+optimizer is each replica's own.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ REDUCE_TAG = 0x7772_6564_0000
 
 @dataclass(frozen=True)
 class Progress:
-    """Something that happened, for an observer: "begin" (round, healed), "reduce_begin" (round), "reduce" (info),
-    "reduce_failed" (reason), "commit" (commit, digest, seconds), "excluded", "evicted" (reason), "rejoined"."""
+    """Something that happened, for an observer: "begin" (round, healed), "reduce_begin" (round), "reduce"
+    (info), "reduce_failed" (reason), "commit" (commit, digest, seconds), "excluded", "evicted" (reason),
+    "rejoined"."""
 
     what: str
     fields: dict[str, Any]
@@ -44,10 +46,11 @@ class Progress:
 class DiLoCo:
     """Hooks the optimizer of a module to a group that has joined.
 
-    Once constructed the module holds the run's parameters; after every `sync_every`-th optimizer step it does again.
-    A replica that was evicted (it froze, or lost its links) joins again by itself and is healed: its module then
-    holds the run's parameters, and what it had learnt since its last outer step is gone. A round that is aborted
-    leaves the module as it is, and the next round proposes what was learnt again.
+    Once constructed the module holds the run's parameters; after every `sync_every`-th optimizer step it
+    does again. A replica that was evicted (it froze, or lost its links) joins again by itself and is
+    healed: its module then holds the run's parameters, and what it had learnt since its last outer step is
+    gone. A round that is aborted leaves the module as it is, and the next round proposes what was learnt
+    again.
     """
 
     def __init__(
@@ -65,9 +68,9 @@ class DiLoCo:
         rounds_max: int | None = None,
         observer: Callable[[Progress], Any] | None = None,
     ) -> None:
-        """weight: how much this replica's contribution counts, for example its tokens; asked at each outer step.
-        samples, commit_data: kept with each round beside the vote (positions of the data loader, at most 64 KiB).
-        rounds_max: the round after whose commit the replica trains alone; see `finished`."""
+        """weight: how much this replica's contribution counts, for example its tokens; asked at each outer
+        step. samples, commit_data: kept with each round beside the vote (positions of the data loader, at
+        most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`."""
         if sync_every < 1:
             raise ValueError("sync_every must be at least 1")
         self.group = group
@@ -102,7 +105,8 @@ class DiLoCo:
 
     @property
     def step(self) -> int:
-        """Optimizer steps of the run up to here, the same on all replicas: what a learning rate schedule counts."""
+        """Optimizer steps of the run up to here, the same on all replicas: what a learning rate schedule
+        counts."""
         return self.outer_steps * self.sync_every + self.local_steps
 
     def digest(self) -> bytes:
@@ -150,12 +154,13 @@ class DiLoCo:
         """The average pseudo-gradient; None when the op ended on all members without a result."""
         self._parameters.read(self._scratch)
         self._state.contribute(self._scratch, self._scratch)
-        work = self.group.all_reduce(self._scratch, reduce="avg", tag=REDUCE_TAG, round=self._round.round,
-                                     weight=_value(self._weight))
+        work = self.group.all_reduce(
+            self._scratch, reduce="avg", tag=REDUCE_TAG, round=self._round.round, weight=_value(self._weight)
+        )
         self._report("reduce_begin", round=self._round)
         try:
             mean = work.wait()
-        except (errors.TooFew, errors.Weights) as error:
+        except (errors.TooFew, errors.Weights, errors.StaleRound) as error:
             log.warning("round %d brings nothing: %s", self._round.round, error)
             self._report("reduce_failed", reason=str(error))
             return None
@@ -163,11 +168,16 @@ class DiLoCo:
         return mean
 
     def _commit(self) -> bool:
-        """Votes with the digest of the provisional state. True when the round was committed with just that."""
+        """Votes with the digest of the provisional state. True when the round was committed with just
+        that."""
         digest = self._state.digest()
         start = time.monotonic()
-        work = self.group.round_commit(digest, self._commit_data() if self._commit_data else b"",
-                                       samples=int(_value(self._samples)), round=self._round.round)
+        work = self.group.round_commit(
+            digest,
+            self._commit_data() if self._commit_data else b"",
+            samples=int(_value(self._samples)),
+            round=self._round.round,
+        )
         try:
             commit = work.wait()
         except (errors.RoundAborted, errors.Diverged, errors.Excluded, errors.StaleRound) as error:
@@ -202,4 +212,3 @@ class DiLoCo:
 
 def _value(number: Any) -> Any:
     return number() if callable(number) else number
-

@@ -1,6 +1,8 @@
-"""Healing: members without the run's state get it from one that has it, by broadcasts in which all take part.
+"""Healing: members without the run's state get it from one that has it, by broadcasts in which all take
+part.
 
-The broadcasts work in place on the outer algorithm's own arrays: a member that holds the state is sent what it has.
+The broadcasts work in place on the outer algorithm's own arrays: a member that holds the state is sent what
+it has.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ def needed(round: Round) -> bool:
 
 
 def heal(group: Group, round: Round, state: _core.Diloco) -> None:
-    """Gives `state` of the round's donor to everybody. A donor that dies half-way is replaced by the lowest rank that
-    holds the state; SourceLost when there is none."""
+    """Gives `state` of the round's donor to everybody. A donor that dies half-way is replaced by the lowest
+    rank that holds the state; SourceLost when there is none."""
     donor = round.donor_rank if round.donor_rank is not None else 0
     holds_state = round.committed == 0 or not round.heal_self
     for attempt in range(round.world_size):

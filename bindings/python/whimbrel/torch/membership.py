@@ -1,5 +1,5 @@
-"""Being in a round, whatever it takes: rounds begun again after an exclusion, membership asked for again after an
-eviction, with a log line that says why."""
+"""Being in a round, whatever it takes: rounds begun again after an exclusion, membership asked for again
+after an eviction, with a log line that says why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ log = logging.getLogger("whimbrel.torch")
 
 
 class Membership:
-    """Keeps a group in the run's rounds. state_round: the last committed round whose state this peer holds."""
+    """Keeps a group in the run's rounds. state_round: the last committed round whose state this peer
+    holds."""
 
     def __init__(self, group: Group, report: Callable[..., None]) -> None:
         self.group = group
@@ -22,7 +23,8 @@ class Membership:
         self._report = report
 
     def begin(self) -> Round:
-        """The next round this peer takes part in. Waits as long as that takes; errors that waiting cannot mend pass."""
+        """The next round this peer takes part in. Waits as long as that takes; errors that waiting cannot
+        mend pass."""
         while True:
             try:
                 return self.group.round_begin(self.state_round).wait()

@@ -14,12 +14,16 @@ class FlatParameters:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self.parameters = [p for p in module.parameters() if p.requires_grad]  # parameters() lists tied ones once
+        self.parameters = [
+            p for p in module.parameters() if p.requires_grad
+        ]  # parameters() lists tied ones once
         if not self.parameters:
             raise ValueError("the module has no parameters to train")
         for p in self.parameters:
             if p.device.type not in ("cpu", "cuda") or not p.is_floating_point():
-                raise TypeError(f"a parameter is {p.dtype} on {p.device}; floating point on cpu or cuda is needed")
+                raise TypeError(
+                    f"a parameter is {p.dtype} on {p.device}; floating point on cpu or cuda is needed"
+                )
         self.count = sum(p.numel() for p in self.parameters)
 
     def new(self) -> Tensor:
