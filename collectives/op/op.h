@@ -118,6 +118,7 @@ public:
         return completed() && mode_ == Mode::member && (final_ || unreleased_count_ == 0);
     }
     uint32_t version() const { return version_; }
+    uint32_t attempt() const { return attempt_; }
     const OpId& id() const { return config_.id; }
     const wire::OpDescriptor& descriptor() const { return config_.descriptor; }
     const OpReportCard& card() const { return card_; }  // complete once ended() or after refresh_card()

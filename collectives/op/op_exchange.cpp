@@ -173,27 +173,26 @@ void Op::on_fetch(Rank from, const wire::OpFetch& fetch, Instant) {
 // stable at the end, since nobody will ask it for what it has. If it had completed, its result may differ.
 void Op::become_listener(Instant now) {
     card_.excluded_self = true;
-    if (mode_ == Mode::listener) {
-        disown();
-        if (jobs_ == 0) listen();
-        return;
-    }
+    const bool first = mode_ == Mode::member;
     mode_ = Mode::listener;
     if (ended_) {
         bool unstable = false;
         for (const Chunk& chunk : chunks_) unstable |= chunk.state == ChunkState::has;
-        if (unstable && end_code_ == Code::OK)
+        if (unstable && end_code_ == Code::OK) {
             host_.diverged("left out of op " + to_string(config_.id) + " after completing it");
+        }
         mode_ = Mode::abandoned;
         drop_retained();
         return;
     }
-    if (uniform() || version_ == birth_count_) {
-        fail(Code::E_EXCLUDED,
-             "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
-        return;
+    if (uniform()) {
+        return fail(Code::E_EXCLUDED,
+                    "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
     }
-    rooted_.clear();
+    if (version_ == birth_count_) {
+        return fail(Code::E_EXCLUDED, "left out of op " + to_string(config_.id) + "; nobody who ran it is left", now);
+    }
+    if (first) rooted_.clear();
     disown();
     if (jobs_ == 0) listen();  // else when the last fold has stopped writing to the output
 }

@@ -77,7 +77,8 @@ void Op::decide(Instant now) {
 void Op::on_decide(const wire::OpDecide& decision, Instant now) {
     if (ended_ || ending_ || mode_ != Mode::member) return;
     if (decision.final) {
-        finish_uniform(now);
+        // Who does not hold what became final is no member any more, and will hear of it.
+        if (decision.attempt == attempt_ && holds_all()) finish_uniform(now);
         return;
     }
     if (decision.version < version_ || !frozen_) return;

@@ -97,6 +97,7 @@ private:
     struct Finished {            // an op whose record is gone
         bool completed = false;  // and known to have completed everywhere
         bool uniform = false;
+        uint32_t attempt = 0;                         // that was final, of a uniform op
     };
     struct Scanning {  // an op whose input is being scanned
         uint64_t record = 0;
@@ -128,6 +129,7 @@ private:
     // ops.cpp
     Status check(Round birth_round, const PostOptions& options) const;
     void start_op(OpRecord& record, bool abstains);
+    void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
     void install_in(OpRecord& record);
     void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,

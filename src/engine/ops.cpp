@@ -89,13 +89,18 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     if (!index) return start_op(record, false);
     const std::string what =
         "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is not finite";
-    if (record.options.non_finite == NonFinitePolicy::abort) {
-        start_op(record, true);
-        record.op->fail_for_all(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what, now_);
-        return;
-    }
+    if (record.options.non_finite == NonFinitePolicy::abort) return refuse_for_all(record, what);
     record.note = what + "; this peer's contribution was left out";
     start_op(record, true);
+}
+
+// The abort policy: nothing but the news of it leaves this peer.
+void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
+    const std::string detail = "op " + to_string(record.id) + ": " + what;
+    for (const MemberId& member : record.birth) {
+        if (member != self()) op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
+    }
+    op_ended(record, Code::E_NON_FINITE, detail);
 }
 
 void Engine::Impl::start_op(OpRecord& record, bool abstains) {
@@ -267,7 +272,7 @@ void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, con
     if (const auto* status = std::get_if<wire::OpStatus>(&message)) {
         op_send(from, wire::OpStable{id, status->attempt, status->version, {{0, limits::kChunksPerOpMax}}});
     } else if (const auto* report = std::get_if<wire::OpReport>(&message)) {
-        op_send(from, wire::OpDecide{id, report->attempt, report->version, true});
+        op_send(from, wire::OpDecide{id, finished.attempt, report->version, true});
     }
 }
 
@@ -283,7 +288,7 @@ void Engine::Impl::reap() {
         }
         add_card(totals_, record);
         const bool completed = record.op && record.op->known_everywhere();
-        if (births_.contains(record.id.round)) finished_[record.id] = {completed, record.descriptor.uniform};
+        if (births_.contains(record.id.round)) finished_[record.id] = {completed, record.descriptor.uniform, record.op ? record.op->attempt() : 0};
         by_id_.erase(record.id);
         it = records_.erase(it);
     }

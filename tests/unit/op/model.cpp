@@ -211,7 +211,7 @@ private:
         if (const auto* s = std::get_if<wire::OpStatus>(&message))
             queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
         if (const auto* r = std::get_if<wire::OpReport>(&message))
-            queue(p.rank, from, wire::OpDecide{id, r->attempt, r->version, true});
+            queue(p.rank, from, wire::OpDecide{id, p.op->attempt(), r->version, true});
     }
 
     void deliver_chunk(size_t index) {
