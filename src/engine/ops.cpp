@@ -190,6 +190,7 @@ void Engine::Impl::cancel(AppOp app, Instant now) {
     OpRecord* record = record_of(app);
     if (record == nullptr || record->answered || record->end_after_scan) return;
     const bool late = record->give_up && *record->give_up <= now;
+    record->give_up.reset();
     const std::string why =
         late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over"
              : "cancelled by this peer";
