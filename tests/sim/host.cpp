@@ -47,6 +47,7 @@ void Host::step_after(Duration local_delay, Step what) {
 
 void Host::run(const Step& what) {
     stepping_ = true;
+    world_.stepping(id_);
     what(*process_, local());
     process_->settle(local());
     stepping_ = false;

@@ -80,7 +80,7 @@ int run_many(const SweepOptions& options, bool quiet) {
             verdict = "FAIL";
         }
     }
-    std::printf("whim_sim: %s seeds=%lu..%lu run=%lu violations=%zu median_ms=%.1f longest_ms=%.1f (seed %lu)\n", verdict.c_str(),
+    std::printf("whim_sim: %s seeds=%lu..%lu run=%lu violations=%zu median_cpu_ms=%.1f longest_cpu_ms=%.1f (seed %lu)\n", verdict.c_str(),
                 static_cast<unsigned long>(options.first), static_cast<unsigned long>(options.last),
                 static_cast<unsigned long>(result.coverage.seeds), result.violations.size(), result.median_ms, result.longest_ms,
                 static_cast<unsigned long>(result.longest_seed));

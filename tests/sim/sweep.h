@@ -27,7 +27,7 @@ struct SeedViolation {
 struct SweepResult {
     std::vector<SeedViolation> violations;            // by seed
     Coverage coverage;
-    double median_ms = 0, longest_ms = 0;
+    double median_ms = 0, longest_ms = 0;             // of processor time, by seed
     uint64_t longest_seed = 0;
 };
 

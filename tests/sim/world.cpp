@@ -40,7 +40,8 @@ void World::run_until(Instant until) {
         now_ = queue_.top().when;
         queue_.pop();
         if (++events_ > kEventsMax || events_at_now_ > kEventsPerInstantMax) {
-            violate("more events than any run needs: something goes in circles");
+            violate("more events than any run needs: something goes in circles, last at " +
+                    (last_stepped_ == kNoHost ? "no host" : names_[last_stepped_]));
         }
         what();
     }

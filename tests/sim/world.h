@@ -57,6 +57,7 @@ public:
         mix(static_cast<uint64_t>(now_.ns) ^ host);
         if (trace_ || hash_text_) say(host, fmt::format(format, std::forward<Args>(args)...));
     }
+    void stepping(HostId host) { last_stepped_ = host; }
     bool tracing() const { return trace_ || hash_text_; }
     void mix(uint64_t value) { hash_ = mix64(hash_ ^ value); }
     uint64_t hash() const { return hash_; }
@@ -84,6 +85,7 @@ private:
     std::vector<std::string> names_;
     std::optional<std::string> violation_;
     bool stopped_ = false;
+    HostId last_stepped_ = kNoHost;
 };
 
 }  // namespace whim::sim
