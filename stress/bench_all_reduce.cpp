@@ -1,7 +1,7 @@
 // bench all-reduce: peers as processes on loopback, one JSON object a line.
 //
-// Each iteration starts from a barrier; its time is the longest call of any peer. Buffers are touched before, the
-// result is checked after. CPU seconds and peak memory are those of all peer processes together.
+// Each iteration starts from a barrier; its time is the longest call of any peer. Buffers are touched before,
+// the result is checked after. CPU seconds and peak memory are those of all peer processes together.
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
@@ -37,7 +37,9 @@ Dtype dtype_of(const std::string& name) {
 double cpu_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+    const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -63,7 +65,8 @@ int peer_role(const Options& options) {
     if (!(std::cin >> order >> iterations >> peers)) return 1;
     auto begin = group.round_begin();
     begin.get(kPatienceMs);
-    if (begin.round_info().world_size != peers) throw std::runtime_error("the round began without some peers");
+    if (begin.round_info().world_size != peers)
+        throw std::runtime_error("the round began without some peers");
 
     constexpr uint64_t kWarmUps = 2;
     double cpu_before = 0;
@@ -73,7 +76,8 @@ int peer_role(const Options& options) {
         whim_collective_options sync = WHIM_COLLECTIVE_OPTIONS_INIT;
         sync.tag = 1;
         group.barrier(&sync).get(kPatienceMs);
-        auto op = group.all_reduce(in.data(), out.data(), count, dtype.code, fold == Fold::avg ? WHIM_AVG : WHIM_SUM);
+        auto op = group.all_reduce(in.data(), out.data(), count, dtype.code,
+                                   fold == Fold::avg ? WHIM_AVG : WHIM_SUM);
         op.get(kPatienceMs);
         if (i >= kWarmUps) std::cout << "time " << op.info().elapsed_ns << std::endl;
     }
@@ -85,8 +89,7 @@ int peer_role(const Options& options) {
         right = first_wrong(all, dtype.element, fold, 0, count, out.data()) == count;
     }
     std::cout << "end " << cpu << ' ' << peak_rss_bytes() << ' ' << (right ? "right" : "wrong") << std::endl;
-    while (std::cin >> order) {
-    }
+    while (std::cin >> order) {}
     return 0;
 }
 
@@ -121,9 +124,13 @@ Totals measure(const Options& options, uint64_t peers, uint64_t bytes, uint64_t 
     const Coordinator coordinator = start_coordinator(scratch.path(), security, peers);
     std::vector<Child> children;
     for (uint64_t i = 0; i < peers; ++i) {
-        std::vector<std::string> arguments{"--role", "peer", "--invite", coordinator.invite, "--security", security,
-                                           "--name", "peer" + std::to_string(i), "--bytes", std::to_string(bytes),
-                                           "--dtype", options.text("dtype", "f32"), "--reduce", options.text("reduce", "avg")};
+        std::vector<std::string> arguments{"--role",     "peer",
+                                           "--invite",   coordinator.invite,
+                                           "--security", security,
+                                           "--name",     "peer" + std::to_string(i),
+                                           "--bytes",    std::to_string(bytes),
+                                           "--dtype",    options.text("dtype", "f32"),
+                                           "--reduce",   options.text("reduce", "avg")};
         if (options.has("no-check")) arguments.push_back("--no-check");
         children.push_back(Child::start(arguments));
     }
@@ -132,7 +139,8 @@ Totals measure(const Options& options, uint64_t peers, uint64_t bytes, uint64_t 
     Totals totals;
     totals.seconds.resize(iterations, 0);
     for (auto& child : children) {
-        for (auto& longest : totals.seconds) longest = std::max(longest, 1e-9 * std::stod(child.expect("time", Millis(kPatienceMs))));
+        for (auto& longest : totals.seconds)
+            longest = std::max(longest, 1e-9 * std::stod(child.expect("time", Millis(kPatienceMs))));
         double cpu = 0;
         uint64_t rss = 0;
         std::string verdict;
@@ -147,41 +155,57 @@ Totals measure(const Options& options, uint64_t peers, uint64_t bytes, uint64_t 
 int bench(const Options& options) {
     const uint64_t peers = options.number("peers", 4), iterations = options.number("iters", 10);
     const uint64_t bytes = parse_bytes(options.text("bytes", "64MiB"));
-    if (peers == 0 || iterations == 0 || bytes == 0) throw std::runtime_error("--peers, --iters and --bytes: at least 1");
+    if (peers == 0 || iterations == 0 || bytes == 0)
+        throw std::runtime_error("--peers, --iters and --bytes: at least 1");
     dtype_of(options.text("dtype", "f32"));
     const Totals totals = measure(options, peers, bytes, iterations);
-    const double typical = median(totals.seconds), best = *std::min_element(totals.seconds.begin(), totals.seconds.end());
+    const double typical = median(totals.seconds),
+                 best = *std::min_element(totals.seconds.begin(), totals.seconds.end());
     const double algbw = static_cast<double>(bytes) / typical / 1e9;
     const double busbw = algbw * 2.0 * static_cast<double>(peers - 1) / static_cast<double>(peers);
     const double cpu = totals.cpu_s / static_cast<double>(iterations);
     const std::string dtype = options.text("dtype", "f32"), reduce = options.text("reduce", "avg");
     const std::string security = options.text("security", "tls");
     if (!options.has("json"))
-        std::printf("all-reduce of %llu bytes %s %s, %llu peers, security %s: median %.2f ms, min %.2f ms, algbw %.3f GB/s, "
-                    "busbw %.3f GB/s, %.3f CPU s each, peak %.0f MiB a peer; checked\n",
-                    static_cast<unsigned long long>(bytes), dtype.c_str(), reduce.c_str(),
-                    static_cast<unsigned long long>(peers), security.c_str(), typical * 1e3, best * 1e3, algbw, busbw, cpu,
-                    static_cast<double>(totals.rss_bytes) / static_cast<double>(peers) / 1048576.0);
+        std::printf(
+            "all-reduce of %llu bytes %s %s, %llu peers, security %s: median %.2f ms, min %.2f ms, algbw "
+            "%.3f GB/s, "
+            "busbw %.3f GB/s, %.3f CPU s each, peak %.0f MiB a peer; checked\n",
+            static_cast<unsigned long long>(bytes), dtype.c_str(), reduce.c_str(),
+            static_cast<unsigned long long>(peers), security.c_str(), typical * 1e3, best * 1e3, algbw, busbw,
+            cpu, static_cast<double>(totals.rss_bytes) / static_cast<double>(peers) / 1048576.0);
     else
-        std::printf("{\"bench\": \"all_reduce\", \"peers\": %llu, \"bytes\": %llu, \"dtype\": \"%s\", \"reduce\": \"%s\", "
-                    "\"security\": \"%s\", \"iters\": %llu, \"median_s\": %.6f, \"min_s\": %.6f, \"algbw_gb_s\": %.4f, "
-                    "\"busbw_gb_s\": %.4f, \"cpu_s\": %.4f, \"rss_bytes_sum\": %llu, \"checked\": %s, \"commit\": \"%s\", "
-                    "\"machine\": \"%s, %u cores\"}\n",
-                    static_cast<unsigned long long>(peers), static_cast<unsigned long long>(bytes), dtype.c_str(), reduce.c_str(),
-                    security.c_str(), static_cast<unsigned long long>(iterations), typical, best, algbw, busbw, cpu,
-                    static_cast<unsigned long long>(totals.rss_bytes), options.has("no-check") ? "false" : "true",
-                    first_line_of("git rev-parse --short HEAD 2>/dev/null").c_str(), processor().c_str(),
-                    std::thread::hardware_concurrency());
+        std::printf(
+            "{\"bench\": \"all_reduce\", \"peers\": %llu, \"bytes\": %llu, \"dtype\": \"%s\", \"reduce\": "
+            "\"%s\", "
+            "\"security\": \"%s\", \"iters\": %llu, \"median_s\": %.6f, \"min_s\": %.6f, \"algbw_gb_s\": "
+            "%.4f, "
+            "\"busbw_gb_s\": %.4f, \"cpu_s\": %.4f, \"rss_bytes_sum\": %llu, \"checked\": %s, \"commit\": "
+            "\"%s\", "
+            "\"machine\": \"%s, %u cores\"}\n",
+            static_cast<unsigned long long>(peers), static_cast<unsigned long long>(bytes), dtype.c_str(),
+            reduce.c_str(), security.c_str(), static_cast<unsigned long long>(iterations), typical, best,
+            algbw, busbw, cpu, static_cast<unsigned long long>(totals.rss_bytes),
+            options.has("no-check") ? "false" : "true",
+            first_line_of("git rev-parse --short HEAD 2>/dev/null").c_str(), processor().c_str(),
+            std::thread::hardware_concurrency());
     return 0;
 }
 
 }  // namespace
 
+constexpr const char* kUsage =
+    R"(usage: ./run bench all-reduce [--peers 4] [--bytes 64MiB] [--dtype f32|bf16] [--reduce avg|sum]
+                              [--security tls|none] [--iters 10] [--json] [--no-check]
+)";
+
 int main(int argc, char** argv) try {
-    const Options options(argc, argv,
-                          {"peers", "bytes", "dtype", "reduce", "security", "iters", "role", "dir", "invite", "name"},
-                          {"json", "no-check"});
+    const Options options(
+        argc, argv,
+        {"peers", "bytes", "dtype", "reduce", "security", "iters", "role", "dir", "invite", "name"},
+        {"json", "no-check", "help"});
     const std::string role = options.text("role", "");
+    if (options.has("help")) return std::fputs(kUsage, stdout) < 0;
     if (role == "coordinator") return coordinator_role(options);
     if (role == "peer") return peer_role(options);
     return bench(options);

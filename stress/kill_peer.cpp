@@ -16,14 +16,12 @@ namespace {
 class Peer {
 public:
     explicit Peer(const Options& options)
-        : name_(options.text("name", "")),
-          seed_(options.number("seed", 1)),
+        : name_(options.text("name", "")), seed_(options.number("seed", 1)),
           element_(options.text("dtype", "f32") == "bf16" ? Element::bf16 : Element::f32),
           fold_(options.text("reduce", "avg") == "sum" ? Fold::sum : Fold::avg),
-          count_(options.number("bytes", 0) / element_bytes(element_)),
-          in_(count_ * element_bytes(element_)),
-          out_(in_.size()),
-          group_(join(options.text("invite", ""), options.text("security", "tls"), name_)) {}
+          count_(options.number("bytes", 0) / element_bytes(element_)), in_(count_ * element_bytes(element_)),
+          out_(in_.size()), group_(join(options.text("invite", ""), options.text("security", "tls"), name_)) {
+    }
 
     void begin(uint64_t trial) {
         trial_ = trial;
@@ -45,14 +43,17 @@ public:
         const float weight = weight_of(key_of(seed_, name_, trial_));
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.weight = &weight;
-        auto op = group_.all_reduce(in_.data(), out_.data(), count_, element_ == Element::f32 ? WHIM_F32 : WHIM_BF16,
+        auto op = group_.all_reduce(in_.data(), out_.data(), count_,
+                                    element_ == Element::f32 ? WHIM_F32 : WHIM_BF16,
                                     fold_ == Fold::avg ? WHIM_AVG : WHIM_SUM, &options);
         op.get(kPatienceMs);
         const auto info = op.info();
-        std::cout << "reduced " << info.elapsed_ns << ' ' << info.partial_from_gone << ' ' << info.chunks_resent << ' '
-                  << info.chunks_refolded << ' ' << info.chunks_adopted << ' ' << info.contributor_sets << std::endl;
+        std::cout << "reduced " << info.elapsed_ns << ' ' << info.partial_from_gone << ' '
+                  << info.chunks_resent << ' ' << info.chunks_refolded << ' ' << info.chunks_adopted << ' '
+                  << info.contributor_sets << std::endl;
         const size_t wrong = first_wrong_of(op, info);
-        std::cout << "checked " << commit() << ' ' << (wrong == count_ ? "none" : std::to_string(wrong)) << std::endl;
+        std::cout << "checked " << commit() << ' ' << (wrong == count_ ? "none" : std::to_string(wrong))
+                  << std::endl;
     }
 
 private:
@@ -63,7 +64,8 @@ private:
             const auto run = op.contributor_run(i);
             if (run.first != covered) return covered;
             const auto* result = out_.data() + run.first * element_bytes(element_);
-            const size_t wrong = first_wrong(contributions(op, run.set), element_, fold_, run.first, run.count, result);
+            const size_t wrong =
+                first_wrong(contributions(op, run.set), element_, fold_, run.first, run.count, result);
             covered = run.first + run.count;
             if (wrong != covered) return wrong;
         }

@@ -12,7 +12,8 @@ namespace stress {
 class Options {
 public:
     // flags: options without a value. Throws for what is not "--name value" or is not among names.
-    Options(int argc, char** argv, const std::set<std::string>& names, const std::set<std::string>& flags = {}) {
+    Options(int argc, char** argv, const std::set<std::string>& names,
+            const std::set<std::string>& flags = {}) {
         for (int i = 1; i < argc; ++i) {
             const std::string name = argv[i];
             if (name.rfind("--", 0) == 0 && flags.count(name.substr(2))) values_[name.substr(2)] = "1";

@@ -1,4 +1,5 @@
-// Products and sums rounded one by one in rank order, in f32, one division: design.md section 4, the `avg` line.
+// Products and sums rounded one by one in rank order, in f32, one division: design.md section 4, the `avg`
+// line.
 #include "pattern.h"
 
 #include <algorithm>

@@ -16,18 +16,18 @@ enum class Fold { avg, sum };
 size_t element_bytes(Element element);
 
 struct Contribution {
-    uint64_t key = 0;      // key_of()
-    float weight = 1.0f;   // weight_of()
+    uint64_t key = 0;     // key_of()
+    float weight = 1.0f;  // weight_of()
 };
 
 uint64_t key_of(uint64_t seed, const std::string& name, uint64_t trial);
-float weight_of(uint64_t key);   // for avg: 1 to 4, not all powers of two
+float weight_of(uint64_t key);  // for avg: 1 to 4, not all powers of two
 
 // Writes elements [first, first + count) of the input to out.
 void make_input(uint64_t key, Element element, size_t first, size_t count, void* out);
 
-// Index of the first element of [first, first + count) that is not the fold of the contributions in their order,
-// or first + count. result points to element `first`.
+// Index of the first element of [first, first + count) that is not the fold of the contributions in their
+// order, or first + count. result points to element `first`.
 size_t first_wrong(const std::vector<Contribution>& contributions, Element element, Fold fold, size_t first,
                    size_t count, const void* result);
 

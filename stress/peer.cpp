@@ -41,15 +41,14 @@ int coordinator_role(const Options& options) {
     check_coordinator(whim_coordinator_invite(coordinator, 86'400, invite, sizeof invite));
     std::cout << "invite " << invite << std::endl;
     std::string line;
-    while (std::getline(std::cin, line)) {
-    }
+    while (std::getline(std::cin, line)) {}
     whim_coordinator_stop(coordinator);
     return 0;
 }
 
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers) {
-    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
-                                std::to_string(peers)});
+    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security,
+                                "--peers", std::to_string(peers)});
     std::string invite = child.expect("invite", Millis(kPatienceMs));
     return {std::move(child), std::move(invite)};
 }

@@ -11,8 +11,8 @@ namespace stress {
 
 inline constexpr uint32_t kPatienceMs = 120'000;  // for any single step of a role
 
-// Role "coordinator" with --dir, --security and --peers, below which it begins no round: says "invite TEXT", runs
-// until its stdin ends. Returns the exit code.
+// Role "coordinator" with --dir, --security and --peers, below which it begins no round: says "invite TEXT",
+// runs until its stdin ends. Returns the exit code.
 int coordinator_role(const Options& options);
 
 struct Coordinator {

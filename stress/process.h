@@ -25,7 +25,7 @@ public:
     std::string hear(Millis within);
     // The next line, which begins with `word`: what follows it. Anything else is an error with both.
     std::string expect(const std::string& word, Millis within);
-    void kill_hard();      // SIGKILL, and waits for it
+    void kill_hard();            // SIGKILL, and waits for it
     bool finish(Millis within);  // closes its stdin and waits: true when it ended with 0
     pid_t pid() const { return pid_; }
 

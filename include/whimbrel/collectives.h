@@ -1,15 +1,15 @@
 /* Collectives: every member of a round gives data, every member gets the same bytes back.
  *
- * A collective belongs to the round begun last and is known among the round's ops by its tag: all members call it
- * with the same tag, count, dtype and reduction, in any order and as many at once as they like. It is finished by
- * those who live: the death of a member fails nothing and needs no retry. The info of its op says exactly who
- * contributed to which elements.
+ * A collective belongs to the round begun last and is known among the round's ops by its tag: all members
+ * call it with the same tag, count, dtype and reduction, in any order and as many at once as they like. It is
+ * finished by those who live: the death of a member fails nothing and needs no retry. The info of its op says
+ * exactly who contributed to which elements.
  *
  * Thread-safety: every function may be called from any thread. None of them blocks.
- * Ownership: options are copied. Input and output are borrowed until the op completes; do not read the output or
- * write either before. in == out works in place; otherwise they must not overlap. A count of 0 (with NULL buffers)
- * is fine: it synchronises and moves nothing. After an op without a result, an output apart from the input is
- * unspecified; in place, whim_op_info says how many chunks are final, and the others hold the input.
+ * Ownership: options are copied. Input and output are borrowed until the op completes; do not read the output
+ * or write either before. in == out works in place; otherwise they must not overlap. A count of 0 (with NULL
+ * buffers) is fine: it synchronises and moves nothing. After an op without a result, an output apart from the
+ * input is unspecified; in place, whim_op_info says how many chunks are final, and the others hold the input.
  *
  *     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
  *     float tokens = 4096;
@@ -44,7 +44,8 @@ enum whim_dtype {
     WHIM_U64 = 11
 };
 
-/* f16 and bf16 accumulate in f32 and are rounded once. Folds run in rank order: all members get the same bits. */
+/* f16 and bf16 accumulate in f32 and are rounded once. Folds run in rank order: all members get the same
+ * bits. */
 enum whim_reduce {
     WHIM_SUM = 0, /* integers wrap; one contributor set for the whole op */
     WHIM_AVG = 1, /* weighted mean, floats only; each chunk is weighed by those who contributed to it */
@@ -67,11 +68,11 @@ typedef struct whim_all_reduce_options {
     uint64_t tag;
     /* The round the op belongs to. Default: the one this peer began last. */
     uint64_t round;
-    /* For WHIM_AVG: how much this contribution counts; finite, not negative. Copied. NULL: 1. Zero is allowed as long
-     * as not all are zero (WHIM_E_WEIGHTS). */
-    const float *weight;
-    /* Above 0: members that make no progress for so long are left out, down to min_contributors. Default: nobody is
-     * left out for being slow. Equal on all members. */
+    /* For WHIM_AVG: how much this contribution counts; finite, not negative. Copied. NULL: 1. Zero is allowed
+     * as long as not all are zero (WHIM_E_WEIGHTS). */
+    const float* weight;
+    /* Above 0: members that make no progress for so long are left out, down to min_contributors. Default:
+     * nobody is left out for being slow. Equal on all members. */
     uint32_t grace_ms;
     /* Above 0: this peer gives up its own part after so long, as whim_op_cancel does. Default: none. */
     uint32_t budget_ms;
@@ -85,15 +86,16 @@ typedef struct whim_all_reduce_options {
 #define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0}
 /* clang-format on */
 
-/* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its own
- * input back. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or misaligned buffers, unknown dtype or
- * reduction); WHIM_E_UNSUPPORTED (WHIM_AVG of integers); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE;
- * WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both);
- * WHIM_E_TOO_FEW; WHIM_E_NON_FINITE; WHIM_E_WEIGHTS; WHIM_E_CANCELLED; WHIM_E_EXCLUDED, WHIM_E_EVICTED,
- * WHIM_E_LEFT; WHIM_E_WRONG_STATE when this peer has begun no round or takes no part in it. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce(whim_group *group, const void *in, void *out, size_t count,
-                                                     uint32_t dtype, uint32_t reduce,
-                                                     const whim_all_reduce_options *options, whim_op **op);
+/* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
+ * own input back. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or misaligned buffers,
+ * unknown dtype or reduction); WHIM_E_UNSUPPORTED (WHIM_AVG of integers); WHIM_E_STRUCT_SIZE. Of the op:
+ * WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody called the tag otherwise: both
+ * are named, on both); WHIM_E_TOO_FEW; WHIM_E_NON_FINITE; WHIM_E_WEIGHTS; WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
+ * WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_WRONG_STATE when this peer has begun no round or takes no part in it.
+ */
+WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce(whim_group* group, const void* in, void* out,
+                                                     size_t count, uint32_t dtype, uint32_t reduce,
+                                                     const whim_all_reduce_options* options, whim_op** op);
 
 /* Options of the collectives that weigh nothing; each field as in whim_all_reduce_options. */
 typedef struct whim_collective_options {
@@ -110,15 +112,16 @@ typedef struct whim_collective_options {
 /* clang-format on */
 
 /* Copies the buffer of the member of birth rank source_rank into everybody's. min_contributors is not used.
- * Results as for whim_all_reduce; of the op also WHIM_E_SOURCE_LOST when the source is gone and nobody has all its
- * data: the buffer then holds chunks of both. A source_rank outside the round: WHIM_E_INVALID of the op. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_broadcast(whim_group *group, void *buffer, size_t count, uint32_t dtype,
-                                                    uint32_t source_rank, const whim_collective_options *options,
-                                                    whim_op **op);
+ * Results as for whim_all_reduce; of the op also WHIM_E_SOURCE_LOST when the source is gone and nobody has
+ * all its data: the buffer then holds chunks of both. A source_rank outside the round: WHIM_E_INVALID of the
+ * op. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_broadcast(whim_group* group, void* buffer, size_t count,
+                                                    uint32_t dtype, uint32_t source_rank,
+                                                    const whim_collective_options* options, whim_op** op);
 
 /* Completes once every living member of the round has called it. Results as for whim_all_reduce. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_barrier(whim_group *group, const whim_collective_options *options,
-                                                  whim_op **op);
+WHIM_API WHIM_MUST_CHECK whim_result whim_barrier(whim_group* group, const whim_collective_options* options,
+                                                  whim_op** op);
 
 enum whim_agree_how {
     WHIM_AGREE_MAX = 0,
@@ -128,8 +131,9 @@ enum whim_agree_how {
 
 /* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine.
  * Results as for whim_all_reduce. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_agree(whim_group *group, const int64_t *in, int64_t *out, size_t count,
-                                                uint32_t how, const whim_collective_options *options, whim_op **op);
+WHIM_API WHIM_MUST_CHECK whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out,
+                                                size_t count, uint32_t how,
+                                                const whim_collective_options* options, whim_op** op);
 
 WHIM_END_DECLS
 

@@ -1,8 +1,8 @@
 /* Coordinators: the one authority of a run on who is in and which rounds count. In libwhimbrel_coordinator.
  *
  * A coordinator writes every decision to its journal before it tells anybody. Stopping it (or killing it) and
- * starting it on the same directory resumes the run; peers keep training meanwhile. It runs as well inside a program
- * of yours, by the functions here, as by the command `whimbrel coordinator`.
+ * starting it on the same directory resumes the run; peers keep training meanwhile. It runs as well inside a
+ * program of yours, by the functions here, as by the command `whimbrel coordinator`.
  *
  * Thread-safety: every function may be called from any thread; only whim_coordinator_stop must come last.
  * Ownership: options and what they point to are copied; texts are copied out. The coordinator is yours until
@@ -33,17 +33,17 @@ typedef struct whim_coordinator_options {
     /* whim_security; as the members'. */
     uint32_t security;
     /* The run's name, at most 64 bytes. Needed. */
-    const char *run;
-    /* Directory of the journal and the coordinator's key; made when it does not exist. Needed. One coordinator at a
-     * time can hold it. */
-    const char *data_dir;
+    const char* run;
+    /* Directory of the journal and the coordinator's key; made when it does not exist. Needed. One
+     * coordinator at a time can hold it. */
+    const char* data_dir;
     /* Where peers connect, "HOST:PORT"; port 0 takes a free one. Default: "0.0.0.0:7000". */
-    const char *listen;
+    const char* listen;
     /* Where /healthz, /metrics and /state are served, "HOST:PORT". Default: nowhere. */
-    const char *http;
-    /* Where peers reach it, for invites: "HOST:PORT,HOST:PORT"; port 0 stands for the one listened on. Default: the
-     * listening address when it names one interface, otherwise the machine's host name. */
-    const char *advertise;
+    const char* http;
+    /* Where peers reach it, for invites: "HOST:PORT,HOST:PORT"; port 0 stands for the one listened on.
+     * Default: the listening address when it names one interface, otherwise the machine's host name. */
+    const char* advertise;
     /* 1: admits peers without a token, whatever their key. Default: a valid invite is needed. */
     uint32_t open_admission;
     /* Members below which no round begins. Default 1. */
@@ -51,12 +51,12 @@ typedef struct whim_coordinator_options {
     /* How long a round waits for members that are not ready, in milliseconds. Default: adapts to the run. */
     uint32_t round_grace_ms;
     /* Longest time without any frame from a peer before it is suspected, in milliseconds. Default 2000.
-     * Range 100..600000. Larger values ride out slow links, smaller ones shorten recovery. A suspected peer is
-     * probed through others before it is evicted. */
+     * Range 100..600000. Larger values ride out slow links, smaller ones shorten recovery. A suspected peer
+     * is probed through others before it is evicted. */
     uint32_t suspect_after_ms;
     /* Where the log goes; NULL: to stderr as WHIMBREL_LOG says. See log.h. */
     whim_log_fn log;
-    void *log_user;
+    void* log_user;
 } whim_coordinator_options;
 
 /* clang-format off */
@@ -64,34 +64,37 @@ typedef struct whim_coordinator_options {
     {sizeof(whim_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL}
 /* clang-format on */
 
-/* Starts a coordinator with its own threads, resuming what the directory holds. Returns once it answers peers.
- * Results: WHIM_OK; WHIM_E_INVALID (the detail names the option; options NULL too); WHIM_E_STRUCT_SIZE;
- * WHIM_E_BIND; WHIM_E_STORE (the directory cannot be used, belongs to another run, or another process holds it);
- * WHIM_E_SYSTEM. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_coordinator_start(const whim_coordinator_options *options,
-                                                            whim_coordinator **coordinator);
+/* Starts a coordinator with its own threads, resuming what the directory holds. Returns once it answers
+ * peers. Results: WHIM_OK; WHIM_E_INVALID (the detail names the option; options NULL too);
+ * WHIM_E_STRUCT_SIZE; WHIM_E_BIND; WHIM_E_STORE (the directory cannot be used, belongs to another run, or
+ * another process holds it); WHIM_E_SYSTEM. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_coordinator_start(const whim_coordinator_options* options,
+                                                            whim_coordinator** coordinator);
 
 /* Stops it and closes the journal. Peers see it go away, no more. Takes milliseconds. NULL is fine. */
-WHIM_API void whim_coordinator_stop(whim_coordinator *coordinator);
+WHIM_API void whim_coordinator_stop(whim_coordinator* coordinator);
 
 /* Writes where peers connect, "HOST:PORT" with the real port, cut to text_size. Does not block.
  * WHIM_OK; WHIM_E_INVALID for NULL or text_size 0. */
-WHIM_API whim_result whim_coordinator_address(const whim_coordinator *coordinator, char *text, size_t text_size);
+WHIM_API whim_result whim_coordinator_address(const whim_coordinator* coordinator, char* text,
+                                              size_t text_size);
 
 /* The same for the HTTP pages; "" when there are none. */
-WHIM_API whim_result whim_coordinator_http_address(const whim_coordinator *coordinator, char *text,
+WHIM_API whim_result whim_coordinator_http_address(const whim_coordinator* coordinator, char* text,
                                                    size_t text_size);
 
 #define WHIM_INVITE_SIZE 8192 /* enough for any invite, with NUL */
 
-/* Writes an invite that admits any number of peers until it expires: one printable word that holds the run, this
- * coordinator's advertised addresses and key, and a signed token. expires_s: seconds from now; 0 means 30 days. Does
- * not block. WHIM_OK; WHIM_E_INVALID for NULL or when text_size is too small (WHIM_INVITE_SIZE always does). */
-WHIM_API WHIM_MUST_CHECK whim_result whim_coordinator_invite(const whim_coordinator *coordinator, uint64_t expires_s,
-                                                             char *text, size_t text_size);
+/* Writes an invite that admits any number of peers until it expires: one printable word that holds the run,
+ * this coordinator's advertised addresses and key, and a signed token. expires_s: seconds from now; 0 means
+ * 30 days. Does not block. WHIM_OK; WHIM_E_INVALID for NULL or when text_size is too small (WHIM_INVITE_SIZE
+ * always does). */
+WHIM_API WHIM_MUST_CHECK whim_result whim_coordinator_invite(const whim_coordinator* coordinator,
+                                                             uint64_t expires_s, char* text,
+                                                             size_t text_size);
 
 /* whim_last_error for the functions of this header: they live in a library of their own. */
-WHIM_API whim_result whim_coordinator_last_error(whim_error *error);
+WHIM_API whim_result whim_coordinator_last_error(whim_error* error);
 
 WHIM_END_DECLS
 

@@ -25,21 +25,21 @@ enum whim_event_kind {
     WHIM_EVENT_EVICTED = 2,          /* this peer is out of the view: whim_group_join admits it anew */
     WHIM_EVENT_COORDINATOR_LOST = 3, /* training and open ops go on; joins, evictions and commits wait */
     WHIM_EVENT_COORDINATOR_BACK = 4,
-    WHIM_EVENT_PEER_SUSPECTED = 5,   /* a local opinion; the coordinator decides */
+    WHIM_EVENT_PEER_SUSPECTED = 5, /* a local opinion; the coordinator decides */
     WHIM_EVENT_PEER_BACK = 6,
-    WHIM_EVENT_OP_PAUSED = 7,        /* an op lost a peer while no coordinator answers; it resumes by itself */
-    WHIM_EVENT_DIVERGED = 8,         /* this peer's state differs from the run's; the next round heals it */
-    WHIM_EVENT_WAITING = 9           /* a wait lasts, or waits for something else now */
+    WHIM_EVENT_OP_PAUSED = 7, /* an op lost a peer while no coordinator answers; it resumes by itself */
+    WHIM_EVENT_DIVERGED = 8,  /* this peer's state differs from the run's; the next round heals it */
+    WHIM_EVENT_WAITING = 9    /* a wait lasts, or waits for something else now */
 };
 
 typedef struct whim_event {
     uint32_t struct_size;
-    uint32_t kind;               /* whim_event_kind; newer libraries may add some: ignore what you do not know */
-    uint64_t round, epoch;       /* 0 where they say nothing */
-    uint64_t incarnation;        /* of the member it is about; 0: about none */
-    char id[WHIM_PEER_ID_SIZE];  /* of the same member */
+    uint32_t kind;         /* whim_event_kind; newer libraries may add some: ignore what you do not know */
+    uint64_t round, epoch; /* 0 where they say nothing */
+    uint64_t incarnation;  /* of the member it is about; 0: about none */
+    char id[WHIM_PEER_ID_SIZE]; /* of the same member */
     char text[WHIM_TEXT_MAX];
-    char reserved[7];            /* zero */
+    char reserved[7]; /* zero */
 } whim_event;
 
 /* clang-format off */
@@ -48,11 +48,11 @@ typedef struct whim_event {
 
 /* Takes the oldest event. Does not block. Results: WHIM_OK; WHIM_NO_EVENT; WHIM_E_INVALID for NULL;
  * WHIM_E_STRUCT_SIZE. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_group_next_event(whim_group *group, whim_event *event);
+WHIM_API WHIM_MUST_CHECK whim_result whim_group_next_event(whim_group* group, whim_event* event);
 
 /* The descriptor that is readable while an event waits; valid until whim_group_destroy. Does not block.
  * WHIM_E_INVALID (negative) for NULL. */
-WHIM_API int whim_group_event_fd(const whim_group *group);
+WHIM_API int whim_group_event_fd(const whim_group* group);
 
 WHIM_END_DECLS
 

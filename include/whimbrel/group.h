@@ -1,20 +1,21 @@
 /* Groups: one peer's handle to one run. Joining, leaving, and who else is in.
  *
- * A group owns the peer's identity, its listening port, its links and the library's threads: one for input and
- * output, one for callbacks, a few that reduce. After whim_group_create nothing but the port is open to the world;
- * whim_group_join asks a coordinator for admission. A peer that was evicted (it froze, or its links were lost) is
- * told so and may call whim_group_join again on the same handle: it becomes a new member.
+ * A group owns the peer's identity, its listening port, its links and the library's threads: one for input
+ * and output, one for callbacks, a few that reduce. After whim_group_create nothing but the port is open to
+ * the world; whim_group_join asks a coordinator for admission. A peer that was evicted (it froze, or its
+ * links were lost) is told so and may call whim_group_join again on the same handle: it becomes a new member.
  *
- * Thread-safety: every function may be called from any thread, also at the same time; only whim_group_destroy must
- * come last. A process may hold many groups. A group does not survive fork: create it in the process that uses it.
- * Ownership: options and everything they point to are copied. The group is yours until whim_group_destroy; ops and
- * views it gave out stay valid after it.
+ * Thread-safety: every function may be called from any thread, also at the same time; only whim_group_destroy
+ * must come last. A process may hold many groups. A group does not survive fork: create it in the process
+ * that uses it. Ownership: options and everything they point to are copied. The group is yours until
+ * whim_group_destroy; ops and views it gave out stay valid after it.
  *
  *     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
  *     options.invite = invite;
  *     whim_group *group;
  *     whim_op *joined;
- *     if (whim_group_create(&options, &group) == WHIM_OK && whim_group_join(group, &joined) == WHIM_OK) ... */
+ *     if (whim_group_create(&options, &group) == WHIM_OK && whim_group_join(group, &joined) == WHIM_OK) ...
+ */
 #ifndef WHIMBREL_GROUP_H
 #define WHIMBREL_GROUP_H
 
@@ -37,31 +38,31 @@ enum whim_security {
 
 typedef struct whim_group_options {
     uint32_t struct_size;
-    /* whim_security; all members and coordinators of a run use the same. An invite says which and need not be told;
-     * WHIM_SECURITY_NONE with an invite to a run with TLS is refused. */
+    /* whim_security; all members and coordinators of a run use the same. An invite says which and need not be
+     * told; WHIM_SECURITY_NONE with an invite to a run with TLS is refused. */
     uint32_t security;
-    /* What whim_coordinator_invite or `whimbrel invite` gave out: run, security, coordinators, their keys, and the
-     * token that admits. A run or coordinators given below replace the invite's. */
-    const char *invite;
+    /* What whim_coordinator_invite or `whimbrel invite` gave out: run, security, coordinators, their keys,
+     * and the token that admits. A run or coordinators given below replace the invite's. */
+    const char* invite;
     /* The run's name, at most 64 bytes. Needed when there is no invite. */
-    const char *run;
+    const char* run;
     /* Addresses of the coordinators, "HOST:PORT", separated by commas. Needed when there is no invite. */
-    const char *coordinators;
+    const char* coordinators;
     /* What people call this peer, at most 64 bytes. Default: "HOSTNAME/PID". */
-    const char *name;
+    const char* name;
     /* Where the peer is, at most 64 bytes, for example "eu-west". Default: "". */
-    const char *region;
+    const char* region;
     /* Where to listen for other members, "HOST:PORT". Port 0 takes a free one. Default: "0.0.0.0:0". */
-    const char *listen;
-    /* Where others reach this peer, "HOST:PORT,HOST:PORT", at most 8, in the order to try; port 0 stands for the one
-     * listened on. Default: the listening address when it names one interface; otherwise the address of the
-     * interface that leads to the first coordinator. */
-    const char *advertise;
-    /* File with the peer's secret key, made with mode 0600 when it does not exist. Two peers must not share one.
-     * Default: a fresh key that is kept in memory only. */
-    const char *identity_file;
-    /* A number over whatever all members must have in common (shapes, settings): a peer whose number differs from
-     * the run's is refused. Default 0. */
+    const char* listen;
+    /* Where others reach this peer, "HOST:PORT,HOST:PORT", at most 8, in the order to try; port 0 stands for
+     * the one listened on. Default: the listening address when it names one interface; otherwise the address
+     * of the interface that leads to the first coordinator. */
+    const char* advertise;
+    /* File with the peer's secret key, made with mode 0600 when it does not exist. Two peers must not share
+     * one. Default: a fresh key that is kept in memory only. */
+    const char* identity_file;
+    /* A number over whatever all members must have in common (shapes, settings): a peer whose number differs
+     * from the run's is refused. Default 0. */
     uint64_t fingerprint;
     /* Connections for bulk data to each member. Default 1. Range 1..32. */
     uint32_t bulk_strands;
@@ -83,48 +84,50 @@ typedef struct whim_group_options {
 
 /* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds (name
  * look-ups of listen may take longer). Contacts nobody.
- * Results: WHIM_OK; WHIM_E_INVALID (the detail names the option); WHIM_E_STRUCT_SIZE; WHIM_E_BIND; WHIM_E_TOKEN
- * (the invite cannot be read); WHIM_E_SYSTEM. options NULL: WHIM_E_INVALID, as a run cannot be guessed. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_group_create(const whim_group_options *options, whim_group **group);
+ * Results: WHIM_OK; WHIM_E_INVALID (the detail names the option); WHIM_E_STRUCT_SIZE; WHIM_E_BIND;
+ * WHIM_E_TOKEN (the invite cannot be read); WHIM_E_SYSTEM. options NULL: WHIM_E_INVALID, as a run cannot be
+ * guessed. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_group_create(const whim_group_options* options, whim_group** group);
 
-/* Asks for admission; the op completes once this peer is in the view. Also after an eviction. Tries all addresses
- * of all coordinators until one answers. Does not block.
- * Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the op: WHIM_OK; WHIM_E_TOKEN, WHIM_E_REFUSED (another
- * run, fingerprint or settings), WHIM_E_VERSION, WHIM_E_IDENTITY (not the coordinator the invite names);
- * WHIM_E_WRONG_STATE when it is joining already. One that is in already gets WHIM_OK. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_group_join(whim_group *group, whim_op **op);
+/* Asks for admission; the op completes once this peer is in the view. Also after an eviction. Tries all
+ * addresses of all coordinators until one answers. Does not block. Results of the call: WHIM_OK;
+ * WHIM_E_INVALID for NULL. Of the op: WHIM_OK; WHIM_E_TOKEN, WHIM_E_REFUSED (another run, fingerprint or
+ * settings), WHIM_E_VERSION, WHIM_E_IDENTITY (not the coordinator the invite names); WHIM_E_WRONG_STATE when
+ * it is joining already. One that is in already gets WHIM_OK. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_group_join(whim_group* group, whim_op** op);
 
-/* Leaves: the others go on without waiting for a suspicion. Open ops end with WHIM_E_LEFT. reason is for their logs; NULL is fine. Does not block. Destroying without leaving is safe
- * too: the others find out as they do from a crash. Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the
- * op: WHIM_OK; WHIM_E_WRONG_STATE when this peer is not in, or leaving already. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_group_leave(whim_group *group, const char *reason, whim_op **op);
+/* Leaves: the others go on without waiting for a suspicion. Open ops end with WHIM_E_LEFT. reason is for
+ * their logs; NULL is fine. Does not block. Destroying without leaving is safe too: the others find out as
+ * they do from a crash. Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the op: WHIM_OK;
+ * WHIM_E_WRONG_STATE when this peer is not in, or leaving already. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_group_leave(whim_group* group, const char* reason, whim_op** op);
 
-/* Ends everything at once: open ops complete with WHIM_E_LEFT, their buffers are free and no callback is running
- * when it returns. Waits for the group's threads, which takes milliseconds and never for the network. NULL is fine.
- * Results: WHIM_OK; WHIM_E_WOULD_DEADLOCK inside one of its callbacks (the group lives on). */
-WHIM_API whim_result whim_group_destroy(whim_group *group);
+/* Ends everything at once: open ops complete with WHIM_E_LEFT, their buffers are free and no callback is
+ * running when it returns. Waits for the group's threads, which takes milliseconds and never for the network.
+ * NULL is fine. Results: WHIM_OK; WHIM_E_WOULD_DEADLOCK inside one of its callbacks (the group lives on). */
+WHIM_API whim_result whim_group_destroy(whim_group* group);
 
-/* Makes all waits of other threads on this group's ops return WHIM_E_INTERRUPTED now. Ops and group go on as if
- * nothing had happened. Does not block. Not for signal handlers. WHIM_OK; WHIM_E_INVALID for NULL. */
-WHIM_API whim_result whim_group_interrupt(whim_group *group);
+/* Makes all waits of other threads on this group's ops return WHIM_E_INTERRUPTED now. Ops and group go on as
+ * if nothing had happened. Does not block. Not for signal handlers. WHIM_OK; WHIM_E_INVALID for NULL. */
+WHIM_API whim_result whim_group_interrupt(whim_group* group);
 
 typedef struct whim_group_info {
     uint32_t struct_size;
-    uint32_t rank;                     /* in the view; WHIM_RANK_NONE: not in it */
-    uint32_t world_size;               /* members of the view */
-    uint32_t coordinator_connected;    /* 1: a coordinator answers */
-    uint64_t incarnation;              /* 0: not admitted */
+    uint32_t rank;                  /* in the view; WHIM_RANK_NONE: not in it */
+    uint32_t world_size;            /* members of the view */
+    uint32_t coordinator_connected; /* 1: a coordinator answers */
+    uint64_t incarnation;           /* 0: not admitted */
     uint64_t epoch;
-    uint64_t round;                    /* begun last by this peer */
+    uint64_t round; /* begun last by this peer */
     uint64_t ops_open;
     uint64_t ops_completed, ops_failed;
     uint64_t bytes_sent, bytes_received; /* payload of collectives */
     char id[WHIM_PEER_ID_SIZE];
     char name[WHIM_NAME_SIZE];
     char run[WHIM_NAME_SIZE];
-    char listen[WHIM_TEXT_MAX];        /* the address bound, with its real port */
+    char listen[WHIM_TEXT_MAX]; /* the address bound, with its real port */
     char advertise[WHIM_TEXT_MAX];
-    char reserved[5];                  /* zero */
+    char reserved[5]; /* zero */
 } whim_group_info;
 
 /* clang-format off */
@@ -134,39 +137,39 @@ typedef struct whim_group_info {
 
 /* Copies this peer's own standing. Asks the I/O thread, so it takes microseconds.
  * WHIM_OK; WHIM_E_INVALID for NULL; WHIM_E_STRUCT_SIZE. */
-WHIM_API whim_result whim_group_get_info(whim_group *group, whim_group_info *info);
+WHIM_API whim_result whim_group_get_info(whim_group* group, whim_group_info* info);
 
-/* Writes what the group waits for, for example "waits for a coordinator at 10.0.0.1:7000"; "" when for nothing.
- * Cut to text_size, which includes the NUL. Asks the I/O thread.
- * Results: WHIM_OK; WHIM_E_INVALID when group or text is NULL or text_size is 0. */
-WHIM_API whim_result whim_group_waiting_for(whim_group *group, char *text, size_t text_size);
+/* Writes what the group waits for, for example "waits for a coordinator at 10.0.0.1:7000"; "" when for
+ * nothing. Cut to text_size, which includes the NUL. Asks the I/O thread. Results: WHIM_OK; WHIM_E_INVALID
+ * when group or text is NULL or text_size is 0. */
+WHIM_API whim_result whim_group_waiting_for(whim_group* group, char* text, size_t text_size);
 
 /* Takes a picture of the current view and the links to its members; it does not change any more. Asks the I/O
  * thread. WHIM_OK; WHIM_E_INVALID for NULL. Before admission the view is empty. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_group_view(whim_group *group, whim_view **view);
+WHIM_API WHIM_MUST_CHECK whim_result whim_group_view(whim_group* group, whim_view** view);
 
 /* Gives a picture back. NULL is fine. */
-WHIM_API void whim_view_release(whim_view *view);
+WHIM_API void whim_view_release(whim_view* view);
 
 /* The view's number, and its members; 0 for NULL. Do not block. */
-WHIM_API uint64_t whim_view_epoch(const whim_view *view);
-WHIM_API uint32_t whim_view_size(const whim_view *view);
+WHIM_API uint64_t whim_view_epoch(const whim_view* view);
+WHIM_API uint32_t whim_view_size(const whim_view* view);
 
 /* Copies the member of a rank. WHIM_OK; WHIM_E_INVALID for NULL or a rank that does not exist;
  * WHIM_E_STRUCT_SIZE. Does not block. */
-WHIM_API whim_result whim_view_get_member(const whim_view *view, uint32_t rank, whim_member *member);
+WHIM_API whim_result whim_view_get_member(const whim_view* view, uint32_t rank, whim_member* member);
 
 /* The link to a member since it was opened. All zero for this peer itself. */
 typedef struct whim_link_info {
     uint32_t struct_size;
-    uint32_t up;                  /* 1: connected */
-    uint64_t silent_ns;           /* since anything was heard */
-    uint64_t rtt_min_ns;          /* 0: not known yet */
+    uint32_t up;         /* 1: connected */
+    uint64_t silent_ns;  /* since anything was heard */
+    uint64_t rtt_min_ns; /* 0: not known yet */
     uint64_t rtt_smoothed_ns;
     uint64_t bytes_sent, bytes_received;
     uint64_t messages_sent, messages_received;
     uint64_t bulk_frames_sent, bulk_frames_received;
-    uint64_t bulk_frames_resent;  /* written again because a connection was lost */
+    uint64_t bulk_frames_resent; /* written again because a connection was lost */
     uint64_t strands_lost;
 } whim_link_info;
 
@@ -175,7 +178,7 @@ typedef struct whim_link_info {
 /* clang-format on */
 
 /* Copies the link to the member of a rank. Results as for whim_view_get_member. */
-WHIM_API whim_result whim_view_get_link(const whim_view *view, uint32_t rank, whim_link_info *link);
+WHIM_API whim_result whim_view_get_link(const whim_view* view, uint32_t rank, whim_link_info* link);
 
 WHIM_END_DECLS
 

@@ -28,15 +28,15 @@ enum whim_log_level {
 
 /* Takes one entry: one line without the newline. Called by library threads, one call at a time; be brief, and
  * call nothing of whimbrel inside but whim_result_name and whim_result_text. */
-typedef void (*whim_log_fn)(int32_t level, const char *component, const char *text, void *user);
+typedef void (*whim_log_fn)(int32_t level, const char* component, const char* text, void* user);
 
 /* Sends the log to sink, with user passed along; NULL: back to stderr. Once it returns the former sink is not
  * called any more, so it may wait for a sink that is running. Results: WHIM_OK. */
-WHIM_API whim_result whim_log_set_sink(whim_log_fn sink, void *user);
+WHIM_API whim_result whim_log_set_sink(whim_log_fn sink, void* user);
 
-/* Replaces what WHIMBREL_LOG says, in the same form; NULL or "": back to WHIMBREL_LOG. Copied. Does not block.
- * Results: WHIM_OK; WHIM_E_INVALID when a level or the form is unknown (nothing changes). */
-WHIM_API whim_result whim_log_set_filter(const char *filter);
+/* Replaces what WHIMBREL_LOG says, in the same form; NULL or "": back to WHIMBREL_LOG. Copied. Does not
+ * block. Results: WHIM_OK; WHIM_E_INVALID when a level or the form is unknown (nothing changes). */
+WHIM_API whim_result whim_log_set_filter(const char* filter);
 
 WHIM_END_DECLS
 

@@ -14,8 +14,8 @@
 
 WHIM_BEGIN_DECLS
 
-#define WHIM_PEER_ID_SIZE 65     /* 64 hexadecimal digits and NUL */
-#define WHIM_NAME_SIZE 65        /* names of runs, peers and regions, with NUL */
+#define WHIM_PEER_ID_SIZE 65 /* 64 hexadecimal digits and NUL */
+#define WHIM_NAME_SIZE 65    /* names of runs, peers and regions, with NUL */
 #define WHIM_RANK_NONE 4294967295u
 
 /* What is known of a member depends on the list it came from; what is not known there is zero, "" or
@@ -23,13 +23,13 @@ WHIM_BEGIN_DECLS
  * incarnation. */
 typedef struct whim_member {
     uint32_t struct_size;
-    uint32_t rank;                /* in the list's view or birth round; WHIM_RANK_NONE: not in it */
+    uint32_t rank; /* in the list's view or birth round; WHIM_RANK_NONE: not in it */
     uint64_t incarnation;
-    uint64_t epoch;               /* of those who left: the first view without it */
-    uint32_t is_self;             /* 1: this peer */
-    uint32_t by_own_wish;         /* of those who left: 1 when it called whim_group_leave */
-    char id[WHIM_PEER_ID_SIZE];   /* hash of its key */
-    char name[WHIM_NAME_SIZE];    /* for people */
+    uint64_t epoch;             /* of those who left: the first view without it */
+    uint32_t is_self;           /* 1: this peer */
+    uint32_t by_own_wish;       /* of those who left: 1 when it called whim_group_leave */
+    char id[WHIM_PEER_ID_SIZE]; /* hash of its key */
+    char name[WHIM_NAME_SIZE];  /* for people */
     char region[WHIM_NAME_SIZE];
     char addresses[WHIM_TEXT_MAX]; /* "HOST:PORT,HOST:PORT", in the order to try */
     char reason[WHIM_TEXT_MAX];    /* of those who left, were excluded or diverged: why */

@@ -1,16 +1,16 @@
 /* Rounds: units of agreed progress. Begin one, reduce in it, commit it.
  *
- * whim_round_begin is one exchange with the coordinator in which all members agree on who takes part, who came and
- * who went. Collectives started afterwards belong to that round. whim_round_commit records, for all at once, that
- * the round counts: the digest of the state after it, and bytes of yours. Both give ops, so they overlap with
- * computing. After a failure at either the group is usable: begin the next round.
+ * whim_round_begin is one exchange with the coordinator in which all members agree on who takes part, who
+ * came and who went. Collectives started afterwards belong to that round. whim_round_commit records, for all
+ * at once, that the round counts: the digest of the state after it, and bytes of yours. Both give ops, so
+ * they overlap with computing. After a failure at either the group is usable: begin the next round.
  *
- * A peer whose state is not current (a newcomer, or one whose digest differed) sees heal_self; the one that lends its
- * state is donor_rank. As long as anybody needs healing (healing_any) all take part in a whim_broadcast from
- * donor_rank before they go on.
+ * A peer whose state is not current (a newcomer, or one whose digest differed) sees heal_self; the one that
+ * lends its state is donor_rank. As long as anybody needs healing (healing_any) all take part in a
+ * whim_broadcast from donor_rank before they go on.
  *
- * Thread-safety: every function may be called from any thread. Ownership: options and the bytes they point to are
- * copied; infos are copied out; bytes of a record live as long as its op.
+ * Thread-safety: every function may be called from any thread. Ownership: options and the bytes they point to
+ * are copied; infos are copied out; bytes of a record live as long as its op.
  *
  *     whim_op *begin;
  *     if (whim_round_begin(group, NULL, &begin) == WHIM_OK && whim_op_wait(begin, 60000) == WHIM_OK) {
@@ -36,8 +36,9 @@ WHIM_BEGIN_DECLS
 
 typedef struct whim_round_options {
     uint32_t struct_size;
-    uint32_t reserved;    /* zero */
-    uint64_t state_round; /* the last committed round whose state this peer holds; 0: none, it may need healing */
+    uint32_t reserved; /* zero */
+    uint64_t
+        state_round; /* the last committed round whose state this peer holds; 0: none, it may need healing */
 } whim_round_options;
 
 /* clang-format off */
@@ -45,50 +46,52 @@ typedef struct whim_round_options {
 /* clang-format on */
 
 /* Says that this peer is ready for the next round; the op completes when the round begins. A run below its
- * replicas_min waits. Does not block. Results of the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of the op:
- * WHIM_OK; WHIM_E_EXCLUDED (the round began without this peer, which was not ready in time: begin again);
- * WHIM_E_EVICTED (join again); WHIM_E_WRONG_STATE when not joined, or another begin is pending; WHIM_E_LEFT. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_round_begin(whim_group *group, const whim_round_options *options,
-                                                      whim_op **op);
+ * replicas_min waits. Does not block. Results of the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of
+ * the op: WHIM_OK; WHIM_E_EXCLUDED (the round began without this peer, which was not ready in time: begin
+ * again); WHIM_E_EVICTED (join again); WHIM_E_WRONG_STATE when not joined, or another begin is pending;
+ * WHIM_E_LEFT. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_round_begin(whim_group* group, const whim_round_options* options,
+                                                      whim_op** op);
 
 typedef struct whim_round_info {
     uint32_t struct_size;
-    uint32_t rank;         /* this peer's birth rank in the round */
-    uint32_t world_size;   /* participants */
-    uint32_t joined;       /* members that were not in the last round's view */
-    uint32_t left;         /* members gone since the last round this peer saw */
-    uint32_t excluded;     /* members of the view that do not take part */
+    uint32_t rank;       /* this peer's birth rank in the round */
+    uint32_t world_size; /* participants */
+    uint32_t joined;     /* members that were not in the last round's view */
+    uint32_t left;       /* members gone since the last round this peer saw */
+    uint32_t excluded;   /* members of the view that do not take part */
     uint64_t round, epoch;
-    uint64_t committed;    /* last committed round when this one began; 0: none */
-    uint32_t heal_self;    /* 1: this peer holds no current state */
-    uint32_t healing_any;  /* 1: somebody does not: all broadcast from donor_rank */
-    uint32_t donor_rank;   /* WHIM_RANK_NONE: nobody lends, as nobody needs it or nobody has lineage */
-    uint32_t reserved;     /* zero */
+    uint64_t committed;   /* last committed round when this one began; 0: none */
+    uint32_t heal_self;   /* 1: this peer holds no current state */
+    uint32_t healing_any; /* 1: somebody does not: all broadcast from donor_rank */
+    uint32_t donor_rank;  /* WHIM_RANK_NONE: nobody lends, as nobody needs it or nobody has lineage */
+    uint32_t reserved;    /* zero */
 } whim_round_info;
 
 /* clang-format off */
 #define WHIM_ROUND_INFO_INIT {sizeof(whim_round_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
-/* Copies how the round began. Does not block. Results: WHIM_OK; WHIM_E_WRONG_STATE when the op is no begin or has
- * not completed with WHIM_OK; WHIM_E_INVALID for NULL; WHIM_E_STRUCT_SIZE. */
-WHIM_API whim_result whim_round_get_info(const whim_op *op, whim_round_info *info);
+/* Copies how the round began. Does not block. Results: WHIM_OK; WHIM_E_WRONG_STATE when the op is no begin or
+ * has not completed with WHIM_OK; WHIM_E_INVALID for NULL; WHIM_E_STRUCT_SIZE. */
+WHIM_API whim_result whim_round_get_info(const whim_op* op, whim_round_info* info);
 
 enum whim_round_list {
     WHIM_ROUND_PARTICIPANTS = 0, /* world_size, in rank order */
     WHIM_ROUND_JOINED = 1,
-    WHIM_ROUND_LEFT = 2,         /* reason, by_own_wish and epoch are set */
-    WHIM_ROUND_EXCLUDED = 3      /* reason is set */
+    WHIM_ROUND_LEFT = 2,    /* reason, by_own_wish and epoch are set */
+    WHIM_ROUND_EXCLUDED = 3 /* reason is set */
 };
 
-/* Copies a member of one of the round's lists. Results as for whim_round_get_info; WHIM_E_INVALID also for a list or
- * index that does not exist. */
-WHIM_API whim_result whim_round_get_member(const whim_op *op, uint32_t list, uint32_t index, whim_member *member);
+/* Copies a member of one of the round's lists. Results as for whim_round_get_info; WHIM_E_INVALID also for a
+ * list or index that does not exist. */
+WHIM_API whim_result whim_round_get_member(const whim_op* op, uint32_t list, uint32_t index,
+                                           whim_member* member);
 
 typedef struct whim_commit_options {
     uint32_t struct_size;
     uint32_t bytes_len;               /* at most WHIM_COMMIT_BYTES_MAX */
-    const void *bytes;                /* yours, kept with the round; NULL with bytes_len 0 */
+    const void* bytes;                /* yours, kept with the round; NULL with bytes_len 0 */
     uint64_t round;                   /* 0: the one this peer began last */
     uint64_t samples;                 /* consumed in the round by this peer; for people and schedulers */
     uint8_t digest[WHIM_DIGEST_SIZE]; /* of the state after the round; equal on all peers, or they diverged */
@@ -98,22 +101,22 @@ typedef struct whim_commit_options {
 #define WHIM_COMMIT_OPTIONS_INIT {sizeof(whim_commit_options), 0, NULL, 0, 0, {0}}
 /* clang-format on */
 
-/* Votes for the round; the op completes when the coordinator has the outcome on disk. Does not block; waits for a
- * coordinator that is away. The record lists who contributed to the round's collectives that this peer completed.
- * options NULL: a digest of zeros, no bytes.
- * Results of the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer;
- * WHIM_E_ROUND_ABORTED; WHIM_E_DIVERGED (the round was committed with another digest: begin the next round with
- * state_round 0); WHIM_E_EXCLUDED; WHIM_E_EVICTED; WHIM_E_STALE_ROUND; WHIM_E_WRONG_STATE when no such round was
- * begun or it was voted for already; WHIM_E_LEFT. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_round_commit(whim_group *group, const whim_commit_options *options,
-                                                       whim_op **op);
+/* Votes for the round; the op completes when the coordinator has the outcome on disk. Does not block; waits
+ * for a coordinator that is away. The record lists who contributed to the round's collectives that this peer
+ * completed. options NULL: a digest of zeros, no bytes. Results of the call: WHIM_OK; WHIM_E_INVALID;
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer; WHIM_E_ROUND_ABORTED; WHIM_E_DIVERGED
+ * (the round was committed with another digest: begin the next round with state_round 0); WHIM_E_EXCLUDED;
+ * WHIM_E_EVICTED; WHIM_E_STALE_ROUND; WHIM_E_WRONG_STATE when no such round was begun or it was voted for
+ * already; WHIM_E_LEFT. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_round_commit(whim_group* group, const whim_commit_options* options,
+                                                       whim_op** op);
 
 typedef struct whim_commit_info {
     uint32_t struct_size;
-    uint32_t committed;               /* 0: aborted; reason says why */
+    uint32_t committed; /* 0: aborted; reason says why */
     uint64_t round;
-    uint32_t contributors;            /* whose votes held the digest */
-    uint32_t diverged;                /* whose votes did not */
+    uint32_t contributors; /* whose votes held the digest */
+    uint32_t diverged;     /* whose votes did not */
     uint8_t digest[WHIM_DIGEST_SIZE];
     char reason[WHIM_TEXT_MAX];
 } whim_commit_info;
@@ -122,9 +125,10 @@ typedef struct whim_commit_info {
 #define WHIM_COMMIT_INFO_INIT {sizeof(whim_commit_info), 0, 0, 0, 0, {0}, ""}
 /* clang-format on */
 
-/* Copies the outcome, also of an op that ended with an error once the outcome is known. Does not block. Results:
- * WHIM_OK; WHIM_E_WRONG_STATE when the op is no commit or has no outcome; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. */
-WHIM_API whim_result whim_commit_get_info(const whim_op *op, whim_commit_info *info);
+/* Copies the outcome, also of an op that ended with an error once the outcome is known. Does not block.
+ * Results: WHIM_OK; WHIM_E_WRONG_STATE when the op is no commit or has no outcome; WHIM_E_INVALID;
+ * WHIM_E_STRUCT_SIZE. */
+WHIM_API whim_result whim_commit_get_info(const whim_op* op, whim_commit_info* info);
 
 enum whim_commit_list {
     WHIM_COMMIT_CONTRIBUTORS = 0,
@@ -132,11 +136,12 @@ enum whim_commit_list {
 };
 
 /* Copies a member of one of the outcome's lists. Results as for whim_round_get_member. */
-WHIM_API whim_result whim_commit_get_member(const whim_op *op, uint32_t list, uint32_t index, whim_member *member);
+WHIM_API whim_result whim_commit_get_member(const whim_op* op, uint32_t list, uint32_t index,
+                                            whim_member* member);
 
 /* Asks the coordinator for what a committed round recorded. Does not block. Results of the call: WHIM_OK;
  * WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such record; WHIM_E_LEFT. */
-WHIM_API WHIM_MUST_CHECK whim_result whim_round_record(whim_group *group, uint64_t round, whim_op **op);
+WHIM_API WHIM_MUST_CHECK whim_result whim_round_record(whim_group* group, uint64_t round, whim_op** op);
 
 typedef struct whim_record_info {
     uint32_t struct_size;
@@ -152,16 +157,16 @@ typedef struct whim_record_info {
 /* clang-format on */
 
 /* Copies a record. Results as for whim_round_get_info. */
-WHIM_API whim_result whim_record_get_info(const whim_op *op, whim_record_info *info);
+WHIM_API whim_result whim_record_get_info(const whim_op* op, whim_record_info* info);
 
 typedef struct whim_record_vote {
     uint32_t struct_size;
     uint32_t bytes_len;
-    const void *bytes;                /* as given to whim_round_commit; valid until the op is released */
+    const void* bytes; /* as given to whim_round_commit; valid until the op is released */
     uint64_t samples;
     uint64_t incarnation;
     char id[WHIM_PEER_ID_SIZE];
-    char reserved[7];                 /* zero */
+    char reserved[7]; /* zero */
 } whim_record_vote;
 
 /* clang-format off */
@@ -169,7 +174,7 @@ typedef struct whim_record_vote {
 /* clang-format on */
 
 /* Copies what one contributor brought. Results as for whim_round_get_member. */
-WHIM_API whim_result whim_record_get_vote(const whim_op *op, uint32_t index, whim_record_vote *vote);
+WHIM_API whim_result whim_record_get_vote(const whim_op* op, uint32_t index, whim_record_vote* vote);
 
 WHIM_END_DECLS
 

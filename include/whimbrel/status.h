@@ -30,7 +30,7 @@ enum whim_result_code {
 #define WHIM_X(name, value, retryable, text) WHIM_##name = value,
     WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
-    WHIM_RESULT_CODE_END_ = 32767 /* not a result: fixes the enum's size */
+        WHIM_RESULT_CODE_END_ = 32767 /* not a result: fixes the enum's size */
 };
 
 /* Size of every text that explains something, with its terminating NUL. Longer texts are cut. */
@@ -49,10 +49,10 @@ typedef struct whim_error {
 
 /* The name of a result, for example "WHIM_E_TAG_IN_USE"; "WHIM_E_UNKNOWN" for a number that is none.
  * Static text, never NULL. Does not block. */
-WHIM_API const char *whim_result_name(whim_result result);
+WHIM_API const char* whim_result_name(whim_result result);
 
 /* One sentence on what the result means. Static text, never NULL. Does not block. */
-WHIM_API const char *whim_result_text(whim_result result);
+WHIM_API const char* whim_result_text(whim_result result);
 
 /* 1 when the same call can succeed later, perhaps after joining again (WHIM_E_EVICTED), 0 when something must
  * be changed first. 0 for WHIM_OK and for unknown numbers. Does not block. */
@@ -61,7 +61,7 @@ WHIM_API int whim_result_is_retryable(whim_result result);
 /* Copies the error of this thread's last failed call into libwhimbrel, WHIM_OK when none failed so far. Calls
  * that succeed leave it alone. Results: WHIM_OK; WHIM_E_INVALID when error is NULL; WHIM_E_STRUCT_SIZE.
  * Does not block. */
-WHIM_API whim_result whim_last_error(whim_error *error);
+WHIM_API whim_result whim_last_error(whim_error* error);
 
 WHIM_END_DECLS
 

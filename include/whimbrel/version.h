@@ -2,7 +2,8 @@
  *
  * Thread-safety: callable from any thread. Ownership: the text is static.
  *
- *     if (whim_version() != WHIM_VERSION) printf("built for another minor version than %s\n", whim_version_text()); */
+ *     if (whim_version() != WHIM_VERSION) printf("built for another minor version than %s\n",
+ * whim_version_text()); */
 #ifndef WHIMBREL_VERSION_H
 #define WHIMBREL_VERSION_H
 
@@ -21,7 +22,7 @@ WHIM_BEGIN_DECLS
 WHIM_API uint32_t whim_version(void);
 
 /* The same as text, for example "0.1.0". Static, never NULL. Does not block. */
-WHIM_API const char *whim_version_text(void);
+WHIM_API const char* whim_version_text(void);
 
 WHIM_END_DECLS
 

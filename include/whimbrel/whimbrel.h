@@ -1,8 +1,8 @@
 /* whimbrel: collectives for training over machines that come and go.
  *
- * This header includes all of the API but the coordinator's (whimbrel/coordinator.h, a library of its own). The
- * nouns: a coordinator decides who is in a run; a group is one peer's handle to the run; a round is a unit of
- * agreed progress; a collective belongs to a round; everything that takes time is an op.
+ * This header includes all of the API but the coordinator's (whimbrel/coordinator.h, a library of its own).
+ * The nouns: a coordinator decides who is in a run; a group is one peer's handle to the run; a round is a
+ * unit of agreed progress; a collective belongs to a round; everything that takes time is an op.
  *
  *     status.h       results, their names and texts, errors with detail
  *     group.h        create, join, leave, destroy; who is in
@@ -12,23 +12,30 @@
  *     events.h       what happens unasked
  *     log.h          where the log goes
  *
- * Rules that hold everywhere:
- * - Thread-safety: any function may be called from any thread. What destroys a handle must come last.
- * - Ownership: a handle is yours from the call that made it until its matching verb; order does not matter.
- * - Every call that takes time starts an op; only whim_op_wait and whim_op_wait_any wait, and each wait has an end.
- * - Structs begin with struct_size: use the WHIM_..._INIT macros. Zero is each option's default; NULL options mean
- *   all defaults. A struct from an older header is filled up with zeros; one from a newer header is accepted when
- *   what this library does not know is zero.
- * - Nothing calls exit, and no buffer is touched after its op has completed.
+ * Rules that hold everywhere.
  *
- * Quick start, one program with a coordinator and two peers (in real life each is a process of its own):
+ * Thread-safety: any function may be called from any thread; what destroys a handle must come last.
  *
+ * Ownership: a handle is yours from the call that made it until its matching verb, in any order.
+ *
+ * Time: a call that takes time starts an op. Only whim_op_wait and whim_op_wait_any wait; each wait has an
+ * end and can be interrupted. A buffer is borrowed until its op has completed, and not touched afterwards.
+ *
+ * Structs begin with struct_size: use the WHIM_..._INIT macros. Zero is each option's default; NULL options
+ * mean all defaults. A struct from an older header is filled up with zeros; one from a newer header is
+ * accepted when what this library does not know is zero.
+ *
+ * Nothing calls exit. */
+
+/* Quick start, one program with a coordinator and two peers (in real life each is a process of its own):
+ *
+ *     // Two peers and their coordinator in one program: joins, averages four floats, commits the round.
  *     #include <stdio.h>
  *     #include <whimbrel/coordinator.h>
  *     #include <whimbrel/whimbrel.h>
  *
  *     // Waits for both peers' ops and releases them: 1 when both went well.
- *     static int both(whim_op *ops[2]) {
+ *     static int both(whim_op* ops[2]) {
  *         int i, good = 1;
  *         for (i = 0; i < 2; i++) {
  *             whim_error error = WHIM_ERROR_INIT;
@@ -41,12 +48,12 @@
  *         return good;
  *     }
  *
- *     int main(int argc, char **argv) {
+ *     int main(int argc, char** argv) {
  *         whim_coordinator_options authority = WHIM_COORDINATOR_OPTIONS_INIT;
  *         whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
- *         whim_coordinator *coordinator;
- *         whim_group *groups[2];
- *         whim_op *ops[2];
+ *         whim_coordinator* coordinator;
+ *         whim_group* groups[2];
+ *         whim_op* ops[2];
  *         char invite[WHIM_INVITE_SIZE];
  *         float x[2][4] = {{1, 2, 3, 4}, {3, 4, 5, 6}};
  *         int i, good;
@@ -54,7 +61,7 @@
  *         authority.run = "quick-start";
  *         authority.listen = "127.0.0.1:0";
  *         authority.data_dir = argc > 1 ? argv[1] : "quick-start.coordinator";
- *         authority.replicas_min = 2; // no round begins with fewer
+ *         authority.replicas_min = 2;  // no round begins with fewer
  *         if (whim_coordinator_start(&authority, &coordinator) != WHIM_OK) return 1;
  *         if (whim_coordinator_invite(coordinator, 3600, invite, sizeof invite) != WHIM_OK) return 1;
  *
@@ -71,14 +78,14 @@
  *         good = both(ops) && good;
  *
  *         for (i = 0; i < 2; i++)
- *             if (whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]) != WHIM_OK) return 1;
- *         good = both(ops) && good;
+ *             if (whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]) != WHIM_OK)
+ * return 1; good = both(ops) && good;
  *
  *         for (i = 0; i < 2; i++)
  *             if (whim_round_commit(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
  *         good = both(ops) && good;
  *
- *         printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]); // 2 3 4 5
+ *         printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]);  // 2 3 4 5
  *         for (i = 0; i < 2; i++) whim_group_destroy(groups[i]);
  *         whim_coordinator_stop(coordinator);
  *         return good ? 0 : 1;

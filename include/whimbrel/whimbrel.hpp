@@ -1,8 +1,9 @@
 // The C API for C++17: handles that release themselves, and exceptions instead of result codes.
 //
-// Header-only, over whimbrel.h, whose documentation holds. Thread-safety: as in C; a handle object itself is moved
-// and destroyed by one thread. Ownership: objects own their handles; buffers stay borrowed until the op completes,
-// so keep them alive at least as long as an Op that may still run. An Op that goes away unfinished runs on.
+// Header-only, over whimbrel.h, whose documentation holds. Thread-safety: as in C; a handle object itself is
+// moved and destroyed by one thread. Ownership: objects own their handles; buffers stay borrowed until the op
+// completes, so keep them alive at least as long as an Op that may still run. An Op that goes away unfinished
+// runs on.
 //
 //     whimbrel::Group group(options);
 //     group.join().get(60000);
@@ -169,8 +170,7 @@ private:
     struct Destroy {
         void operator()(whim_group* group) const { whim_group_destroy(group); }
     };
-    template <class Start>
-    static Op start(Start start) {
+    template <class Start> static Op start(Start start) {
         whim_op* op = nullptr;
         check(start(&op));
         return Op(op);

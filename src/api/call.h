@@ -1,4 +1,5 @@
-// How a C function is carried out: nothing is thrown across, and what went wrong is kept for the thread to ask.
+// How a C function is carried out: nothing is thrown across, and what went wrong is kept for the thread to
+// ask.
 #pragma once
 
 #include <exception>
@@ -24,9 +25,7 @@ whim_result carry_out(Call&& call) noexcept {
         return remember({Code::E_NO_MEMORY, {}});
     } catch (const std::exception& problem) {
         return remember({Code::E_INTERNAL, problem.what()});
-    } catch (...) {
-        return remember({Code::E_INTERNAL, "an exception of no known kind"});
-    }
+    } catch (...) { return remember({Code::E_INTERNAL, "an exception of no known kind"}); }
 }
 
 inline Error invalid(std::string detail) { return fail(Code::E_INVALID, std::move(detail)); }

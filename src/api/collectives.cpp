@@ -20,7 +20,8 @@ Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
     if (bytes > 0 && (!in || !out)) return invalid(in ? "out is NULL" : "in is NULL");
     const auto from = reinterpret_cast<uintptr_t>(in), to = reinterpret_cast<uintptr_t>(out);
     if (bytes > 0 && (from % size || to % size))
-        return invalid(fmt::format("a buffer of {} is not aligned to {} bytes", dtype_name(post.dtype), size));
+        return invalid(
+            fmt::format("a buffer of {} is not aligned to {} bytes", dtype_name(post.dtype), size));
     if (from != to && from < to + bytes && to < from + bytes)
         return invalid("in and out overlap; give the same pointer to work in place");
     post.in = {static_cast<const std::byte*>(in), bytes};
@@ -35,8 +36,7 @@ Status set_dtype(PostOptions& post, uint32_t dtype) {
     return {};
 }
 
-template <class Options>
-void set_common(PostOptions& post, const Options& options) {
+template <class Options> void set_common(PostOptions& post, const Options& options) {
     post.tag = options.tag;
     post.min_contributors = std::max(1u, options.min_contributors);
     post.grace = milliseconds(options.grace_ms);
@@ -48,11 +48,12 @@ Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_
     if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
     post.reduce = kReductions[reduce];
     if (!reduce_supports(post.reduce, post.dtype))
-        return fail(Code::E_UNSUPPORTED,
-                    fmt::format("{} of {}: integers have no exact mean", reduce_name(post.reduce), dtype_name(post.dtype)));
+        return fail(Code::E_UNSUPPORTED, fmt::format("{} of {}: integers have no exact mean",
+                                                     reduce_name(post.reduce), dtype_name(post.dtype)));
     if (options.weight) post.weight = *options.weight;
     if (!std::isfinite(post.weight) || post.weight < 0)
-        return fail(Code::E_WEIGHTS, fmt::format("weight {}: it must be finite and not negative", post.weight));
+        return fail(Code::E_WEIGHTS,
+                    fmt::format("weight {}: it must be finite and not negative", post.weight));
     if (options.uniform > 1) return invalid(fmt::format("uniform {}: it is 0 or 1", options.uniform));
     if (options.non_finite > WHIM_NON_FINITE_ALLOW)
         return invalid(fmt::format("non_finite {} is unknown", options.non_finite));
@@ -85,8 +86,8 @@ whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t
     });
 }
 
-whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32_t dtype, uint32_t source_rank,
-                           const whim_collective_options* options, whim_op** op) {
+whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32_t dtype,
+                           uint32_t source_rank, const whim_collective_options* options, whim_op** op) {
     return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
         whim_collective_options given;
         PostOptions post;

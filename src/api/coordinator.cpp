@@ -42,7 +42,8 @@ Status set_run(ServerOptions& out, const whim_coordinator_options& in) {
     if (out.run.size() > limits::kNameBytesMax)
         return invalid(fmt::format("run: {} bytes; at most {}", out.run.size(), limits::kNameBytesMax));
     if (in.security > WHIM_SECURITY_NONE) return invalid(fmt::format("security {} is unknown", in.security));
-    if (in.open_admission > 1) return invalid(fmt::format("open_admission {}: it is 0 or 1", in.open_admission));
+    if (in.open_admission > 1)
+        return invalid(fmt::format("open_admission {}: it is 0 or 1", in.open_admission));
     out.tls = in.security == WHIM_SECURITY_TLS;
     out.open_admission = in.open_admission == 1;
     if (in.replicas_min) out.run_options.replicas_min = in.replicas_min;
@@ -67,11 +68,14 @@ Result<ServerOptions> server_options(const whim_coordinator_options* given) {
             log(WHIM_LOG_INFO, "coordinator", line.c_str(), user);
         };
     else
-        out.log = [](const std::string& line) { runtime::log_write(runtime::LogLevel::info, "coordinator", line); };
+        out.log = [](const std::string& line) {
+            runtime::log_write(runtime::LogLevel::info, "coordinator", line);
+        };
     return out;
 }
 
-Status write_text(const whim_coordinator* coordinator, char* text, size_t text_size, const std::string& value) {
+Status write_text(const whim_coordinator* coordinator, char* text, size_t text_size,
+                  const std::string& value) {
     if (!coordinator) return invalid("coordinator is NULL");
     if (!text || text_size == 0) return invalid("there is no room for the text");
     copy_text(text, text_size, value);
@@ -98,14 +102,16 @@ void whim_coordinator_stop(whim_coordinator* coordinator) { delete coordinator; 
 
 whim_result whim_coordinator_address(const whim_coordinator* coordinator, char* text, size_t text_size) {
     return carry_out([&] {
-        return write_text(coordinator, text, text_size, coordinator ? to_string(coordinator->server->address()) : "");
+        return write_text(coordinator, text, text_size,
+                          coordinator ? to_string(coordinator->server->address()) : "");
     });
 }
 
 whim_result whim_coordinator_http_address(const whim_coordinator* coordinator, char* text, size_t text_size) {
     return carry_out([&] {
         const bool has = coordinator && coordinator->server->http_address();
-        return write_text(coordinator, text, text_size, has ? to_string(*coordinator->server->http_address()) : "");
+        return write_text(coordinator, text, text_size,
+                          has ? to_string(*coordinator->server->http_address()) : "");
     });
 }
 

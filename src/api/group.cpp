@@ -87,7 +87,8 @@ whim_result whim_group_leave(whim_group* group, const char* reason, whim_op** op
 whim_result whim_group_destroy(whim_group* group) {
     return carry_out([&]() -> Status {
         if (!group) return {};
-        if (runtime::Board::inside_callback()) return fail(Code::E_WOULD_DEADLOCK, "destroying a group inside a callback");
+        if (runtime::Board::inside_callback())
+            return fail(Code::E_WOULD_DEADLOCK, "destroying a group inside a callback");
         group->runtime->shutdown();
         delete group;
         return {};

@@ -53,7 +53,8 @@ Status set_places(runtime::PeerOptions& out, const whim_group_options& in) {
     auto advertise = parse_addresses(in.advertise, "advertise");
     if (!advertise) return advertise.error();
     if (advertise->size() > limits::kAddressesPerPeerMax)
-        return invalid(fmt::format("advertise: {} addresses; at most {}", advertise->size(), limits::kAddressesPerPeerMax));
+        return invalid(fmt::format("advertise: {} addresses; at most {}", advertise->size(),
+                                   limits::kAddressesPerPeerMax));
     out.advertise = std::move(*advertise);
     auto coordinators = parse_addresses(in.coordinators, "coordinators");
     if (!coordinators) return coordinators.error();
@@ -72,8 +73,12 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
     if (in.window_bytes) out.window_bytes = in.window_bytes;
     out.fingerprint = in.fingerprint;
     out.identity_file = text_or(in.identity_file, "");
-    if (const Status ok = check_range(out.bulk_strands, 1, limits::kStrandsPerLinkMax - 1, "bulk_strands"); !ok) return ok;
-    if (const Status ok = check_range(out.worker_threads, 1, limits::kWorkerThreadsMax, "worker_threads"); !ok) return ok;
+    if (const Status ok = check_range(out.bulk_strands, 1, limits::kStrandsPerLinkMax - 1, "bulk_strands");
+        !ok)
+        return ok;
+    if (const Status ok = check_range(out.worker_threads, 1, limits::kWorkerThreadsMax, "worker_threads");
+        !ok)
+        return ok;
     return check_range(out.chunk_bytes, limits::kChunkBytesMin, limits::kBulkPayloadBytesMax, "chunk_bytes");
 }
 

@@ -22,8 +22,7 @@ inline const OpHandle* unwrap(const whim_op* op) { return reinterpret_cast<const
 inline whim_op* wrap(OpHandle* op) { return reinterpret_cast<whim_op*>(op); }
 
 // Starts an op by start(Runtime&) -> Result<Runtime::Handle> and hands it to the application.
-template <class Start>
-whim_result start_op(whim_group* group, whim_op** op, Start start) noexcept {
+template <class Start> whim_result start_op(whim_group* group, whim_op** op, Start start) noexcept {
     return carry_out([&]() -> Status {
         if (!group) return invalid("group is NULL");
         if (!op) return invalid("op is NULL: the handle must go somewhere");
@@ -36,13 +35,13 @@ whim_result start_op(whim_group* group, whim_op** op, Start start) noexcept {
 }
 
 // The info of a kind that a completed op holds. E_WRONG_STATE: it runs, ended without, or is of another kind.
-template <class Info>
-Result<const Info*> info_of(const whim_op* op) {
+template <class Info> Result<const Info*> info_of(const whim_op* op) {
     if (!op) return invalid("op is NULL");
     const AppDone* done = unwrap(op)->done();
     if (!done) return fail(Code::E_WRONG_STATE, "the op still runs");
     if (const auto* info = std::get_if<Info>(&done->info)) return info;
-    return fail(Code::E_WRONG_STATE, "the op holds no such information; its result is " + std::string(code_name(done->code)));
+    return fail(Code::E_WRONG_STATE,
+                "the op holds no such information; its result is " + std::string(code_name(done->code)));
 }
 
 }  // namespace whim::api

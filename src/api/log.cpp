@@ -15,9 +15,11 @@ whim_result whim_log_set_sink(whim_log_fn sink, void* user) {
             runtime::log_set_sink(nullptr);
             return {};
         }
-        runtime::log_set_sink([=](runtime::LogLevel level, std::string_view component, std::string_view text) {
-            sink(static_cast<int32_t>(level), std::string(component).c_str(), std::string(text).c_str(), user);
-        });
+        runtime::log_set_sink(
+            [=](runtime::LogLevel level, std::string_view component, std::string_view text) {
+                sink(static_cast<int32_t>(level), std::string(component).c_str(), std::string(text).c_str(),
+                     user);
+            });
         return {};
     });
 }

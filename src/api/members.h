@@ -2,8 +2,8 @@
 #pragma once
 
 #include "api/structs.h"
-#include "whimbrel/member.h"
 #include "runtime/values.h"
+#include "whimbrel/member.h"
 
 namespace whim::api {
 
@@ -21,8 +21,7 @@ Status write_member(const List& list, uint32_t index, whim_member* out, Refine r
     return write_info(out, value, "member");
 }
 
-template <class List>
-Status write_member(const List& list, uint32_t index, whim_member* out) {
+template <class List> Status write_member(const List& list, uint32_t index, whim_member* out) {
     return write_member(list, index, out, [](whim_member&) {});
 }
 

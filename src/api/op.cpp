@@ -44,7 +44,8 @@ whim_result wait_for(OpHandle* const* ops, size_t count, uint32_t timeout_ms, si
     runtime::Board* board = nullptr;
     for (size_t i = 0; i < count; ++i) {
         if (!ops[i]) continue;
-        if (board && board != ops[i]->board().get()) return remember(invalid("the ops belong to different groups"));
+        if (board && board != ops[i]->board().get())
+            return remember(invalid("the ops belong to different groups"));
         board = ops[i]->board().get();
     }
     if (!board) return remember(invalid("there is no op to wait for"));
@@ -100,7 +101,8 @@ whim_result whim_op_error(const whim_op* op, whim_error* error) {
         if (!op) return invalid("op is NULL");
         whim_error value = WHIM_ERROR_INIT;
         const AppDone* done = unwrap(op)->done();
-        value.result = done ? static_cast<whim_result>(done->code) : static_cast<whim_result>(WHIM_IN_PROGRESS);
+        value.result =
+            done ? static_cast<whim_result>(done->code) : static_cast<whim_result>(WHIM_IN_PROGRESS);
         if (done) copy_text(value.detail, done->detail);
         return write_info(error, value, "error");
     });
@@ -122,7 +124,8 @@ whim_result whim_op_get_info(const whim_op* op, whim_op_info* info) {
         whim_op_info value = WHIM_OP_INFO_INIT;
         value.kind = static_cast<uint32_t>(handle->kind());
         const AppDone* done = handle->done();
-        value.result = done ? static_cast<whim_result>(done->code) : static_cast<whim_result>(WHIM_IN_PROGRESS);
+        value.result =
+            done ? static_cast<whim_result>(done->code) : static_cast<whim_result>(WHIM_IN_PROGRESS);
         value.elapsed_ns = static_cast<uint64_t>(handle->elapsed(runtime::now()).ns);
         if (const auto* went = done ? std::get_if<OpInfo>(&done->info) : nullptr) fill(value, *went);
         return write_info(info, value, "info");
@@ -146,7 +149,8 @@ whim_result whim_op_get_contributor(const whim_op* op, uint32_t set, uint32_t in
         if (!found) return found.error();
         const auto& birth = (*info_of<OpInfo>(op))->birth;
         const auto& members = (*found)->members;
-        return write_member(members, index, out, [&](whim_member& m) { m.rank = rank_in(birth, members[index]); });
+        return write_member(members, index, out,
+                            [&](whim_member& m) { m.rank = rank_in(birth, members[index]); });
     });
 }
 

@@ -10,7 +10,7 @@ extern "C" {
 
 const char* whim_result_name(whim_result result) {
     switch (result) {
-#define WHIM_X(name, value, retryable, text) \
+#define WHIM_X(name, value, retryable, text)                                                                 \
     case value: return "WHIM_" #name;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
@@ -20,7 +20,7 @@ const char* whim_result_name(whim_result result) {
 
 const char* whim_result_text(whim_result result) {
     switch (result) {
-#define WHIM_X(name, value, retryable, text) \
+#define WHIM_X(name, value, retryable, text)                                                                 \
     case value: return text;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
@@ -30,7 +30,7 @@ const char* whim_result_text(whim_result result) {
 
 int whim_result_is_retryable(whim_result result) {
     switch (result) {
-#define WHIM_X(name, value, retryable, text) \
+#define WHIM_X(name, value, retryable, text)                                                                 \
     case value: return retryable;
         WHIM_STATUS_LIST(WHIM_X)
 #undef WHIM_X
@@ -47,7 +47,8 @@ uint32_t whim_version(void) { return WHIM_VERSION; }
 #define WHIM_QUOTE_(x) #x
 #define WHIM_QUOTE(x) WHIM_QUOTE_(x)
 const char* whim_version_text(void) {
-    return WHIM_QUOTE(WHIM_VERSION_MAJOR) "." WHIM_QUOTE(WHIM_VERSION_MINOR) "." WHIM_QUOTE(WHIM_VERSION_PATCH);
+    return WHIM_QUOTE(WHIM_VERSION_MAJOR) "." WHIM_QUOTE(WHIM_VERSION_MINOR) "." WHIM_QUOTE(
+        WHIM_VERSION_PATCH);
 }
 
 }  // extern "C"

@@ -14,17 +14,16 @@ namespace whim::api {
 
 inline constexpr uint32_t kStructBytesMax = 1u << 16;  // a larger struct_size was never set
 
-template <class Struct>
-Status check_size(const Struct* given, const char* what) {
+template <class Struct> Status check_size(const Struct* given, const char* what) {
     static_assert(std::is_trivially_copyable_v<Struct> && std::has_unique_object_representations_v<uint32_t>);
     static_assert(offsetof(Struct, struct_size) == 0);
     if (given->struct_size >= sizeof(uint32_t) && given->struct_size <= kStructBytesMax) return {};
     return invalid(fmt::format("{}: struct_size is {}; use the initializer", what, given->struct_size));
 }
 
-// The options in this library's form. NULL: all zero. Shorter: the rest is zero. Longer: the excess must be zero.
-template <class Options>
-Status read_options(const Options* given, Options& out, const char* what) {
+// The options in this library's form. NULL: all zero. Shorter: the rest is zero. Longer: the excess must be
+// zero.
+template <class Options> Status read_options(const Options* given, Options& out, const char* what) {
     out = Options{};
     if (!given) return {};
     if (const Status size = check_size(given, what); !size) return size;
@@ -32,14 +31,14 @@ Status read_options(const Options* given, Options& out, const char* what) {
     std::memcpy(&out, bytes, std::min<size_t>(given->struct_size, sizeof out));
     for (size_t i = sizeof out; i < given->struct_size; ++i)
         if (bytes[i] != 0)
-            return fail(Code::E_STRUCT_SIZE, fmt::format("{}: byte {} of {} is set, and this library knows {}", what, i,
-                                                         given->struct_size, sizeof out));
+            return fail(Code::E_STRUCT_SIZE,
+                        fmt::format("{}: byte {} of {} is set, and this library knows {}", what, i,
+                                    given->struct_size, sizeof out));
     return {};
 }
 
 // Copies as much of value as the caller's struct holds, and zeroes what it has beyond; its struct_size stays.
-template <class Info>
-Status write_info(Info* out, const Info& value, const char* what) {
+template <class Info> Status write_info(Info* out, const Info& value, const char* what) {
     if (!out) return invalid(fmt::format("{} is NULL", what));
     if (const Status size = check_size(out, what); !size) return size;
     const uint32_t bytes = out->struct_size;
@@ -58,8 +57,7 @@ inline void copy_text(char* out, size_t size, std::string_view text) {
     std::memset(out + bytes, 0, size - bytes);
 }
 
-template <size_t Size>
-void copy_text(char (&out)[Size], std::string_view text) {
+template <size_t Size> void copy_text(char (&out)[Size], std::string_view text) {
     copy_text(out, Size, text);
 }
 

@@ -1,4 +1,5 @@
-// Events on their way from the engine to whoever asks, bounded, with a descriptor that is readable while one waits.
+// Events on their way from the engine to whoever asks, bounded, with a descriptor that is readable while one
+// waits.
 #pragma once
 
 #include <deque>
@@ -16,7 +17,7 @@ public:
     ~EventQueue();
     EventQueue(const EventQueue&) = delete;
 
-    void push(EngineEvent event);        // beyond limits::kEventsQueuedMax the oldest is dropped
+    void push(EngineEvent event);  // beyond limits::kEventsQueuedMax the oldest is dropped
     std::optional<EngineEvent> pop();
     int descriptor() const { return fd_; }
 
@@ -24,7 +25,7 @@ private:
     explicit EventQueue(int fd) : fd_(fd) {}
     const int fd_;
     std::mutex mu_;
-    std::deque<EngineEvent> events_;     // guarded by mu_
+    std::deque<EngineEvent> events_;  // guarded by mu_
 };
 
 }  // namespace whim::runtime

@@ -63,9 +63,9 @@ void write_to_stderr(LogLevel level, std::string_view component, std::string_vie
     tm local{};
     localtime_r(&now.tv_sec, &local);
     const std::string line =
-        fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} {:5} {}: {}\n", local.tm_year + 1900, local.tm_mon + 1,
-                    local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, now.tv_usec / 1000,
-                    kLevelNames[static_cast<size_t>(level)], component, text);
+        fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} {:5} {}: {}\n", local.tm_year + 1900,
+                    local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                    now.tv_usec / 1000, kLevelNames[static_cast<size_t>(level)], component, text);
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
@@ -125,7 +125,9 @@ Status log_set_filter(std::string_view text) {
     return {};
 }
 
-bool log_enabled(LogLevel level, std::string_view component) { return Log::instance().enabled(level, component); }
+bool log_enabled(LogLevel level, std::string_view component) {
+    return Log::instance().enabled(level, component);
+}
 
 void log_write(LogLevel level, std::string_view component, std::string_view text) {
     if (log_enabled(level, component)) Log::instance().write(level, component, text);

@@ -21,7 +21,8 @@ bool Board::inside_callback() { return inside_callback_now; }
 
 Code Board::wait_any(std::span<OpHandle* const> ops, Duration timeout, size_t& index) {
     const auto any_done = [&] {
-        const auto hit = std::find_if(ops.begin(), ops.end(), [](const OpHandle* op) { return op && op->is_done_; });
+        const auto hit =
+            std::find_if(ops.begin(), ops.end(), [](const OpHandle* op) { return op && op->is_done_; });
         index = static_cast<size_t>(hit - ops.begin());
         return hit != ops.end();
     };

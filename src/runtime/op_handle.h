@@ -1,8 +1,8 @@
 // One started thing as the application sees it: running until it is completed once, then fixed for ever.
 //
-// Board is what the ops of one group share: the mutex that guards their completion, the condition that waiting
-// threads sleep on, and the queue of callbacks that one thread of the board makes. Ops keep their board alive, so
-// they may outlive the group. No lock is held while a callback runs.
+// Board is what the ops of one group share: the mutex that guards their completion, the condition that
+// waiting threads sleep on, and the queue of callbacks that one thread of the board makes. Ops keep their
+// board alive, so they may outlive the group. No lock is held while a callback runs.
 #pragma once
 
 #include <condition_variable>
@@ -47,7 +47,17 @@ private:
 };
 
 // What the kinds of op are called by the C API (whim_op_kind).
-enum class OpKind : uint32_t { join = 0, leave, round_begin, round_commit, record, all_reduce, broadcast, barrier, agree };
+enum class OpKind : uint32_t {
+    join = 0,
+    leave,
+    round_begin,
+    round_commit,
+    record,
+    all_reduce,
+    broadcast,
+    barrier,
+    agree
+};
 
 class OpHandle : public std::enable_shared_from_this<OpHandle> {
 public:
@@ -62,9 +72,9 @@ public:
     void hold() { held_ = shared_from_this(); }
     void release() { held_.reset(); }
 
-    Code poll() const;                              // IN_PROGRESS or the result
+    Code poll() const;  // IN_PROGRESS or the result
     Status on_complete(Callback callback);
-    const AppDone* done() const;                    // null while it runs; fixed afterwards
+    const AppDone* done() const;  // null while it runs; fixed afterwards
     Duration elapsed(Instant now) const;
 
     const std::shared_ptr<Board>& board() const { return board_; }
@@ -72,7 +82,7 @@ public:
     OpKind kind() const { return kind_; }
 
     // Set by whoever starts it, before others see it.
-    std::function<void()> cancel;                   // asks the engine; harmless when done or the group is gone
+    std::function<void()> cancel;  // asks the engine; harmless when done or the group is gone
     std::function<std::string()> waiting_for;
 
 private:
@@ -81,7 +91,7 @@ private:
     const AppOp app_;
     const OpKind kind_;
     const Instant started_;
-    std::shared_ptr<OpHandle> held_;                // the application's; touched by hold and release only
+    std::shared_ptr<OpHandle> held_;  // the application's; touched by hold and release only
 
     // Guarded by board_->mu_; done_ and ended_ do not change once is_done_.
     bool is_done_ = false;

@@ -14,16 +14,16 @@ enum class Security : uint8_t { tls = 0, none = 1 };
 
 struct CoordinatorPlace {
     std::vector<Address> addresses;
-    std::optional<PeerId> pin;      // the key it must prove
+    std::optional<PeerId> pin;  // the key it must prove
 };
 
 struct PeerOptions {
     Security security = Security::tls;
     std::string run, token, name, region;
     std::vector<CoordinatorPlace> coordinators;
-    Address listen;                    // host empty: every interface; port 0: a free one
-    std::vector<Address> advertise;    // empty: found out; port 0: the one listened on
-    std::string identity_file;         // empty: a key for this process only
+    Address listen;                  // host empty: every interface; port 0: a free one
+    std::vector<Address> advertise;  // empty: found out; port 0: the one listened on
+    std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
     uint32_t bulk_strands = 1;
     uint32_t worker_threads = 1;

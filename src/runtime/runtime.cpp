@@ -41,14 +41,16 @@ Result<Runtime::Handle> Runtime::start(OpKind kind, Command command) {
     auto handle = std::make_shared<OpHandle>(board_, app, kind, now());
     handle->cancel = [weak = weak_from_this(), app] {
         const auto self = weak.lock();
-        if (self) (void)self->enqueue([runtime = self.get(), app] {
-            runtime->engine_->cancel(app, now());
-            runtime->driver_->poke();
-        });
+        if (self)
+            (void)self->enqueue([runtime = self.get(), app] {
+                runtime->engine_->cancel(app, now());
+                runtime->driver_->poke();
+            });
     };
     handle->waiting_for = [weak = weak_from_this(), app]() -> std::string {
         const auto self = weak.lock();
-        return self ? self->ask([app](const Engine& engine) { return engine.waiting_for(app); }).value_or("") : "";
+        return self ? self->ask([app](const Engine& engine) { return engine.waiting_for(app); }).value_or("")
+                    : "";
     };
     open_.emplace(app, handle);
     asio::post(*io_, [this, app, command = std::move(command)] {
@@ -63,7 +65,8 @@ Result<Runtime::Handle> Runtime::join() {
 }
 
 Result<Runtime::Handle> Runtime::leave(std::string reason) {
-    return start(OpKind::leave, [reason](Engine& engine, AppOp app, Instant at) { engine.leave(app, reason, at); });
+    return start(OpKind::leave,
+                 [reason](Engine& engine, AppOp app, Instant at) { engine.leave(app, reason, at); });
 }
 
 Result<Runtime::Handle> Runtime::round_begin(Round state_round) {
@@ -72,13 +75,15 @@ Result<Runtime::Handle> Runtime::round_begin(Round state_round) {
 }
 
 Result<Runtime::Handle> Runtime::round_commit(Round round, wire::Vote vote) {
-    return start(OpKind::round_commit, [round, vote = std::move(vote)](Engine& engine, AppOp app, Instant at) {
-        engine.round_commit(app, round == Round{} ? engine.round() : round, vote, at);
-    });
+    return start(OpKind::round_commit,
+                 [round, vote = std::move(vote)](Engine& engine, AppOp app, Instant at) {
+                     engine.round_commit(app, round == Round{} ? engine.round() : round, vote, at);
+                 });
 }
 
 Result<Runtime::Handle> Runtime::record(Round round) {
-    return start(OpKind::record, [=](Engine& engine, AppOp app, Instant at) { engine.record(app, round, at); });
+    return start(OpKind::record,
+                 [=](Engine& engine, AppOp app, Instant at) { engine.record(app, round, at); });
 }
 
 Result<Runtime::Handle> Runtime::post(OpKind kind, Round birth, PostOptions options) {
@@ -164,7 +169,8 @@ void Runtime::complete_all(const Error& why) {
 }
 
 void Runtime::publish(EngineEvent event) {
-    if (event.kind == EventKind::joined || event.kind == EventKind::coordinator_back) coordinator_connected_ = true;
+    if (event.kind == EventKind::joined || event.kind == EventKind::coordinator_back)
+        coordinator_connected_ = true;
     if (event.kind == EventKind::coordinator_lost) coordinator_connected_ = false;
     log(level_of(event.kind), "engine", "{}", event.text);
     events_->push(std::move(event));

@@ -1,8 +1,9 @@
 // The shell around one engine: threads, time, sockets. One Runtime is one group of the C API.
 //
-// The I/O thread owns engine and sockets; application threads post commands to it and never touch either. Reductions
-// run on the worker pool (small ones inline), callbacks on the board's thread. shutdown() stops the threads in that
-// order and only then completes what is still open, so a buffer is free when its op has completed.
+// The I/O thread owns engine and sockets; application threads post commands to it and never touch either.
+// Reductions run on the worker pool (small ones inline), callbacks on the board's thread. shutdown() stops
+// the threads in that order and only then completes what is still open, so a buffer is free when its op has
+// completed.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -38,9 +39,9 @@ public:
     Result<Handle> join();
     Result<Handle> leave(std::string reason);
     Result<Handle> round_begin(Round state_round);
-    Result<Handle> round_commit(Round round, wire::Vote vote);   // round 0: begun last
+    Result<Handle> round_commit(Round round, wire::Vote vote);  // round 0: begun last
     Result<Handle> record(Round round);
-    Result<Handle> post(OpKind kind, Round birth, PostOptions options);   // birth 0: begun last
+    Result<Handle> post(OpKind kind, Round birth, PostOptions options);  // birth 0: begun last
 
     // What question(engine) answers on the I/O thread; nullopt once shut down.
     template <class Question>
@@ -48,12 +49,12 @@ public:
 
     EventQueue& events() { return *events_; }
     Board& board() { return *board_; }
-    const PeerOptions& options() const { return options_; }      // advertise as it came out
+    const PeerOptions& options() const { return options_; }  // advertise as it came out
     const PeerId& id() const { return id_; }
     const Address& listening() const { return listening_; }
     size_t ops_open();
     bool coordinator_connected() const { return coordinator_connected_; }
-    std::optional<std::string> waiting_for();                    // of the oldest op that waits for something
+    std::optional<std::string> waiting_for();  // of the oldest op that waits for something
 
 private:
     explicit Runtime(PeerOptions options);
@@ -63,11 +64,11 @@ private:
 
     using Command = std::function<void(Engine&, AppOp, Instant)>;
     Result<Handle> start(OpKind kind, Command command);
-    Status enqueue(std::function<void()> on_io_thread);          // E_LEFT, or what broke, once it has ended
+    Status enqueue(std::function<void()> on_io_thread);  // E_LEFT, or what broke, once it has ended
 
     // On the I/O thread.
     void run_io();
-    void step();                          // after all that was fed to the engine: performs effects, sets the timer
+    void step();  // after all that was fed to the engine: performs effects, sets the timer
     void perform(EngineEffect effect);
     void run_or_submit(op::Job job);
     void complete(AppDone done);
@@ -80,7 +81,7 @@ private:
     PeerOptions options_;
     PeerId id_;
     Address listening_;
-    std::unique_ptr<ChannelFactory> channels_;   // null: security none
+    std::unique_ptr<ChannelFactory> channels_;  // null: security none
     std::shared_ptr<Board> board_;
     std::unique_ptr<EventQueue> events_;
 
@@ -93,10 +94,10 @@ private:
 
     std::atomic<bool> coordinator_connected_ = false;
 
-    std::mutex mu_;                              // leaf
-    std::optional<Error> ended_;                 // guarded by mu_: why nothing more is accepted
-    AppOp last_app_;                             // guarded by mu_
-    std::map<AppOp, Handle> open_;               // guarded by mu_
+    std::mutex mu_;                 // leaf
+    std::optional<Error> ended_;    // guarded by mu_: why nothing more is accepted
+    AppOp last_app_;                // guarded by mu_
+    std::map<AppOp, Handle> open_;  // guarded by mu_
 
     std::unique_ptr<WorkerPool> workers_;
     std::thread io_thread_;
@@ -107,7 +108,8 @@ auto Runtime::ask(Question question) -> std::optional<decltype(question(std::dec
     using Answer = decltype(question(std::declval<const Engine&>()));
     auto promise = std::make_shared<std::promise<Answer>>();
     auto answer = promise->get_future();
-    if (!enqueue([this, promise, question] { promise->set_value(question(std::as_const(*engine_))); })) return std::nullopt;
+    if (!enqueue([this, promise, question] { promise->set_value(question(std::as_const(*engine_))); }))
+        return std::nullopt;
     promise.reset();
     try {
         return answer.get();

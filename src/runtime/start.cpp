@@ -8,7 +8,9 @@
 namespace whim::runtime {
 namespace {
 
-bool names_every_interface(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+bool names_every_interface(const std::string& host) {
+    return host.empty() || host == "0.0.0.0" || host == "::";
+}
 
 EngineConfig engine_config(const PeerOptions& options, const PeerId& id) {
     EngineConfig config;
@@ -67,15 +69,16 @@ Status Runtime::open() {
         });
     });
     io_thread_ = std::thread([this] { run_io(); });
-    log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is reached at {}", short_name(id_), options_.name,
-        to_string(listening_), to_string(options_.advertise.front()));
+    log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is reached at {}", short_name(id_),
+        options_.name, to_string(listening_), to_string(options_.advertise.front()));
     return {};
 }
 
 Status Runtime::choose_identity() {
     if (options_.security == Security::none) {
         log(LogLevel::warn, "runtime",
-            "security is none: nothing is encrypted and nobody proves who they are; for trusted networks only");
+            "security is none: nothing is encrypted and nobody proves who they are; for trusted networks "
+            "only");
         fill_random(id_.bytes);
         return {};
     }
@@ -89,7 +92,8 @@ Status Runtime::choose_identity() {
     return {};
 }
 
-// Where others reach this peer: as told, else the interface listened on, else the one that leads to a coordinator.
+// Where others reach this peer: as told, else the interface listened on, else the one that leads to a
+// coordinator.
 void Runtime::choose_advertised() {
     auto& advertise = options_.advertise;
     if (advertise.empty() && !names_every_interface(listening_.host)) advertise.push_back(listening_);

@@ -54,7 +54,8 @@ uint32_t core_count() {
 }
 
 // Signals are the application's threads' business. The floating-point environment is inherited from whichever
-// thread started this one; ours must round and keep subnormals as everywhere else, or peers get different bits.
+// thread started this one; ours must round and keep subnormals as everywhere else, or peers get different
+// bits.
 void begin_thread(const char* name) {
     pthread_setname_np(pthread_self(), name);
     sigset_t all;
@@ -67,7 +68,8 @@ std::optional<std::string> interface_towards(const Address& to) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_DGRAM;
     addrinfo* found = nullptr;
-    if (getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &hints, &found) != 0) return std::nullopt;
+    if (getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &hints, &found) != 0)
+        return std::nullopt;
     std::optional<std::string> answer;
     for (const addrinfo* each = found; each && !answer; each = each->ai_next) {
         const int fd = socket(each->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -11,15 +11,16 @@
 
 namespace whim::runtime {
 
-Instant now();                                   // the machine's monotonic clock
-void fill_random(std::span<uint8_t> bytes);      // from the kernel, good enough for keys
-uint64_t random_u64();                           // not 0
-std::string default_name();                      // "HOSTNAME/PID"
+Instant now();                               // the machine's monotonic clock
+void fill_random(std::span<uint8_t> bytes);  // from the kernel, good enough for keys
+uint64_t random_u64();                       // not 0
+std::string default_name();                  // "HOSTNAME/PID"
 std::string host_name();
-uint32_t core_count();                           // those this process may run on; at least 1
-void begin_thread(const char* name);               // first in each of our threads; the name has at most 15 characters
+uint32_t core_count();                // those this process may run on; at least 1
+void begin_thread(const char* name);  // first in each of our threads; the name has at most 15 characters
 
-// The local interface whose address packets to `to` would carry; nothing is sent. Looks names up, so it may block.
+// The local interface whose address packets to `to` would carry; nothing is sent. Looks names up, so it may
+// block.
 std::optional<std::string> interface_towards(const Address& to);
 
 }  // namespace whim::runtime

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "collectives/op/job.h"
+#include "engine/engine.h"
 
 namespace whim::runtime {
 
@@ -19,7 +19,7 @@ public:
     ~WorkerPool();  // stop()
 
     void submit(op::Job job);
-    void stop();    // waits for the jobs that run, drops those that do not
+    void stop();  // waits for the jobs that run, drops those that do not
 
 private:
     void run();
@@ -27,8 +27,8 @@ private:
     const std::function<void(uint64_t)> done_;
     std::mutex mu_;
     std::condition_variable ready_;
-    std::deque<op::Job> queue_;   // guarded by mu_
-    bool stopped_ = false;        // guarded by mu_
+    std::deque<op::Job> queue_;  // guarded by mu_
+    bool stopped_ = false;       // guarded by mu_
     std::vector<std::thread> threads_;
 };
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def quoted(header):
-    """The indented lines of the header's comment after the words 'Quick start'."""
-    comment = header.split("\n#ifndef")[0].rstrip().removesuffix("*/").rstrip()
-    lines = comment.split("Quick start", 1)[1].splitlines()[1:]
+    """The indented lines of the header's comment that begins with 'Quick start'."""
+    comment = header.split("/* Quick start", 1)[1].split("*/\n#ifndef", 1)[0].rstrip()
+    lines = comment.splitlines()[1:]
     code = [line for line in lines if line.startswith(" *     ") or line.strip() == "*"]
     return [line[7:] for line in code]
 

@@ -1,4 +1,5 @@
-/* Collectives as documented: all kinds, many at once, empty buffers, weights of zero, non-finite input, one peer. */
+/* Collectives as documented: all kinds, many at once, empty buffers, weights of zero, non-finite input, one
+ * peer. */
 #include <math.h>
 
 #include "harness.h"
@@ -13,15 +14,15 @@ static void fill(int peers) {
         for (i = 0; i < COUNT; i++) x[p][i] = (float)(p + 1) * (float)(i % 100);
 }
 
-static void end_all(whim_op **ops, int peers, whim_result wanted) {
+static void end_all(whim_op** ops, int peers, whim_result wanted) {
     int p;
     for (p = 0; p < peers; p++) end_op(ops[p], wanted);
 }
 
-static void weighted_mean(run *r) {
+static void weighted_mean(run* r) {
     static const float weights[] = {1, 0, 2};
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
-    whim_op *ops[PEERS_MAX];
+    whim_op* ops[PEERS_MAX];
     int p, i;
     fill(r->peers);
     for (p = 0; p < r->peers; p++) {
@@ -33,10 +34,10 @@ static void weighted_mean(run *r) {
     for (p = 1; p < r->peers; p++) CHECK(memcmp(y[0], y[p], sizeof y[0]) == 0);
 }
 
-static void all_weights_zero(run *r) {
+static void all_weights_zero(run* r) {
     static const float none = 0;
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
-    whim_op *ops[PEERS_MAX];
+    whim_op* ops[PEERS_MAX];
     int p;
     options.weight = &none;
     for (p = 0; p < r->peers; p++)
@@ -44,8 +45,8 @@ static void all_weights_zero(run *r) {
     end_all(ops, r->peers, WHIM_E_WEIGHTS);
 }
 
-static void sum_in_place_reports_its_set(run *r) {
-    whim_op *ops[PEERS_MAX];
+static void sum_in_place_reports_its_set(run* r) {
+    whim_op* ops[PEERS_MAX];
     whim_op_info info = WHIM_OP_INFO_INIT;
     whim_contributor_set set = WHIM_CONTRIBUTOR_SET_INIT;
     whim_contributor_run part = WHIM_CONTRIBUTOR_RUN_INIT;
@@ -58,7 +59,8 @@ static void sum_in_place_reports_its_set(run *r) {
     for (i = 0; i < COUNT; i++) CHECK(x[2][i] == 6 * (float)(i % 100));
     CHECK_OK(whim_op_get_info(ops[1], &info));
     CHECK(info.kind == WHIM_OP_ALL_REDUCE && info.birth_members == 3 && info.contributor_sets == 1);
-    CHECK(info.chunks > 0 && info.chunks_final == info.chunks && info.chunks_resent == 0 && info.elapsed_ns > 0);
+    CHECK(info.chunks > 0 && info.chunks_final == info.chunks && info.chunks_resent == 0 &&
+          info.elapsed_ns > 0);
     CHECK(info.contributor_runs == 1 && info.gone_members == 0 && info.excluded_self == 0);
     CHECK_OK(whim_op_get_contributor_set(ops[1], 0, &set));
     CHECK(set.members == 3 && set.elements == COUNT);
@@ -69,21 +71,22 @@ static void sum_in_place_reports_its_set(run *r) {
     for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
 }
 
-static void empty_buffers_synchronise(run *r) {
-    whim_op *ops[PEERS_MAX];
+static void empty_buffers_synchronise(run* r) {
+    whim_op* ops[PEERS_MAX];
     int p;
     for (p = 0; p < r->peers; p++)
         CHECK_OK(whim_all_reduce(r->groups[p], NULL, NULL, 0, WHIM_F32, WHIM_AVG, NULL, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
-    for (p = 0; p < r->peers; p++) CHECK_OK(whim_broadcast(r->groups[p], NULL, 0, WHIM_F32, 1, NULL, &ops[p]));
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_broadcast(r->groups[p], NULL, 0, WHIM_F32, 1, NULL, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
     for (p = 0; p < r->peers; p++)
         CHECK_OK(whim_agree(r->groups[p], NULL, NULL, 0, WHIM_AGREE_MAX, NULL, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
 }
 
-static void a_barrier_waits_for_the_last(run *r) {
-    whim_op *ops[PEERS_MAX];
+static void a_barrier_waits_for_the_last(run* r) {
+    whim_op* ops[PEERS_MAX];
     int p;
     for (p = 0; p < r->peers - 1; p++) CHECK_OK(whim_barrier(r->groups[p], NULL, &ops[p]));
     CHECK_IS(whim_op_wait(ops[0], 200), WHIM_IN_PROGRESS);
@@ -91,7 +94,7 @@ static void a_barrier_waits_for_the_last(run *r) {
     end_all(ops, r->peers, WHIM_OK);
 }
 
-static void broadcast_and_agree(run *r) {
+static void broadcast_and_agree(run* r) {
     static const int64_t votes[PEERS_MAX][2] = {{5, -1}, {7, 3}, {5, 2}};
     int64_t agreed[PEERS_MAX][3][2];
     whim_op *ops[PEERS_MAX], *more[PEERS_MAX][3];
@@ -103,7 +106,8 @@ static void broadcast_and_agree(run *r) {
         CHECK_OK(whim_broadcast(r->groups[p], x[p], COUNT, WHIM_F32, 2, NULL, &ops[p]));
         for (how = 0; how < 3; how++) {
             options.tag = 10 + (uint64_t)how;
-            CHECK_OK(whim_agree(r->groups[p], votes[p], agreed[p][how], 2, (uint32_t)how, &options, &more[p][how]));
+            CHECK_OK(whim_agree(r->groups[p], votes[p], agreed[p][how], 2, (uint32_t)how, &options,
+                                &more[p][how]));
         }
     }
     end_all(ops, r->peers, WHIM_OK);
@@ -116,10 +120,10 @@ static void broadcast_and_agree(run *r) {
     }
 }
 
-static void many_at_once_in_different_orders(run *r) {
+static void many_at_once_in_different_orders(run* r) {
     enum { kOps = 32 };
     static float z[PEERS_MAX][kOps][64];
-    whim_op *ops[PEERS_MAX][kOps];
+    whim_op* ops[PEERS_MAX][kOps];
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
     int p, i;
     for (p = 0; p < r->peers; p++)
@@ -128,7 +132,8 @@ static void many_at_once_in_different_orders(run *r) {
             int e;
             for (e = 0; e < 64; e++) z[p][tag][e] = (float)(tag * p);
             options.tag = 100 + (uint64_t)tag;
-            CHECK_OK(whim_all_reduce(r->groups[p], z[p][tag], z[p][tag], 64, WHIM_F32, WHIM_MAX, &options, &ops[p][tag]));
+            CHECK_OK(whim_all_reduce(r->groups[p], z[p][tag], z[p][tag], 64, WHIM_F32, WHIM_MAX, &options,
+                                     &ops[p][tag]));
         }
     for (p = 0; p < r->peers; p++)
         for (i = 0; i < kOps; i++) {
@@ -137,9 +142,9 @@ static void many_at_once_in_different_orders(run *r) {
         }
 }
 
-static void non_finite_input(run *r) {
+static void non_finite_input(run* r) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
-    whim_op *ops[PEERS_MAX];
+    whim_op* ops[PEERS_MAX];
     whim_op_info info = WHIM_OP_INFO_INIT;
     int p;
     fill(r->peers);
@@ -156,7 +161,7 @@ static void non_finite_input(run *r) {
     for (p = 0; p < r->peers; p++)
         CHECK_OK(whim_all_reduce(r->groups[p], x[p], x[p], COUNT, WHIM_F32, WHIM_MAX, &options, &ops[p]));
     end_all(ops, r->peers, WHIM_E_NON_FINITE);
-    CHECK(x[1][99] == 2 * 99);                    /* in place, the input or the result: here the former */
+    CHECK(x[1][99] == 2 * 99); /* in place, the input or the result: here the former */
     CHECK(x[0][99] == 99 || x[0][99] == 3 * 99);
 
     options.non_finite = WHIM_NON_FINITE_ALLOW;
@@ -168,7 +173,7 @@ static void non_finite_input(run *r) {
 
 static void one_peer_alone(void) {
     run r;
-    whim_op *op;
+    whim_op* op;
     int64_t value = 4;
     start_run(&r, 1);
     fill(1);

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-void check_is(whim_result got, whim_result wanted, const char *what, const char *file, int line) {
+void check_is(whim_result got, whim_result wanted, const char* what, const char* file, int line) {
     whim_error error = WHIM_ERROR_INIT;
     if (got == wanted) return;
     whim_last_error(&error);
@@ -13,34 +13,34 @@ void check_is(whim_result got, whim_result wanted, const char *what, const char 
     exit(1);
 }
 
-static void check_words(const whim_error *error, const char *words, const char *file, int line) {
+static void check_words(const whim_error* error, const char* words, const char* file, int line) {
     if (strstr(error->detail, words)) return;
     fprintf(stderr, "%s:%d: '%s' does not say '%s'\n", file, line, error->detail, words);
     exit(1);
 }
 
-void check_detail(const char *words, const char *file, int line) {
+void check_detail(const char* words, const char* file, int line) {
     whim_error error = WHIM_ERROR_INIT;
     whim_last_error(&error);
     check_words(&error, words, file, line);
 }
 
-void end_op_saying(whim_op *op, whim_result wanted, const char *words) {
+void end_op_saying(whim_op* op, whim_result wanted, const char* words) {
     whim_error error = WHIM_ERROR_INIT;
     whim_result result = whim_op_wait(op, PATIENCE_MS);
     CHECK_OK(whim_op_error(op, &error));
     if (result != wanted) {
-        fprintf(stderr, "an op ended with %s, not %s: %s\n", whim_result_name(result), whim_result_name(wanted),
-                error.detail);
+        fprintf(stderr, "an op ended with %s, not %s: %s\n", whim_result_name(result),
+                whim_result_name(wanted), error.detail);
         exit(1);
     }
     check_words(&error, words, __FILE__, __LINE__);
     whim_op_release(op);
 }
 
-void end_op(whim_op *op, whim_result wanted) { end_op_saying(op, wanted, ""); }
+void end_op(whim_op* op, whim_result wanted) { end_op_saying(op, wanted, ""); }
 
-whim_group_options peer_options(const run *r) {
+whim_group_options peer_options(const run* r) {
     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
     options.invite = r->invite;
     options.listen = "127.0.0.1:0";
@@ -48,9 +48,9 @@ whim_group_options peer_options(const run *r) {
     return options;
 }
 
-void start_run(run *r, int peers) {
+void start_run(run* r, int peers) {
     whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
-    whim_op *joined[PEERS_MAX];
+    whim_op* joined[PEERS_MAX];
     int i;
     memset(r, 0, sizeof *r);
     strcpy(r->directory, "/tmp/whimbrel-capi-XXXXXX");
@@ -74,21 +74,21 @@ void start_run(run *r, int peers) {
     begin_round(r);
 }
 
-void begin_round(run *r) {
-    whim_op *ops[PEERS_MAX];
+void begin_round(run* r) {
+    whim_op* ops[PEERS_MAX];
     int i;
     for (i = 0; i < r->peers; i++) CHECK_OK(whim_round_begin(r->groups[i], NULL, &ops[i]));
     for (i = 0; i < r->peers; i++) end_op(ops[i], WHIM_OK);
 }
 
-void commit_round(run *r) {
-    whim_op *ops[PEERS_MAX];
+void commit_round(run* r) {
+    whim_op* ops[PEERS_MAX];
     int i;
     for (i = 0; i < r->peers; i++) CHECK_OK(whim_round_commit(r->groups[i], NULL, &ops[i]));
     for (i = 0; i < r->peers; i++) end_op(ops[i], WHIM_OK);
 }
 
-void stop_run(run *r) {
+void stop_run(run* r) {
     char command[128];
     int i;
     for (i = 0; i < r->peers; i++) CHECK_OK(whim_group_destroy(r->groups[i]));

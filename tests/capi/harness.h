@@ -13,12 +13,12 @@
 #define PATIENCE_MS 30000
 #define PEERS_MAX 4
 
-#define CHECK(condition)                                                                  \
-    do {                                                                                  \
-        if (!(condition)) {                                                               \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);     \
-            exit(1);                                                                      \
-        }                                                                                 \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                        \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 #define CHECK_IS(expression, wanted) check_is((expression), (wanted), #expression, __FILE__, __LINE__)
@@ -30,26 +30,26 @@
 typedef struct {
     char directory[64];
     char invite[WHIM_INVITE_SIZE];
-    whim_coordinator *coordinator;
-    whim_group *groups[PEERS_MAX];
+    whim_coordinator* coordinator;
+    whim_group* groups[PEERS_MAX];
     int peers;
 } run;
 
-void check_is(whim_result got, whim_result wanted, const char *what, const char *file, int line);
-void check_detail(const char *words, const char *file, int line);
+void check_is(whim_result got, whim_result wanted, const char* what, const char* file, int line);
+void check_detail(const char* words, const char* file, int line);
 
 /* Waits for the op, checks its result, releases it. */
-void end_op(whim_op *op, whim_result wanted);
+void end_op(whim_op* op, whim_result wanted);
 /* The same for a failure whose detail holds `words`. */
-void end_op_saying(whim_op *op, whim_result wanted, const char *words);
+void end_op_saying(whim_op* op, whim_result wanted, const char* words);
 
 /* Coordinator and peers, joined, in a round of all of them. */
-void start_run(run *r, int peers);
-void begin_round(run *r);
-void commit_round(run *r);
-void stop_run(run *r);
+void start_run(run* r, int peers);
+void begin_round(run* r);
+void commit_round(run* r);
+void stop_run(run* r);
 
 /* Options of a peer of the run, for tests that make their own group. */
-whim_group_options peer_options(const run *r);
+whim_group_options peer_options(const run* r);
 
 #endif

@@ -12,13 +12,13 @@ typedef struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     int calls;
-    whim_op *seen;
+    whim_op* seen;
     whim_result wait_inside, destroy_inside, result;
-    whim_group *group;
+    whim_group* group;
 } notes;
 
-static void take_notes(whim_op *op, void *user) {
-    notes *n = user;
+static void take_notes(whim_op* op, void* user) {
+    notes* n = user;
     pthread_mutex_lock(&n->mutex);
     n->calls++;
     n->seen = op;
@@ -29,15 +29,15 @@ static void take_notes(whim_op *op, void *user) {
     pthread_mutex_unlock(&n->mutex);
 }
 
-static void wait_for_calls(notes *n, int calls) {
+static void wait_for_calls(notes* n, int calls) {
     pthread_mutex_lock(&n->mutex);
     while (n->calls < calls) pthread_cond_wait(&n->changed, &n->mutex);
     pthread_mutex_unlock(&n->mutex);
 }
 
-static void callbacks_come_once(run *r) {
+static void callbacks_come_once(run* r) {
     notes n = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL, 0, 0, 0, NULL};
-    whim_op *ops[2];
+    whim_op* ops[2];
     n.group = r->groups[0];
     CHECK_OK(whim_barrier(r->groups[0], NULL, &ops[0]));
     CHECK_OK(whim_op_on_complete(ops[0], take_notes, &n));
@@ -55,13 +55,13 @@ static void callbacks_come_once(run *r) {
 }
 
 static whim_result waited_inside;
-static void wait_for_another(whim_op *op, void *user) {
-    whim_op **other = user;
+static void wait_for_another(whim_op* op, void* user) {
+    whim_op** other = user;
     (void)op;
     waited_inside = whim_op_wait(*other, 1000);
 }
 
-static void waiting_inside_is_refused(run *r) {
+static void waiting_inside_is_refused(run* r) {
     whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
     whim_op *done[2], *open[2];
     int i;
@@ -79,16 +79,16 @@ static void waiting_inside_is_refused(run *r) {
     }
 }
 
-static void *interrupt_soon(void *group) {
+static void* interrupt_soon(void* group) {
     struct timespec soon = {0, 100000000};
     nanosleep(&soon, NULL);
     CHECK_OK(whim_group_interrupt(group));
     return NULL;
 }
 
-static void an_interrupt_wakes_and_harms_nothing(run *r) {
+static void an_interrupt_wakes_and_harms_nothing(run* r) {
     pthread_t thread;
-    whim_op *ops[2];
+    whim_op* ops[2];
     size_t index;
     CHECK_OK(whim_barrier(r->groups[0], NULL, &ops[0]));
     CHECK(pthread_create(&thread, NULL, interrupt_soon, r->groups[0]) == 0);
@@ -103,7 +103,7 @@ static void an_interrupt_wakes_and_harms_nothing(run *r) {
     end_op(ops[1], WHIM_OK);
 }
 
-static void wait_any_finds_the_first(run *r) {
+static void wait_any_finds_the_first(run* r) {
     whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
     whim_op *mine[3] = {NULL, NULL, NULL}, *theirs[2];
     size_t index = 99;
@@ -124,9 +124,9 @@ static void wait_any_finds_the_first(run *r) {
 }
 
 /* One gives up; the other finishes without it. */
-static void a_cancel_ends_only_the_callers_part(run *r) {
+static void a_cancel_ends_only_the_callers_part(run* r) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
-    whim_op *ops[2];
+    whim_op* ops[2];
     whim_op_info info = WHIM_OP_INFO_INIT;
     char text[WHIM_TEXT_MAX];
     int i;
@@ -156,12 +156,12 @@ static void a_cancel_ends_only_the_callers_part(run *r) {
     CHECK(x[0][999] == 999);
 }
 
-static void rounds_are_recorded(run *r) {
+static void rounds_are_recorded(run* r) {
     static const char bytes[2][4] = {"a-0", "b-1"};
     whim_commit_options options = WHIM_COMMIT_OPTIONS_INIT;
     whim_commit_info outcome = WHIM_COMMIT_INFO_INIT;
     whim_record_info record = WHIM_RECORD_INFO_INIT;
-    whim_op *ops[2];
+    whim_op* ops[2];
     uint64_t round = 0;
     uint32_t i;
     memset(options.digest, 7, sizeof options.digest);
@@ -185,7 +185,8 @@ static void rounds_are_recorded(run *r) {
     for (i = 0; i < 2; i++) {
         whim_record_vote vote = WHIM_RECORD_VOTE_INIT;
         CHECK_OK(whim_record_get_vote(ops[0], i, &vote));
-        CHECK(vote.bytes_len == 4 && (memcmp(vote.bytes, bytes[0], 4) == 0 || memcmp(vote.bytes, bytes[1], 4) == 0));
+        CHECK(vote.bytes_len == 4 &&
+              (memcmp(vote.bytes, bytes[0], 4) == 0 || memcmp(vote.bytes, bytes[1], 4) == 0));
         CHECK(vote.samples == 100u + (memcmp(vote.bytes, bytes[1], 4) == 0));
     }
     whim_op_release(ops[0]);
@@ -194,21 +195,22 @@ static void rounds_are_recorded(run *r) {
     begin_round(r);
 }
 
-static void views_and_events(run *r) {
-    whim_view *view;
+static void views_and_events(run* r) {
+    whim_view* view;
     whim_member member = WHIM_MEMBER_INIT;
     whim_link_info link = WHIM_LINK_INFO_INIT;
     whim_group_info info = WHIM_GROUP_INFO_INIT;
     whim_event event = WHIM_EVENT_INIT;
     struct pollfd waiting;
     int joined = 0;
-    whim_op *met[2];
+    whim_op* met[2];
     int i;
     for (i = 0; i < 2; i++) CHECK_OK(whim_barrier(r->groups[i], NULL, &met[i]));
     for (i = 0; i < 2; i++) end_op(met[i], WHIM_OK); /* so the link is up */
     CHECK_OK(whim_group_get_info(r->groups[0], &info));
     CHECK(info.world_size == 2 && info.rank < 2 && info.incarnation > 0 && info.coordinator_connected == 1);
-    CHECK(strcmp(info.name, "peer0") == 0 && strcmp(info.run, "capi") == 0 && strstr(info.listen, "127.0.0.1:"));
+    CHECK(strcmp(info.name, "peer0") == 0 && strcmp(info.run, "capi") == 0 &&
+          strstr(info.listen, "127.0.0.1:"));
     CHECK_OK(whim_group_view(r->groups[0], &view));
     CHECK(whim_view_size(view) == 2 && whim_view_epoch(view) == info.epoch);
     CHECK_OK(whim_view_get_member(view, info.rank, &member));
@@ -234,7 +236,7 @@ static void views_and_events(run *r) {
 static void ends_in_any_order(void) {
     run r;
     whim_op *open, *begin, *last;
-    whim_view *view;
+    whim_view* view;
     start_run(&r, 2);
     CHECK_OK(whim_all_reduce(r.groups[0], x[0], x[0], 1000, WHIM_F32, WHIM_SUM, NULL, &open));
     CHECK_OK(whim_round_begin(r.groups[0], NULL, &begin));
@@ -257,7 +259,7 @@ static void ends_in_any_order(void) {
 
 static void leaving_is_told_to_the_others(void) {
     run r;
-    whim_op *op;
+    whim_op* op;
     whim_event event = WHIM_EVENT_INIT;
     int told = 0, i;
     start_run(&r, 2);

@@ -3,10 +3,10 @@
 
 static float x[PEERS_MAX][64];
 
-static void nulls_are_refused(run *r) {
-    whim_op *op = NULL;
+static void nulls_are_refused(run* r) {
+    whim_op* op = NULL;
     size_t index = 0;
-    whim_view *view = NULL;
+    whim_view* view = NULL;
     CHECK_IS(whim_group_join(NULL, &op), WHIM_E_INVALID);
     CHECK_IS(whim_group_join(r->groups[0], NULL), WHIM_E_INVALID);
     CHECK_IS(whim_round_begin(NULL, NULL, &op), WHIM_E_INVALID);
@@ -31,15 +31,15 @@ static void nulls_are_refused(run *r) {
     CHECK(op == NULL);
 }
 
-static whim_result reduce(run *r, const void *in, void *out, size_t count, uint32_t dtype, uint32_t how,
-                          const whim_all_reduce_options *options) {
-    whim_op *op = NULL;
+static whim_result reduce(run* r, const void* in, void* out, size_t count, uint32_t dtype, uint32_t how,
+                          const whim_all_reduce_options* options) {
+    whim_op* op = NULL;
     whim_result result = whim_all_reduce(r->groups[0], in, out, count, dtype, how, options, &op);
     CHECK(op == NULL); /* all callers here are refused */
     return result;
 }
 
-static void bad_arguments_are_named(run *r) {
+static void bad_arguments_are_named(run* r) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
     float weight = -1;
     CHECK_IS(reduce(r, x[0], x[0], 4, 99, WHIM_AVG, NULL), WHIM_E_INVALID);
@@ -49,7 +49,7 @@ static void bad_arguments_are_named(run *r) {
     CHECK_IS(reduce(r, x[0], x[0], 4, WHIM_I32, WHIM_AVG, NULL), WHIM_E_UNSUPPORTED);
     CHECK_IS(reduce(r, x[0], x[0] + 2, 4, WHIM_F32, WHIM_AVG, NULL), WHIM_E_INVALID);
     CHECK_DETAIL("overlap");
-    CHECK_IS(reduce(r, (char *)x[0] + 1, (char *)x[0] + 1, 4, WHIM_F32, WHIM_AVG, NULL), WHIM_E_INVALID);
+    CHECK_IS(reduce(r, (char*)x[0] + 1, (char*)x[0] + 1, 4, WHIM_F32, WHIM_AVG, NULL), WHIM_E_INVALID);
     CHECK_DETAIL("aligned");
     CHECK_IS(reduce(r, x[0], x[0], (size_t)-1, WHIM_F32, WHIM_AVG, NULL), WHIM_E_INVALID);
     options.weight = &weight;
@@ -60,9 +60,9 @@ static void bad_arguments_are_named(run *r) {
 }
 
 /* Both peers call the tag differently; both are told, and both are named to both. */
-static void disagreeing_peers_are_both_named(run *r, size_t count1, uint32_t dtype1, uint64_t tag) {
+static void disagreeing_peers_are_both_named(run* r, size_t count1, uint32_t dtype1, uint64_t tag) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
-    whim_op *ops[2];
+    whim_op* ops[2];
     int i;
     options.tag = tag;
     CHECK_OK(whim_all_reduce(r->groups[0], x[0], x[0], 8, WHIM_F32, WHIM_MAX, &options, &ops[0]));
@@ -76,7 +76,7 @@ static void disagreeing_peers_are_both_named(run *r, size_t count1, uint32_t dty
     }
 }
 
-static void a_tag_is_used_once_at_a_time(run *r) {
+static void a_tag_is_used_once_at_a_time(run* r) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
     whim_op *first, *again, *other;
     options.tag = 70;
@@ -88,8 +88,8 @@ static void a_tag_is_used_once_at_a_time(run *r) {
     end_op(other, WHIM_OK);
 }
 
-static void ops_of_another_kind_hold_no_such_info(run *r) {
-    whim_op *ops[2];
+static void ops_of_another_kind_hold_no_such_info(run* r) {
+    whim_op* ops[2];
     whim_round_info round = WHIM_ROUND_INFO_INIT;
     whim_contributor_set set = WHIM_CONTRIBUTOR_SET_INIT;
     whim_commit_info commit = WHIM_COMMIT_INFO_INIT;
@@ -104,10 +104,10 @@ static void ops_of_another_kind_hold_no_such_info(run *r) {
     for (i = 0; i < 2; i++) whim_op_release(ops[i]);
 }
 
-static void calls_out_of_place(run *r) {
+static void calls_out_of_place(run* r) {
     whim_group_options options = peer_options(r);
-    whim_group *outsider = NULL;
-    whim_op *op;
+    whim_group* outsider = NULL;
+    whim_op* op;
     whim_commit_options commit = WHIM_COMMIT_OPTIONS_INIT;
     CHECK_OK(whim_group_create(&options, &outsider));
     CHECK_OK(whim_round_begin(outsider, NULL, &op));
@@ -127,10 +127,10 @@ static void calls_out_of_place(run *r) {
     end_op(op, WHIM_E_INVALID);
 }
 
-static void refused_at_the_door(run *r) {
+static void refused_at_the_door(run* r) {
     whim_group_options options = peer_options(r);
-    whim_group *stranger = NULL;
-    whim_op *op;
+    whim_group* stranger = NULL;
+    whim_op* op;
     char broken[WHIM_INVITE_SIZE], address[WHIM_TEXT_MAX];
     size_t last = strlen(r->invite) - 3;
     CHECK_OK(whim_coordinator_address(r->coordinator, address, sizeof address));

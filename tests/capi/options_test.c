@@ -1,10 +1,10 @@
 /* Size-first structs: initializers, older (shorter) and newer (longer) callers, NULL. Needs no run. */
 #include "harness.h"
 
-#define CHECK_INIT(type, initializer)              \
-    do {                                           \
-        type value = initializer;                  \
-        CHECK(value.struct_size == sizeof value);  \
+#define CHECK_INIT(type, initializer)                                                                        \
+    do {                                                                                                     \
+        type value = initializer;                                                                            \
+        CHECK(value.struct_size == sizeof value);                                                            \
     } while (0)
 
 static void initializers_say_their_size(void) {
@@ -44,7 +44,7 @@ static whim_group_options options_of_a_peer(void) {
 
 static void longer_is_accepted_when_the_excess_is_zero(void) {
     newer_options newer;
-    whim_group *group = NULL;
+    whim_group* group = NULL;
     memset(&newer, 0, sizeof newer);
     newer.known = options_of_a_peer();
     newer.known.struct_size = sizeof newer;
@@ -58,7 +58,7 @@ static void longer_is_accepted_when_the_excess_is_zero(void) {
 
 static void shorter_is_filled_up_with_zeros(void) {
     whim_group_options options = options_of_a_peer();
-    whim_group *group = NULL;
+    whim_group* group = NULL;
     options.worker_threads = 100000; /* out of range, and beyond what the older caller has */
     CHECK_IS(whim_group_create(&options, &group), WHIM_E_INVALID);
     CHECK_DETAIL("worker_threads");
@@ -69,7 +69,7 @@ static void shorter_is_filled_up_with_zeros(void) {
 
 static void a_size_never_set_is_told(void) {
     whim_group_options options = options_of_a_peer();
-    whim_group *group = NULL;
+    whim_group* group = NULL;
     options.struct_size = 0;
     CHECK_IS(whim_group_create(&options, &group), WHIM_E_INVALID);
     CHECK_DETAIL("initializer");
@@ -113,7 +113,7 @@ static void each_wrong_option_is_named(void) {
     size_t i;
     for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
-        whim_group *group = NULL;
+        whim_group* group = NULL;
         options.run = wrong[i].run;
         options.coordinators = wrong[i].coordinators;
         options.listen = wrong[i].listen;
@@ -127,7 +127,7 @@ static void each_wrong_option_is_named(void) {
 
 static void coordinators_check_theirs(void) {
     whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
-    whim_coordinator *coordinator = NULL;
+    whim_coordinator* coordinator = NULL;
     whim_error error = WHIM_ERROR_INIT;
     char text[8];
     CHECK_IS(whim_coordinator_start(NULL, &coordinator), WHIM_E_INVALID);
@@ -154,14 +154,14 @@ static void names_and_texts(void) {
 }
 
 static int entries = 0;
-static void count_entry(int32_t level, const char *component, const char *text, void *user) {
+static void count_entry(int32_t level, const char* component, const char* text, void* user) {
     CHECK(user == &entries && level >= WHIM_LOG_TRACE && component[0] && text[0]);
     entries++;
 }
 
 static void the_log_goes_where_it_is_told(void) {
     whim_group_options options = options_of_a_peer();
-    whim_group *group = NULL;
+    whim_group* group = NULL;
     int loud;
     CHECK_IS(whim_log_set_filter("chatty"), WHIM_E_INVALID);
     CHECK_IS(whim_log_set_filter("info,kitchen=debug"), WHIM_E_INVALID);

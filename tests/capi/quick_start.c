@@ -1,9 +1,10 @@
+// Two peers and their coordinator in one program: joins, averages four floats, commits the round.
 #include <stdio.h>
 #include <whimbrel/coordinator.h>
 #include <whimbrel/whimbrel.h>
 
 // Waits for both peers' ops and releases them: 1 when both went well.
-static int both(whim_op *ops[2]) {
+static int both(whim_op* ops[2]) {
     int i, good = 1;
     for (i = 0; i < 2; i++) {
         whim_error error = WHIM_ERROR_INIT;
@@ -16,12 +17,12 @@ static int both(whim_op *ops[2]) {
     return good;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     whim_coordinator_options authority = WHIM_COORDINATOR_OPTIONS_INIT;
     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
-    whim_coordinator *coordinator;
-    whim_group *groups[2];
-    whim_op *ops[2];
+    whim_coordinator* coordinator;
+    whim_group* groups[2];
+    whim_op* ops[2];
     char invite[WHIM_INVITE_SIZE];
     float x[2][4] = {{1, 2, 3, 4}, {3, 4, 5, 6}};
     int i, good;
@@ -29,7 +30,7 @@ int main(int argc, char **argv) {
     authority.run = "quick-start";
     authority.listen = "127.0.0.1:0";
     authority.data_dir = argc > 1 ? argv[1] : "quick-start.coordinator";
-    authority.replicas_min = 2; // no round begins with fewer
+    authority.replicas_min = 2;  // no round begins with fewer
     if (whim_coordinator_start(&authority, &coordinator) != WHIM_OK) return 1;
     if (whim_coordinator_invite(coordinator, 3600, invite, sizeof invite) != WHIM_OK) return 1;
 
@@ -53,7 +54,7 @@ int main(int argc, char **argv) {
         if (whim_round_commit(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
     good = both(ops) && good;
 
-    printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]); // 2 3 4 5
+    printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]);  // 2 3 4 5
     for (i = 0; i < 2; i++) whim_group_destroy(groups[i]);
     whim_coordinator_stop(coordinator);
     return good ? 0 : 1;

@@ -22,9 +22,7 @@ int main() {
         try {
             whimbrel::Group refused(options);
             return 1;
-        } catch (const whimbrel::Error& error) {
-            CHECK(error.result() == WHIM_E_INVALID);
-        }
+        } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_INVALID); }
         CHECK(!outsider.next_event());
         CHECK(outsider.info().incarnation == 0);
     }
