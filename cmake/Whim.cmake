@@ -12,8 +12,10 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
 find_program(WHIM_CCACHE ccache)
 if(WHIM_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${WHIM_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${WHIM_CCACHE}")
+  # Paths relative to the checkout, so that a fresh clone finds what another one compiled.
+  set(WHIM_LAUNCHER "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${WHIM_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER ${WHIM_LAUNCHER})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WHIM_LAUNCHER})
 endif()
 
 find_package(Threads REQUIRED)
