@@ -62,27 +62,27 @@
  *         authority.listen = "127.0.0.1:0";
  *         authority.data_dir = argc > 1 ? argv[1] : "quick-start.coordinator";
  *         authority.replicas_min = 2;  // no round begins with fewer
- *         if (whim_coordinator_start(&authority, &coordinator) != WHIM_OK) return 1;
- *         if (whim_coordinator_invite(coordinator, 3600, invite, sizeof invite) != WHIM_OK) return 1;
+ *         if (whim_coordinator_start(&authority, &coordinator) < 0) return 1;
+ *         if (whim_coordinator_invite(coordinator, 3600, invite, sizeof invite) < 0) return 1;
  *
  *         options.invite = invite;
  *         options.listen = "127.0.0.1:0";
  *         for (i = 0; i < 2; i++) {
- *             if (whim_group_create(&options, &groups[i]) != WHIM_OK) return 1;
- *             if (whim_group_join(groups[i], &ops[i]) != WHIM_OK) return 1;
+ *             if (whim_group_create(&options, &groups[i]) < 0) return 1;
+ *             if (whim_group_join(groups[i], &ops[i]) < 0) return 1;
  *         }
  *         good = both(ops);
  *
  *         for (i = 0; i < 2; i++)
- *             if (whim_round_begin(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
+ *             if (whim_round_begin(groups[i], NULL, &ops[i]) < 0) return 1;
  *         good = both(ops) && good;
  *
  *         for (i = 0; i < 2; i++)
- *             if (whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]) != WHIM_OK)
- * return 1; good = both(ops) && good;
+ *             if (whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]) < 0) return 1;
+ *         good = both(ops) && good;
  *
  *         for (i = 0; i < 2; i++)
- *             if (whim_round_commit(groups[i], NULL, &ops[i]) != WHIM_OK) return 1;
+ *             if (whim_round_commit(groups[i], NULL, &ops[i]) < 0) return 1;
  *         good = both(ops) && good;
  *
  *         printf("%g %g %g %g\n", x[0][0], x[0][1], x[0][2], x[0][3]);  // 2 3 4 5
