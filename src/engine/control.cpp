@@ -173,9 +173,12 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
         if (id == me) info.rank = i;
         if (id == start.donor) info.donor_rank = i;
         const auto& members = start.view.members;
-        const auto known = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
+        const auto known =
+            std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
         if (known != members.end()) info.participants.push_back(*known);
-        else info.participants.push_back(wire::MemberInfo{.id = id, .name = {}, .region = {}, .addresses = {}});  // gone since
+        else
+            info.participants.push_back(
+                wire::MemberInfo{.id = id, .name = {}, .region = {}, .addresses = {}});  // gone since
     }
     for (const wire::Removal& removal : start.view.removed) {
         if (std::find(before.begin(), before.end(), removal.member) != before.end())

@@ -97,7 +97,7 @@ private:
     struct Finished {            // an op whose record is gone
         bool completed = false;  // and known to have completed everywhere
         bool uniform = false;
-        uint32_t attempt = 0;                         // that was final, of a uniform op
+        uint32_t attempt = 0;  // that was final, of a uniform op
     };
     struct Scanning {  // an op whose input is being scanned
         uint64_t record = 0;

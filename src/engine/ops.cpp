@@ -98,7 +98,8 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
 void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
     const std::string detail = "op " + to_string(record.id) + ": " + what;
     for (const MemberId& member : record.birth) {
-        if (member != self()) op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
+        if (member != self())
+            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
     }
     op_ended(record, Code::E_NON_FINITE, detail);
 }
@@ -289,7 +290,9 @@ void Engine::Impl::reap() {
         }
         add_card(totals_, record);
         const bool completed = record.op && record.op->known_everywhere();
-        if (births_.contains(record.id.round)) finished_[record.id] = {completed, record.descriptor.uniform, record.op ? record.op->attempt() : 0};
+        if (births_.contains(record.id.round))
+            finished_[record.id] = {completed, record.descriptor.uniform,
+                                    record.op ? record.op->attempt() : 0};
         by_id_.erase(record.id);
         it = records_.erase(it);
     }

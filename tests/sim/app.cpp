@@ -14,7 +14,8 @@ AppState AppState::initial(uint64_t seed) {
 Digest AppState::digest() const {
     Digest digest;
     const uint64_t halves[2] = {hash_bytes(bytes(), 1), hash_bytes(bytes(), 2)};
-    for (size_t i = 0; i < digest.bytes.size(); ++i) digest.bytes[i] = static_cast<uint8_t>(halves[i / 8] >> (8 * (i % 8)));
+    for (size_t i = 0; i < digest.bytes.size(); ++i)
+        digest.bytes[i] = static_cast<uint8_t>(halves[i / 8] >> (8 * (i % 8)));
     return digest;
 }
 
@@ -108,12 +109,15 @@ void App::enter_round(Instant now) {
         c_.ops.healed(member_);
         c_.coverage.hit(Mark::healed);
     } else if (disk_.round != info_.committed) {
-        c_.world.violate(fmt::format("{} enters round {} with the state of round {} and is not healed; round {} is committed",
-                                     short_name(member_), info_.round.value, disk_.round.value, info_.committed.value));
+        c_.world.violate(fmt::format(
+            "{} enters round {} with the state of round {} and is not healed; round {} is committed",
+            short_name(member_), info_.round.value, disk_.round.value, info_.committed.value));
     }
-    std::vector<OpScript> ops = ops_of_round(c_.world.seed(), c_.plan.style, info_.round, static_cast<uint32_t>(info_.participants.size()));
+    std::vector<OpScript> ops = ops_of_round(c_.world.seed(), c_.plan.style, info_.round,
+                                             static_cast<uint32_t>(info_.participants.size()));
     if (info_.healing_any) {
-        if (info_.donor_rank >= info_.participants.size()) return c_.world.violate("a round heals and names no donor in it");
+        if (info_.donor_rank >= info_.participants.size())
+            return c_.world.violate("a round heals and names no donor in it");
         OpScript heal;
         heal.tag = kHealTag;
         heal.dtype = Dtype::u64;
@@ -144,7 +148,8 @@ void App::finish_round(Instant now) {
     vote.bytes.assign(7, static_cast<uint8_t>(boot_));
     phase_ = Phase::committing;
     engine_.round_commit(issue(What::commit, 0, info_.round), info_.round, std::move(vote), now);
-    if (!pipelines(c_.world.seed(), c_.plan.style, info_.round, member_) || phase_ != Phase::committing) return;
+    if (!pipelines(c_.world.seed(), c_.plan.style, info_.round, member_) || phase_ != Phase::committing)
+        return;
     begin_pending_ = true;
     engine_.round_begin(issue(What::begin, 0, {}), disk_.round, now);
 }
@@ -163,11 +168,13 @@ void App::committed(const AppDone& done, Instant now) {
         disk_.state = disk_.next->state;
         if (c_.world.now() >= c_.plan.calm_at) committed_in_calm_ = true;
     }
-    const bool unknown = done.code == Code::E_EVICTED || done.code == Code::E_LEFT || done.code == Code::E_STALE_ROUND;
+    const bool unknown =
+        done.code == Code::E_EVICTED || done.code == Code::E_LEFT || done.code == Code::E_STALE_ROUND;
     if (!unknown) disk_.next.reset();
     if (phase_ != Phase::committing || done.code == Code::E_EVICTED || done.code == Code::E_LEFT) return;
     phase_ = Phase::beginning;
-    if (c_.world.now() < c_.plan.calm_at && leaves(c_.world.seed(), c_.plan.style, info_.round, member_)) return leave(now);
+    if (c_.world.now() < c_.plan.calm_at && leaves(c_.world.seed(), c_.plan.style, info_.round, member_))
+        return leave(now);
     if (next_round_) {
         info_ = std::get<RoundInfo>(next_round_->info);
         next_round_.reset();
@@ -179,7 +186,8 @@ void App::committed(const AppDone& done, Instant now) {
 void App::train_inner() {
     const Duration longest = c_.plan.inner_training;
     const uint64_t share = mix64(boot_ ^ mix64(info_.round.value)) % 1000;
-    later(nanoseconds(longest.ns / 2 + longest.ns / 2000 * static_cast<int64_t>(share)), [this](Instant then) { resume(then); });
+    later(nanoseconds(longest.ns / 2 + longest.ns / 2000 * static_cast<int64_t>(share)),
+          [this](Instant then) { resume(then); });
 }
 
 void App::leave(Instant now) {
@@ -200,7 +208,8 @@ void App::finish(const std::string& reason, Instant now) {
 void App::on_done(const AppDone& done, Instant now) {
     const auto found = pending_.find(done.app);
     if (found == pending_.end()) {
-        return c_.world.violate(fmt::format("{} got an answer twice, or one it did not ask for", c_.world.host_name(c_.host.id())));
+        return c_.world.violate(fmt::format("{} got an answer twice, or one it did not ask for",
+                                            c_.world.host_name(c_.host.id())));
     }
     const Pending pending = found->second;
     pending_.erase(found);
@@ -213,7 +222,8 @@ void App::on_done(const AppDone& done, Instant now) {
         case What::leave:
             phase_ = Phase::left;
             if (!leaving_for_good_) {
-                later(milliseconds(20 + static_cast<int64_t>(mix64(boot_) % 1500)), [this](Instant then) { thrown_out(then); });
+                later(milliseconds(20 + static_cast<int64_t>(mix64(boot_) % 1500)),
+                      [this](Instant then) { thrown_out(then); });
             }
             return;
     }
@@ -244,7 +254,8 @@ void App::thrown_out(Instant now) {
 
 std::string App::waiting_for() const {
     std::string text;
-    constexpr const char* kNames[] = {"idle", "joining", "beginning", "running", "committing", "thrown out", "leaving", "left"};
+    constexpr const char* kNames[] = {"idle",       "joining",    "beginning", "running",
+                                      "committing", "thrown out", "leaving",   "left"};
     text = kNames[static_cast<int>(phase_)];
     if (unposted_ > 0) text += fmt::format(", {} ops to post", unposted_);
     for (const auto& [app, pending] : pending_) {

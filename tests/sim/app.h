@@ -1,4 +1,5 @@
-// The scripted application of one peer: joins, trains for rounds, commits, and comes back when it was thrown out.
+// The scripted application of one peer: joins, trains for rounds, commits, and comes back when it was thrown
+// out.
 //
 // It keeps the contract that the library states for applications and uses all of its freedom: any order and
 // delay of posts, buffers reused the moment an op completes, rounds begun together with the last commit.
@@ -33,10 +34,13 @@ struct AppState {
 
 // Survives the process; lost in a restart without disk.
 struct AppDisk {
-    Round round;                                      // last committed round whose state this is; 0: none
+    Round round;  // last committed round whose state this is; 0: none
     AppState state;
-    struct Provisional { Round round; AppState state; };
-    std::optional<Provisional> next;                  // voted for, outcome unknown
+    struct Provisional {
+        Round round;
+        AppState state;
+    };
+    std::optional<Provisional> next;  // voted for, outcome unknown
 };
 
 struct AppContext {
@@ -53,15 +57,15 @@ public:
     App(AppContext context, Engine& engine, uint64_t boot, AppDisk& disk);
     ~App();
 
-    void start(Instant now);                          // asks to join
+    void start(Instant now);  // asks to join
     void on_done(const AppDone& done, Instant now);
     void on_event(const EngineEvent& event);
-    void finish(const std::string& reason, Instant now);      // leaves for good
-    void check_buffers();                             // those whose ops have ended
+    void finish(const std::string& reason, Instant now);  // leaves for good
+    void check_buffers();                                 // those whose ops have ended
 
     bool left() const { return phase_ == Phase::left; }
     bool idle() const { return left() && pending_.empty(); }
-    bool committed_in_calm() const { return committed_in_calm_; }   // took part in a commit after faults ended
+    bool committed_in_calm() const { return committed_in_calm_; }  // took part in a commit after faults ended
     bool ops_open() const { return !open_.empty(); }
     std::string waiting_for() const;
 
@@ -75,7 +79,7 @@ private:
     };
     struct OpenOp {
         OpScript script;
-        std::unique_ptr<GuardedBuffer> in, out;       // out null: in place
+        std::unique_ptr<GuardedBuffer> in, out;  // out null: in place
         GuardedBuffer& result() { return out ? *out : *in; }
     };
     struct Used {
@@ -85,16 +89,16 @@ private:
     };
 
     AppOp issue(What what, uint64_t tag, Round round);
-    void later(Duration delay, std::function<void(Instant)> what);   // unless the term is over by then
+    void later(Duration delay, std::function<void(Instant)> what);  // unless the term is over by then
     void join(Instant now);
     void joined(const AppDone& done, Instant now);
-    void resume(Instant now);                         // asks for the outcome it may have missed, then begins
+    void resume(Instant now);  // asks for the outcome it may have missed, then begins
     void begin(Instant now);
     void leave(Instant now);
     void recorded(const AppDone& done, Instant now);
     void began(const AppDone& done, Instant now);
     void enter_round(Instant now);
-    void train_inner();                               // time passes, then the next round
+    void train_inner();  // time passes, then the next round
     void post_later(const OpScript& script);
     void post(const OpScript& script, Instant now);
     void op_done(const Pending& pending, const AppDone& done, Instant now);
@@ -109,17 +113,17 @@ private:
     AppDisk& disk_;
     Phase phase_ = Phase::idle;
     uint64_t next_app_;
-    uint64_t term_ = 0;                               // rises when what was planned is void
+    uint64_t term_ = 0;  // rises when what was planned is void
     std::map<AppOp, Pending> pending_;
-    MemberId member_;                                 // this incarnation; kept when the engine has forgotten it
+    MemberId member_;  // this incarnation; kept when the engine has forgotten it
 
     RoundInfo info_;
-    AppState state_;                                  // of the round in progress
-    bool poisoned_ = false;                           // this peer knows that it lacks a result
-    std::map<uint64_t, uint64_t> results_;            // tag: hash of the result; 0: none
-    uint32_t unposted_ = 0;                           // planned and not yet posted
+    AppState state_;                        // of the round in progress
+    bool poisoned_ = false;                 // this peer knows that it lacks a result
+    std::map<uint64_t, uint64_t> results_;  // tag: hash of the result; 0: none
+    uint32_t unposted_ = 0;                 // planned and not yet posted
     std::map<uint64_t, OpenOp> open_;
-    std::optional<AppDone> next_round_;               // begun before the last one's outcome was known
+    std::optional<AppDone> next_round_;  // begun before the last one's outcome was known
     bool begin_pending_ = false, committed_in_calm_ = false, leaving_for_good_ = false;
     std::vector<Used> used_;
 };

@@ -36,7 +36,8 @@ void App::post(const OpScript& script, Instant now) {
     OpenOp op;
     op.script = script;
     op.in = std::make_unique<GuardedBuffer>(posted.input);
-    if (!choice.in_place) op.out = std::make_unique<GuardedBuffer>(Bytes(posted.input.size(), std::byte{0x77}));
+    if (!choice.in_place)
+        op.out = std::make_unique<GuardedBuffer>(Bytes(posted.input.size(), std::byte{0x77}));
     PostOptions options;
     options.tag = script.tag;
     options.dtype = script.dtype;
@@ -51,8 +52,9 @@ void App::post(const OpScript& script, Instant now) {
     options.non_finite = choice.non_finite;
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
-    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}, weight {}", script.tag, reduce_name(script.reduce), script.elements,
-                   dtype_name(script.dtype), script.uniform ? ", uniform" : "", choice.in_place ? ", in place" : "", options.weight);
+    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}, weight {}", script.tag,
+                   reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
+                   script.uniform ? ", uniform" : "", choice.in_place ? ", in place" : "", options.weight);
     open_.insert_or_assign(script.tag, std::move(op));
     const AppOp app = issue(What::op, script.tag, info_.round);
     engine_.post(app, info_.round, options, now);
@@ -65,18 +67,26 @@ void App::post(const OpScript& script, Instant now) {
 void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
     OpenOp op = std::move(open_.at(pending.tag));
     open_.erase(pending.tag);
-    const std::string what = fmt::format("the buffer of op r{}/t{} at {}", pending.round.value, pending.tag, short_name(member_));
-    c_.world.trace(c_.host.id(), "op r{}/t{} ended with {} {}", pending.round.value, pending.tag, code_name(done.code), done.detail);
-    if (!op.in->guards_intact() || (op.out && !op.out->guards_intact())) return c_.world.violate(what + " was overrun");
+    const std::string what =
+        fmt::format("the buffer of op r{}/t{} at {}", pending.round.value, pending.tag, short_name(member_));
+    c_.world.trace(c_.host.id(), "op r{}/t{} ended with {} {}", pending.round.value, pending.tag,
+                   code_name(done.code), done.detail);
+    if (!op.in->guards_intact() || (op.out && !op.out->guards_intact()))
+        return c_.world.violate(what + " was overrun");
     c_.ops.completed(member_, pending.round, pending.tag, done, op.in->bytes(), op.result().bytes());
     results_[pending.tag] = done.code == Code::OK ? hash_bytes(op.result().bytes(), pending.tag) | 1 : 0;
     const bool own_part = done.code == Code::E_CANCELLED || done.code == Code::E_EXCLUDED;
     if (own_part) poisoned_ = true;
     if (pending.tag == kHealTag && phase_ == Phase::running) {
         if (done.code != Code::OK) poisoned_ |= info_.heal_self;
-        else if (info_.heal_self) std::copy_n(op.result().bytes().begin(), state_.bytes().size(), std::as_writable_bytes(std::span(state_.words)).begin());
-        else if (!std::equal(op.result().bytes().begin(), op.result().bytes().end(), state_.bytes().begin())) {
-            c_.world.violate(fmt::format("{} and the donor hold different states at the beginning of round {}", short_name(member_), pending.round.value));
+        else if (info_.heal_self)
+            std::copy_n(op.result().bytes().begin(), state_.bytes().size(),
+                        std::as_writable_bytes(std::span(state_.words)).begin());
+        else if (!std::equal(op.result().bytes().begin(), op.result().bytes().end(),
+                             state_.bytes().begin())) {
+            c_.world.violate(
+                fmt::format("{} and the donor hold different states at the beginning of round {}",
+                            short_name(member_), pending.round.value));
         }
     }
     retire(std::move(op.in), what);

@@ -16,7 +16,8 @@ bool all_guard(ByteSpan bytes) {
 
 }  // namespace
 
-GuardedBuffer::GuardedBuffer(ByteSpan content) : size_(content.size()), memory_(content.size() + 2 * kGuardBytes, kGuard) {
+GuardedBuffer::GuardedBuffer(ByteSpan content)
+    : size_(content.size()), memory_(content.size() + 2 * kGuardBytes, kGuard) {
     std::copy(content.begin(), content.end(), memory_.begin() + kGuardBytes);
 }
 
@@ -25,7 +26,9 @@ bool GuardedBuffer::guards_intact() const {
     return all_guard(all.first(kGuardBytes)) && all_guard(all.last(kGuardBytes));
 }
 
-std::byte GuardedBuffer::garbage(size_t i) const { return static_cast<std::byte>(mix64(seed_ ^ (i / 8)) >> (8 * (i % 8))); }
+std::byte GuardedBuffer::garbage(size_t i) const {
+    return static_cast<std::byte>(mix64(seed_ ^ (i / 8)) >> (8 * (i % 8)));
+}
 
 void GuardedBuffer::scrap(uint64_t seed) {
     seed_ = seed;

@@ -1,7 +1,7 @@
 // The application's buffers, with guard zones around them and eyes on them after their op has ended.
 //
-// An application reuses its buffer the moment its op completes: scrap() overwrites it with garbage, and intact()
-// later says whether anybody else has written into it or its guard zones since.
+// An application reuses its buffer the moment its op completes: scrap() overwrites it with garbage, and
+// intact() later says whether anybody else has written into it or its guard zones since.
 #pragma once
 
 #include "base/bytes.h"
@@ -15,7 +15,7 @@ public:
     ByteSpan bytes() const { return ByteSpan(memory_).subspan(kGuardBytes, size_); }
     bool guards_intact() const;
     void scrap(uint64_t seed);
-    bool intact() const;                              // after scrap()
+    bool intact() const;  // after scrap()
 
 private:
     static constexpr size_t kGuardBytes = 48;

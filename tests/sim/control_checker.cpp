@@ -8,7 +8,8 @@ void ControlChecker::journalled(const Bytes& record) {
     if (!entry.ok()) return world_.violate("a journal record cannot be read: " + entry.error().detail);
     if (const auto* closed = std::get_if<group::entry::RoundClosed>(&*entry)) {
         const Round round = closed->outcome.round;
-        if (closed_.contains(round)) return world_.violate(fmt::format("round {} ended twice in the journal", round.value));
+        if (closed_.contains(round))
+            return world_.violate(fmt::format("round {} ended twice in the journal", round.value));
         closed_[round] = closed->outcome;
     } else if (const auto* begun = std::get_if<group::entry::RoundBegun>(&*entry)) {
         if (begun_.contains(begun->round)) {
@@ -21,14 +22,16 @@ void ControlChecker::journalled(const Bytes& record) {
         const MemberId& id = admitted->admission.info.id;
         if (newest_.contains(id.peer)) {
             restarts_ += 1;
-            if (newest_[id.peer] >= id.incarnation) world_.violate("an incarnation was given twice: " + short_name(id));
+            if (newest_[id.peer] >= id.incarnation)
+                world_.violate("an incarnation was given twice: " + short_name(id));
         }
         newest_[id.peer] = id.incarnation;
     } else if (const auto* ops = std::get_if<group::entry::OpsExcluded>(&*entry)) {
         for (const wire::OpExclusion& x : ops->exclusions) exclusions_.insert({x.op, x.member});
     }
     const Status status = ledger_.apply(*entry);
-    if (!status.ok()) return world_.violate("a journal record cannot follow the others: " + status.error().detail);
+    if (!status.ok())
+        return world_.violate("a journal record cannot follow the others: " + status.error().detail);
     const auto [known, fresh] = views_.try_emplace(ledger_.view.epoch, ledger_.view);
     if (!fresh && known->second != ledger_.view) {
         world_.violate(fmt::format("the journal holds two views for epoch {}", ledger_.view.epoch.value));
@@ -37,8 +40,8 @@ void ControlChecker::journalled(const Bytes& record) {
 
 void ControlChecker::restored(Round committed) {
     if (committed != ledger_.committed) {
-        world_.violate(fmt::format("a restarted coordinator stands at round {}, the journal at {}", committed.value,
-                                   ledger_.committed.value));
+        world_.violate(fmt::format("a restarted coordinator stands at round {}, the journal at {}",
+                                   committed.value, ledger_.committed.value));
     }
 }
 
@@ -46,14 +49,17 @@ void ControlChecker::installed(const MemberId& self, const wire::View& view) {
     if (view.epoch == Epoch{}) return;
     const auto truth = views_.find(view.epoch);
     if (truth == views_.end()) {
-        return world_.violate(fmt::format("{} installed epoch {}, which nobody journalled", short_name(self), view.epoch.value));
+        return world_.violate(fmt::format("{} installed epoch {}, which nobody journalled", short_name(self),
+                                          view.epoch.value));
     }
     if (truth->second != view) {
-        return world_.violate(fmt::format("{} holds another view for epoch {} than the journal", short_name(self), view.epoch.value));
+        return world_.violate(fmt::format("{} holds another view for epoch {} than the journal",
+                                          short_name(self), view.epoch.value));
     }
     Epoch& last = installed_[self];
     if (view.epoch < last) {
-        return world_.violate(fmt::format("{} went back from epoch {} to {}", short_name(self), last.value, view.epoch.value));
+        return world_.violate(
+            fmt::format("{} went back from epoch {} to {}", short_name(self), last.value, view.epoch.value));
     }
     last = view.epoch;
 }
@@ -61,37 +67,47 @@ void ControlChecker::installed(const MemberId& self, const wire::View& view) {
 void ControlChecker::began(const MemberId& self, const RoundInfo& info) {
     const auto truth = begun_.find(info.round);
     if (truth == begun_.end()) {
-        return world_.violate(fmt::format("{} began round {}, which nobody journalled", short_name(self), info.round.value));
+        return world_.violate(
+            fmt::format("{} began round {}, which nobody journalled", short_name(self), info.round.value));
     }
     std::vector<MemberId> participants;
     for (const wire::MemberInfo& m : info.participants) participants.push_back(m.id);
     if (participants != truth->second.participants || info.donor != truth->second.donor) {
-        return world_.violate(fmt::format("{} began round {} otherwise than the journal says", short_name(self), info.round.value));
+        return world_.violate(fmt::format("{} began round {} otherwise than the journal says",
+                                          short_name(self), info.round.value));
     }
     const bool in = info.rank < participants.size() && participants[info.rank] == self;
-    if (!in) world_.violate(fmt::format("{} began round {} without taking part in it", short_name(self), info.round.value));
+    if (!in)
+        world_.violate(
+            fmt::format("{} began round {} without taking part in it", short_name(self), info.round.value));
 }
 
-void ControlChecker::ended(const MemberId& self, uint64_t boot, Code code, const wire::RoundOutcome& outcome) {
-    if (code == Code::E_EVICTED || code == Code::E_LEFT || code == Code::E_STALE_ROUND) return;   // not an outcome
+void ControlChecker::ended(const MemberId& self, uint64_t boot, Code code,
+                           const wire::RoundOutcome& outcome) {
+    if (code == Code::E_EVICTED || code == Code::E_LEFT || code == Code::E_STALE_ROUND)
+        return;  // not an outcome
     const auto truth = closed_.find(outcome.round);
     if (truth == closed_.end()) {
-        return world_.violate(fmt::format("{} saw round {} end, which nobody journalled", short_name(self), outcome.round.value));
+        return world_.violate(fmt::format("{} saw round {} end, which nobody journalled", short_name(self),
+                                          outcome.round.value));
     }
     if (truth->second.committed != outcome.committed || truth->second.digest != outcome.digest ||
         truth->second.contributors != outcome.contributors) {
-        return world_.violate(fmt::format("{} saw round {} end otherwise than the journal says", short_name(self), outcome.round.value));
+        return world_.violate(fmt::format("{} saw round {} end otherwise than the journal says",
+                                          short_name(self), outcome.round.value));
     }
     FencingToken& obeyed = obeyed_[boot];
     if (outcome.fencing < obeyed) {
-        return world_.violate(fmt::format("{} obeyed fencing token {} after {}", short_name(self), outcome.fencing.value, obeyed.value));
+        return world_.violate(fmt::format("{} obeyed fencing token {} after {}", short_name(self),
+                                          outcome.fencing.value, obeyed.value));
     }
     obeyed = outcome.fencing;
 }
 
 void ControlChecker::evicted(const MemberId& self, const std::string& reason) {
     if (reason.empty()) world_.violate(short_name(self) + " was evicted without being told why");
-    if (!removed_.contains(self)) world_.violate(short_name(self) + " was told that it is evicted, but nobody decided it");
+    if (!removed_.contains(self))
+        world_.violate(short_name(self) + " was told that it is evicted, but nobody decided it");
 }
 
 bool ControlChecker::excluded(Round round, uint64_t tag, const MemberId& member) const {

@@ -2,7 +2,8 @@
 //
 //   - one view per epoch: what a peer installs is, word for word, the view the journal made under that epoch;
 //   - no going back: a member's epochs and fencing tokens rise;
-//   - a round begins and ends as the journal says, everywhere, once; nothing is published before it is durable;
+//   - a round begins and ends as the journal says, everywhere, once; nothing is published before it is
+//   durable;
 //   - whoever is out is told so, with the reason.
 #pragma once
 
@@ -21,7 +22,7 @@ public:
 
     // The durable record. Called for each the moment it is appended.
     void journalled(const Bytes& record);
-    void restored(Round committed);                   // by a coordinator that starts
+    void restored(Round committed);  // by a coordinator that starts
 
     // What a peer saw. boot: of the process.
     void installed(const MemberId& self, const wire::View& view);
@@ -45,7 +46,7 @@ private:
     std::set<MemberId> removed_;
     std::map<PeerId, Incarnation> newest_;
     std::map<MemberId, Epoch> installed_;
-    std::map<uint64_t, FencingToken> obeyed_;         // by boot
+    std::map<uint64_t, FencingToken> obeyed_;  // by boot
     uint64_t restarts_ = 0;
 };
 

@@ -13,8 +13,9 @@ constexpr Duration kLostLinkKept = seconds(30);
 CoordinatorProcess::CoordinatorProcess(World& world, Network& network, Host& host, Store& store,
                                        const CoordinatorSetup& setup)
     : world_(world), host_(host), store_(store), port_(network, host), channels_(setup.id),
-      endpoint_({.id = setup.id, .run_name = setup.config.run, .seed = setup.endpoint_seed, .is_coordinator = true},
-                setup.secure ? &channels_ : nullptr, *this, port_),
+      endpoint_(
+          {.id = setup.id, .run_name = setup.config.run, .seed = setup.endpoint_seed, .is_coordinator = true},
+          setup.secure ? &channels_ : nullptr, *this, port_),
       token_(store.open()) {
     Result<group::Coordinator> restored =
         group::Coordinator::restore(setup.config, token_, store_.records(), host_.local(), outbox_);
@@ -24,8 +25,8 @@ CoordinatorProcess::CoordinatorProcess(World& world, Network& network, Host& hos
         return;
     }
     coordinator_.emplace(std::move(*restored));
-    world_.trace(host_.id(), "coordinator starts with fencing token {}, {} records, round {} committed", token_.value,
-                 store_.records().size(), coordinator_->committed().value);
+    world_.trace(host_.id(), "coordinator starts with fencing token {}, {} records, round {} committed",
+                 token_.value, store_.records().size(), coordinator_->committed().value);
 }
 
 void CoordinatorProcess::settle(Instant local) {
@@ -54,7 +55,8 @@ void CoordinatorProcess::perform(const group::CoordinatorEffect& effect, Instant
     } else if (const auto* drop = std::get_if<group::DropPeer>(&effect)) {
         // Closed after the refusal has had a moment to be read; a link still wanted is dialled again.
         const LinkKey key{drop->peer, {drop->boot}};
-        host_.step_after(milliseconds(200), [this, key](Process&, Instant then) { endpoint_.close_link(key, then); });
+        host_.step_after(milliseconds(200),
+                         [this, key](Process&, Instant then) { endpoint_.close_link(key, then); });
     } else {
         world_.trace(host_.id(), "decides: {}", std::get<group::LogLine>(effect).text);
     }
@@ -95,15 +97,18 @@ bool CoordinatorProcess::accept_link(const LinkKey& from, Instant now) {
 }
 
 void CoordinatorProcess::link_up(const LinkKey& key, LinkSession session, Instant now) {
-    world_.trace(host_.id(), "link to {} is up{}", short_name(key), session == LinkSession::resumed ? " again" : "");
+    world_.trace(host_.id(), "link to {} is up{}", short_name(key),
+                 session == LinkSession::resumed ? " again" : "");
     down_.erase(key);
     coordinator_->link_up(key.peer, key.incarnation.value, now, outbox_);
 }
 
-void CoordinatorProcess::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) {
+void CoordinatorProcess::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail,
+                                   Instant now) {
     world_.trace(host_.id(), "link to {} is down: {} {}", short_name(key), link_down_name(kind), detail);
     down_[key] = now;
-    coordinator_->link_down(key.peer, key.incarnation.value, std::string(link_down_name(kind)) + ": " + detail, now, outbox_);
+    coordinator_->link_down(key.peer, key.incarnation.value,
+                            std::string(link_down_name(kind)) + ": " + detail, now, outbox_);
 }
 
 void CoordinatorProcess::message(const LinkKey& from, ByteSpan bytes, Instant now) {

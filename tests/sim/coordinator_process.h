@@ -1,7 +1,8 @@
 // A coordinator as a process of the simulation: group::Coordinator behind an Endpoint of its own.
 //
-// It performs the outbox as the shell does: a record is appended to the store before anything after it is sent;
-// a refused append means that somebody else leads, and ends it. It may be told to die between two effects.
+// It performs the outbox as the shell does: a record is appended to the store before anything after it is
+// sent; a refused append means that somebody else leads, and ends it. It may be told to die between two
+// effects.
 #pragma once
 
 #include <map>
@@ -25,7 +26,8 @@ struct CoordinatorSetup {
 
 class CoordinatorProcess final : public Process, public EndpointOwner {
 public:
-    CoordinatorProcess(World& world, Network& network, Host& host, Store& store, const CoordinatorSetup& setup);
+    CoordinatorProcess(World& world, Network& network, Host& host, Store& store,
+                       const CoordinatorSetup& setup);
 
     Endpoint& endpoint() override { return endpoint_; }
     void settle(Instant local) override;
@@ -58,7 +60,7 @@ private:
     FencingToken token_;
     group::CoordinatorOutbox outbox_;
     std::optional<group::Coordinator> coordinator_;
-    std::map<LinkKey, Instant> down_;                 // links that may be those of processes long gone
+    std::map<LinkKey, Instant> down_;  // links that may be those of processes long gone
     std::optional<uint64_t> effects_left_;
     bool doomed_ = false;
 };

@@ -38,7 +38,8 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::listener_result: return excludes;
         case Mark::new_incarnation: return plan.profile == Profile::restart || plan.profile == Profile::churn;
         case Mark::leader_change: return outage || plan.has(FaultKind::coordinator_takeover);
-        case Mark::evicted_alive: return plan.profile == Profile::freeze || plan.profile == Profile::partition;
+        case Mark::evicted_alive:
+            return plan.profile == Profile::freeze || plan.profile == Profile::partition;
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
         case Mark::retention_used:
         case Mark::diverged:
@@ -89,7 +90,8 @@ void Coverage::add(const Coverage& other) {
 std::string Coverage::table() const {
     std::string text = fmt::format("{:<26} {:>9} {:>9} {:>10}\n", "mark", "seeds hit", "possible", "times");
     for (uint32_t m = 0; m < kMarkCount; ++m) {
-        text += fmt::format("{:<26} {:>9} {:>9} {:>10}  {}\n", kMarks[m].name, seeds_hit[m], possible[m], hits[m], kMarks[m].what);
+        text += fmt::format("{:<26} {:>9} {:>9} {:>10}  {}\n", kMarks[m].name, seeds_hit[m], possible[m],
+                            hits[m], kMarks[m].what);
     }
     return text;
 }
@@ -98,7 +100,8 @@ std::string Coverage::missed_floors() const {
     std::string text;
     for (uint32_t m = 0; m < kMarkCount; ++m) {
         if (!kMarks[m].floor || seeds_hit[m] * 100 >= possible[m]) continue;
-        text += fmt::format("{}{} in {} of {} seeds", text.empty() ? "" : ", ", kMarks[m].name, seeds_hit[m], possible[m]);
+        text += fmt::format("{}{} in {} of {} seeds", text.empty() ? "" : ", ", kMarks[m].name, seeds_hit[m],
+                            possible[m]);
     }
     return text;
 }

@@ -12,30 +12,30 @@
 namespace whim::sim {
 
 // X(mark, must be hit in at least 1 % of the seeds that could, what it means)
-#define WHIM_SIM_MARKS(X)                                                                            \
-    X(shrink_mid_op, true, "a view without an open op's member was installed")                       \
-    X(double_shrink, true, "the same op shrank twice")                                               \
-    X(root_and_contributor_dead, true, "one shrink took a root of open chunks and a contributor")    \
-    X(death_in_outage, true, "a peer died while no coordinator ran and ops were open")               \
-    X(listener_death, true, "a peer that was left out of an op died while it listened")              \
-    X(living_root_excluded, true, "a living member that rooted chunks was left out")                 \
-    X(retention_used, true, "a result was kept after completion")                                    \
-    X(retained_served, true, "a kept result saved an orphaned chunk")                                \
-    X(new_incarnation, true, "a restarted process became a new member")                              \
-    X(leader_change, true, "a coordinator started on a journal that peers still trained on")         \
-    X(op_paused, true, "an op waited for a coordinator to decide about a lost peer")                 \
-    X(chunks_adopted, true, "an orphaned chunk came from a survivor's copy")                         \
-    X(chunks_refolded, true, "a uniform op folded anew after a death")                               \
-    X(frames_waited, true, "a frame of a newer epoch waited")                                        \
-    X(listener_result, true, "a peer that was left out received results")                            \
-    X(evicted_alive, true, "a living process was evicted and told why")                              \
-    X(healed, true, "a peer without the run's state was healed")                                     \
-    X(diverged, false, "a peer knew that its result differs from the run's")                         \
-    X(coordinator_died_between, false, "a coordinator died between two of its effects")              \
-    X(rounds_committed, true, "rounds committed, as peers saw it")                                   \
-    X(rounds_aborted, false, "rounds aborted, as peers saw it")                                      \
-    X(ops_completed, true, "ops that ended with a result")                                           \
-    X(ops_failed, false, "ops that ended without one")                                               \
+#define WHIM_SIM_MARKS(X)                                                                                    \
+    X(shrink_mid_op, true, "a view without an open op's member was installed")                               \
+    X(double_shrink, true, "the same op shrank twice")                                                       \
+    X(root_and_contributor_dead, true, "one shrink took a root of open chunks and a contributor")            \
+    X(death_in_outage, true, "a peer died while no coordinator ran and ops were open")                       \
+    X(listener_death, true, "a peer that was left out of an op died while it listened")                      \
+    X(living_root_excluded, true, "a living member that rooted chunks was left out")                         \
+    X(retention_used, true, "a result was kept after completion")                                            \
+    X(retained_served, true, "a kept result saved an orphaned chunk")                                        \
+    X(new_incarnation, true, "a restarted process became a new member")                                      \
+    X(leader_change, true, "a coordinator started on a journal that peers still trained on")                 \
+    X(op_paused, true, "an op waited for a coordinator to decide about a lost peer")                         \
+    X(chunks_adopted, true, "an orphaned chunk came from a survivor's copy")                                 \
+    X(chunks_refolded, true, "a uniform op folded anew after a death")                                       \
+    X(frames_waited, true, "a frame of a newer epoch waited")                                                \
+    X(listener_result, true, "a peer that was left out received results")                                    \
+    X(evicted_alive, true, "a living process was evicted and told why")                                      \
+    X(healed, true, "a peer without the run's state was healed")                                             \
+    X(diverged, false, "a peer knew that its result differs from the run's")                                 \
+    X(coordinator_died_between, false, "a coordinator died between two of its effects")                      \
+    X(rounds_committed, true, "rounds committed, as peers saw it")                                           \
+    X(rounds_aborted, false, "rounds aborted, as peers saw it")                                              \
+    X(ops_completed, true, "ops that ended with a result")                                                   \
+    X(ops_failed, false, "ops that ended without one")                                                       \
     X(lineage_lost, false, "every holder of the last committed state was gone")
 
 enum class Mark : uint8_t {
@@ -61,7 +61,7 @@ struct Coverage {
     void add(const Plan& plan, const SeedCoverage& seed);
     void add(const Coverage& other);
     std::string table() const;
-    std::string missed_floors() const;                // "" when all are reached
+    std::string missed_floors() const;  // "" when all are reached
 };
 
 }  // namespace whim::sim

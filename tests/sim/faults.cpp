@@ -50,9 +50,7 @@ void Simulation::strike(const Fault& fault) {
     switch (fault.kind) {
         case FaultKind::kill:
         case FaultKind::kill_machine: return kill_peer(fault.a, fault);
-        case FaultKind::kill_two:
-            kill_peer(fault.a, fault);
-            return kill_peer(fault.b, fault);
+        case FaultKind::kill_two: kill_peer(fault.a, fault); return kill_peer(fault.b, fault);
         case FaultKind::kill_mourner: return mourners_.push_back(fault);
         case FaultKind::kill_listener: return listener_killers_.push_back(fault);
         case FaultKind::freeze:
@@ -71,13 +69,12 @@ void Simulation::strike(const Fault& fault) {
             world_.trace(fault.a, "loses a strand to {}", world_.host_name(fault.b));
             network_->cut_one(fault.a, fault.b);
             return;
-        case FaultKind::cut_host:
-            world_.trace(fault.a, "loses strands");
-            return network_->cut_all(fault.a);
+        case FaultKind::cut_host: world_.trace(fault.a, "loses strands"); return network_->cut_all(fault.a);
         case FaultKind::block_both: network_->block(fault.b, fault.a, until); [[fallthrough]];
         case FaultKind::clog:
         case FaultKind::block_one_way:
-            world_.trace(fault.a, "is not heard by {} for {} ms", world_.host_name(fault.b), (until - world_.now()).ms());
+            world_.trace(fault.a, "is not heard by {} for {} ms", world_.host_name(fault.b),
+                         (until - world_.now()).ms());
             return network_->block(fault.a, fault.b, until);
         case FaultKind::isolate:
             world_.trace(fault.a, "is alone for {} ms", (until - world_.now()).ms());
@@ -102,11 +99,14 @@ void Simulation::kill_peer(HostId host, const Fault& fault) {
     }
     const bool returns = fault.returns || !may_lose(host);
     bool leader = false;
-    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) leader |= hosts_[h]->running() && !hosts_[h]->frozen();
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h)
+        leader |= hosts_[h]->running() && !hosts_[h]->frozen();
     if (!leader && ops_open()) coverage_.hit(Mark::death_in_outage);
     kill(host, fault.kind == FaultKind::kill_machine ? DeathKind::machine : DeathKind::process);
     machines_[host].present = returns;
-    if (returns) world_.after(fault.lasts, [this, host, keeps_disk = fault.keeps_disk] { revive_peer(host, keeps_disk); });
+    if (returns)
+        world_.after(fault.lasts,
+                     [this, host, keeps_disk = fault.keeps_disk] { revive_peer(host, keeps_disk); });
 }
 
 void Simulation::revive_peer(HostId host, bool keeps_disk) {
@@ -124,7 +124,8 @@ void Simulation::coordinator_fault(const Fault& fault) {
     Host& host = *hosts_[fault.a];
     if (!host.running()) return;
     if (fault.kind == FaultKind::coordinator_takeover) {
-        // The old leader is frozen or hears only some peers; the new one has a higher token on the same journal.
+        // The old leader is frozen or hears only some peers; the new one has a higher token on the same
+        // journal.
         const HostId second = fault.a + 1;
         if (fault.steps % 2 == 0) {
             world_.trace(fault.a, "freezes");
@@ -135,7 +136,9 @@ void Simulation::coordinator_fault(const Fault& fault) {
             });
         } else {
             for (HostId h = 0; h < machines_.size(); ++h) {
-                if (h % 2 == 0) network_->block(h, fault.a, world_.now() + lasts), network_->block(fault.a, h, world_.now() + lasts);
+                if (h % 2 == 0)
+                    network_->block(h, fault.a, world_.now() + lasts),
+                        network_->block(fault.a, h, world_.now() + lasts);
             }
         }
         return world_.after(lasts / 4, [this, second] { start_coordinator(second); });
@@ -168,7 +171,8 @@ void Simulation::after_view(const Bytes& record) {
     if (std::holds_alternative<group::entry::Removed>(*entry) && !mourners_.empty()) {
         const Fault fault = mourners_.back();
         mourners_.pop_back();
-        world_.after(fault.lasts / 40, [this, fault] { kill_peer(peer(fault.a) ? fault.a : fault.b, fault); });
+        world_.after(fault.lasts / 40,
+                     [this, fault] { kill_peer(peer(fault.a) ? fault.a : fault.b, fault); });
     }
 }
 
@@ -179,13 +183,15 @@ void Simulation::end_faults() {
         hosts_[h]->slow_down(Duration{});
         hosts_[h]->spare();
         hosts_[h]->thaw();
-        if (h >= machines_.size() && hosts_[h]->running()) static_cast<CoordinatorProcess*>(hosts_[h]->process())->spare();
+        if (h >= machines_.size() && hosts_[h]->running())
+            static_cast<CoordinatorProcess*>(hosts_[h]->process())->spare();
     }
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (machines_[h].present && !peer(h)) start_peer(h);
     }
     bool leader = false;
-    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) leader |= hosts_[h]->running();
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h)
+        leader |= hosts_[h]->running();
     if (!leader) start_coordinator(static_cast<HostId>(machines_.size()));
 }
 

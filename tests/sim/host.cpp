@@ -80,9 +80,7 @@ void Host::set_timer() {
     });
 }
 
-void Host::freeze() {
-    frozen_ = process_ != nullptr;
-}
+void Host::freeze() { frozen_ = process_ != nullptr; }
 
 void Host::thaw() {
     if (!frozen_) return;

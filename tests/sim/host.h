@@ -21,10 +21,10 @@ class Process {
 public:
     virtual ~Process() = default;
     virtual Endpoint& endpoint() = 0;
-    virtual void settle(Instant local) = 0;                   // performs what the last step asked for
+    virtual void settle(Instant local) = 0;  // performs what the last step asked for
     virtual std::optional<Instant> deadline() const = 0;
     virtual void on_deadline(Instant local) = 0;
-    virtual bool doomed() const { return false; }             // it died during the last step
+    virtual bool doomed() const { return false; }  // it died during the last step
 };
 
 class Host {
@@ -39,19 +39,19 @@ public:
     const HostClock& clock() const { return clock_; }
 
     void start(std::unique_ptr<Process> process);
-    void kill();                                              // the process ends here and now; not inside a step
+    void kill();  // the process ends here and now; not inside a step
     bool running() const { return process_ != nullptr; }
-    uint64_t life() const { return life_; }                   // changes with every start and kill
+    uint64_t life() const { return life_; }  // changes with every start and kill
     Process* process() { return process_.get(); }
 
     // Takes the step now or as soon as the process may run, unless that life is over by then.
     void step(uint64_t life, Step what);
-    void step_after(Duration local_delay, Step what);         // of the current life
+    void step_after(Duration local_delay, Step what);  // of the current life
 
     void freeze();
     void thaw();
     bool frozen() const { return frozen_; }
-    void slow_down(Duration cost_max) { step_cost_max_ = cost_max; }   // of each step; 0: none
+    void slow_down(Duration cost_max) { step_cost_max_ = cost_max; }  // of each step; 0: none
     void die_after_steps(uint64_t steps) { steps_left_ = steps; }
     void spare() { steps_left_.reset(); }
     // Calls for the death of the process, from outside any step; the orchestrator performs it.
@@ -68,10 +68,10 @@ private:
     std::unique_ptr<Process> process_;
     uint64_t life_ = 0;
     bool frozen_ = false, stepping_ = false;
-    std::deque<Step> deferred_;                               // while frozen
+    std::deque<Step> deferred_;  // while frozen
     Duration step_cost_max_{};
     Instant busy_until_{};
-    std::optional<Instant> timer_;                            // world time of the earliest timer event set
+    std::optional<Instant> timer_;  // world time of the earliest timer event set
     std::optional<uint64_t> steps_left_;
     std::function<void(Host&)> doom_;
 };

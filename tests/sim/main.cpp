@@ -13,7 +13,8 @@ constexpr uint64_t kSeedsForFloors = 2000;
 
 constexpr const char* kUsage =
     "whim_sim --seeds A..B [--jobs N] [--profile NAME] [--plant NAME] [--violations N] [--twice] [--quiet]\n"
-    "    runs the seeds until N violations (10); --twice runs each two times and compares; prints coverage and a verdict\n"
+    "    runs the seeds until N violations (10); --twice runs each two times and compares; prints coverage "
+    "and a verdict\n"
     "whim_sim --seed N [--trace] [--profile NAME] [--plant NAME]\n"
     "    replays one seed\n"
     "whim_sim --plants [--seeds A..B] [--jobs N]\n"
@@ -32,8 +33,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
         const std::string name = argv[i];
         const bool flag = name == "--trace" || name == "--quiet" || name == "--twice" || name == "--plants" ||
                           name == "--list-plants" || name == "--list-profiles";
-        const bool valued = name == "--seeds" || name == "--seed" || name == "--jobs" || name == "--plant" || name == "--profile" ||
-                            name == "--violations";
+        const bool valued = name == "--seeds" || name == "--seed" || name == "--jobs" || name == "--plant" ||
+                            name == "--profile" || name == "--violations";
         if (!flag && (!valued || i + 1 == argc)) return std::nullopt;
         arguments.values[name] = flag ? "" : argv[++i];
     }
@@ -42,7 +43,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
 
 std::optional<Plant> plant_from(const std::string& name) {
     std::optional<Plant> found;
-#define WHIM_X(plant, rule) if (name == #plant) found = Plant::plant;
+#define WHIM_X(plant, rule)                                                                                  \
+    if (name == #plant) found = Plant::plant;
     WHIM_PLANT_LIST(WHIM_X)
 #undef WHIM_X
     return found;
@@ -57,9 +59,12 @@ std::string replay(uint64_t seed, Plant plant, std::optional<Profile> profile) {
 
 int run_one(const SeedOptions& options) {
     const SeedResult result = run_seed(options);
-    if (result.violation) std::printf("seed %lu VIOLATION: %s\n", static_cast<unsigned long>(options.seed), result.violation->c_str());
-    std::printf("seed %lu: %s, profile %s, %lu events, trace hash %016lx\n", static_cast<unsigned long>(options.seed),
-                result.violation ? "FAIL" : "PASS", std::string(profile_name(result.plan.profile)).c_str(),
+    if (result.violation)
+        std::printf("seed %lu VIOLATION: %s\n", static_cast<unsigned long>(options.seed),
+                    result.violation->c_str());
+    std::printf("seed %lu: %s, profile %s, %lu events, trace hash %016lx\n",
+                static_cast<unsigned long>(options.seed), result.violation ? "FAIL" : "PASS",
+                std::string(profile_name(result.plan.profile)).c_str(),
                 static_cast<unsigned long>(result.events), static_cast<unsigned long>(result.hash));
     return result.violation ? 1 : 0;
 }
@@ -67,8 +72,8 @@ int run_one(const SeedOptions& options) {
 int run_many(const SweepOptions& options, bool quiet) {
     const SweepResult result = sweep(options);
     for (const SeedViolation& v : result.violations) {
-        std::printf("seed %lu VIOLATION: %s\n  replay: %s\n", static_cast<unsigned long>(v.seed), v.what.c_str(),
-                    replay(v.seed, options.plant, options.profile).c_str());
+        std::printf("seed %lu VIOLATION: %s\n  replay: %s\n", static_cast<unsigned long>(v.seed),
+                    v.what.c_str(), replay(v.seed, options.plant, options.profile).c_str());
     }
     if (!quiet) std::printf("%s", result.coverage.table().c_str());
     const uint64_t count = options.last - options.first + 1;
@@ -80,10 +85,12 @@ int run_many(const SweepOptions& options, bool quiet) {
             verdict = "FAIL";
         }
     }
-    std::printf("whim_sim: %s seeds=%lu..%lu run=%lu violations=%zu median_cpu_ms=%.1f longest_cpu_ms=%.1f (seed %lu)\n", verdict.c_str(),
-                static_cast<unsigned long>(options.first), static_cast<unsigned long>(options.last),
-                static_cast<unsigned long>(result.coverage.seeds), result.violations.size(), result.median_ms, result.longest_ms,
-                static_cast<unsigned long>(result.longest_seed));
+    std::printf(
+        "whim_sim: %s seeds=%lu..%lu run=%lu violations=%zu median_cpu_ms=%.1f longest_cpu_ms=%.1f (seed "
+        "%lu)\n",
+        verdict.c_str(), static_cast<unsigned long>(options.first), static_cast<unsigned long>(options.last),
+        static_cast<unsigned long>(result.coverage.seeds), result.violations.size(), result.median_ms,
+        result.longest_ms, static_cast<unsigned long>(result.longest_seed));
     return verdict == "PASS" ? 0 : 1;
 }
 
@@ -104,21 +111,24 @@ int prove_plants(SweepOptions options) {
         const std::string name(plant_name(options.plant));
         if (result.violations.empty()) {
             failures += 1;
-            std::printf("%-26s NOT CAUGHT in seeds %lu..%lu\n", name.c_str(), static_cast<unsigned long>(options.first),
-                        static_cast<unsigned long>(options.last));
+            std::printf("%-26s NOT CAUGHT in seeds %lu..%lu\n", name.c_str(),
+                        static_cast<unsigned long>(options.first), static_cast<unsigned long>(options.last));
         } else {
-            std::printf("%-26s seed %lu: %.160s\n", name.c_str(), static_cast<unsigned long>(result.violations[0].seed),
+            std::printf("%-26s seed %lu: %.160s\n", name.c_str(),
+                        static_cast<unsigned long>(result.violations[0].seed),
                         result.violations[0].what.c_str());
         }
         std::fflush(stdout);
     }
-    std::printf("whim_sim: %s plants=%d not_caught=%d\n", failures == 0 ? "PASS" : "FAIL", static_cast<int>(Plant::commit_twice), failures);
+    std::printf("whim_sim: %s plants=%d not_caught=%d\n", failures == 0 ? "PASS" : "FAIL",
+                static_cast<int>(Plant::commit_twice), failures);
     return failures == 0 ? 0 : 1;
 }
 
 int run(const Arguments& a) {
     if (a.has("--list-plants")) {
-#define WHIM_X(plant, rule) if (Plant::plant != Plant::none) std::printf("%-26s %s\n", #plant, rule);
+#define WHIM_X(plant, rule)                                                                                  \
+    if (Plant::plant != Plant::none) std::printf("%-26s %s\n", #plant, rule);
         WHIM_PLANT_LIST(WHIM_X)
 #undef WHIM_X
         return 0;
@@ -160,8 +170,10 @@ int run(const Arguments& a) {
         std::fprintf(stderr, "--seeds wants A..B with 1 <= A <= B, at most a hundred million of them\n");
         return 2;
     }
-    if (a.has("--jobs")) options.jobs = static_cast<uint32_t>(std::strtoul(a.get("--jobs").c_str(), nullptr, 10));
-    if (a.has("--violations")) options.violations_max = std::strtoull(a.get("--violations").c_str(), nullptr, 10);
+    if (a.has("--jobs"))
+        options.jobs = static_cast<uint32_t>(std::strtoul(a.get("--jobs").c_str(), nullptr, 10));
+    if (a.has("--violations"))
+        options.violations_max = std::strtoull(a.get("--violations").c_str(), nullptr, 10);
     options.plant = *plant;
     options.profile = profile;
     options.twice = a.has("--twice");

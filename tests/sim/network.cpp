@@ -9,8 +9,8 @@
 namespace whim::sim {
 
 Network::Network(World& world, std::vector<Host*> hosts)
-    : world_(world), hosts_(std::move(hosts)), paths_(hosts_.size() * hosts_.size()), ports_(hosts_.size(), nullptr),
-      machine_down_(hosts_.size(), false), prng_(world.stream(0x2e7)) {}
+    : world_(world), hosts_(std::move(hosts)), paths_(hosts_.size() * hosts_.size()),
+      ports_(hosts_.size(), nullptr), machine_down_(hosts_.size(), false), prng_(world.stream(0x2e7)) {}
 
 Network::~Network() = default;
 
@@ -49,9 +49,10 @@ void Network::write(uint64_t id, int index, Endpoint& endpoint, Instant local) {
     while ((c = find(id)) && c->sides[index].state == SideState::open) {
         Side& side = c->sides[index];
         const Path& p = path(side.host, c->sides[1 - index].host);
-        if (side.flight_bytes >= p.in_flight_max) return;     // delivery plans the next write
+        if (side.flight_bytes >= p.in_flight_max) return;  // delivery plans the next write
         std::array<ByteSpan, 4> pieces;
-        const size_t count = endpoint.write_buffers(side.handle, {pieces.data(), 1 + prng_.below(pieces.size())});
+        const size_t count =
+            endpoint.write_buffers(side.handle, {pieces.data(), 1 + prng_.below(pieces.size())});
         if (count == 0) {
             side.wants_write = false;
             return;
@@ -76,8 +77,8 @@ void Network::push(Connection& c, int index, Segment segment) {
     const HostId to = c.sides[1 - index].host;
     const Path& p = path(side.host, to);
     const Instant start = std::max(world_.now(), side.line_free);
-    const int64_t line_ns = static_cast<int64_t>(segment.bytes.size()) * 1'000'000'000 /
-                            static_cast<int64_t>(p.bytes_per_second);
+    const int64_t line_ns =
+        static_cast<int64_t>(segment.bytes.size()) * 1'000'000'000 / static_cast<int64_t>(p.bytes_per_second);
     side.line_free = start + nanoseconds(line_ns);
     segment.arrives = std::max(side.last_arrival, side.line_free + delay_of(side.host, to));
     side.last_arrival = segment.arrives;
@@ -119,7 +120,8 @@ void Network::deliver(uint64_t id, int index) {
         return;
     }
     from.blocked_since.reset();
-    if (to.state == SideState::dialing || to.state == SideState::unaccepted) return;  // its opening delivers again
+    if (to.state == SideState::dialing || to.state == SideState::unaccepted)
+        return;  // its opening delivers again
     if (to.state == SideState::closed || !port_of(to)) {
         from.flight.clear();
         from.flight_bytes = 0;
@@ -185,7 +187,8 @@ void Network::reset(uint64_t id, int index, const std::string& detail, Duration 
         Connection* c = find(id);
         if (!c) return;
         Side& side = c->sides[index];
-        if (blocked(c->sides[1 - index].host, side.host) && detail != "timed out") return;   // the packet is lost
+        if (blocked(c->sides[1 - index].host, side.host) && detail != "timed out")
+            return;  // the packet is lost
         side.flight.clear();
         side.flight_bytes = 0;
         if (side.state != SideState::open) return;
@@ -218,7 +221,8 @@ void Network::close(uint64_t id, int index) {
 
 void Network::forget(uint64_t id) {
     Connection* c = find(id);
-    if (c && c->sides[0].state == SideState::closed && c->sides[1].state == SideState::closed) connections_.erase(id);
+    if (c && c->sides[0].state == SideState::closed && c->sides[1].state == SideState::closed)
+        connections_.erase(id);
 }
 
 uint64_t Network::bytes_in_flight() const {

@@ -1,8 +1,9 @@
 // The simulated network: byte streams between hosts, and every way in which they go wrong.
 //
-// Each ordered pair of hosts is a path with a delay, jitter, a rate, a bound of bytes in flight and a habit of
-// cutting writes into pieces. Streams keep their order. A blocked path holds bytes as TCP does: they arrive when
-// it heals, or their sender gives up after the stream's patience. Faults are functions here, called by faults.h.
+// Each ordered pair of hosts is a path with a delay, jitter, a rate, a bound of bytes in flight and a habit
+// of cutting writes into pieces. Streams keep their order. A blocked path holds bytes as TCP does: they
+// arrive when it heals, or their sender gives up after the stream's patience. Faults are functions here,
+// called by faults.h.
 #pragma once
 
 #include <deque>
@@ -21,13 +22,13 @@ struct Path {
     Duration jitter{};
     uint64_t bytes_per_second = 100'000'000;
     uint32_t in_flight_max = 256 * 1024;
-    uint32_t piece_max = 64 * 1024;                   // a write or a read moves 1 to so many bytes
+    uint32_t piece_max = 64 * 1024;  // a write or a read moves 1 to so many bytes
     Instant blocked_until{};
 };
 
 enum class DeathKind : uint8_t {
-    process,                                          // the system ends its connections and refuses new ones
-    machine,                                          // nothing answers any more
+    process,  // the system ends its connections and refuses new ones
+    machine,  // nothing answers any more
 };
 
 class Port;
@@ -45,11 +46,11 @@ public:
     void set_tap(Tap tap) { tap_ = std::move(tap); }
 
     // Faults. All take effect at once.
-    void block(HostId from, HostId to, Instant until);        // nothing is delivered before
-    bool cut_one(HostId a, HostId b);                 // resets one stream, in the middle of what is in flight; false: none
+    void block(HostId from, HostId to, Instant until);  // nothing is delivered before
+    bool cut_one(HostId a, HostId b);  // resets one stream, in the middle of what is in flight; false: none
     void cut_all(HostId host);
-    void process_died(HostId host, DeathKind kind);           // before Host::kill()
-    void process_started(HostId host);                        // after Host::start()
+    void process_died(HostId host, DeathKind kind);  // before Host::kill()
+    void process_started(HostId host);               // after Host::start()
 
     uint64_t bytes_in_flight() const;
 
@@ -73,16 +74,16 @@ private:
         Instant last_arrival{}, line_free{};
         std::optional<Instant> blocked_since;
         bool write_planned = false, delivery_planned = false, wants_write = false;
-        bool cut = false;                             // what it writes from now on never arrives
+        bool cut = false;  // what it writes from now on never arrives
     };
     struct Connection {
         uint64_t id = 0;
         Side sides[2];
-        Duration patience;                            // of a sender whose bytes do not arrive
+        Duration patience;  // of a sender whose bytes do not arrive
     };
 
     void dial(Port& port, StrandHandle handle, const Address& to);
-    void arrive(uint64_t id);                         // the first packet, at the host that was dialled
+    void arrive(uint64_t id);  // the first packet, at the host that was dialled
     void accept(uint64_t id);
     void fail_dial(uint64_t id, DialError error, const std::string& detail);
     void close(uint64_t id, int side);
@@ -91,9 +92,9 @@ private:
     void push(Connection& c, int side, Segment segment);
     void plan_delivery(Connection& c, int side);
     void deliver(uint64_t id, int side);
-    bool read_head(Connection& c, int side, Process& process, Instant local);   // false: the reader is gone
+    bool read_head(Connection& c, int side, Process& process, Instant local);  // false: the reader is gone
     void reset(uint64_t id, int side, const std::string& detail, Duration delay);
-    void forget(uint64_t id);                         // when both ends are closed
+    void forget(uint64_t id);  // when both ends are closed
     Connection* find(uint64_t id);
     Duration delay_of(HostId from, HostId to);
     bool blocked(HostId from, HostId to) { return path(from, to).blocked_until > world_.now(); }
@@ -102,7 +103,7 @@ private:
     World& world_;
     std::vector<Host*> hosts_;
     std::vector<Path> paths_;
-    std::vector<Port*> ports_;                        // of the running process, by host
+    std::vector<Port*> ports_;  // of the running process, by host
     std::vector<bool> machine_down_;
     std::map<uint64_t, Connection> connections_;
     uint64_t next_connection_ = 1;

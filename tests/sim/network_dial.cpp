@@ -13,7 +13,9 @@ constexpr Duration kPatienceMin = seconds(2), kPatienceMax = seconds(15);
 
 }  // namespace
 
-Port::Port(Network& network, Host& host) : network_(network), host_(host) { network_.ports_[host.id()] = this; }
+Port::Port(Network& network, Host& host) : network_(network), host_(host) {
+    network_.ports_[host.id()] = this;
+}
 
 Port::~Port() {
     if (network_.ports_[host_.id()] == this) network_.ports_[host_.id()] = nullptr;
@@ -45,19 +47,23 @@ void Network::dial(Port& port, StrandHandle handle, const Address& to) {
     c.sides[0].handle = handle;
     c.sides[0].state = SideState::dialing;
     port.places_[handle] = {id, 0};
-    const uint64_t number = to.host.size() > 1 && to.host[0] == 'h' ? std::strtoull(to.host.c_str() + 1, nullptr, 10)
-                                                                    : hosts_.size();
+    const uint64_t number = to.host.size() > 1 && to.host[0] == 'h'
+                                ? std::strtoull(to.host.c_str() + 1, nullptr, 10)
+                                : hosts_.size();
     if (number >= hosts_.size() || to.port != address_of(0).port) {
-        world_.after(milliseconds(1), [this, id] { fail_dial(id, DialError::unreachable, "no route to host"); });
+        world_.after(milliseconds(1),
+                     [this, id] { fail_dial(id, DialError::unreachable, "no route to host"); });
         return;
     }
     const HostId target = static_cast<HostId>(number);
     c.sides[1].host = target;
     if (blocked(from, target) || blocked(target, from) || machine_down_[target]) {
         const bool told = prng_.chance(1, 4);
-        const Duration wait = told ? delay_of(from, target) : nanoseconds(prng_.between(kDialTimeout.ns / 2, kDialTimeout.ns));
+        const Duration wait =
+            told ? delay_of(from, target) : nanoseconds(prng_.between(kDialTimeout.ns / 2, kDialTimeout.ns));
         world_.after(wait, [this, id, told] {
-            fail_dial(id, told ? DialError::unreachable : DialError::timed_out, told ? "no route to host" : "no answer");
+            fail_dial(id, told ? DialError::unreachable : DialError::timed_out,
+                      told ? "no route to host" : "no answer");
         });
         return;
     }
@@ -76,7 +82,7 @@ void Network::arrive(uint64_t id) {
         return;
     }
     listener.life = hosts_[listener.host]->life();
-    listener.state = SideState::unaccepted;           // the system completes the handshake, the process comes later
+    listener.state = SideState::unaccepted;  // the system completes the handshake, the process comes later
     world_.after(back, [this, id] {
         Connection* connection = find(id);
         if (!connection || connection->sides[0].state != SideState::dialing) return;
@@ -138,15 +144,18 @@ void Network::block(HostId from, HostId to, Instant until) {
 bool Network::cut_one(HostId a, HostId b) {
     std::vector<uint64_t> between;
     for (const auto& [id, c] : connections_) {
-        const bool joins = (c.sides[0].host == a && c.sides[1].host == b) || (c.sides[0].host == b && c.sides[1].host == a);
-        if (joins && c.sides[0].state == SideState::open && c.sides[1].state == SideState::open) between.push_back(id);
+        const bool joins =
+            (c.sides[0].host == a && c.sides[1].host == b) || (c.sides[0].host == b && c.sides[1].host == a);
+        if (joins && c.sides[0].state == SideState::open && c.sides[1].state == SideState::open)
+            between.push_back(id);
     }
     if (between.empty()) return false;
     const uint64_t id = between[prng_.below(between.size())];
     for (const int side : {0, 1}) {
         Side& s = connections_[id].sides[side];
         s.cut = true;
-        // What is in flight arrives up to somewhere in the middle, then the connection is reset on both sides.
+        // What is in flight arrives up to somewhere in the middle, then the connection is reset on both
+        // sides.
         const size_t keep = prng_.below(s.flight.size() + 1);
         s.flight.resize(keep);
         if (keep > 0 && s.flight.back().bytes.size() > s.flight.back().read + 1) {
@@ -163,7 +172,7 @@ bool Network::cut_one(HostId a, HostId b) {
 void Network::cut_all(HostId host) {
     for (HostId other = 0; other < hosts_.size(); ++other) {
         while (other != host && cut_one(host, other)) {
-            if (prng_.chance(1, 8)) break;            // resets come a little later, so a stream may be drawn twice
+            if (prng_.chance(1, 8)) break;  // resets come a little later, so a stream may be drawn twice
         }
     }
 }

@@ -1,7 +1,9 @@
 // Watches every op of every peer: what went in, what came out, and whether the one follows from the other.
 //
-//   - a result is the fold, in birth order, of exactly the reported contributors' true inputs, each counted once;
-//   - survivors of an op hold the same bytes and the same contributor sets; a member that was evicted, left out of
+//   - a result is the fold, in birth order, of exactly the reported contributors' true inputs, each counted
+//   once;
+//   - survivors of an op hold the same bytes and the same contributor sets; a member that was evicted, left
+//   out of
 //     the op, or knows that it diverged is compared only once it claims to hold the round's state;
 //   - an op is not given up by some and completed by others; an input without a result is as it was;
 //   - nothing is resent, and what waits for an op not posted stays within the eager quota.
@@ -36,7 +38,8 @@ public:
     };
     void posted(Posted what);
     // input, output: the buffers at this moment (the same when in place).
-    void completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done, ByteSpan input, ByteSpan output);
+    void completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done, ByteSpan input,
+                   ByteSpan output);
     void diverged(const MemberId& member) { diverged_.insert(member); }
     void healed(const MemberId& member) { diverged_.erase(member); }
     // A member learnt that the round was committed with its state: its results must be those of the run.
@@ -60,10 +63,11 @@ private:
     using Key = std::pair<Round, uint64_t>;
 
     void check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info);
-    void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done, ByteSpan input);
+    void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
+                       ByteSpan input);
     void compare(const Key& key, const Truth& truth, const Completion& a, const Completion& b);
     bool speaks_for_the_run(const Key& key, const MemberId& member) const;
-    static bool is_verdict(Code code);                // an end for all, not of one member's part
+    static bool is_verdict(Code code);  // an end for all, not of one member's part
     std::string label(const Key& key, const MemberId& member) const;
 
     World& world_;

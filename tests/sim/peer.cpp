@@ -4,7 +4,8 @@
 namespace whim::sim {
 
 PeerProcess::PeerProcess(Network& network, const AppContext& context, const PeerSetup& setup, AppDisk& disk)
-    : c_(context), setup_(setup), prng_(mix64(setup.engine.boot)), port_(network, context.host), channels_(setup.engine.id),
+    : c_(context), setup_(setup), prng_(mix64(setup.engine.boot)), port_(network, context.host),
+      channels_(setup.engine.id),
       engine_(setup.engine, setup.secure ? &channels_ : nullptr, port_, [this] { effects_ready_ = true; }),
       app_(context, engine_, setup.engine.boot, disk) {}
 
@@ -19,7 +20,8 @@ void PeerProcess::settle(Instant local) {
     }
     if (engine_.view().epoch != installed_) {
         installed_ = engine_.view().epoch;
-        c_.world.trace(c_.host.id(), "installs epoch {} with {} members", installed_.value, engine_.view().members.size());
+        c_.world.trace(c_.host.id(), "installs epoch {} with {} members", installed_.value,
+                       engine_.view().members.size());
         c_.control.installed(engine_.self(), engine_.view());
     }
 }

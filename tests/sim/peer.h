@@ -15,7 +15,7 @@ namespace whim::sim {
 struct PeerSetup {
     EngineConfig engine;
     bool secure = false;
-    Duration job_delay_max{};                         // 0: inline
+    Duration job_delay_max{};  // 0: inline
 };
 
 class PeerProcess final : public Process {

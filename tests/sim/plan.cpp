@@ -6,9 +6,11 @@
 namespace whim::sim {
 namespace {
 
-constexpr uint64_t kActivityMax = 400;                // deliveries while ops are open, in which most faults fall
+constexpr uint64_t kActivityMax = 400;  // deliveries while ops are open, in which most faults fall
 
-Duration between_ms(Prng& prng, int64_t low, int64_t high) { return microseconds(prng.between(low * 1000, high * 1000)); }
+Duration between_ms(Prng& prng, int64_t low, int64_t high) {
+    return microseconds(prng.between(low * 1000, high * 1000));
+}
 
 void draw_limits(Prng& prng, Plan& plan) {
     constexpr uint32_t kChunks[] = {64, 64, 64, 128, 256, 1024};
@@ -45,7 +47,8 @@ public:
         if (prng_.chance(3, 4)) fault.at_activity = 1 + prng_.below(kActivityMax);
         else fault.at = Instant{prng_.between(0, plan_.calm_at.ns * 2 / 3)};
         fault.a = peer();
-        do fault.b = peer(); while (fault.b == fault.a && plan_.peers > 1);
+        do fault.b = peer();
+        while (fault.b == fault.a && plan_.peers > 1);
         fault.lasts = between_ms(prng_, 50, 4000);
         plan_.faults.push_back(fault);
         return plan_.faults.back();
@@ -84,7 +87,8 @@ void draw_faults(Prng& prng, Plan& plan) {
             }
             break;
         case Profile::outage: {
-            const Fault& away = draw.coordinator_fault(prng.chance(1, 2) ? FaultKind::coordinator_kill : FaultKind::coordinator_die_between);
+            const Fault& away = draw.coordinator_fault(
+                prng.chance(1, 2) ? FaultKind::coordinator_kill : FaultKind::coordinator_die_between);
             const uint64_t from = away.at_activity > 0 ? away.at_activity : 1 + prng.below(kActivityMax);
             for (uint64_t i = 0; i < 1 + prng.below(2); ++i) {
                 Fault& death = draw.death();
@@ -94,7 +98,8 @@ void draw_faults(Prng& prng, Plan& plan) {
             break;
         }
         case Profile::partition: {
-            constexpr FaultKind kKinds[] = {FaultKind::block_one_way, FaultKind::block_both, FaultKind::isolate};
+            constexpr FaultKind kKinds[] = {FaultKind::block_one_way, FaultKind::block_both,
+                                            FaultKind::isolate};
             for (uint64_t i = 0; i < 1 + prng.below(3); ++i) {
                 Fault& fault = draw.add(kKinds[prng.below(std::size(kKinds))]);
                 fault.lasts = between_ms(prng, 200, 8000);
@@ -104,7 +109,8 @@ void draw_faults(Prng& prng, Plan& plan) {
         }
         case Profile::churn:
             for (uint64_t i = 0; i < 2 + prng.below(3); ++i) draw.death().returns = prng.chance(3, 4);
-            for (uint64_t i = 0; i < plan.late_peers; ++i) draw.add(FaultKind::join).a = static_cast<HostId>(plan.peers + i);
+            for (uint64_t i = 0; i < plan.late_peers; ++i)
+                draw.add(FaultKind::join).a = static_cast<HostId>(plan.peers + i);
             plan.style.leaves = 4;
             break;
         case Profile::exclusion: {
@@ -127,7 +133,8 @@ void draw_faults(Prng& prng, Plan& plan) {
             }
             break;
         case Profile::links: {
-            constexpr FaultKind kKinds[] = {FaultKind::cut_strand, FaultKind::cut_strand, FaultKind::cut_host, FaultKind::clog};
+            constexpr FaultKind kKinds[] = {FaultKind::cut_strand, FaultKind::cut_strand, FaultKind::cut_host,
+                                            FaultKind::clog};
             for (uint64_t i = 0; i < 2 + prng.below(6); ++i) {
                 Fault& fault = draw.add(kKinds[prng.below(std::size(kKinds))]);
                 fault.lasts = between_ms(prng, 5, 700);
@@ -137,7 +144,8 @@ void draw_faults(Prng& prng, Plan& plan) {
             break;
         }
         case Profile::freeze:
-            for (uint64_t i = 0; i < 1 + prng.below(2); ++i) draw.add(FaultKind::freeze).lasts = between_ms(prng, 100, 6000);
+            for (uint64_t i = 0; i < 1 + prng.below(2); ++i)
+                draw.add(FaultKind::freeze).lasts = between_ms(prng, 100, 6000);
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_freeze);
             break;
         case Profile::leaders:
@@ -146,10 +154,13 @@ void draw_faults(Prng& prng, Plan& plan) {
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
             break;
         case Profile::storm: {
-            constexpr FaultKind kKinds[] = {FaultKind::kill, FaultKind::kill_two, FaultKind::kill_mourner, FaultKind::kill_listener,
-                                            FaultKind::freeze, FaultKind::slow, FaultKind::cut_strand, FaultKind::cut_host,
-                                            FaultKind::clog, FaultKind::block_one_way, FaultKind::isolate};
-            for (uint64_t i = 0; i < 2 + prng.below(4); ++i) draw.death(kKinds[prng.below(std::size(kKinds))]);
+            constexpr FaultKind kKinds[] = {
+                FaultKind::kill,          FaultKind::kill_two, FaultKind::kill_mourner,
+                FaultKind::kill_listener, FaultKind::freeze,   FaultKind::slow,
+                FaultKind::cut_strand,    FaultKind::cut_host, FaultKind::clog,
+                FaultKind::block_one_way, FaultKind::isolate};
+            for (uint64_t i = 0; i < 2 + prng.below(4); ++i)
+                draw.death(kKinds[prng.below(std::size(kKinds))]);
             if (prng.chance(1, 2)) draw.coordinator_fault(FaultKind::coordinator_die_between);
             if (prng.chance(1, 4)) draw.coordinator_fault(FaultKind::coordinator_takeover);
             plan.style.grace = 30;
@@ -163,7 +174,8 @@ void draw_faults(Prng& prng, Plan& plan) {
 
 std::string_view profile_name(Profile profile) {
     switch (profile) {
-#define WHIM_X(name, what) case Profile::name: return #name;
+#define WHIM_X(name, what)                                                                                   \
+    case Profile::name: return #name;
         WHIM_SIM_PROFILES(WHIM_X)
 #undef WHIM_X
     }
@@ -172,7 +184,8 @@ std::string_view profile_name(Profile profile) {
 
 std::string_view profile_what(Profile profile) {
     switch (profile) {
-#define WHIM_X(name, what) case Profile::name: return what;
+#define WHIM_X(name, what)                                                                                   \
+    case Profile::name: return what;
         WHIM_SIM_PROFILES(WHIM_X)
 #undef WHIM_X
     }
@@ -194,8 +207,8 @@ uint32_t Plan::deaths() const {
     uint32_t count = 0;
     for (const Fault& f : faults) {
         count += f.kind == FaultKind::kill_two ? 2 : 0;
-        count += f.kind == FaultKind::kill || f.kind == FaultKind::kill_machine || f.kind == FaultKind::kill_mourner ||
-                 f.kind == FaultKind::kill_listener;
+        count += f.kind == FaultKind::kill || f.kind == FaultKind::kill_machine ||
+                 f.kind == FaultKind::kill_mourner || f.kind == FaultKind::kill_listener;
     }
     return count;
 }

@@ -1,7 +1,7 @@
 // What a seed is: how many peers, which network, which script, and which faults strike when.
 //
-// A plan is drawn from one profile; profiles exist so that rare coincidences (two deaths in one op, a death while
-// the coordinator is away, a living root left out) are common in some seeds. All faults end at calm_at.
+// A plan is drawn from one profile; profiles exist so that rare coincidences (two deaths in one op, a death
+// while the coordinator is away, a living root left out) are common in some seeds. All faults end at calm_at.
 #pragma once
 
 #include <optional>
@@ -14,18 +14,18 @@
 
 namespace whim::sim {
 
-#define WHIM_SIM_PROFILES(X)                                                                  \
-    X(quiet, "no fault but limits and latency")                                               \
-    X(one_death, "one peer dies while ops are open")                                          \
-    X(double_death, "two peers die at once, or the second while the first is being mourned")  \
-    X(outage, "a peer dies while the coordinator is away")                                    \
-    X(partition, "hosts cannot hear each other, in one direction or both")                    \
-    X(churn, "peers die, return, leave and join all the time")                                \
-    X(exclusion, "stragglers are left out of ops, live on, and die")                          \
-    X(restart, "peers return with and without their disk")                                    \
-    X(links, "strands are lost, clogged, cut in the middle of frames")                        \
-    X(freeze, "peers and coordinators stop and go on")                                        \
-    X(leaders, "a second coordinator takes over while the first still runs")                  \
+#define WHIM_SIM_PROFILES(X)                                                                                 \
+    X(quiet, "no fault but limits and latency")                                                              \
+    X(one_death, "one peer dies while ops are open")                                                         \
+    X(double_death, "two peers die at once, or the second while the first is being mourned")                 \
+    X(outage, "a peer dies while the coordinator is away")                                                   \
+    X(partition, "hosts cannot hear each other, in one direction or both")                                   \
+    X(churn, "peers die, return, leave and join all the time")                                               \
+    X(exclusion, "stragglers are left out of ops, live on, and die")                                         \
+    X(restart, "peers return with and without their disk")                                                   \
+    X(links, "strands are lost, clogged, cut in the middle of frames")                                       \
+    X(freeze, "peers and coordinators stop and go on")                                                       \
+    X(leaders, "a second coordinator takes over while the first still runs")                                 \
     X(storm, "everything")
 
 enum class Profile : uint8_t {
@@ -39,21 +39,21 @@ std::string_view profile_what(Profile profile);
 std::optional<Profile> profile_from(std::string_view name);
 
 enum class FaultKind : uint8_t {
-    kill,                  // a peer's process dies; returns after `lasts` when it returns at all
-    kill_machine,          // its machine goes dark
-    kill_two,              // a and b in the same instant
-    kill_listener,         // whoever has just been left out of an op and still listens
-    kill_mourner,          // a, shortly after the next view has been installed
+    kill,           // a peer's process dies; returns after `lasts` when it returns at all
+    kill_machine,   // its machine goes dark
+    kill_two,       // a and b in the same instant
+    kill_listener,  // whoever has just been left out of an op and still listens
+    kill_mourner,   // a, shortly after the next view has been installed
     freeze,
     slow,
-    cut_strand,            // one stream between a and b
-    cut_host,              // nearly all streams of a
-    clog,                  // nothing from a to b for a moment
+    cut_strand,  // one stream between a and b
+    cut_host,    // nearly all streams of a
+    clog,        // nothing from a to b for a moment
     block_one_way,
     block_both,
-    isolate,               // a from everybody
-    coordinator_kill,      // returns after lasts, from its journal
-    coordinator_die_between,   // the same, between two of its effects
+    isolate,                  // a from everybody
+    coordinator_kill,         // returns after lasts, from its journal
+    coordinator_die_between,  // the same, between two of its effects
     coordinator_freeze,
     coordinator_takeover,  // the other coordinator starts while this one is frozen or cut off from some
     join,                  // one more peer
@@ -68,13 +68,13 @@ struct Fault {
     Duration lasts{};
     bool returns = true;
     bool keeps_disk = true;
-    uint64_t steps = 0;    // of a process, before it dies
+    uint64_t steps = 0;  // of a process, before it dies
 };
 
 struct Plan {
     Profile profile{};
-    uint32_t peers = 3;                // founders
-    uint32_t late_peers = 0;           // may be started by FaultKind::join
+    uint32_t peers = 3;       // founders
+    uint32_t late_peers = 0;  // may be started by FaultKind::join
     uint32_t coordinators = 1;
     bool secure = false;
     wire::RunOptions options;

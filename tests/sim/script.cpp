@@ -25,14 +25,15 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {Reduce::avg, Dtype::f32},  {Reduce::avg, Dtype::f32},  {Reduce::avg, Dtype::bf16}, {Reduce::avg, Dtype::f16},
-    {Reduce::avg, Dtype::f64},  {Reduce::sum, Dtype::f32},  {Reduce::sum, Dtype::i32},  {Reduce::sum, Dtype::f16},
-    {Reduce::sum, Dtype::u8},   {Reduce::min, Dtype::f32},  {Reduce::min, Dtype::i16},  {Reduce::max, Dtype::i64},
+    {Reduce::avg, Dtype::f32},  {Reduce::avg, Dtype::f32},      {Reduce::avg, Dtype::bf16},
+    {Reduce::avg, Dtype::f16},  {Reduce::avg, Dtype::f64},      {Reduce::sum, Dtype::f32},
+    {Reduce::sum, Dtype::i32},  {Reduce::sum, Dtype::f16},      {Reduce::sum, Dtype::u8},
+    {Reduce::min, Dtype::f32},  {Reduce::min, Dtype::i16},      {Reduce::max, Dtype::i64},
     {Reduce::max, Dtype::bf16}, {Reduce::majority, Dtype::i64}, {Reduce::majority, Dtype::i32},
 };
 
 uint64_t draw_elements(Prng& prng, const ScriptStyle& style) {
-    if (prng.chance(1, 16)) return 0;                 // a barrier
+    if (prng.chance(1, 16)) return 0;  // a barrier
     if (prng.chance(1, 8)) return 1;
     if (prng.chance(1, 5)) return 2 + prng.below(14);
     return 1 + prng.below(style.elements_max);
@@ -52,18 +53,21 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         op.uniform = prng.chance(style.uniform, 100);
         op.elements = draw_elements(prng, style);
         if (prng.chance(style.grace, 100)) op.grace = milliseconds(prng.between(50, 600));
-        if (prng.chance(style.min_contributors, 100)) op.min_contributors = 1 + static_cast<uint32_t>(prng.below(members));
+        if (prng.chance(style.min_contributors, 100))
+            op.min_contributors = 1 + static_cast<uint32_t>(prng.below(members));
     }
     return ops;
 }
 
-OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op, const MemberId& member) {
+OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op,
+                   const MemberId& member) {
     Prng prng = stream(seed, 0xc401ce, round, op.tag, key_of(member));
     OpChoice choice;
     choice.in_place = prng.chance(style.in_place, 100);
     constexpr float kWeights[] = {1.0f, 2.0f, 0.5f, 3.7f, 1e-3f, 129.0f};
     if (op.reduce == Reduce::avg) {
-        choice.weight = prng.chance(style.zero_weights, 100) ? 0.0f : kWeights[prng.below(std::size(kWeights))];
+        choice.weight =
+            prng.chance(style.zero_weights, 100) ? 0.0f : kWeights[prng.below(std::size(kWeights))];
     }
     const bool scanned = dtype_is_float(op.dtype) && op.elements > 0;
     choice.finite = !scanned || !prng.chance(style.non_finite, 100);
@@ -72,7 +76,8 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
                         : policy == 1 ? NonFinitePolicy::allow
                                       : NonFinitePolicy::exclude;
     choice.delay = prng.chance(1, 2) ? Duration{} : microseconds(prng.between(1, 20'000));
-    if (prng.chance(style.late_post, 100)) choice.delay = nanoseconds(prng.between(0, style.late_post_max.ns));
+    if (prng.chance(style.late_post, 100))
+        choice.delay = nanoseconds(prng.between(0, style.late_post_max.ns));
     if (prng.chance(style.cancel, 100)) choice.cancel_after = microseconds(prng.between(0, 60'000));
     if (prng.chance(style.budget, 100)) choice.budget = milliseconds(prng.between(1, 800));
     return choice;
@@ -96,10 +101,14 @@ Bytes input_of(uint64_t seed, Round round, const OpScript& op, const MemberId& m
         if (op.reduce == Reduce::majority) bits &= 3;
         if (dtype_is_float(op.dtype)) {
             // Magnitudes far apart, so that rounding shows the order of the fold.
-            const float value = std::ldexp(static_cast<float>(static_cast<int64_t>(bits % 4097) - 2048), static_cast<int>((bits >> 32) % 10) - 12);
+            const float value = std::ldexp(static_cast<float>(static_cast<int64_t>(bits % 4097) - 2048),
+                                           static_cast<int>((bits >> 32) % 10) - 12);
             const bool bad = i == odd_one;
             switch (op.dtype) {
-                case Dtype::f64: bits = bad ? 0x7ff0000000000000ull : std::bit_cast<uint64_t>(static_cast<double>(value) * 1.1); break;
+                case Dtype::f64:
+                    bits = bad ? 0x7ff0000000000000ull
+                               : std::bit_cast<uint64_t>(static_cast<double>(value) * 1.1);
+                    break;
                 case Dtype::f16: bits = bad ? 0x7e01u : f16_from_f32(value); break;
                 case Dtype::bf16: bits = bad ? 0xff80u : bf16_from_f32(value); break;
                 default: bits = bad ? 0x7fc01234u : std::bit_cast<uint32_t>(value * 1.1f); break;

@@ -1,5 +1,5 @@
-// What the applications of one seed do: pure functions of (seed, round, member), so that peers agree on what an
-// op is without talking about it, and a checker can ask again.
+// What the applications of one seed do: pure functions of (seed, round, member), so that peers agree on what
+// an op is without talking about it, and a checker can ask again.
 #pragma once
 
 #include <vector>
@@ -9,19 +9,19 @@
 
 namespace whim::sim {
 
-inline constexpr uint64_t kHealTag = 1000;            // the donor's broadcast of its state
+inline constexpr uint64_t kHealTag = 1000;  // the donor's broadcast of its state
 
 // How the ops of a seed tend to be. Numerators over 100.
 struct ScriptStyle {
-    uint32_t ops_max = 4;                             // per round
+    uint32_t ops_max = 4;  // per round
     uint32_t elements_max = 300;
     uint32_t uniform = 30, grace = 0, min_contributors = 10, zero_weights = 10, non_finite = 2;
-    uint32_t cancel = 0, budget = 0;                  // per peer and op
-    uint32_t late_post = 5;                           // posted up to late_post_max after the others
+    uint32_t cancel = 0, budget = 0;  // per peer and op
+    uint32_t late_post = 5;           // posted up to late_post_max after the others
     Duration late_post_max = milliseconds(400);
     uint32_t in_place = 50;
-    uint32_t pipelined = 30;                          // round_begin(R+1) together with round_commit(R)
-    uint32_t leaves = 0;                              // per peer and round
+    uint32_t pipelined = 30;  // round_begin(R+1) together with round_commit(R)
+    uint32_t leaves = 0;      // per peer and round
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -42,13 +42,14 @@ struct OpChoice {
     float weight = 1.0f;
     bool finite = true;
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
-    Duration delay{};                                 // before it posts
-    std::optional<Duration> cancel_after;             // it posted
+    Duration delay{};                      // before it posts
+    std::optional<Duration> cancel_after;  // it posted
     Duration budget{};
 };
 
 std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Round round, uint32_t members);
-OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op, const MemberId& member);
+OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op,
+                   const MemberId& member);
 bool pipelines(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member);
 bool leaves(uint64_t seed, const ScriptStyle& style, Round round, const MemberId& member);
 

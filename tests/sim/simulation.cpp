@@ -7,7 +7,7 @@ namespace whim::sim {
 namespace {
 
 constexpr Duration kWatchEvery = milliseconds(250);
-constexpr Duration kCalmMax = seconds(60);            // from the last fault until everybody has committed again
+constexpr Duration kCalmMax = seconds(60);  // from the last fault until everybody has committed again
 constexpr Duration kLeaveMax = seconds(30);
 constexpr HostClock kTrueClock{};
 
@@ -22,8 +22,9 @@ PeerId draw_id(Prng& prng) {
 SeedResult run_seed(const SeedOptions& options) { return Simulation(options).run(); }
 
 Simulation::Simulation(const SeedOptions& options)
-    : options_(options), plan_(plan_of(options.seed, options.profile)), world_(options.seed, options.trace, options.hash_text),
-      prng_(world_.stream(0x51)), tap_(world_), control_(world_), ops_(world_, control_, plan_.chunk_bytes) {
+    : options_(options), plan_(plan_of(options.seed, options.profile)),
+      world_(options.seed, options.trace, options.hash_text), prng_(world_.stream(0x51)), tap_(world_),
+      control_(world_), ops_(world_, control_, plan_.chunk_bytes) {
     build();
 }
 
@@ -35,7 +36,9 @@ void Simulation::build() {
     for (HostId h = 0; h < peers + plan_.coordinators; ++h) {
         HostClock clock = kTrueClock;
         clock.offset_ns = prng.between(0, seconds(1000).ns);
-        clock.drift_ppm = plan_.drift_ppm_max == 0 ? 0 : static_cast<int32_t>(prng.between(-plan_.drift_ppm_max, plan_.drift_ppm_max));
+        clock.drift_ppm = plan_.drift_ppm_max == 0
+                              ? 0
+                              : static_cast<int32_t>(prng.between(-plan_.drift_ppm_max, plan_.drift_ppm_max));
         const std::string name = h < peers ? fmt::format("p{}", h) : fmt::format("c{}", h - peers);
         hosts_.push_back(std::make_unique<Host>(world_, h, name, clock));
         hosts_.back()->on_doom([this](Host& host) {
@@ -105,11 +108,14 @@ void Simulation::start_peer(HostId host) {
     e.retain_bytes_max = plan_.retain_bytes_max;
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
-    world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot, machine.disk.round.value);
+    world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot,
+                 machine.disk.round.value);
     const AppContext context{world_, *hosts_[host], control_, ops_, plan_, coverage_};
     hosts_[host]->start(std::make_unique<PeerProcess>(*network_, context, setup, machine.disk));
     network_->process_started(host);
-    hosts_[host]->step(hosts_[host]->life(), [](Process& process, Instant now) { static_cast<PeerProcess&>(process).app().start(now); });
+    hosts_[host]->step(hosts_[host]->life(), [](Process& process, Instant now) {
+        static_cast<PeerProcess&>(process).app().start(now);
+    });
 }
 
 void Simulation::start_coordinator(HostId host) {
@@ -188,14 +194,16 @@ std::string Simulation::who_waits() {
     for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) {
         if (!hosts_[h]->running()) continue;
         const auto& c = static_cast<CoordinatorProcess*>(hosts_[h]->process())->coordinator();
-        text += fmt::format("\n  {}: epoch {}, open round {}, {}", world_.host_name(h), c.view().epoch.value, c.open_round().value, c.waiting_for());
+        text += fmt::format("\n  {}: epoch {}, open round {}, {}", world_.host_name(h), c.view().epoch.value,
+                            c.open_round().value, c.waiting_for());
     }
     return text;
 }
 
 SeedResult Simulation::run() {
-    world_.trace(kNoHost, "seed {}, profile {}, {} peers{}{}", options_.seed, profile_name(plan_.profile), plan_.peers,
-                 plan_.secure ? ", secure" : "", options_.plant == Plant::none ? "" : ", with a planted bug");
+    world_.trace(kNoHost, "seed {}, profile {}, {} peers{}{}", options_.seed, profile_name(plan_.profile),
+                 plan_.peers, plan_.secure ? ", secure" : "",
+                 options_.plant == Plant::none ? "" : ", with a planted bug");
     plan_faults();
     watch();
     world_.run_until(plan_.calm_at);
@@ -205,15 +213,20 @@ SeedResult Simulation::run() {
         world_.run_until(world_.now() + milliseconds(20));
     }
     if (!world_.stopped() && !everybody_committed_in_calm()) {
-        if (some_lineage()) world_.violate(fmt::format("{} s after the last fault not everybody has committed a round:{}", kCalmMax.ns / 1'000'000'000, who_waits()));
+        if (some_lineage())
+            world_.violate(fmt::format("{} s after the last fault not everybody has committed a round:{}",
+                                       kCalmMax.ns / 1'000'000'000, who_waits()));
         else coverage_.hit(Mark::lineage_lost);
     }
     for (HostId h = 0; h < machines_.size() && !world_.stopped(); ++h) {
         if (!peer(h)) continue;
-        hosts_[h]->step(hosts_[h]->life(), [](Process& process, Instant now) { static_cast<PeerProcess&>(process).app().finish("the seed is over", now); });
+        hosts_[h]->step(hosts_[h]->life(), [](Process& process, Instant now) {
+            static_cast<PeerProcess&>(process).app().finish("the seed is over", now);
+        });
     }
     const Instant leave_ends = world_.now() + kLeaveMax;
-    while (!world_.stopped() && world_.now() < leave_ends && !everybody_left()) world_.run_until(world_.now() + milliseconds(20));
+    while (!world_.stopped() && world_.now() < leave_ends && !everybody_left())
+        world_.run_until(world_.now() + milliseconds(20));
     if (!world_.stopped() && !everybody_left()) world_.violate("not everybody could leave:" + who_waits());
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (peer(h) && !world_.violation()) note_counters(h);

@@ -21,7 +21,7 @@ struct SeedOptions {
     Plant plant = Plant::none;
     std::optional<Profile> profile;
     bool trace = false;
-    bool hash_text = false;                           // the hash covers every line of the trace
+    bool hash_text = false;  // the hash covers every line of the trace
 };
 
 struct SeedResult {
@@ -45,8 +45,8 @@ private:
         PeerId id;
         AppDisk disk;
         uint64_t boots = 0;
-        bool present = false;                         // runs, or will again
-        std::optional<Fault> doom;                    // strikes within a few steps
+        bool present = false;       // runs, or will again
+        std::optional<Fault> doom;  // strikes within a few steps
     };
 
     // simulation.cpp
@@ -55,7 +55,7 @@ private:
     void start_coordinator(HostId host);
     PeerProcess* peer(HostId host);
     void kill(HostId host, DeathKind kind);
-    void watch();                                     // every moment: what can only be seen by looking
+    void watch();  // every moment: what can only be seen by looking
     bool everybody_committed_in_calm();
     bool everybody_left();
     bool some_lineage();
@@ -64,14 +64,14 @@ private:
 
     // faults.cpp
     void plan_faults();
-    void activity();                                  // bytes arrived while an op is open
+    void activity();  // bytes arrived while an op is open
     void strike(const Fault& fault);
     void kill_peer(HostId host, const Fault& fault);
     void revive_peer(HostId host, bool keeps_disk);
     void coordinator_fault(const Fault& fault);
-    void after_view(const Bytes& record);             // faults that wait for a decision
+    void after_view(const Bytes& record);  // faults that wait for a decision
     void end_faults();
-    bool may_lose(HostId host);                       // its disk, without taking the last copy of the state along
+    bool may_lose(HostId host);  // its disk, without taking the last copy of the state along
     bool ops_open();
 
     SeedOptions options_;

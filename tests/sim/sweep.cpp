@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <ctime>
 #include <cstring>
+#include <ctime>
 #include <new>
 
 #include "base/assert.h"
@@ -25,7 +25,7 @@ constexpr auto kSeedTimeMax = std::chrono::seconds(120);
 using Clock = std::chrono::steady_clock;
 
 struct Worker {
-    std::atomic<uint64_t> seed;                       // in progress; 0: none
+    std::atomic<uint64_t> seed;  // in progress; 0: none
     std::atomic<int64_t> since_ns;
     Coverage coverage;
 };
@@ -34,7 +34,7 @@ struct Shared {
     std::atomic<uint64_t> next;
     std::atomic<uint64_t> violations;
     Worker workers[kJobsMax];
-    std::atomic<uint32_t> micros[1];                  // by seed, to the end of the mapping
+    std::atomic<uint32_t> micros[1];  // by seed, to the end of the mapping
 };
 
 int64_t now_ns() { return Clock::now().time_since_epoch().count(); }
@@ -47,7 +47,7 @@ int64_t cpu_ns() {
 }
 
 void say(int pipe, uint64_t seed, const std::string& what) {
-    const uint64_t head[2] = {seed, std::min<size_t>(what.size(), 3000)};   // below PIPE_BUF: written at once
+    const uint64_t head[2] = {seed, std::min<size_t>(what.size(), 3000)};  // below PIPE_BUF: written at once
     std::string bytes(sizeof head, '\0');
     std::memcpy(bytes.data(), head, sizeof head);
     bytes += what.substr(0, head[1]);
@@ -123,7 +123,8 @@ private:
 
     void listen() {
         char buffer[4096];
-        for (ssize_t n; (n = read(pipe_[0], buffer, sizeof buffer)) > 0;) unread_.append(buffer, static_cast<size_t>(n));
+        for (ssize_t n; (n = read(pipe_[0], buffer, sizeof buffer)) > 0;)
+            unread_.append(buffer, static_cast<size_t>(n));
         uint64_t head[2];
         while (unread_.size() >= sizeof head) {
             std::memcpy(head, unread_.data(), sizeof head);
@@ -138,7 +139,8 @@ private:
             if (pids_[j] == 0) continue;
             Worker& worker = shared_->workers[j];
             const uint64_t seed = worker.seed;
-            const bool hangs = seed != 0 && now_ns() - worker.since_ns > std::chrono::nanoseconds(kSeedTimeMax).count();
+            const bool hangs =
+                seed != 0 && now_ns() - worker.since_ns > std::chrono::nanoseconds(kSeedTimeMax).count();
             if (hangs) kill(pids_[j], SIGKILL);
             int status = 0;
             if (waitpid(pids_[j], &status, hangs ? 0 : WNOHANG) != pids_[j]) continue;
@@ -146,8 +148,10 @@ private:
             alive_ -= 1;
             if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
             shared_->violations += 1;
-            result_.violations.push_back({seed, hangs ? "the run hangs" : fmt::format("the process died ({}); its last words are above",
-                                          WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit")});
+            result_.violations.push_back(
+                {seed, hangs ? "the run hangs"
+                             : fmt::format("the process died ({}); its last words are above",
+                                           WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit")});
             worker.seed = 0;
             if (shared_->violations < options_.violations_max) start(j);
         }
@@ -165,10 +169,12 @@ private:
             result_.longest_seed = options_.first + i;
         }
         if (!times.empty()) {
-            std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+            std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                             times.end());
             result_.median_ms = times[times.size() / 2] * 1e-3;
         }
-        std::sort(result_.violations.begin(), result_.violations.end(), [](const auto& a, const auto& b) { return a.seed < b.seed; });
+        std::sort(result_.violations.begin(), result_.violations.end(),
+                  [](const auto& a, const auto& b) { return a.seed < b.seed; });
         return result_;
     }
 

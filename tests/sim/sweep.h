@@ -15,8 +15,8 @@ struct SweepOptions {
     uint32_t jobs = 1;
     Plant plant = Plant::none;
     std::optional<Profile> profile;
-    bool twice = false;                               // each seed runs twice and must give the same hash
-    uint64_t violations_max = 10;                     // then the sweep ends
+    bool twice = false;            // each seed runs twice and must give the same hash
+    uint64_t violations_max = 10;  // then the sweep ends
 };
 
 struct SeedViolation {
@@ -25,9 +25,9 @@ struct SeedViolation {
 };
 
 struct SweepResult {
-    std::vector<SeedViolation> violations;            // by seed
+    std::vector<SeedViolation> violations;  // by seed
     Coverage coverage;
-    double median_ms = 0, longest_ms = 0;             // of processor time, by seed
+    double median_ms = 0, longest_ms = 0;  // of processor time, by seed
     uint64_t longest_seed = 0;
 };
 

@@ -6,33 +6,35 @@
 namespace whim::sim {
 namespace {
 
-template <class T>
-std::string ranges(const std::vector<T>& list) {
+template <class T> std::string ranges(const std::vector<T>& list) {
     std::string text;
     for (const auto& r : list) {
-        if constexpr (requires { r.chunks; }) text += fmt::format(" {}+{}:{}", r.chunks.first, r.chunks.count, r.status);
+        if constexpr (requires { r.chunks; })
+            text += fmt::format(" {}+{}:{}", r.chunks.first, r.chunks.count, r.status);
         else text += fmt::format(" {}+{}", r.first, r.count);
     }
     return text;
 }
 
 std::string details(const wire::Message& message) {
-    return std::visit([](const auto& m) {
-        std::string text;
-        if constexpr (requires { m.op.tag; }) text += " " + to_string(m.op);
-        if constexpr (requires { m.attempt; }) text += fmt::format(" attempt {}", m.attempt);
-        if constexpr (requires { m.version; }) text += fmt::format(" version {}", m.version);
-        if constexpr (requires { m.chunks; }) text += ranges(m.chunks);
-        if constexpr (requires { m.ranges; }) text += ranges(m.ranges);
-        if constexpr (requires { m.available; }) text += ranges(m.available);
-        if constexpr (requires { m.chunks_closed; }) text += fmt::format(" closed {}", m.chunks_closed);
-        if constexpr (requires { m.final; }) text += m.final ? " final" : "";
-        if constexpr (requires { m.view; }) text += fmt::format(" epoch {}", m.view.epoch.value);
-        if constexpr (requires { m.fencing; }) text += fmt::format(" fencing {}", m.fencing.value);
-        if constexpr (requires { m.reason; }) text += " " + m.reason;
-        if constexpr (requires { m.detail; }) text += " " + m.detail;
-        return text;
-    }, message);
+    return std::visit(
+        [](const auto& m) {
+            std::string text;
+            if constexpr (requires { m.op.tag; }) text += " " + to_string(m.op);
+            if constexpr (requires { m.attempt; }) text += fmt::format(" attempt {}", m.attempt);
+            if constexpr (requires { m.version; }) text += fmt::format(" version {}", m.version);
+            if constexpr (requires { m.chunks; }) text += ranges(m.chunks);
+            if constexpr (requires { m.ranges; }) text += ranges(m.ranges);
+            if constexpr (requires { m.available; }) text += ranges(m.available);
+            if constexpr (requires { m.chunks_closed; }) text += fmt::format(" closed {}", m.chunks_closed);
+            if constexpr (requires { m.final; }) text += m.final ? " final" : "";
+            if constexpr (requires { m.view; }) text += fmt::format(" epoch {}", m.view.epoch.value);
+            if constexpr (requires { m.fencing; }) text += fmt::format(" fencing {}", m.fencing.value);
+            if constexpr (requires { m.reason; }) text += " " + m.reason;
+            if constexpr (requires { m.detail; }) text += " " + m.detail;
+            return text;
+        },
+        message);
 }
 
 }  // namespace
@@ -41,19 +43,23 @@ struct Wiretap::Stream final : FrameReader::Handler {
     Stream(World& w, HostId f, HostId t) : world(w), from(f), to(t) {}
     bool on_frame(FrameType type, ByteSpan body) override {
         if (type == FrameType::hello || type == FrameType::hello_reply) {
-            world.trace(to, "<- {}: {}", world.host_name(from), type == FrameType::hello ? "hello" : "hello_reply");
+            world.trace(to, "<- {}: {}", world.host_name(from),
+                        type == FrameType::hello ? "hello" : "hello_reply");
         }
         if (type != FrameType::message) return true;
         const Result<wire::Message> message = wire::decode(body);
-        if (message.ok()) world.trace(to, "<- {}: {}{}", world.host_name(from), wire::message_name(*message), details(*message));
+        if (message.ok())
+            world.trace(to, "<- {}: {}{}", world.host_name(from), wire::message_name(*message),
+                        details(*message));
         else world.trace(to, "<- {}: a message that cannot be decoded", world.host_name(from));
         return true;
     }
     std::optional<MutableByteSpan> on_bulk(ByteSpan bytes, uint32_t payload_bytes) override {
         const Result<wire::BulkHeader> h = wire::decode_bulk_header(bytes);
         if (h.ok()) {
-            about = fmt::format("{} {} chunk {} attempt {} version {}, {} bytes", h->kind == 0 ? "contribution" : "result",
-                                to_string(h->op), h->chunk, h->attempt, h->version, payload_bytes);
+            about = fmt::format("{} {} chunk {} attempt {} version {}, {} bytes",
+                                h->kind == 0 ? "contribution" : "result", to_string(h->op), h->chunk,
+                                h->attempt, h->version, payload_bytes);
         } else {
             about = "void frame";
         }

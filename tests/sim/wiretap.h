@@ -1,4 +1,5 @@
-// Reads along what arrives on unencrypted streams, for the readable trace: one line per message and bulk frame.
+// Reads along what arrives on unencrypted streams, for the readable trace: one line per message and bulk
+// frame.
 #pragma once
 
 #include <map>

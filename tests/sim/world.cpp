@@ -19,7 +19,8 @@ Instant HostClock::local(Instant world) const {
 }
 
 Instant HostClock::world(Instant local_time) const {
-    const __int128 scaled = static_cast<__int128>(local_time.ns - offset_ns) * 1'000'000 / (1'000'000 + drift_ppm);
+    const __int128 scaled =
+        static_cast<__int128>(local_time.ns - offset_ns) * 1'000'000 / (1'000'000 + drift_ppm);
     Instant guess{static_cast<int64_t>(scaled)};
     while (local(guess) < local_time) guess.ns += 1;
     return guess;

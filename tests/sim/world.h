@@ -1,7 +1,8 @@
 // The simulated world: virtual time, a queue of events, hosts with clocks of their own, one seed.
 //
-// Everything that happens is an event; events of one instant happen in the order in which they were scheduled.
-// Nothing here or above reads a real clock or takes chance from anywhere but Prng, so a seed is a whole run.
+// Everything that happens is an event; events of one instant happen in the order in which they were
+// scheduled. Nothing here or above reads a real clock or takes chance from anywhere but Prng, so a seed is a
+// whole run.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,15 +20,15 @@
 
 namespace whim::sim {
 
-using HostId = uint32_t;                              // peers first, coordinators after them
+using HostId = uint32_t;  // peers first, coordinators after them
 inline constexpr HostId kNoHost = UINT32_MAX;
 
 // What one host's monotonic clock shows: its own zero and its own rate.
 struct HostClock {
     int64_t offset_ns = 0;
-    int32_t drift_ppm = 0;                            // up to 5000, which is 0.5 %
+    int32_t drift_ppm = 0;  // up to 5000, which is 0.5 %
     Instant local(Instant world) const;
-    Instant world(Instant local) const;               // the first world instant at which local() has come
+    Instant world(Instant local) const;  // the first world instant at which local() has come
 };
 
 class World {
@@ -52,8 +53,7 @@ public:
     const std::optional<std::string>& violation() const { return violation_; }
 
     // One line of the readable trace; also part of the hash that shows that a seed is one run.
-    template <class... Args>
-    void trace(HostId host, fmt::format_string<Args...> format, Args&&... args) {
+    template <class... Args> void trace(HostId host, fmt::format_string<Args...> format, Args&&... args) {
         mix(static_cast<uint64_t>(now_.ns) ^ host);
         if (trace_ || hash_text_) say(host, fmt::format(format, std::forward<Args>(args)...));
     }
