@@ -59,13 +59,7 @@ const CoordinatorCore::Process* CoordinatorCore::process_of(const Admission& a) 
 
 void CoordinatorCore::arrive(Instant now) {
     if (!deadline_ || now <= *deadline_ + limits::kFreezeGap) return;
-    // We slept through our own deadline: what looks like everybody's silence was ours.
-    const Duration grace = milliseconds(config_.options.suspect_after_ms) * 2;
-    judge_from_ = std::max(judge_from_, now + std::max(grace, limits::kRestartGraceMin));
-    probing_.clear();
-    for (auto& [suspect, by] : reports_) {
-        for (auto& [reporter, standing] : by) standing.since = now;
-    }
+    hold_judgement(now);  // we slept through our own deadline
     deadline_.reset();
 }
 

@@ -100,6 +100,8 @@ private:
     void forget_the_absent(Instant now, CoordinatorOutbox& out);  // waiting processes that went away
     void probe(const Admission& target, Instant now, CoordinatorOutbox& out);
     SuspectCase case_of(const Admission& a, Instant now) const;
+    void notice_isolation(Instant now);
+    void hold_judgement(Instant now);  // what looks like their absence was ours
     bool hears(const Process& process) const;
     bool hears_somebody_else(const Admission& than) const;
 
@@ -136,7 +138,8 @@ private:
     Instant judge_from_;  // nobody is judged by our own links before
     Instant heard_at_;    // when last_heard of all links was last brought up to date
     bool wake_soon_ = false;
-    Instant first_vote_;  // of the open or last round
+    bool isolated_ = false;  // nobody was heard when last looked at
+    Instant first_vote_;     // of the open or last round
     std::optional<Instant> deadline_;
 
     std::string waiting_;  // why no round begins or ends

@@ -1,6 +1,7 @@
 // Who must go: gathers evidence about members, asks third parties, and carries out the verdicts of
 // suspicion.h.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -97,10 +98,8 @@ void CoordinatorCore::judge_one(const Admission& a, Instant now, CoordinatorOutb
     switch (verdict.kind) {
         case Verdict::Kind::keep: {
             const bool well = !c.link_down_for && c.link_silent_for < c.suspect_after;
-            const bool answered =
-                c.probing_for && *c.probing_for >= limits::kProbeWait && !c.probes_reachable.empty();
-            if (well || answered)
-                probing_.erase(a.info.id.incarnation);  // answered: ask anew while it stays silent
+            const bool over = c.probing_for && *c.probing_for >= limits::kProbeWait;
+            if (well || over) probing_.erase(a.info.id.incarnation);  // while it stays silent, ask anew
             return;
         }
         case Verdict::Kind::probe: return probe(a, now, out);
@@ -139,6 +138,23 @@ void CoordinatorCore::judge_pairs(Instant now, CoordinatorOutbox& out) {
     }
 }
 
+void CoordinatorCore::hold_judgement(Instant now) {
+    const Duration grace = milliseconds(config_.options.suspect_after_ms) * 2;
+    judge_from_ = std::max(judge_from_, now + std::max(grace, limits::kRestartGraceMin));
+    probing_.clear();
+    for (auto& [suspect, by] : reports_) {
+        for (auto& [reporter, standing] : by) standing.since = now;
+    }
+}
+
+// While nobody is heard nobody is judged; when somebody is heard again, the others get time to come back too.
+void CoordinatorCore::notice_isolation(Instant now) {
+    const bool heard =
+        std::any_of(processes_.begin(), processes_.end(), [&](const auto& p) { return hears(p.second); });
+    if (!heard) isolated_ = !ledger_.view.members.empty();
+    else if (std::exchange(isolated_, false)) hold_judgement(now);
+}
+
 // Processes that wait for a round are in nobody's way, so absence alone ends their wait.
 void CoordinatorCore::forget_the_absent(Instant now, CoordinatorOutbox& out) {
     const Duration patience = milliseconds(config_.options.suspect_after_ms) + limits::kFreezeGap;
@@ -156,6 +172,7 @@ void CoordinatorCore::forget_the_absent(Instant now, CoordinatorOutbox& out) {
 void CoordinatorCore::judge(Instant now, CoordinatorOutbox& out) {
     if (wake_soon_ && heard_at_ < now) wake_at(now);
     wake_soon_ = false;
+    notice_isolation(now);
     if (now < judge_from_) wake_at(judge_from_);
     const std::vector<wire::MemberInfo> members = ledger_.view.members;
     for (const wire::MemberInfo& m : members) {

@@ -141,6 +141,9 @@ Status Ledger::apply_one(const entry::OpsExcluded& e) {
 Status Ledger::apply_one(const entry::RoundBegun& e) {
     if (open || e.round <= last_round)
         return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " begun out of order");
+    for (const MemberId& id : e.participants) {
+        if (find(id) == nullptr) return fail(Code::E_STORE, "unknown participant " + short_name(id));
+    }
     view = grown_view(e.joined);
     if (view.epoch != e.epoch)
         return fail(Code::E_STORE, "round " + std::to_string(e.round.value) + " has another view");
