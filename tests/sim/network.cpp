@@ -187,8 +187,11 @@ void Network::reset(uint64_t id, int index, const std::string& detail, Duration 
         Connection* c = find(id);
         if (!c) return;
         Side& side = c->sides[index];
-        if (blocked(c->sides[1 - index].host, side.host) && detail != "timed out")
-            return;  // the packet is lost
+        const HostId other = c->sides[1 - index].host;
+        if (blocked(other, side.host) && detail != "timed out") {
+            // The packet is lost; what this side sends again is answered with another one.
+            return reset(id, index, detail, path(other, side.host).blocked_until - world_.now());
+        }
         side.flight.clear();
         side.flight_bytes = 0;
         if (side.state != SideState::open) return;
