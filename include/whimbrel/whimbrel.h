@@ -60,6 +60,7 @@
  *
  *         authority.run = "quick-start";
  *         authority.listen = "127.0.0.1:0";
+ *         // A new directory: one that holds a run resumes it, and waits for a peer with its state.
  *         authority.data_dir = argc > 1 ? argv[1] : "quick-start.coordinator";
  *         authority.replicas_min = 2;  // no round begins with fewer
  *         if (whim_coordinator_start(&authority, &coordinator) < 0) return 1;

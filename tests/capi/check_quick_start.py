@@ -1,6 +1,7 @@
 """The quick start in whimbrel.h is, line by line, the program that is compiled and run:
 `check_quick_start.py HEADER PROGRAM.c BINARY SCRATCH_DIRECTORY`."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ def main(header, source, binary, scratch):
         if one != other:
             print(f"whimbrel.h says: {one}\nthe program says: {other}")
             return 1
+    shutil.rmtree(scratch, ignore_errors=True)  # an old one would resume a run whose peers are gone
     ran = subprocess.run([binary, scratch], capture_output=True, text=True, timeout=120)
     print(ran.stdout + ran.stderr)
     return 0 if ran.returncode == 0 and ran.stdout == "2 3 4 5\n" else 1
