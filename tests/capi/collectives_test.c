@@ -101,7 +101,7 @@ static void broadcast_and_agree(run* r) {
     whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
     int p, how;
     fill(r->peers);
-    memcpy(y[0], x[2], sizeof y[0]);
+    memcpy(y[0], x[r->peer_of_rank[2]], sizeof y[0]);
     for (p = 0; p < r->peers; p++) {
         CHECK_OK(whim_broadcast(r->groups[p], x[p], COUNT, WHIM_F32, 2, NULL, &ops[p]));
         for (how = 0; how < 3; how++) {

@@ -78,7 +78,14 @@ void begin_round(run* r) {
     whim_op* ops[PEERS_MAX];
     int i;
     for (i = 0; i < r->peers; i++) CHECK_OK(whim_round_begin(r->groups[i], NULL, &ops[i]));
-    for (i = 0; i < r->peers; i++) end_op(ops[i], WHIM_OK);
+    for (i = 0; i < r->peers; i++) {
+        whim_round_info info = WHIM_ROUND_INFO_INIT;
+        CHECK_OK(whim_op_wait(ops[i], PATIENCE_MS));
+        CHECK_OK(whim_round_get_info(ops[i], &info));
+        CHECK(info.world_size == (uint32_t)r->peers && info.rank < info.world_size);
+        r->peer_of_rank[info.rank] = i;
+        whim_op_release(ops[i]);
+    }
 }
 
 void commit_round(run* r) {

@@ -33,6 +33,7 @@ typedef struct {
     whim_coordinator* coordinator;
     whim_group* groups[PEERS_MAX];
     int peers;
+    int peer_of_rank[PEERS_MAX]; /* in the current round: who joined first is chance */
 } run;
 
 void check_is(whim_result got, whim_result wanted, const char* what, const char* file, int line);
