@@ -142,6 +142,7 @@ void Engine::Impl::install_view(const wire::View& view) {
     }
     if (removed_seen_.size() > limits::kRemovedKeptMax) removed_seen_.erase(removed_seen_.begin());
     for (const wire::OpExclusion& exclusion : view.exclusions) {
+        excluded_.insert({exclusion.op, exclusion.member});
         const auto finished = finished_.find(exclusion.op);
         const bool completed_alone = exclusion.member == me && finished != finished_.end() &&
                                      finished->second.completed && finished->second.uniform;
@@ -201,6 +202,7 @@ void Engine::Impl::forget_old_rounds(Round newest) {
     std::erase_if(instances_, [&](const auto& entry) { return entry.first.first < oldest; });
     std::erase_if(early_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(finished_, [&](const auto& entry) { return entry.first.round < oldest; });
+    std::erase_if(excluded_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(summaries_, [&](const auto& entry) { return entry.first.round < oldest; });
 }
 
@@ -232,6 +234,7 @@ void Engine::Impl::end_everything(const Error& error) {
     instances_.clear();
     finished_.clear();
     summaries_.clear();
+    excluded_.clear();
     round_ = {};
 }
 

@@ -124,6 +124,8 @@ private:
     void op_message(const MemberId& from, const OpId& op, wire::Message message);
     void early(const MemberId& from, const OpId& op, std::variant<wire::Message, op::Arrival> item,
                uint64_t bytes);
+    void say_long_over(const MemberId& from, const OpId& op,
+                       const std::variant<wire::Message, op::Arrival>& item);
     void misbehaved(const LinkKey& from, const std::string& what);
 
     // ops.cpp
@@ -131,6 +133,7 @@ private:
     void start_op(OpRecord& record, bool abstains);
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
+    std::pair<std::vector<bool>, std::vector<bool>> members_of(const OpRecord& record) const;
     void install_in(OpRecord& record);
     void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,
                              const wire::Message& message);
@@ -173,6 +176,8 @@ private:
     std::map<std::pair<Round, uint64_t>, uint32_t> instances_;  // uses of a tag in a round
     std::map<OpId, Early> early_;
     std::map<OpId, Finished> finished_;
+    std::set<std::pair<OpId, MemberId>>
+        excluded_;  // ever seen; a view forgets them before a slow peer is done
     std::map<OpId, wire::OpSummary> summaries_;
     std::map<uint64_t, Incoming> incoming_;
     std::map<uint64_t, uint64_t> job_record_;

@@ -155,11 +155,24 @@ void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Messag
     early(from, id, std::move(message), 0);
 }
 
+// Nothing is known of the op here any more: whoever still runs it was left behind.
+void Engine::Impl::say_long_over(const MemberId& from, const OpId& id,
+                                 const std::variant<wire::Message, op::Arrival>& item) {
+    const auto* message = std::get_if<wire::Message>(&item);
+    const bool asks = message && (std::holds_alternative<wire::OpPost>(*message) ||
+                                  std::holds_alternative<wire::OpListen>(*message) ||
+                                  std::holds_alternative<wire::OpStatus>(*message) ||
+                                  std::holds_alternative<wire::OpReport>(*message));
+    if (!asks) return;
+    op_send(from, wire::OpFail{id, static_cast<int32_t>(Code::E_STALE_ROUND),
+                               "op " + to_string(id) + " is long over; this peer was left behind"});
+}
+
 // Keeps what comes for an op this peer has not posted (yet), within the eager quota of each sender.
 void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
                          uint64_t bytes) {
     constexpr uint32_t kMessagesPerOpMax = 1u << 14;
-    if (!births_.empty() && id.round < births_.begin()->first) return;  // long over
+    if (!births_.empty() && id.round < births_.begin()->first) return say_long_over(from, id, item);
     const bool fresh = !early_.contains(id);
     if (fresh && early_.size() >= limits::kOpsUnpostedMax)
         return misbehaved(from, "too many ops posted ahead");

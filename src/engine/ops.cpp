@@ -104,18 +104,21 @@ void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
     op_ended(record, Code::E_NON_FINITE, detail);
 }
 
-void Engine::Impl::start_op(OpRecord& record, bool abstains) {
+// By birth rank: who is still of the op, and who is out of the view altogether.
+std::pair<std::vector<bool>, std::vector<bool>> Engine::Impl::members_of(const OpRecord& record) const {
+    const std::vector<wire::MemberInfo>& members = member_.view().members;
     std::vector<bool> alive(record.birth.size());
     std::vector<bool> evicted(record.birth.size());
-    const wire::View& view = member_.view();
     for (size_t i = 0; i < record.birth.size(); ++i) {
-        evicted[i] = std::none_of(view.members.begin(), view.members.end(),
-                                  [&](const auto& m) { return m.id == record.birth[i]; });
-        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) {
-            return x.op == record.id && x.member == record.birth[i];
-        });
-        alive[i] = !evicted[i] && !excluded;
+        const MemberId& id = record.birth[i];
+        evicted[i] = std::none_of(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
+        alive[i] = !evicted[i] && !excluded_.contains({record.id, id});
     }
+    return {std::move(alive), std::move(evicted)};
+}
+
+void Engine::Impl::start_op(OpRecord& record, bool abstains) {
+    auto [alive, evicted] = members_of(record);
     const std::optional<Rank> rank = record.rank_of(self());
     if (!rank || evicted[rank->value])
         return op_ended(record, Code::E_EVICTED, "this peer is no longer a member of the round");
@@ -152,17 +155,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
 }
 
 void Engine::Impl::install_in(OpRecord& record) {
-    const wire::View& view = member_.view();
-    std::vector<bool> alive(record.birth.size());
-    std::vector<bool> evicted(record.birth.size());
-    for (size_t i = 0; i < record.birth.size(); ++i) {
-        evicted[i] = std::none_of(view.members.begin(), view.members.end(),
-                                  [&](const auto& m) { return m.id == record.birth[i]; });
-        const bool excluded = std::any_of(view.exclusions.begin(), view.exclusions.end(), [&](const auto& x) {
-            return x.op == record.id && x.member == record.birth[i];
-        });
-        alive[i] = !evicted[i] && !excluded;
-    }
+    const auto [alive, evicted] = members_of(record);
     const std::optional<Rank> rank = record.rank_of(self());
     if (rank && evicted[rank->value]) return;  // Evicted follows and ends everything
     record.op->install(alive, evicted, now_);

@@ -147,6 +147,7 @@ CommitQuestion CoordinatorCore::commit_question(Instant now) {
             b.voted_at = cast->second.at;
             b.diverged = cast->second.vote.diverged;
             b.digest = cast->second.vote.vote.digest;
+            b.ops = cast->second.vote.vote.ops;
         } else if (const auto next = ready_.find(id.incarnation); next != ready_.end()) {
             // It went on without a vote. A vote may still be on its way; after the usual grace none will
             // come.

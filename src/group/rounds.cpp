@@ -161,10 +161,17 @@ CommitAnswer decide_commit(const CommitQuestion& q) {
     }
     answer.kind = CommitAnswer::Kind::commit;
     answer.waiting_for.clear();
+    const auto holds = [&](const Ballot& b) {
+        return b.voted_at && !b.diverged && b.digest == answer.digest;
+    };
+    const auto witness = std::find_if(q.ballots.begin(), q.ballots.end(),
+                                      [&](const Ballot& b) { return b.living && holds(b); });
     for (const Ballot& b : q.ballots) {
         if (!b.voted_at) continue;
-        if (!b.diverged && b.digest == answer.digest) {
+        if (holds(b) && (b.living || b.ops == witness->ops)) {
             answer.contributors.push_back(b.id);
+        } else if (holds(b)) {  // evicted since; it finished an op that the others folded without it
+            answer.diverged.push_back({b.id, "its results hold other contributions"});
         } else {
             answer.diverged.push_back({b.id, b.diverged
                                                  ? std::string("its result of an op differs")

@@ -62,6 +62,7 @@ struct Ballot {
     std::optional<Instant> voted_at;
     bool diverged = false;
     Digest digest;
+    std::vector<wire::OpSummary> ops;  // whose contributions its results hold
 };
 
 struct CommitQuestion {

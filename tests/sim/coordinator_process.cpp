@@ -30,15 +30,18 @@ CoordinatorProcess::CoordinatorProcess(World& world, Network& network, Host& hos
 }
 
 void CoordinatorProcess::settle(Instant local) {
-    while (!outbox_.empty() && !doomed_) {
+    while (!outbox_.empty() && !doomed_ && !halted_) {
         const group::CoordinatorOutbox effects = std::move(outbox_);
         outbox_.clear();
         for (const group::CoordinatorEffect& effect : effects) {
-            if (effects_left_ && (*effects_left_)-- == 0) {
+            const bool counts = !at_journal_ || std::holds_alternative<group::Journal>(effect);
+            if (effects_left_ && counts && (*effects_left_)-- == 0) {
+                // What was sent before is with the kernel and still leaves; nothing after it happens.
                 world_.trace(host_.id(), "dies between two effects");
-                doomed_ = true;
+                halted_ = true;
+                host_.step_after(microseconds(1), [this](Process&, Instant) { doomed_ = true; });
             }
-            if (doomed_) return;
+            if (doomed_ || halted_) return;
             perform(effect, local);
         }
     }

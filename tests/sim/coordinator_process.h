@@ -35,7 +35,12 @@ public:
     void on_deadline(Instant local) override;
     bool doomed() const override { return doomed_; }
 
-    void die_after_effects(uint64_t effects) { effects_left_ = effects; }
+    // Dies instead of performing the next effect but so many; with at_journal only journal records count, so
+    // that it dies with a decision made and not yet on disk.
+    void die_after_effects(uint64_t effects, bool at_journal) {
+        effects_left_ = effects;
+        at_journal_ = at_journal;
+    }
     void spare() { effects_left_.reset(); }
     const group::Coordinator& coordinator() const { return *coordinator_; }
 
@@ -62,6 +67,8 @@ private:
     std::optional<group::Coordinator> coordinator_;
     std::map<LinkKey, Instant> down_;  // links that may be those of processes long gone
     std::optional<uint64_t> effects_left_;
+    bool at_journal_ = false;
+    bool halted_ = false;
     bool doomed_ = false;
 };
 

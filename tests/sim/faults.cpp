@@ -144,7 +144,8 @@ void Simulation::coordinator_fault(const Fault& fault) {
         return world_.after(lasts / 4, [this, second] { start_coordinator(second); });
     }
     if (fault.kind == FaultKind::coordinator_die_between) {
-        static_cast<CoordinatorProcess*>(host.process())->die_after_effects(fault.steps);
+        static_cast<CoordinatorProcess*>(host.process())
+            ->die_after_effects(fault.steps / 2, fault.steps % 2 == 1);
     } else {
         kill(fault.a, DeathKind::process);
     }

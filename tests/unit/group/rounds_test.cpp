@@ -154,7 +154,7 @@ CommitQuestion ballot_question() {
 
 void cast(CommitQuestion& q, uint8_t n, int digest, int ago = 100, bool living = true,
           bool diverged = false) {
-    Ballot b{member(n), "r" + std::to_string(n), living, false, std::nullopt, diverged, {}};
+    Ballot b{member(n), "r" + std::to_string(n), living, false, std::nullopt, diverged, {}, {}};
     if (digest >= 0) {
         b.voted_at = q.now - milliseconds(ago);
         b.digest.bytes[0] = static_cast<uint8_t>(digest);
