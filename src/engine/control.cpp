@@ -89,6 +89,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
             const auto app = commit_apps_.find(ended->outcome.round);
             if (app != commit_apps_.end()) {
                 const Code code = ended->mine.ok() ? Code::OK : ended->mine.error().code;
+                if (ended->mine.ok() && ended->outcome.committed)
+                    diverged_.reset();  // the run took this state
                 done(app->second, code, ended->mine.ok() ? "" : ended->mine.error().detail,
                      CommitInfo{ended->outcome});
                 commit_apps_.erase(app);

@@ -107,6 +107,18 @@ RoundAnswer decide_round(const RoundQuestion& q) {
     return start(q, fmt::format("not ready {} ms after half of the members were", q.grace.ms()));
 }
 
+namespace {
+
+// Whether two votes report the same contributors for every op that both completed.
+bool same_results(const std::vector<wire::OpSummary>& a, const std::vector<wire::OpSummary>& b) {
+    return std::all_of(a.begin(), a.end(), [&](const wire::OpSummary& mine) {
+        const auto theirs = std::find_if(b.begin(), b.end(), [&](const auto& o) { return o.op == mine.op; });
+        return theirs == b.end() || *theirs == mine;
+    });
+}
+
+}  // namespace
+
 CommitAnswer decide_commit(const CommitQuestion& q) {
     CommitAnswer answer;
     struct Camp {
@@ -168,9 +180,10 @@ CommitAnswer decide_commit(const CommitQuestion& q) {
                                       [&](const Ballot& b) { return b.living && holds(b); });
     for (const Ballot& b : q.ballots) {
         if (!b.voted_at) continue;
-        if (holds(b) && (b.living || b.ops == witness->ops)) {
+        if (holds(b) && same_results(b.ops, witness->ops)) {
             answer.contributors.push_back(b.id);
-        } else if (holds(b)) {  // evicted since; it finished an op that the others folded without it
+        } else if (holds(b)) {
+            // Left out of an op that it had finished, or the only one who was not.
             answer.diverged.push_back({b.id, "its results hold other contributions"});
         } else {
             answer.diverged.push_back({b.id, b.diverged
