@@ -14,13 +14,13 @@ class Settings:
     rounds: int = 40
     inner_steps: int = 20  # H: optimizer steps between two outer steps
     batch: int = 4  # samples of one replica's step
-    learning_rate: float = 1e-3  # AdamW, at its peak
+    learning_rate: float = 8e-4  # AdamW, at its peak
     learning_rate_end: float = 0.1  # share of the peak left at the end of the cosine
     warmup_steps: int = 50
     weight_decay: float = 0.1
     clip_norm: float = 1.0
     outer_lr: float = 1.0
-    outer_momentum: float = 0.6
+    outer_momentum: float = 0.75
     steps_per_second_max: float = 10.0  # leaves a fast machine time for the story: a freeze lasts ten seconds
     eval_every: int = 2  # rounds
     eval_samples: int = 64  # windows of the held-out text
