@@ -26,9 +26,14 @@ class Tied(nn.Module):
         return self.second(torch.relu(self.norm(self.first(x))))
 
 
+_seeding = threading.Lock()
+
+
 def make_model(seed: int = 0) -> Tied:
-    torch.manual_seed(seed)
-    return Tied()
+    """The same parameters for the same seed. torch's generator is one for all threads: one model at a time."""
+    with _seeding:
+        torch.manual_seed(seed)
+        return Tied()
 
 
 def inner_steps(model, optimizer, seed: int, steps: int) -> None:

@@ -28,7 +28,9 @@ Simulation::Simulation(const SeedOptions& options)
     build();
 }
 
-Simulation::~Simulation() = default;
+Simulation::~Simulation() {
+    for (const auto& host : hosts_) host->end();
+}
 
 void Simulation::build() {
     Prng prng = world_.stream(0xb0);
