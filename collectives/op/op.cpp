@@ -1,4 +1,4 @@
-// The op's life: beginning, dispatch of messages, adopting results, ending.
+// The op's life: beginning, dispatch of messages, adopting results, grace. How it ends: op_end.cpp.
 #include "collectives/op/op.h"
 
 #include <algorithm>
@@ -23,6 +23,7 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     abstains_.assign(birth_count_, false);
     delivered_.assign(birth_count_, false);
     listening_.assign(birth_count_, false);
+    waiting_of_.assign(birth_count_, 0);
     version_ = static_cast<uint32_t>(std::count(alive_.begin(), alive_.end(), false));
     posted_[self()] = true;
     abstains_[self()] = config_.abstains;
@@ -162,8 +163,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
                                        std::holds_alternative<wire::OpFetch>(message) ||
                                        std::holds_alternative<wire::OpHeld>(message));
     if (newer || premature || (attempt && *attempt > attempt_)) {
-        ++card_.frames_waited;
-        waiting_.push_back({from, message});
+        if (wait(from, version, attempt.value_or(0))) waiting_.push_back({from, message});
         return;
     }
     if (attempt && *attempt < attempt_) return;
@@ -182,7 +182,8 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
         if (alive(from.value)) on_decide(*m, now);
     } else if (const auto* m = std::get_if<wire::OpFail>(&message)) {
         const std::optional<Code> code = code_from_int(m->code);
-        if (!code || static_cast<int32_t>(*code) >= 0) return;
+        // Whoever was left out decides nothing for the others.
+        if (!code || static_cast<int32_t>(*code) >= 0 || !alive(from.value)) return;
         if (*code != Code::E_EXCLUDED) fail_for_all(*code, m->detail, now);
         else if (mode_ == Mode::listener) fail(*code, m->detail, now);  // said to a listener alone
     }
@@ -206,6 +207,7 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     posted_[from.value] = true;
     abstains_[from.value] = post.abstains;
     begin_grace();
+    if (granted_count_ > 0) grant(from.value);
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root != self()) continue;
         if (chunks_[c].state == ChunkState::open) try_fold(c, now);
@@ -215,9 +217,20 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     pump(now);
 }
 
+// Whether a frame of a newer version or attempt may wait here. Versions and attempts count members that are
+// gone, and of one sender no more waits than a correct one has to say.
+bool Op::wait(Rank from, uint32_t version, uint32_t attempt) {
+    ++card_.frames_waited;
+    const uint64_t most = uint64_t{limits::kWaitingPerMember} * birth_count_ + 4 * chunks_.size();
+    if (version <= birth_count_ && attempt <= birth_count_ && waiting_of_[from.value]++ < most) return true;
+    host_.violated(from, "frames of op " + to_string(config_.id) + " from no view there can be, or too many");
+    return false;
+}
+
 void Op::replay_waiting(Instant now) {
     std::vector<Waiting> waited = std::move(waiting_);
     waiting_.clear();
+    waiting_of_.assign(birth_count_, 0);
     for (Waiting& w : waited) {
         if (auto* message = std::get_if<wire::Message>(&w.what)) dispatch(w.from, *message, now);
         else on_chunk(w.from, std::move(std::get<Arrival>(w.what)), now);
@@ -261,133 +274,6 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     settle(now);
 }
 
-void Op::abandon(Code code, const std::string& detail, Instant now) {
-    now_ = now;
-    if (ended_ || ending_) {
-        // A completed op may still keep results for others; whoever abandons it (eviction) keeps nothing.
-        mode_ = Mode::abandoned;
-        if (ended_) drop_retained();
-        return;
-    }
-    mode_ = Mode::abandoned;
-    fail(code, detail, now);
-    settle(now);
-}
-
-void Op::fail_for_all(Code code, const std::string& detail, Instant now) {
-    now_ = now;
-    if (ended_ || ending_) return;
-    wire::OpFail message{config_.id, static_cast<int32_t>(code), detail};
-    send_all(message);
-    fail(code, detail, now);
-    settle(now);
-}
-
-void Op::fail(Code code, const std::string& detail, Instant) {
-    if (ended_ || ending_) return;
-    ending_ = true;
-    end_code_ = code;
-    end_detail_ = detail;
-}
-
-// Ends the op when its buffers can be given back: every chunk is there, nothing reads or writes them any
-// more, and what others may still need has been copied.
-void Op::settle(Instant now) {
-    if (ended_) return;
-    if (ending_) {
-        if (jobs_ > 0 || pins_ > 0) return;
-        ended_ = true;
-        refresh_card();
-        waiting_.clear();
-        stop_listening();
-        if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
-            config_.out[0] ^= std::byte{1};
-        host_.ended(end_code_, end_detail_);
-        return;
-    }
-    if (mode_ == Mode::abandoned) return;
-    if (uniform()) {
-        if (!final_) {
-            tell_held(now);
-            if (!final_ || ended_) return;
-        }
-    } else if (mode_ == Mode::listener) {
-        if (unreleased_count_ > 0) return;
-    } else if (!holds_all()) {
-        return;
-    }
-    if (jobs_ > 0 || pins_ > 0) return;
-    for (auto& [root, chunks] : pending_acks_) {
-        if (!chunks.empty()) flush_acks(root);
-    }
-    if (!retain()) return;
-    stop_listening();
-    if (staging_) std::memcpy(config_.out.data(), staging_->bytes().data(), config_.out.size());
-    ended_ = true;
-    refresh_card();
-    host_.ended(Code::OK, "");
-}
-
-// Copies what others may still ask for out of the application's buffer; false when the budget does not allow
-// it yet.
-bool Op::retain() {
-    if (config_.plant == Plant::no_retention) return true;
-    std::vector<uint32_t> wanted;
-    uint64_t bytes = 0;
-    for (uint32_t c = 0; c < chunks_.size(); ++c) {
-        const auto root = rooted_.find(c);
-        const bool listened = root != rooted_.end() && !root->second.listeners.empty();
-        if (chunks_[c].state != ChunkState::has && !listened) continue;
-        wanted.push_back(c);
-        bytes += payload_bytes(c);
-    }
-    if (bytes > 0 && !host_.reserve_retained(bytes)) {
-        dismiss_listeners();
-        return false;
-    }
-    retained_bytes_ = bytes;
-    for (const uint32_t c : wanted) {
-        BufferRef copy = pool_.take(payload_bytes(c));
-        if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
-        retained_[c] = std::move(copy);
-        ++card_.retained;
-    }
-    return true;
-}
-
-bool Op::closed() const {
-    if (!ended_ || jobs_ > 0 || pins_ > 0) return false;
-    if (end_code_ != Code::OK || mode_ == Mode::abandoned || final_) return true;
-    return unreleased_count_ == 0 && retained_.empty() && pending_stable_.empty();
-}
-
-std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
-    if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
-    const Chunk& chunk = chunks_[c];
-    if (kind == wire::BulkKind::contribution) {
-        if (ended_ || ending_ || chunk.root != to.value || (!uniform() && chunk.state != ChunkState::open))
-            return std::nullopt;
-        ++pins_;
-        return input(c);
-    }
-    if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
-        return std::nullopt;
-    if (const auto kept = retained_.find(c); kept != retained_.end()) {
-        ++pins_;
-        ++card_.retained_served;
-        return ByteSpan(kept->second->bytes());
-    }
-    if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;
-    ++pins_;
-    return ByteSpan(output(c));
-}
-
-void Op::unpin(Instant now) {
-    WHIM_ASSERT(pins_ > 0);
-    --pins_;
-    if (pins_ == 0) settle(now);
-}
-
 std::optional<Instant> Op::deadline() const {
     if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member || !grace_since_)
         return std::nullopt;
@@ -399,13 +285,17 @@ std::optional<Instant> Op::deadline() const {
 void Op::on_deadline(Instant now) {
     const std::optional<Instant> due = deadline();
     if (!due || *due > now) return;
+    const std::optional<Instant> grace_since = grace_since_;
     grace_since_ = now;
     std::vector<Rank> laggards;
     // Those that have not called it; else those whose contributions are missing here; else idle roots.
     for (int suspicion = 0; suspicion < 3 && laggards.empty(); ++suspicion) {
         for (uint32_t r = 0; r < birth_count_; ++r) {
             const auto last = progress_.find(r);
-            const bool idle = last == progress_.end() || now - last->second >= config_.grace;
+            // An idle root may itself wait, for a contribution behind other traffic: it gets longer.
+            const Duration patience = suspicion == 2 ? config_.grace * 3 : config_.grace;
+            const bool idle =
+                last == progress_.end() ? now - *grace_since >= patience : now - last->second >= patience;
             if (r == self() || !alive(r) || !idle) continue;
             const bool blamed = suspicion == 0   ? !posted_[r]
                                 : suspicion == 1 ? owes_contribution(r)
@@ -432,12 +322,6 @@ bool Op::owes_contribution(uint32_t rank) const {
             return true;
     }
     return false;
-}
-
-void Op::drop_retained() {
-    host_.release_retained(retained_bytes_);
-    retained_bytes_ = 0;
-    retained_.clear();
 }
 
 void Op::refresh_card() {
@@ -479,7 +363,7 @@ std::string Op::waiting_for() const {
                 return what + "the contribution of " + host_.name({r}) + " to chunk " + std::to_string(c);
         }
     }
-    if (ending_ || pins_ > 0 || jobs_ > 0) return what + "its last bytes to leave";
+    if (ending_ || !pins_.empty() || jobs_ > 0) return what + "its last bytes to leave";
     return what + "others to take over results it may not keep";
 }
 

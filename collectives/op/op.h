@@ -51,6 +51,7 @@ public:
     virtual void diverged(
         const std::string& reason) = 0;  // this peer's completed result may differ from the run's
     virtual std::string name(Rank rank) = 0;
+    virtual void violated(Rank from, const std::string& what) = 0;  // it sends what no correct program sends
 };
 
 struct OpConfig {
@@ -97,8 +98,10 @@ public:
     void on_chunk(Rank from, Arrival arrival, Instant now);
     void job_done(uint64_t job_id, Instant now);
 
+    // Each pin that gave bytes is followed by one unpin of the same frame; the bytes stay as they are
+    // between.
     std::optional<ByteSpan> pin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt);
-    void unpin(Instant now);
+    void unpin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt, Instant now);
 
     // Ends this peer's part. Its buffers are released through ended() as soon as no job writes to them.
     void abandon(Code code, const std::string& detail, Instant now);
@@ -166,6 +169,12 @@ private:
         Rank from;
         std::variant<wire::Message, Arrival> what;
     };
+    struct Pin {  // bytes that a strand is writing
+        uint32_t to = 0;
+        wire::BulkKind kind{};
+        uint32_t chunk = 0, attempt = 0;
+        BufferRef buffer;  // null: in the application's memory
+    };
     struct Report {
         uint32_t attempt = 0;
         bool final = false;
@@ -176,6 +185,7 @@ private:
     void begin_attempt(uint32_t attempt);
     void dispatch(Rank from, const wire::Message& message, Instant now);
     void on_post(Rank from, const wire::OpPost& post, Instant now);
+    bool wait(Rank from, uint32_t version, uint32_t attempt);
     void replay_waiting(Instant now);
     void settle(Instant now);  // ends the op when it can be ended
     void fail(Code code, const std::string& detail, Instant now);
@@ -194,6 +204,9 @@ private:
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
     bool retain();
+    bool unstage();
+    ByteSpan pinned(Pin pin, ByteSpan bytes);
+    bool lends() const;  // a strand or a job still reads or writes the application's memory
     void begin_grace();
     bool owes_contribution(uint32_t rank) const;
     void drop_retained();
@@ -212,6 +225,7 @@ private:
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
+    void grant(uint32_t to);
     void publish(uint32_t chunk);  // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);
     void check_stable(uint32_t chunk);
@@ -263,6 +277,7 @@ private:
     std::map<uint32_t, Rooted> rooted_;
     std::vector<std::vector<bool>> sets_;
     std::vector<Waiting> waiting_;
+    std::vector<uint64_t> waiting_of_;  // how many of those each rank sent
     uint32_t open_count_ = 0, unreleased_count_ = 0;
     std::vector<uint32_t> open_by_root_;
 
@@ -277,6 +292,7 @@ private:
     uint32_t own_unreleased_ = 0;  // chunks this peer roots that are not released
     std::map<uint32_t, BufferRef> retained_;
     uint64_t retained_bytes_ = 0;
+    bool retained_all_ = false;  // the application's buffer is needed by nobody else
 
     // Uniform ops.
     uint32_t attempt_ = 0;
@@ -286,9 +302,12 @@ private:
     std::set<uint32_t> held_by_;
     std::optional<wire::OpDecide> decision_;
     BufferRef staging_;
+    std::optional<uint64_t> unstaging_;  // the job that copies the final result to the application's buffer
+    bool unstaged_ = false;
 
     // Ending.
-    uint32_t pins_ = 0, jobs_ = 0;
+    std::vector<Pin> pins_;
+    uint32_t jobs_ = 0;
     std::map<uint64_t, RunningJob> running_;  // fold jobs by id
     bool ended_ = false, ending_ = false;
     Code end_code_ = Code::OK;

@@ -190,7 +190,8 @@ void Op::become_listener(Instant now) {
                     "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
     }
     if (version_ == birth_count_) {
-        return fail(Code::E_EXCLUDED, "left out of op " + to_string(config_.id) + "; nobody who ran it is left", now);
+        return fail(Code::E_EXCLUDED,
+                    "left out of op " + to_string(config_.id) + "; nobody who ran it is left", now);
     }
     if (first) rooted_.clear();
     disown();
@@ -199,6 +200,7 @@ void Op::become_listener(Instant now) {
 
 // What a listener has from anybody but the chunk's present root is void.
 void Op::disown() {
+    drop_retained();
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
         const uint32_t before = chunk.root;
@@ -226,6 +228,8 @@ void Op::listen() {
 
 void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
     if (evicted_[from.value] || mode_ != Mode::member) return;
+    if (ending_ || (ended_ && end_code_ != Code::OK))
+        return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(end_code_), end_detail_});
     listening_[from.value] = true;
     for (const wire::ChunkRange& range : listen.chunks) {
         const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
@@ -242,6 +246,7 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
             Rooted& root = rooted(c);
             const bool had_it = root.sent[from.value];
             root.listeners.insert(from.value);
+            retained_all_ = false;
             if (chunks_[c].state == ChunkState::open) continue;
             if (!had_it) send_result(c, from.value);
             if (chunks_[c].state == ChunkState::released) {

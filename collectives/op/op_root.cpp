@@ -1,5 +1,6 @@
 // A chunk's root and its receivers: gathering contributions, folding, results, acknowledgement, stability.
 #include <algorithm>
+#include <cmath>
 
 #include "base/assert.h"
 #include "collectives/op/bitmap.h"
@@ -40,8 +41,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     progress_[from.value] = now;
     const bool newer = header.version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
     if (newer || header.attempt > attempt_ || frozen_) {
-        ++card_.frames_waited;
-        waiting_.push_back({from, std::move(arrival)});
+        if (wait(from, header.version, header.attempt)) waiting_.push_back({from, std::move(arrival)});
         return;
     }
     if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
@@ -140,17 +140,20 @@ void Op::try_fold(uint32_t c, Instant now) {
     job.reduce = config_.descriptor.reduce;
     RunningJob running{.chunk = c, .inputs = {}, .set = std::vector<bool>(birth_count_, false)};
     std::vector<std::pair<uint32_t, uint32_t>> order;  // (position, rank)
-    float weight_sum = 0.0f;
+    const bool wide = config_.descriptor.dtype == Dtype::f64;
+    double weight_sum = 0.0;  // as the fold will find it: in f32, but for f64 data
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (!usable(root, r)) continue;
         running.set[r] = true;
         if (r == self()) root.given[r] = {.present = true, .weight = config_.weight, .buffer = nullptr};
         order.push_back({config_.plant == Plant::fold_in_arrival_order ? root.given[r].order : r, r});
         weight_sum += root.given[r].weight;
+        if (!wide) weight_sum = static_cast<float>(weight_sum);
     }
-    if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0f)) {
+    if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0 && std::isfinite(weight_sum))) {
+        const char* wrong = weight_sum > 0.0 ? "add up to more than f32 holds" : "are zero";
         fail_for_all(Code::E_WEIGHTS,
-                     "op " + to_string(config_.id) + ": the weights of all contributors are zero", now);
+                     "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now);
         return;
     }
     std::sort(order.begin(), order.end());
@@ -175,6 +178,11 @@ void Op::try_fold(uint32_t c, Instant now) {
 void Op::job_done(uint64_t job_id, Instant now) {
     now_ = now;
     const auto it = running_.find(job_id);
+    if (unstaging_ == job_id) {
+        --jobs_;
+        unstaged_ = true;
+        return settle(now);
+    }
     WHIM_ASSERT(it != running_.end());
     const RunningJob running = std::move(it->second);
     running_.erase(it);
@@ -212,8 +220,12 @@ void Op::close_chunk(uint32_t c) {
     const bool due = closed_count_ - granted_count_ >= std::max<uint64_t>(1, window / 4);
     if (!due) return;
     granted_count_ = closed_count_;
-    send_all(wire::OpGrant{config_.id, attempt_, closed_count_});
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r != self() && alive(r) && posted_[r]) grant(r);
+    }
 }
+
+void Op::grant(uint32_t to) { host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_}); }
 
 void Op::publish(uint32_t c) {
     Rooted& root = rooted(c);
@@ -225,7 +237,9 @@ void Op::publish(uint32_t c) {
 }
 
 void Op::send_result(uint32_t c, uint32_t to) {
-    rooted(c).sent[to] = true;
+    Rooted& root = rooted(c);
+    if (chunks_[c].root == self() && alive(to) && root.acked[to]) ++card_.chunks_resent;
+    root.sent[to] = true;
     wire::BulkHeader header;
     header.kind = static_cast<uint8_t>(wire::BulkKind::result);
     header.op = config_.id;
@@ -336,7 +350,7 @@ void Op::release(uint32_t c) {
     if (root != rooted_.end() && !root->second.listeners.empty())
         return;  // an excluded peer still wants the copy
     const auto kept = retained_.find(c);
-    if (kept == retained_.end()) return;
+    if (kept == retained_.end()) return;  // a strand that still writes it has its own hold on the buffer
     const uint64_t bytes = kept->second->bytes().size();
     retained_.erase(kept);
     retained_bytes_ -= bytes;

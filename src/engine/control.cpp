@@ -124,6 +124,7 @@ void Engine::Impl::install_view(const wire::View& view) {
     for (const LinkKey& key : endpoint_.links()) {
         if (!coordinator_index(key) && !in_view(key)) endpoint_.close_link(key, now_);
     }
+    std::erase_if(had_session_, [&](const LinkKey& key) { return !in_view(key); });
     for (const wire::MemberInfo& info : view.members) {
         if (info.id == me || endpoint_.has_link(info.id)) continue;
         LinkOptions options;
@@ -202,9 +203,15 @@ void Engine::Impl::forget_old_rounds(Round newest) {
     const Round oldest{newest.value - kRoundsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
     std::erase_if(instances_, [&](const auto& entry) { return entry.first.first < oldest; });
+    for (const auto& [id, entry] : early_) {
+        if (id.round >= oldest) continue;
+        for (const auto& [from, item] : entry.items) say_long_over(from, id, item);
+    }
     std::erase_if(early_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(finished_, [&](const auto& entry) { return entry.first.round < oldest; });
-    std::erase_if(excluded_, [&](const auto& entry) { return entry.first.round < oldest; });
+    std::erase_if(excluded_, [&](const auto& entry) {
+        return entry.first.round < oldest && !by_id_.contains(entry.first);
+    });
     std::erase_if(summaries_, [&](const auto& entry) { return entry.first.round < oldest; });
 }
 
@@ -231,6 +238,7 @@ void Engine::Impl::end_everything(const Error& error) {
         if (record->op) record->op->abandon(error.code, error.detail, now_);
         else if (!record->answered) record->end_after_scan = error;
     }
+    had_session_.clear();
     births_.clear();
     early_.clear();
     instances_.clear();

@@ -54,24 +54,41 @@ void Engine::Impl::event(EventKind kind, const MemberId& about, const std::strin
 // so the loop goes on until nothing is left; depth_ keeps nested steps from flushing themselves.
 void Engine::Impl::flush() {
     ++depth_;
-    while (!outgoing_.empty() || retention_freed_) {
+    while (!outgoing_.empty() || !violations_.empty() || retention_freed_) {
         if (retention_freed_) {
             retention_freed_ = false;
             for (auto& [number, record] : records_) {
                 if (record->op && !record->op->ended()) record->op->poke(now_);
             }
         }
-        std::vector<Outgoing> batch;
-        batch.swap(outgoing_);
-        for (Outgoing& out : batch) {
-            if (auto* bytes = std::get_if<Bytes>(&out.what))
-                endpoint_.send_message(out.to, std::move(*bytes), now_);
-            else endpoint_.send_bulk(out.to, std::move(std::get<BulkFrame>(out.what)), now_);
-        }
+        send_queued();
+        std::map<LinkKey, std::string> violations;
+        violations.swap(violations_);
+        for (const auto& [from, what] : violations) misbehaved(from, what);
     }
     reap();
     --depth_;
     if (!effects_.empty()) effects_ready_();
+}
+
+// A link that takes no message is stuck: its owner, this engine, hears of it. Bulk frames wait for room.
+void Engine::Impl::send_queued() {
+    std::vector<Outgoing> batch;
+    batch.swap(outgoing_);
+    for (Outgoing& out : batch) {
+        if (auto* bytes = std::get_if<Bytes>(&out.what))
+            endpoint_.send_message(out.to, std::move(*bytes), now_);
+        else if (endpoint_.has_link(out.to))
+            overflow_[out.to].push_back(std::move(std::get<BulkFrame>(out.what)));
+    }
+    for (auto it = overflow_.begin(); it != overflow_.end();) {
+        std::deque<BulkFrame>& frames = it->second;
+        while (!frames.empty() && endpoint_.takes_bulk(it->first)) {
+            endpoint_.send_bulk(it->first, std::move(frames.front()), now_);
+            frames.pop_front();
+        }
+        it = frames.empty() || !endpoint_.has_link(it->first) ? overflow_.erase(it) : std::next(it);
+    }
 }
 
 std::vector<EngineEffect> Engine::Impl::take_effects() {

@@ -3,6 +3,7 @@
 // returns, so that no part is called back while it is in the middle of a step.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 
@@ -60,6 +61,7 @@ public:
                               const std::string& reason) override;
     void op_diverged(const std::string& reason) override;
     std::string op_name(const MemberId& member) override;
+    void op_violated(const MemberId& from, const std::string& what) override;
 
     friend class Engine;
 
@@ -91,8 +93,11 @@ private:
     };
     struct Early {  // what came for an op this peer has not posted
         std::vector<std::pair<MemberId, std::variant<wire::Message, op::Arrival>>> items;
-        std::map<MemberId, uint64_t> bytes;  // payload by sender
-        uint32_t messages = 0;
+        struct Share {
+            uint64_t payload_bytes = 0;
+            uint64_t message_bytes = 0;
+        };
+        std::map<MemberId, Share> by_sender;
     };
     struct Finished {            // an op whose record is gone
         bool completed = false;  // and known to have completed everywhere
@@ -121,12 +126,14 @@ private:
     std::optional<uint32_t> coordinator_index(const LinkKey& key) const;
     static LinkKey coordinator_key(uint32_t index);
     void open_coordinators();
-    void op_message(const MemberId& from, const OpId& op, wire::Message message);
+    void op_message(const MemberId& from, const OpId& op, wire::Message message, uint64_t encoded_bytes);
     void early(const MemberId& from, const OpId& op, std::variant<wire::Message, op::Arrival> item,
                uint64_t bytes);
     void say_long_over(const MemberId& from, const OpId& op,
                        const std::variant<wire::Message, op::Arrival>& item);
     void misbehaved(const LinkKey& from, const std::string& what);
+    void send_queued();
+    bool shares_open_op(const MemberId& member) const;
 
     // ops.cpp
     Status check(Round birth_round, const PostOptions& options) const;
@@ -153,6 +160,9 @@ private:
     int depth_ = 0;
 
     std::vector<Outgoing> outgoing_;
+    std::map<LinkKey, std::deque<BulkFrame>> overflow_;  // bulk frames for which a link has no room yet
+    std::map<LinkKey, std::string> violations_;          // to be acted on when the step is over
+    std::set<LinkKey> had_session_;                      // members with whom a session was had
     std::vector<EngineEffect> effects_;
 
     // Control plane.

@@ -1,6 +1,8 @@
 // What arrives over links: which op or state machine it is for, and where payloads go.
 #include <algorithm>
+#include <cmath>
 
+#include "base/assert.h"
 #include "engine/impl.h"
 
 namespace whim {
@@ -15,6 +17,18 @@ static_assert(limits::kMembersMax < 1u << kAttemptBits);
 uint64_t make_cookie(uint64_t record, const wire::BulkHeader& header) {
     return (((record << kAttemptBits | header.attempt) << 1 | header.kind) << kChunkBits) | header.chunk;
 }
+
+struct Cookie {
+    explicit Cookie(uint64_t word)
+        : record(word >> (kChunkBits + 1 + kAttemptBits)),
+          attempt(static_cast<uint32_t>(word >> (kChunkBits + 1)) & ((1u << kAttemptBits) - 1)),
+          kind(static_cast<wire::BulkKind>((word >> kChunkBits) & 1)),
+          chunk(static_cast<uint32_t>(word) & ((1u << kChunkBits) - 1)) {}
+    uint64_t record;
+    uint32_t attempt;
+    wire::BulkKind kind;
+    uint32_t chunk;
+};
 
 // The op a peer-to-peer message is about; null for messages between peer and coordinator.
 const OpId* op_of(const wire::Message& message) {
@@ -86,6 +100,13 @@ bool Engine::Impl::accept_link(const LinkKey&, Instant) {
     return false;
 }  // views open links; others wait for one
 
+bool Engine::Impl::shares_open_op(const MemberId& member) const {
+    return std::any_of(records_.begin(), records_.end(), [&](const auto& entry) {
+        const OpRecord& record = *entry.second;
+        return !record.answered && record.rank_of(member);
+    });
+}
+
 void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now) {
     Step step(*this, now);
     group::MemberOutbox out;
@@ -94,6 +115,9 @@ void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now)
     else {
         member_.peer_link_up(key, now, out);
         event(EventKind::peer_back, key, op_name(key) + " is connected");
+        // What a lost session held is gone, and ops between the two would wait for it for ever.
+        const bool again = !had_session_.insert(key).second && session == LinkSession::fresh;
+        if (again && shares_open_op(key)) violations_.try_emplace(key, "lost its session and what was in it");
     }
     run_member(out);
 }
@@ -137,10 +161,11 @@ void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
     if (op == nullptr)
         return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
     const OpId id = *op;
-    op_message(from, id, std::move(*decoded));
+    op_message(from, id, std::move(*decoded), bytes.size());
 }
 
-void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Message message) {
+void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Message message,
+                              uint64_t encoded_bytes) {
     const auto found = by_id_.find(id);
     OpRecord* record = found == by_id_.end() ? nullptr : records_.at(found->second).get();
     if (record != nullptr && record->op) {
@@ -152,7 +177,7 @@ void Engine::Impl::op_message(const MemberId& from, const OpId& id, wire::Messag
     if (const auto finished = finished_.find(id); finished != finished_.end()) {
         return answer_for_finished(from, id, finished->second, message);
     }
-    early(from, id, std::move(message), 0);
+    early(from, id, std::move(message), encoded_bytes);
 }
 
 // Nothing is known of the op here any more: whoever still runs it was left behind.
@@ -171,24 +196,32 @@ void Engine::Impl::say_long_over(const MemberId& from, const OpId& id,
 // Keeps what comes for an op this peer has not posted (yet), within the eager quota of each sender.
 void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
                          uint64_t bytes) {
-    constexpr uint32_t kMessagesPerOpMax = 1u << 14;
     if (!births_.empty() && id.round < births_.begin()->first) return say_long_over(from, id, item);
-    const bool fresh = !early_.contains(id);
-    if (fresh && early_.size() >= limits::kOpsUnpostedMax)
-        return misbehaved(from, "too many ops posted ahead");
+    uint64_t ops = 0;
+    uint64_t message_bytes = 0;
+    for (const auto& [other, entry] : early_) {
+        const auto share = entry.by_sender.find(from);
+        if (share == entry.by_sender.end()) continue;
+        ops += other != id;
+        message_bytes += share->second.message_bytes;
+    }
+    if (ops >= limits::kOpsUnpostedMax) return misbehaved(from, "too many ops posted ahead");
     Early& entry = early_[id];
-    entry.bytes[from] += bytes;
+    Early::Share& share = entry.by_sender[from];
+    const bool payload = std::holds_alternative<op::Arrival>(item);
+    (payload ? share.payload_bytes : share.message_bytes) += bytes;
     const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
-    const bool over = (entry.bytes[from] > quota && config_.plant != Plant::ignore_grants) ||
-                      ++entry.messages > kMessagesPerOpMax;
+    const bool over = payload ? share.payload_bytes > quota && config_.plant != Plant::ignore_grants
+                              : message_bytes + bytes > limits::kEarlyMessageBytesMax;
     if (over) return misbehaved(from, "more than the eager quota for op " + to_string(id));
     entry.items.push_back({from, std::move(item)});
-    totals_.early_bytes_max = std::max(totals_.early_bytes_max, entry.bytes[from]);
+    totals_.early_bytes_max = std::max(totals_.early_bytes_max, share.payload_bytes);
 }
 
 BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, uint32_t payload_bytes) {
     Result<wire::BulkHeader> header = wire::decode_bulk_header(header_bytes);
     if (!header.ok() || coordinator_index(from)) return {};
+    if (!std::isfinite(header->weight) || header->weight < 0.0f) return {};  // no API takes such a weight
     const auto found = by_id_.find(header->op);
     if (found == by_id_.end()) {
         if (finished_.contains(header->op)) return {};
@@ -227,23 +260,24 @@ void Engine::Impl::bulk_end(const LinkKey& from, uint64_t token, bool whole, Ins
 }
 
 std::optional<ByteSpan> Engine::Impl::bulk_pin(const LinkKey& to, const BulkFrame& frame) {
-    const uint64_t cookie = frame.cookie;
-    const auto found = records_.find(cookie >> (kChunkBits + 1 + kAttemptBits));
+    const Cookie cookie(frame.cookie);
+    const auto found = records_.find(cookie.record);
     if (found == records_.end() || !found->second->op) return std::nullopt;
     const std::optional<Rank> rank = found->second->rank_of(to);
     if (!rank) return std::nullopt;
-    const auto kind = static_cast<wire::BulkKind>((cookie >> kChunkBits) & 1);
-    const auto chunk = static_cast<uint32_t>(cookie & ((1u << kChunkBits) - 1));
-    const auto attempt = static_cast<uint32_t>((cookie >> (kChunkBits + 1)) & ((1u << kAttemptBits) - 1));
-    const std::optional<ByteSpan> bytes = found->second->op->pin(*rank, kind, chunk, attempt);
+    const std::optional<ByteSpan> bytes =
+        found->second->op->pin(*rank, cookie.kind, cookie.chunk, cookie.attempt);
     if (bytes) totals_.payload_bytes_sent += bytes->size();
     return bytes;
 }
 
-void Engine::Impl::bulk_unpin(const LinkKey&, const BulkFrame& frame) {
+void Engine::Impl::bulk_unpin(const LinkKey& to, const BulkFrame& frame) {
     Step step(*this, now_);
-    const auto found = records_.find(frame.cookie >> (kChunkBits + 1 + kAttemptBits));
-    if (found != records_.end() && found->second->op) found->second->op->unpin(now_);
+    const Cookie cookie(frame.cookie);
+    const auto found = records_.find(cookie.record);
+    WHIM_ASSERT(found != records_.end() && found->second->op);  // a pinned op is not closed
+    const Rank rank = *found->second->rank_of(to);
+    found->second->op->unpin(rank, cookie.kind, cookie.chunk, cookie.attempt, now_);
 }
 
 void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header,

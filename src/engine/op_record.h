@@ -28,6 +28,7 @@ public:
                                       const std::string& reason) = 0;
     virtual void op_diverged(const std::string& reason) = 0;
     virtual std::string op_name(const MemberId& member) = 0;
+    virtual void op_violated(const MemberId& from, const std::string& what) = 0;
 };
 
 class OpRecord final : public op::OpHost {
@@ -53,6 +54,9 @@ public:
     void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) override;
     void diverged(const std::string& reason) override { owner_.op_diverged(reason); }
     std::string name(Rank rank) override { return owner_.op_name(birth[rank.value]); }
+    void violated(Rank from, const std::string& what) override {
+        owner_.op_violated(birth[from.value], what);
+    }
 
 private:
     OpRecordOwner& owner_;

@@ -113,6 +113,7 @@ std::pair<std::vector<bool>, std::vector<bool>> Engine::Impl::members_of(const O
         const MemberId& id = record.birth[i];
         evicted[i] = std::none_of(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
         alive[i] = !evicted[i] && !excluded_.contains({record.id, id});
+        if (record.op) alive[i] = alive[i] && record.op->alive_ranks()[i];  // members only ever go
     }
     return {std::move(alive), std::move(evicted)};
 }
@@ -211,7 +212,7 @@ bool Engine::Impl::op_reserve_retained(uint64_t bytes) {
 void Engine::Impl::op_release_retained(uint64_t bytes) {
     WHIM_ASSERT(bytes <= retained_bytes_);
     retained_bytes_ -= bytes;
-    retention_freed_ = bytes > 0;
+    retention_freed_ |= bytes > 0;
 }
 
 void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& detail) {
@@ -246,6 +247,10 @@ void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vecto
 void Engine::Impl::op_diverged(const std::string& reason) {
     if (!diverged_) event(EventKind::diverged, self(), reason);
     diverged_ = reason;
+}
+
+void Engine::Impl::op_violated(const MemberId& from, const std::string& what) {
+    violations_.try_emplace(from, what);
 }
 
 std::string Engine::Impl::op_name(const MemberId& member) {

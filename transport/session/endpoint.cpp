@@ -105,11 +105,16 @@ bool Endpoint::Impl::send_message(const LinkKey& key, Bytes message) {
     return true;
 }
 
+bool Endpoint::Impl::takes_bulk(const LinkKey& key) const {
+    const LinkPtr link = find_link(key);
+    return link && link->bulk_strands > 0 && link->bulk.size() < limits::kBulkQueuedMax;
+}
+
 bool Endpoint::Impl::send_bulk(const LinkKey& key, BulkFrame frame) {
     WHIM_ASSERT(frame.header.size() <= limits::kBulkHeaderBytesMax &&
                 frame.payload_bytes <= limits::kBulkPayloadBytesMax);
+    if (!takes_bulk(key)) return false;
     const LinkPtr link = find_link(key);
-    if (!link || link->bulk_strands == 0 || link->bulk.size() >= limits::kBulkQueuedMax) return false;
     link->bulk.push_back(std::move(frame));
     wake_bulk(*link);
     return true;
@@ -180,6 +185,8 @@ bool Endpoint::send_message(const LinkKey& key, Bytes message, Instant now) {
     impl_->set_now(now);
     return impl_->send_message(key, std::move(message));
 }
+bool Endpoint::takes_bulk(const LinkKey& key) const { return impl_->takes_bulk(key); }
+
 bool Endpoint::send_bulk(const LinkKey& key, BulkFrame frame, Instant now) {
     impl_->set_now(now);
     return impl_->send_bulk(key, std::move(frame));

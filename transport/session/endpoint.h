@@ -137,6 +137,7 @@ public:
     bool send_message(const LinkKey& key, Bytes message, Instant now);
     // False when the link does not exist, has no bulk strands, or limits::kBulkQueuedMax wait.
     bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
+    bool takes_bulk(const LinkKey& key) const;  // whether send_bulk would
     std::optional<LinkStats> stats(const LinkKey& key) const;
     std::vector<LinkKey> links() const;  // sorted
 

@@ -30,6 +30,7 @@ public:
     void close_link(const LinkKey& key, Instant now);
     bool send_message(const LinkKey& key, Bytes message);
     bool send_bulk(const LinkKey& key, BulkFrame frame);
+    bool takes_bulk(const LinkKey& key) const;
     StrandHandle accepted(const Address& from, Instant now);
     void dialed(StrandHandle handle, Instant now);
     void dial_failed(StrandHandle handle, DialError error, const std::string& detail, Instant now);

@@ -17,7 +17,7 @@ struct Peer final : OpHost {
     uint32_t rank = 0;
     bool dead = false, excluded = false, posted = false, over = false, differs = false;
     Code code = Code::OK;
-    std::string detail;
+    std::string detail, violation;
     std::vector<float> input, in, out, result;
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
@@ -35,6 +35,9 @@ struct Peer final : OpHost {
     void ended(Code code, const std::string& detail) override;
     void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
     void diverged(const std::string&) override { differs = true; }
+    void violated(Rank from, const std::string& what) override {
+        violation = "peer " + std::to_string(from.value) + ": " + what;
+    }
     std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
 };
 
@@ -74,13 +77,15 @@ public:
         control_[{from, to}].push_back(std::move(message));
     }
     void queue_chunk(uint32_t from, uint32_t to, const wire::BulkHeader& header) {
-        bulk_.push_back({from, to, header});
+        bulk_.push_back({.from = from, .to = to, .header = header});
     }
 
 private:
     struct Frame {
         uint32_t from, to;
         wire::BulkHeader header;
+        std::optional<ByteSpan> pinned = std::nullopt;  // a strand is writing it
+        Bytes as_pinned = {};
     };
 
     uint32_t living() const {
@@ -214,18 +219,32 @@ private:
             queue(p.rank, from, wire::OpDecide{id, p.op->attempt(), r->version, true});
     }
 
+    // A frame is pinned, and some steps later its bytes, as they are then, are at the other side.
     void deliver_chunk(size_t index) {
-        const Frame frame = bulk_[index];
+        Frame& queued = bulk_[index];
+        const auto kind = static_cast<wire::BulkKind>(queued.header.kind);
+        Op* sender = peers_[queued.from]->dead ? nullptr : peers_[queued.from]->op.get();
+        if (!queued.pinned && peers_[queued.from]->op && !cut(queued.from, queued.to)) {
+            queued.pinned =
+                peers_[queued.from]->op->pin({queued.to}, kind, queued.header.chunk, queued.header.attempt);
+            if (queued.pinned) queued.as_pinned.assign(queued.pinned->begin(), queued.pinned->end());
+            if (queued.pinned && prng_.chance(1, 2)) return;
+        }
+        const Frame frame = std::move(queued);
         bulk_.erase(bulk_.begin() + static_cast<std::ptrdiff_t>(index));
-        Peer& from = *peers_[frame.from];
+        if (!frame.pinned) return;
         Peer& to = *peers_[frame.to];
-        if (cut(frame.from, frame.to) || (from.dead && prng_.chance(1, 2))) return;
-        const auto bytes = from.op->pin({frame.to}, static_cast<wire::BulkKind>(frame.header.kind),
-                                        frame.header.chunk, frame.header.attempt);
-        if (!bytes) return;
-        Arrival arrival{frame.header, pool_.take(bytes->size())};
-        if (!bytes->empty()) std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
-        from.op->unpin({});
+        const bool lost = cut(frame.from, frame.to) || (sender == nullptr && prng_.chance(1, 2));
+        Arrival arrival{frame.header, pool_.take(frame.pinned->size())};
+        if (!lost && !frame.pinned->empty())
+            std::memcpy(arrival.buffer->bytes().data(), frame.pinned->data(), frame.pinned->size());
+        // Void results may be overwritten: of an earlier attempt, or at a peer that was left out.
+        const bool counts = sender && kind == wire::BulkKind::result && !peers_[frame.from]->excluded &&
+                            sender->attempt() == frame.header.attempt;
+        if (counts && !std::equal(frame.pinned->begin(), frame.pinned->end(), frame.as_pinned.begin()))
+            changed_ = "a result was changed while a strand wrote it";
+        if (sender) sender->unpin({frame.to}, kind, frame.header.chunk, frame.header.attempt, {});
+        if (lost) return;
         const uint32_t resent = to.posted ? to.op->card().chunks_resent : 0;
         if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
@@ -235,6 +254,7 @@ private:
                   (again ? " (again)" : ""));
     }
 
+    std::string changed_;
     ModelOutcome judge();
     std::string check_result(const Peer& p) const;
 
@@ -351,6 +371,10 @@ ModelOutcome World::judge() {
         }
         if (!first) first = p.get();
     }
+    for (const auto& p : peers_) {
+        if (!p->violation.empty()) outcome.problem = p->violation;
+    }
+    if (!changed_.empty()) outcome.problem = changed_;
     if (outcome.resent > 0) outcome.problem = "a finished chunk was sent again";
     return outcome;
 }

@@ -1,0 +1,181 @@
+// How an op ends: its buffers go back to the application once every chunk is there, nothing reads or writes
+// them any more, and what others may still ask for has been copied.
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "collectives/op/op.h"
+
+namespace whim::op {
+
+void Op::abandon(Code code, const std::string& detail, Instant now) {
+    now_ = now;
+    if (unstaging_) return;  // the final result is being written: too late to go without
+    if (ended_ || ending_) {
+        // A completed op may still keep results for others; whoever abandons it (eviction) keeps nothing.
+        mode_ = Mode::abandoned;
+        if (ended_) drop_retained();
+        return;
+    }
+    mode_ = Mode::abandoned;
+    fail(code, detail, now);
+    settle(now);
+}
+
+// Those that were left out hear of it too: they wait for results that will never come.
+void Op::fail_for_all(Code code, const std::string& detail, Instant now) {
+    now_ = now;
+    if (ended_ || ending_) return;
+    if (mode_ == Mode::member) {
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            if (r != self() && !evicted_[r])
+                host_.send({r}, wire::OpFail{config_.id, static_cast<int32_t>(code), detail});
+        }
+    }
+    fail(code, detail, now);
+    settle(now);
+}
+
+void Op::fail(Code code, const std::string& detail, Instant) {
+    if (ended_ || ending_ || unstaging_) return;
+    ending_ = true;
+    end_code_ = code;
+    end_detail_ = detail;
+}
+
+bool Op::lends() const {
+    if (jobs_ > 0) return true;
+    return std::any_of(pins_.begin(), pins_.end(), [](const Pin& pin) { return !pin.buffer; });
+}
+
+void Op::settle(Instant now) {
+    if (ended_) return;
+    if (ending_) {
+        if (lends()) return;
+        ended_ = true;
+        refresh_card();
+        waiting_.clear();
+        drop_retained();
+        stop_listening();
+        if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
+            config_.out[0] ^= std::byte{1};
+        host_.ended(end_code_, end_detail_);
+        return;
+    }
+    if (mode_ == Mode::abandoned) return;
+    if (uniform()) {
+        if (!final_) {
+            tell_held(now);
+            if (!final_ || ended_) return;
+        }
+    } else if (mode_ == Mode::listener) {
+        if (unreleased_count_ > 0) return;
+    } else if (!holds_all()) {
+        return;
+    }
+    if (!unstaging_ && jobs_ > 0) return;
+    for (auto& [root, chunks] : pending_acks_) {
+        if (!chunks.empty()) flush_acks(root);
+    }
+    // First the copies: what is still to be sent then leaves from them, and a slow receiver keeps nobody.
+    if (!retain() || !unstage() || lends()) return;
+    stop_listening();
+    ended_ = true;
+    refresh_card();
+    host_.ended(Code::OK, "");
+}
+
+// Copies what others may still ask for out of the application's buffer; false when the budget does not allow
+// it yet.
+bool Op::retain() {
+    if (retained_all_ || config_.plant == Plant::no_retention) return true;
+    std::vector<uint32_t> wanted;
+    uint64_t bytes = 0;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        const auto root = rooted_.find(c);
+        const bool listened = root != rooted_.end() && !root->second.listeners.empty();
+        if ((chunks_[c].state != ChunkState::has && !listened) || retained_.contains(c)) continue;
+        wanted.push_back(c);
+        bytes += payload_bytes(c);
+    }
+    if (bytes > 0 && !host_.reserve_retained(bytes)) {
+        dismiss_listeners();
+        return false;
+    }
+    retained_all_ = true;
+    retained_bytes_ += bytes;
+    for (const uint32_t c : wanted) {
+        BufferRef copy = pool_.take(payload_bytes(c));
+        if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
+        retained_[c] = std::move(copy);
+        ++card_.retained;
+    }
+    return true;
+}
+
+// Has a worker copy the final result of an in-place uniform op to where the application wants it.
+bool Op::unstage() {
+    if (!staging_ || unstaged_) return true;
+    if (!unstaging_ && !lends()) {
+        Job job;
+        job.id = host_.next_job_id();
+        job.dtype = config_.descriptor.dtype;
+        job.reduce = Reduce::copy;
+        job.inputs.push_back({staging_->bytes(), 1.0f});
+        job.out = config_.out;
+        unstaging_ = job.id;
+        ++jobs_;
+        host_.submit(std::move(job));
+    }
+    return false;
+}
+
+void Op::drop_retained() {
+    host_.release_retained(retained_bytes_);
+    retained_bytes_ = 0;
+    retained_all_ = false;
+    retained_.clear();
+}
+
+bool Op::closed() const {
+    if (!ended_ || jobs_ > 0 || !pins_.empty()) return false;
+    if (end_code_ != Code::OK || mode_ == Mode::abandoned || final_) return true;
+    return unreleased_count_ == 0 && retained_.empty() && pending_stable_.empty();
+}
+
+ByteSpan Op::pinned(Pin pin, ByteSpan bytes) {
+    pins_.push_back(std::move(pin));
+    return bytes;
+}
+
+std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
+    if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
+    const Chunk& chunk = chunks_[c];
+    Pin pin{to.value, kind, c, attempt, nullptr};
+    if (kind == wire::BulkKind::contribution) {
+        const bool wanted = uniform() ? !final_ : chunk.state == ChunkState::open;
+        if (ended_ || ending_ || chunk.root != to.value || !wanted) return std::nullopt;
+        return pinned(std::move(pin), input(c));
+    }
+    if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
+        return std::nullopt;
+    if (const auto kept = retained_.find(c); kept != retained_.end()) {
+        ++card_.retained_served;
+        pin.buffer = kept->second;  // stays though the op lets go of it meanwhile
+        return pinned(std::move(pin), kept->second->bytes());
+    }
+    if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;
+    if (staging_) pin.buffer = staging_;
+    return pinned(std::move(pin), output(c));
+}
+
+void Op::unpin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt, Instant now) {
+    const auto found = std::find_if(pins_.begin(), pins_.end(), [&](const Pin& pin) {
+        return pin.to == to.value && pin.kind == kind && pin.chunk == c && pin.attempt == attempt;
+    });
+    WHIM_ASSERT(found != pins_.end());
+    pins_.erase(found);
+    settle(now);
+}
+
+}  // namespace whim::op
