@@ -1,6 +1,7 @@
 // The table of ops: posting, scanning, what the pure ops want done, answering for ops that are over.
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "base/assert.h"
 #include "collectives/op/bitmap.h"
@@ -138,7 +139,15 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.window_bytes = config_.window_bytes;
     config.eager_bytes = config_.eager_bytes;
     config.plant = config_.plant;
-    record.op = std::make_unique<op::Op>(std::move(config), record, pool_);
+    try {
+        record.op = std::make_unique<op::Op>(std::move(config), record, pool_);
+    } catch (const std::bad_alloc&) {
+        const std::string why = "no memory for the staging copy of an in-place op of " +
+                                std::to_string(record.options.out.size()) +
+                                " bytes; give it an output of its own";
+        if (record.birth.size() > 1) op_request_exclusion(record, {self()}, why);
+        return op_ended(record, Code::E_NO_MEMORY, why);
+    }
     if (left_out) install_in(record);
     else record.op->start(now_);
     Early waited;

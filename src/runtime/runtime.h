@@ -10,6 +10,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <map>
 #include <memory>
@@ -111,6 +112,14 @@ auto Runtime::ask(Question question) -> std::optional<decltype(question(std::dec
     if (!enqueue([this, promise, question] { promise->set_value(question(std::as_const(*engine_))); }))
         return std::nullopt;
     promise.reset();
+    // An I/O thread that has failed answers no more, and what was queued for it is dropped only later.
+    const auto over = [this] {
+        const std::lock_guard lock(mu_);
+        return ended_.has_value();
+    };
+    while (answer.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+        if (over()) return std::nullopt;
+    }
     try {
         return answer.get();
     } catch (const std::future_error&) {  // shut down in between: the command was dropped

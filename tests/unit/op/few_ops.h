@@ -1,0 +1,167 @@
+// A few peers of one op, driven by hand: every message, frame and job waits here until a test moves it.
+#pragma once
+
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectives/op/op.h"
+
+namespace whim::op {
+
+class FewOps {
+public:
+    struct Setup {
+        uint32_t peers = 3;
+        uint64_t elements = 6;
+        uint32_t chunk_elements = 1;
+        Reduce reduce = Reduce::avg;
+        uint32_t min_contributors = 1;
+        bool in_place = false;
+        uint64_t retain_bytes_max = 1u << 20;
+        std::vector<float> weights = {};  // 1 each
+        std::vector<bool> abstains = {};  // nobody
+    };
+
+    struct Peer final : OpHost {
+        FewOps* world = nullptr;
+        uint32_t rank = 0;
+        std::vector<float> in, out;
+        std::unique_ptr<Op> op;
+        std::vector<Job> jobs;
+        uint64_t next_job = 1, retained = 0;
+        std::optional<Code> ended_with;
+        std::string detail;
+
+        void send(Rank to, wire::Message message) override {
+            world->messages.push_back({rank, to.value, std::move(message)});
+        }
+        void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) override {
+            world->frames.push_back({rank, to.value, header});
+        }
+        void submit(Job job) override { jobs.push_back(std::move(job)); }
+        uint64_t next_job_id() override { return next_job++; }
+        bool reserve_retained(uint64_t bytes) override {
+            if (retained + bytes > world->setup.retain_bytes_max) return false;
+            retained += bytes;
+            return true;
+        }
+        void release_retained(uint64_t bytes) override { retained -= bytes; }
+        void ended(Code code, const std::string& text) override {
+            ended_with = code;
+            detail = text;
+        }
+        void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+        void diverged(const std::string&) override {}
+        void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
+        std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
+    };
+    struct Message {
+        uint32_t from, to;
+        wire::Message what;
+    };
+    struct Frame {
+        uint32_t from, to;
+        wire::BulkHeader header;
+        wire::BulkKind kind() const { return static_cast<wire::BulkKind>(header.kind); }
+    };
+
+    explicit FewOps(Setup s) : setup(std::move(s)), alive(setup.peers, true), evicted(setup.peers, false) {
+        for (uint32_t r = 0; r < setup.peers; ++r) {
+            peers.push_back(std::make_unique<Peer>());
+            peers[r]->world = this;
+            peers[r]->rank = r;
+            peers[r]->in.resize(setup.elements);
+            std::iota(peers[r]->in.begin(), peers[r]->in.end(), static_cast<float>(10 * r));
+            peers[r]->out.assign(setup.elements, -1.0f);
+        }
+    }
+
+    Peer& operator[](uint32_t rank) { return *peers[rank]; }
+
+    // Members as this peer has them installed: all of them until install().
+    void post(uint32_t rank) {
+        Peer& p = *peers[rank];
+        OpConfig config;
+        config.id = {.round = {1}, .tag = 7};
+        config.descriptor.dtype = Dtype::f32;
+        config.descriptor.reduce = setup.reduce;
+        config.descriptor.uniform = setup.reduce == Reduce::sum;
+        config.descriptor.elements = setup.elements;
+        config.descriptor.chunk_elements = setup.chunk_elements;
+        config.descriptor.min_contributors = setup.min_contributors;
+        config.self = {rank};
+        config.alive.assign(setup.peers, true);
+        config.in = std::as_bytes(std::span(p.in));
+        config.out = std::as_writable_bytes(std::span(setup.in_place ? p.in : p.out));
+        config.weight = setup.weights.empty() ? 1.0f : setup.weights[rank];
+        config.abstains = !setup.abstains.empty() && setup.abstains[rank];
+        config.window_bytes = config.eager_bytes = 1u << 20;
+        p.op = std::make_unique<Op>(std::move(config), p, pool);
+        p.op->start({});
+    }
+
+    void install(uint32_t rank) { peers[rank]->op->install(alive, evicted, {}); }
+
+    // Moves everything but frames that hold() keeps, until nothing moves.
+    template <class Hold> void settle(Hold hold) {
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (const auto& p : peers) {
+                for (Job& job : std::exchange(p->jobs, {})) {
+                    run_job(job);
+                    p->op->job_done(job.id, {});
+                    moved = true;
+                }
+            }
+            for (Message& m : std::exchange(messages, {})) {
+                if (!peers[m.to]->op) {
+                    messages.push_back(std::move(m));
+                    continue;
+                }
+                peers[m.to]->op->on_message({m.from}, m.what, {});
+                moved = true;
+            }
+            for (Frame& f : std::exchange(frames, {})) {
+                if (!peers[f.to]->op || hold(f)) {
+                    frames.push_back(std::move(f));
+                    continue;
+                }
+                deliver(f);
+                moved = true;
+            }
+        }
+    }
+    void settle() {
+        settle([](const Frame&) { return false; });
+    }
+
+    std::optional<ByteSpan> pin(const Frame& f) {
+        return peers[f.from]->op->pin({f.to}, f.kind(), f.header.chunk, f.header.attempt);
+    }
+    void unpin(const Frame& f) {
+        peers[f.from]->op->unpin({f.to}, f.kind(), f.header.chunk, f.header.attempt, {});
+    }
+    void deliver(const Frame& f) {
+        const auto bytes = pin(f);
+        if (!bytes) return;
+        Arrival arrival{f.header, pool.take(bytes->size())};
+        std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
+        unpin(f);
+        peers[f.to]->op->on_chunk({f.from}, std::move(arrival), {});
+    }
+
+    Setup setup;
+    std::vector<bool> alive, evicted;  // what install() installs
+    std::vector<std::unique_ptr<Peer>> peers;
+    std::vector<Message> messages;
+    std::vector<Frame> frames;
+    std::vector<uint32_t> violators;
+    ChunkPool pool{1u << 20};
+};
+
+}  // namespace whim::op

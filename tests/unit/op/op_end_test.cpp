@@ -1,0 +1,134 @@
+// Goal: how an op ends when a receiver is slow, when somebody was left out, and when it fails.
+// Method: a few ops whose frames a test holds back by hand (few_ops.h).
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/unit/op/few_ops.h"
+
+namespace whim::op {
+namespace {
+
+bool result_to(const FewOps::Frame& f, uint32_t rank) {
+    return f.kind() == wire::BulkKind::result && f.to == rank;
+}
+
+TEST(OpEnd, ASlowReceiverKeepsNobodyFromCompleting) {
+    FewOps ops({});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    std::vector<FewOps::Frame> writing;  // what strands to peer 2 have begun to write, one frame each
+    ops.settle([&](const FewOps::Frame& f) { return result_to(f, 2); });
+    ASSERT_FALSE(ops.frames.empty());
+    for (const FewOps::Frame& f : ops.frames) {
+        EXPECT_TRUE(ops.pin(f)) << "the next frame is pinned before the one before it is through";
+        writing.push_back(f);
+    }
+    EXPECT_EQ(ops[0].ended_with, Code::OK);
+    EXPECT_EQ(ops[1].ended_with, Code::OK);
+    EXPECT_FALSE(ops[2].ended_with);
+    const std::vector<float> result = ops[0].out;
+    std::fill(ops[0].out.begin(), ops[0].out.end(), 99.0f);  // the application uses its buffers again
+    std::fill(ops[1].out.begin(), ops[1].out.end(), 99.0f);
+    for (const FewOps::Frame& f : writing) ops.unpin(f);
+    ops.settle();
+    EXPECT_EQ(ops[2].ended_with, Code::OK);
+    EXPECT_EQ(ops[2].out, result);
+}
+
+TEST(OpEnd, ARetainedResultStaysWhileItIsBeingWritten) {
+    FewOps ops({});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle([&](const FewOps::Frame& f) { return result_to(f, 2); });
+    ASSERT_EQ(ops[0].ended_with, Code::OK);
+    const auto of_0 = std::find_if(ops.frames.begin(), ops.frames.end(),
+                                   [](const FewOps::Frame& f) { return f.from == 0; });
+    ASSERT_NE(of_0, ops.frames.end());
+    const FewOps::Frame frame = *of_0;
+    const ByteSpan bytes = *ops.pin(frame);
+    const Bytes before(bytes.begin(), bytes.end());
+    ops.alive[2] = false;  // peer 2 cancelled: nobody else needs what is kept
+    ops.install(0);
+    ops.install(1);
+    ops.settle([](const FewOps::Frame&) { return true; });
+    EXPECT_EQ(ops[0].retained, 0u);
+    std::vector<BufferRef> others;  // the pool hands out what it has
+    for (int i = 0; i < 64; ++i) {
+        others.push_back(ops.pool.take(bytes.size()));
+        std::fill(others.back()->bytes().begin(), others.back()->bytes().end(), std::byte{0xee});
+    }
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), bytes.begin()));
+    EXPECT_FALSE(ops[0].op->closed());
+    ops.unpin(frame);
+    EXPECT_TRUE(ops[0].op->closed());
+}
+
+TEST(OpEnd, WhoeverWasLeftOutEndsItForNobody) {
+    FewOps ops({});
+    ops.post(0);
+    ops.post(1);
+    ops.alive[2] = false;
+    ops.install(0);
+    ops.install(1);
+    const std::string why = "element 0 of the input of peer 2 is not finite";
+    ops[0].op->on_message({2}, wire::OpFail{ops[0].op->id(), static_cast<int32_t>(Code::E_NON_FINITE), why},
+                          {});
+    ops[1].op->on_message({2}, wire::OpFail{ops[1].op->id(), static_cast<int32_t>(Code::E_NON_FINITE), why},
+                          {});
+    ops.settle();
+    EXPECT_EQ(ops[0].ended_with, Code::OK);
+    EXPECT_EQ(ops[1].ended_with, Code::OK);
+    EXPECT_EQ(ops[0].out, ops[1].out);
+}
+
+TEST(OpEnd, AListenerHearsThatTheOpFailed) {
+    FewOps ops({.min_contributors = 2, .abstains = {false, true, false}});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.alive[2] = false;
+    for (uint32_t r = 0; r < 3; ++r) ops.install(r);
+    ops.settle([](const FewOps::Frame& f) { return f.from == 2; });
+    EXPECT_EQ(ops[0].ended_with, Code::E_TOO_FEW);
+    EXPECT_EQ(ops[1].ended_with, Code::E_TOO_FEW);
+    EXPECT_EQ(ops[2].ended_with, Code::E_TOO_FEW) << "it would wait for ever";
+}
+
+TEST(OpEnd, WeightsThatAddUpToInfinityAreRefused) {
+    const float huge = std::numeric_limits<float>::max();
+    FewOps ops({.peers = 2, .weights = {huge, huge}});
+    ops.post(0);
+    ops.post(1);
+    ops.settle();
+    for (uint32_t r = 0; r < 2; ++r) {
+        EXPECT_EQ(ops[r].ended_with, Code::E_WEIGHTS);
+        EXPECT_NE(ops[r].detail.find("add up to more"), std::string::npos) << ops[r].detail;
+        EXPECT_EQ(ops[r].out, std::vector<float>(6, -1.0f));
+    }
+}
+
+TEST(OpEnd, FramesOfAViewThereCannotBeAreAViolation) {
+    FewOps ops({});
+    ops.post(0);
+    ops[0].op->on_message({1}, wire::OpStatus{ops[0].op->id(), 0, UINT32_MAX, {}}, {});
+    EXPECT_EQ(ops.violators, std::vector<uint32_t>{1});
+    for (int i = 0; i < 1000; ++i) ops[0].op->on_message({2}, wire::OpStatus{ops[0].op->id(), 0, 1, {}}, {});
+    EXPECT_EQ(ops.violators.back(), 2u) << "one sender makes this peer keep any number of messages";
+}
+
+TEST(OpEnd, AnInPlaceSumIsWrittenByAWorkerAndCannotBeCancelledHalfWay) {
+    FewOps ops({.peers = 1, .reduce = Reduce::sum, .in_place = true});
+    ops.post(0);
+    while (!ops[0].jobs.empty() && ops[0].jobs[0].out.size() < 6 * sizeof(float)) {
+        const Job job = ops[0].jobs[0];
+        ops[0].jobs.erase(ops[0].jobs.begin());
+        run_job(job);
+        ops[0].op->job_done(job.id, {});
+    }
+    ASSERT_EQ(ops[0].jobs.size(), 1u) << "the copy of the staged result";
+    ops[0].op->abandon(Code::E_CANCELLED, "cancelled", {});
+    EXPECT_FALSE(ops[0].ended_with);
+    ops.settle();
+    EXPECT_EQ(ops[0].ended_with, Code::OK);
+    EXPECT_EQ(ops[0].in, (std::vector<float>{0, 1, 2, 3, 4, 5}));
+}
+
+}  // namespace
+}  // namespace whim::op
