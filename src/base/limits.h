@@ -99,4 +99,9 @@ inline constexpr Duration kDialCandidateTimeout =
     milliseconds(2000);                                      // of each address of a name but its last
 inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept that failed
 
+// HTTP pages of the coordinator.
+inline constexpr uint32_t kHttpHeadBytesMax = 8u << 10;       // of a request; more is answered with 431
+inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the oldest makes way for the next
+inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
+
 }  // namespace whim::limits

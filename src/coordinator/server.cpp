@@ -69,9 +69,9 @@ public:
     explicit Impl(ServerOptions options) : options_(std::move(options)), identity_(KeySeed{}) {}
 
     ~Impl() {
-        pages_.reset();  // asks the I/O thread, so it goes first
         io_.stop();
         if (thread_.joinable()) thread_.join();
+        pages_.reset();
         endpoint_.reset();
         driver_.reset();
     }
@@ -91,13 +91,14 @@ public:
         identity_ = *identity;
         if (Status s = choose_run(); !s.ok()) return s;
         if (Status s = open_links(); !s.ok()) return s;
+        if (Status s = open_pages(); !s.ok()) return s;
         if (Status s = save_template(options_.data_dir, invite_template()); !s.ok()) return s;
         warn();
         leader_->attach(*endpoint_, AsioDriver::now());
         if (!leader_->journal_status().ok()) return leader_->journal_status();
         set_timer();
         thread_ = std::thread([this] { run_io(); });
-        return options_.http ? open_pages() : Status();
+        return {};
     }
 
     template <class Question>
@@ -188,10 +189,9 @@ private:
     }
 
     Status open_pages() {
-        const auto ask_snapshot = [this] {
-            return ask([](Leader& leader) { return leader.snapshot(AsioDriver::now()); });
-        };
-        Result<std::unique_ptr<HttpPages>> pages = HttpPages::start(*options_.http, ask_snapshot);
+        if (!options_.http) return {};
+        Result<std::unique_ptr<HttpPages>> pages =
+            HttpPages::start(io_, *options_.http, [this] { return leader_->snapshot(AsioDriver::now()); });
         if (!pages.ok()) return pages.error();
         pages_ = std::move(*pages);
         http_ = pages_->address();

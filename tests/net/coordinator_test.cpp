@@ -6,7 +6,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <httplib.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,11 +16,16 @@
 
 #include "control_peer.h"
 #include "coordinator/invite_file.h"
+#include "raw_client.h"
 
 namespace whim {
 namespace {
 
 using testing::ControlPeer;
+using testing::eventually;
+using testing::http_exchange;
+using testing::http_get;
+using testing::HttpAnswer;
 
 // `whimbrel coordinator` as a child; killed with the object.
 class Child {
@@ -109,6 +114,13 @@ protected:
         o.run_options.round_grace_ms = 300;
         o.log = [](const std::string&) {};
         return o;
+    }
+    // Whatever is appended from now on fails.
+    void break_journal() const {
+        sqlite3* db = nullptr;
+        ASSERT_EQ(sqlite3_open((dir_ + "/run.db").c_str(), &db), SQLITE_OK);
+        EXPECT_EQ(sqlite3_exec(db, "DROP TABLE records", nullptr, nullptr, nullptr), SQLITE_OK);
+        sqlite3_close(db);
     }
     std::string dir_;
 };
@@ -227,20 +239,60 @@ TEST_F(CoordinatorTest, PagesShowWhoIsIn) {
     peer.enter();
     peer.wait_for<group::RoundBegan>();
 
-    httplib::Client client("127.0.0.1", (*server)->http_address()->port);
-    ASSERT_EQ(client.Get("/healthz")->status, 200);
-    const auto state = client.Get("/state");
-    ASSERT_EQ(state->status, 200);
+    const Address at = *(*server)->http_address();
+    EXPECT_EQ(http_get(at, "/healthz").status, 200);
+    const HttpAnswer state = http_get(at, "/state?pretty=1");
+    ASSERT_EQ(state.status, 200);
     for (const char* part :
          {"\"run\": \"gpt\"", "\"name\": \"eu-2\"", "\"open_round\": 1", "works on round 1"}) {
-        EXPECT_NE(state->body.find(part), std::string::npos) << part << " in " << state->body;
+        EXPECT_NE(state.body.find(part), std::string::npos) << part << " in " << state.body;
     }
-    const auto metrics = client.Get("/metrics");
+    const HttpAnswer metrics = http_get(at, "/metrics");
     for (const char* part : {"whimbrel_members 1\n", "whimbrel_rounds_begun_total 1\n",
                              "whimbrel_fencing_token 1\n", "# EOF\n"}) {
-        EXPECT_NE(metrics->body.find(part), std::string::npos) << part << " in " << metrics->body;
+        EXPECT_NE(metrics.body.find(part), std::string::npos) << part << " in " << metrics.body;
     }
-    EXPECT_EQ(client.Get("/nothing")->status, 404);
+    EXPECT_EQ(http_get(at, "/nothing").status, 404);
+    const HttpAnswer head = http_exchange(at, "HEAD /state HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.body, "");
+    EXPECT_EQ(http_exchange(at, "POST /state HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi").status, 405);
+}
+
+TEST_F(CoordinatorTest, TwoDoNotShareAPortForPages) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    coordinator::ServerOptions other = options();
+    other.data_dir = dir_ + "/other";
+    other.http = (*server)->http_address();
+    const auto refused = coordinator::CoordinatorServer::start(other);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::E_BIND);
+    EXPECT_NE(refused.error().detail.find(to_string(*other.http)), std::string::npos)
+        << refused.error().detail;
+}
+
+// The table's loss is what an operator must see most of all.
+TEST_F(CoordinatorTest, AFailedJournalShowsOnThePages) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    const Address at = *(*server)->http_address();
+    break_journal();
+    ControlPeer peer(setup("late"));  // its admission is the write that fails
+    peer.join();
+    const auto broken = [&] { return http_get(at, "/healthz").status == 503; };
+    ASSERT_TRUE(eventually(broken));
+    const HttpAnswer metrics = http_get(at, "/metrics");
+    EXPECT_EQ(metrics.status, 503);
+    EXPECT_NE(metrics.body.find("whimbrel_journal_healthy 0\n"), std::string::npos) << metrics.body;
+    const HttpAnswer state = http_get(at, "/state");
+    EXPECT_EQ(state.status, 503);
+    EXPECT_EQ(state.body.find("\"journal_error\": \"\""), std::string::npos) << state.body;
+    EXPECT_NE(state.body.find("\"journal_error\": \""), std::string::npos) << state.body;
 }
 
 TEST_F(CoordinatorTest, AnOperatorEvictsAndTheMemberIsToldWhy) {
