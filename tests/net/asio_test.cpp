@@ -2,13 +2,17 @@
 // refusals.
 #include "net_peer.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 
+#include <filesystem>
+
 #include "base/limits.h"
+#include "transport/asio/dialer.h"
 #include "transport/asio/identity_file.h"
 #include "transport/session/tls_channel.h"
 
@@ -211,6 +215,63 @@ TEST(NetAddress, SaysWhatWentWrongAndWhere) {
     ASSERT_FALSE(again.ok());
     EXPECT_EQ(again.error().code, Code::E_BIND);
     EXPECT_EQ(again.error().detail, "listen " + to_string(*bound) + ": address already in use");
+}
+
+TEST(NetAddress, ANameIsRefusedOnlyWhenAllItsAddressesAre) {
+    asio::io_context io;
+    tcp::acceptor closed(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const tcp::endpoint nobody = closed.local_endpoint();
+    closed.close();
+    const tcp::endpoint no_route(asio::ip::address_v4::broadcast(), 1);
+    const auto verdict = [&](std::deque<tcp::endpoint> candidates) {
+        std::optional<DialError> failed;
+        const auto dialer = std::make_shared<Dialer>(
+            io, Address{"name", 1}, [](tcp::socket) { ADD_FAILURE() << "connected"; },
+            [&](DialError error, const std::string&) { failed = error; });
+        dialer->start_with(std::move(candidates));
+        io.restart();
+        io.run();
+        return failed;
+    };
+    EXPECT_EQ(verdict({nobody}), DialError::refused);
+    EXPECT_EQ(verdict({nobody, nobody}), DialError::refused);
+    EXPECT_EQ(verdict({no_route, nobody}), DialError::unreachable);
+    EXPECT_EQ(verdict({nobody, no_route, nobody}), DialError::unreachable);
+}
+
+std::set<int> open_descriptors() {
+    std::set<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        found.insert(std::stoi(entry.path().filename()));
+    }
+    return found;
+}
+
+TEST(NetSockets, AreNotInheritedByProgramsWeStart) {
+    const std::set<int> before = open_descriptors();
+    Process a(false), b(false);
+    const Address at = *b.peer->listen({"127.0.0.1", 0});
+    b.peer->accept = waiting(2);
+    a.peer->run();
+    b.peer->run();
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(at, 2), AsioDriver::now()); });
+    int sockets = 0;
+    const auto all_dialled = [&] {
+        sockets = 0;
+        for (const int descriptor : open_descriptors()) {
+            struct stat info {};
+            if (before.contains(descriptor) || ::fstat(descriptor, &info) != 0) continue;
+            sockets += S_ISSOCK(info.st_mode) ? 1 : 0;
+        }
+        return sockets == 7;  // the listening one, and two ends of each of three strands
+    };
+    ASSERT_TRUE(a.peer->wait(all_dialled)) << sockets;
+    ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }));
+    for (const int descriptor : open_descriptors()) {
+        const int flags = ::fcntl(descriptor, F_GETFD);
+        if (before.contains(descriptor) || flags < 0) continue;  // or the one that reads the folder
+        EXPECT_NE(flags & FD_CLOEXEC, 0) << descriptor;
+    }
 }
 
 TEST(NetAddress, AnUnknownNameIsUnreachable) {

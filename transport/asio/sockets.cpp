@@ -1,6 +1,7 @@
 // Socket options.
 #include "transport/asio/sockets.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -9,8 +10,16 @@
 
 namespace whim {
 
+// Asio 1.22 makes its sockets without SOCK_CLOEXEC. Between socket() and here a fork on another thread can
+// still take the descriptor along.
+void close_on_exec(int descriptor) {
+    const int flags = ::fcntl(descriptor, F_GETFD);
+    if (flags >= 0) ::fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC);
+}
+
 void set_up(tcp::socket& socket) {
     asio::error_code ignored;  // each is a wish; the strand works without
+    close_on_exec(socket.native_handle());
     socket.non_blocking(true, ignored);
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(false), ignored);

@@ -9,7 +9,12 @@ namespace whim {
 
 using asio::ip::tcp;
 
-// Non-blocking, no Nagle delays, no keep-alive (heartbeats do that), a congestion control fit for the path.
+// Programs that our process starts do not inherit the descriptor: they would keep ports and connections
+// alive.
+void close_on_exec(int descriptor);
+
+// Non-blocking, not inherited, no Nagle delays, no keep-alive (heartbeats do that), a congestion control fit
+// for the path.
 void set_up(tcp::socket& socket);
 
 Address to_address(const tcp::endpoint& endpoint);
