@@ -3,13 +3,19 @@
 #include "net_peer.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 
+#include <array>
+#include <csignal>
 #include <filesystem>
+#include <latch>
+
+#include <fmt/format.h>
 
 #include "base/limits.h"
 #include "transport/asio/dialer.h"
@@ -322,6 +328,52 @@ TEST(IdentityFile, KeepsTheKeyPrivateAndTheSame) {
     EXPECT_NE(load_identity(path).error().detail.find("not 64 hex digits"), std::string::npos);
     ::remove(path.c_str());
     EXPECT_FALSE(load_identity(path).ok());
+}
+
+// A full disk is the way to a half-written file that a test can have: RLIMIT_FSIZE ends the write after 10
+// bytes.
+TEST(IdentityFile, ThatCannotBeWrittenLeavesNothingBehind) {
+    char directory[] = "/tmp/whim-identity-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    const std::string path = std::string(directory) + "/key";
+    const auto full = ::signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small { 10, before.rlim_max };
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const Result<Identity> failed = load_or_create_identity(path);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, full);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_NE(failed.error().detail.find("cannot be written"), std::string::npos) << failed.error().detail;
+    EXPECT_TRUE(std::filesystem::is_empty(directory));
+    EXPECT_TRUE(load_or_create_identity(path).ok()) << "the next start is not hindered";
+    std::filesystem::remove_all(directory);
+}
+
+TEST(IdentityFile, ManyMakersAgreeOnOne) {
+    char directory[] = "/tmp/whim-identity-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        const std::string path = fmt::format("{}/key{}", directory, attempt);
+        std::array<PeerId, 8> ids;
+        std::latch together(ids.size());
+        {
+            std::vector<std::jthread> makers;
+            for (PeerId& id : ids) {
+                makers.emplace_back([&] {
+                    together.arrive_and_wait();
+                    const Result<Identity> made = load_or_create_identity(path);
+                    EXPECT_TRUE(made.ok()) << made.error().detail;
+                    if (made.ok()) id = made->id();
+                });
+            }
+        }
+        for (const PeerId& id : ids) EXPECT_EQ(id, ids[0]);
+        EXPECT_EQ(load_identity(path)->id(), ids[0]);
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 20) << "no temporaries";
+    std::filesystem::remove_all(directory);
 }
 
 }  // namespace
