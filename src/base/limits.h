@@ -104,4 +104,7 @@ inline constexpr uint32_t kHttpHeadBytesMax = 8u << 10;       // of a request; m
 inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the oldest makes way for the next
 inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
 
+// Strands.
+inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
+
 }  // namespace whim::limits
