@@ -106,5 +106,9 @@ inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection
 
 // Strands.
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
+inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
+inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand
+inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
+inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
 
 }  // namespace whim::limits

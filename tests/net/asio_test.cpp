@@ -1,8 +1,10 @@
 // Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses,
 // refusals.
 #include "net_peer.h"
+#include "proxy.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,70 +54,6 @@ LinkOptions waiting(uint32_t bulk_strands) {
     options.local_instance = {1};
     return options;
 }
-
-// Passes bytes between a dialer and a listener, and breaks what passes through it.
-class Proxy {
-public:
-    explicit Proxy(const Address& to)
-        : to_(asio::ip::make_address(to.host), to.port), acceptor_(io_, tcp::endpoint(tcp::v4(), 0)) {
-        accept();
-        thread_ = std::thread([this] { io_.run(); });
-    }
-    ~Proxy() {
-        io_.stop();
-        thread_.join();
-    }
-    Address address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
-    void break_all() {
-        asio::post(io_, [this] {
-            for (const auto& weak : pipes_) {
-                const auto pipe = weak.lock();
-                if (!pipe) continue;
-                pipe->a.set_option(asio::socket_base::linger(true, 0));  // a reset, not an orderly end
-                pipe->a.close();
-                pipe->b.close();
-            }
-            pipes_.clear();
-        });
-    }
-
-private:
-    struct Pipe {
-        explicit Pipe(asio::io_context& io) : a(io), b(io) {}
-        tcp::socket a, b;
-        Bytes ab = Bytes(1 << 16), ba = Bytes(1 << 16);
-    };
-    void accept() {
-        acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
-            if (error) return;
-            const auto pipe = std::make_shared<Pipe>(io_);
-            pipe->a = std::move(socket);
-            asio::error_code refused;
-            pipe->b.connect(to_, refused);
-            if (!refused) {
-                pipes_.push_back(pipe);
-                pass(pipe, pipe->a, pipe->b, pipe->ab);
-                pass(pipe, pipe->b, pipe->a, pipe->ba);
-            }
-            accept();
-        });
-    }
-    void pass(std::shared_ptr<Pipe> pipe, tcp::socket& from, tcp::socket& to, Bytes& buffer) {
-        from.async_read_some(asio::buffer(buffer),
-                             [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
-                                 asio::error_code broken = error;
-                                 if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
-                                 if (!broken) return pass(pipe, from, to, buffer);
-                                 pipe->a.close(broken);
-                                 pipe->b.close(broken);
-                             });
-    }
-    asio::io_context io_;
-    tcp::endpoint to_;
-    tcp::acceptor acceptor_;
-    std::vector<std::weak_ptr<Pipe>> pipes_;
-    std::thread thread_;
-};
 
 class Net : public ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Security, Net, ::testing::Bool(), [](const auto& tls) {
@@ -253,7 +191,7 @@ std::set<int> open_descriptors() {
     return found;
 }
 
-TEST(NetSockets, AreNotInheritedByProgramsWeStart) {
+TEST(NetSockets, AreNotInheritedAndThoseOfBulkAreLostWhenSilent) {
     const std::set<int> before = open_descriptors();
     Process a(false), b(false);
     const Address at = *b.peer->listen({"127.0.0.1", 0});
@@ -261,18 +199,23 @@ TEST(NetSockets, AreNotInheritedByProgramsWeStart) {
     a.peer->run();
     b.peer->run();
     a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(at, 2), AsioDriver::now()); });
-    int sockets = 0;
+    int sockets = 0, watched = 0;
     const auto all_dialled = [&] {
-        sockets = 0;
+        sockets = watched = 0;
         for (const int descriptor : open_descriptors()) {
             struct stat info {};
             if (before.contains(descriptor) || ::fstat(descriptor, &info) != 0) continue;
-            sockets += S_ISSOCK(info.st_mode) ? 1 : 0;
+            if (!S_ISSOCK(info.st_mode)) continue;
+            ++sockets;
+            int timeout_ms = 0;
+            socklen_t size = sizeof timeout_ms;
+            ::getsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size);
+            watched += timeout_ms == limits::kStrandSilenceMax.ms() ? 1 : 0;
         }
-        return sockets == 7;  // the listening one, and two ends of each of three strands
+        return sockets == 7 &&
+               watched == 4;  // a listener, two ends of three strands; those of bulk are watched
     };
-    ASSERT_TRUE(a.peer->wait(all_dialled)) << sockets;
-    ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }));
+    ASSERT_TRUE(a.peer->wait(all_dialled)) << sockets << ", " << watched << " watched";
     for (const int descriptor : open_descriptors()) {
         const int flags = ::fcntl(descriptor, F_GETFD);
         if (before.contains(descriptor) || flags < 0) continue;  // or the one that reads the folder
