@@ -18,6 +18,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "base/printable.h"
 #include "coordinator/http_pages.h"
 #include "coordinator/invite_file.h"
 #include "coordinator/invites.h"
@@ -82,6 +83,7 @@ public:
         if (options_.run.size() > limits::kNameBytesMax)
             return fail(Code::E_INVALID, "run: the name is too long");
         if (!options_.log) options_.log = log_to_stderr;
+        options_.log = [log = options_.log](const std::string& line) { log(printable(line)); };
         if (sodium_init() < 0) return fail(Code::E_SYSTEM, "libsodium cannot start");
         Result<std::unique_ptr<Journal>> journal = Journal::open(options_.data_dir);
         if (!journal.ok()) return journal.error();

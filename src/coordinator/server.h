@@ -26,7 +26,8 @@ struct ServerOptions {
     bool tls = true;                 // false: security none
     bool open_admission = false;     // admit without a token
     wire::RunOptions run_options;
-    std::function<void(const std::string&)> log;  // one line; called on the I/O thread. Empty: stderr
+    std::function<void(const std::string&)>
+        log;  // one printable line; called on the I/O thread. Empty: stderr
 };
 
 class CoordinatorServer {

@@ -295,6 +295,31 @@ TEST_F(CoordinatorTest, AFailedJournalShowsOnThePages) {
     EXPECT_NE(state.body.find("\"journal_error\": \""), std::string::npos) << state.body;
 }
 
+TEST_F(CoordinatorTest, WhatStrangersCallThemselvesCannotForgeALine) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    std::string log;
+    o.log = [&](const std::string& line) { log += line + "\n"; };
+    auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    const Address at = *(*server)->http_address();
+    const std::string name = "\x1b[2Jx\xff\ncoordinator: \"evicted\" all";
+    ControlPeer in(setup(name));
+    in.enter();
+    ControlPeer::Setup bad = setup(name);
+    bad.token.clear();
+    ControlPeer out(bad);
+    out.join();
+    EXPECT_FALSE(out.wait_for<group::JoinEnded>().status.ok());
+    const std::string metrics = http_get(at, "/metrics").body;
+    EXPECT_NE(metrics.find("name=\"?[2Jx??coordinator: \\\"evicted\\\" all\"}"), std::string::npos)
+        << metrics;
+    (*server).reset();  // nothing is logged any more
+    EXPECT_NE(log.find("?[2Jx??coordinator: \"evicted\" all"), std::string::npos) << log;
+    EXPECT_EQ(log.find_first_of("\x1b\xff"), std::string::npos) << log;
+    EXPECT_EQ(log.find("\ncoordinator: \"evicted"), std::string::npos) << log;
+}
+
 TEST_F(CoordinatorTest, AnOperatorEvictsAndTheMemberIsToldWhy) {
     const auto server = coordinator::CoordinatorServer::start(options());
     ASSERT_TRUE(server.ok());
