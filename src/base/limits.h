@@ -111,4 +111,7 @@ inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the ke
 inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
 inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
 
+// Invites.
+inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`
+
 }  // namespace whim::limits

@@ -5,10 +5,12 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -124,7 +126,9 @@ public:
 
     Result<std::string> invite(uint64_t expires_s, const PeerId& peer) const {
         wire::Invite invite = invite_template();
-        invite.expires_at_s = seconds_since_1970() + (expires_s == 0 ? kInviteSecondsDefault : expires_s);
+        const uint64_t now_s = seconds_since_1970();
+        const uint64_t valid_s = expires_s == 0 ? kInviteSecondsDefault : expires_s;
+        invite.expires_at_s = now_s + std::min(valid_s, std::numeric_limits<uint64_t>::max() - now_s);
         invite.peer = peer;
         return sign_invite(std::move(invite), identity_);
     }

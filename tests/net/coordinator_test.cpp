@@ -12,7 +12,9 @@
 
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
+#include <limits>
 
 #include "control_peer.h"
 #include "coordinator/invite_file.h"
@@ -212,6 +214,31 @@ TEST_F(CoordinatorTest, AWrongInviteIsRefusedWithTheReason) {
     ControlPeer welcome(setup("w"));
     welcome.join();
     EXPECT_TRUE(welcome.wait_for<group::JoinEnded>().status.ok());
+}
+
+TEST_F(CoordinatorTest, AnInviteLastsAsLongAsItSaysOrIsNotMade) {
+    const auto server = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(server.ok());
+    const auto said = [&](const std::string& ttl, const std::string& word) {
+        return Child({"invite", "--data", dir_, "--ttl=" + ttl}).after(word);
+    };
+    for (const char* ttl : {"-5s", "+5s", " 5s", "s", "5x", "5ss", "0s", "0x5", "5 s"}) {
+        EXPECT_NE(said(ttl, "whimbrel: --ttl").find("write a number and s, m, h or d"), std::string::npos)
+            << ttl;
+    }
+    for (const char* ttl :
+         {"36501d", "18446744073709551615s", "18446744073709551616", "307445734561825861m"}) {
+        EXPECT_NE(said(ttl, "whimbrel: --ttl").find("at most 36500 days"), std::string::npos) << ttl;
+    }
+    const auto lasts = [](const std::string& word) {
+        const auto invite = wire::decode_invite("whim1" + word);
+        return invite.ok() ? static_cast<int64_t>(invite->expires_at_s) - std::time(nullptr) : -1;
+    };
+    EXPECT_NEAR(static_cast<double>(lasts(said("90", "whim1"))), 90, 30);
+    EXPECT_NEAR(static_cast<double>(lasts(said("36500d", "whim1"))), 36500.0 * 86400, 30);
+    const auto endless = wire::decode_invite(*(*server)->invite(std::numeric_limits<uint64_t>::max()));
+    EXPECT_EQ(endless->expires_at_s, std::numeric_limits<uint64_t>::max())
+        << "it does not wrap into the past";
 }
 
 TEST_F(CoordinatorTest, OpenAdmissionNeedsNoTokenAndSaysSoLoudly) {
