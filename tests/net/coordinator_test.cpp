@@ -4,10 +4,8 @@
 // are member state machines over real links.
 #include "coordinator/server.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -16,6 +14,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "child.h"
 #include "control_peer.h"
 #include "coordinator/invite_file.h"
 #include "raw_client.h"
@@ -23,66 +22,13 @@
 namespace whim {
 namespace {
 
+using testing::Child;
 using testing::ControlPeer;
 using testing::eventually;
+using testing::field;
 using testing::http_exchange;
 using testing::http_get;
 using testing::HttpAnswer;
-
-// `whimbrel coordinator` as a child; killed with the object.
-class Child {
-public:
-    explicit Child(const std::vector<std::string>& arguments) {
-        int out[2];
-        WHIM_ASSERT(pipe(out) == 0);
-        pid_ = fork();
-        if (pid_ == 0) {
-            dup2(out[1], STDOUT_FILENO);
-            dup2(out[1], STDERR_FILENO);
-            close(out[0]), close(out[1]);
-            std::vector<char*> argv{const_cast<char*>(WHIM_COMMAND)};
-            for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-            argv.push_back(nullptr);
-            execv(WHIM_COMMAND, argv.data());
-            _exit(127);
-        }
-        close(out[1]);
-        out_ = fdopen(out[0], "r");
-    }
-    ~Child() {
-        end(SIGKILL);
-        std::fclose(out_);
-    }
-    // The rest of the first line that holds this word, after it; "" at the end of output.
-    std::string after(const std::string& word) {
-        char line[4096];
-        while (std::fgets(line, sizeof line, out_) != nullptr) {
-            const std::string text(line);
-            const size_t at = text.find(word);
-            if (at != std::string::npos)
-                return text.substr(at + word.size(), text.find_last_not_of('\n') + 1 - at - word.size());
-        }
-        return {};
-    }
-    int end(int signal) {
-        if (pid_ <= 0) return -1;
-        kill(pid_, signal);
-        int status = 0;
-        waitpid(std::exchange(pid_, -1), &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    }
-
-private:
-    pid_t pid_ = -1;
-    FILE* out_ = nullptr;
-};
-
-std::string field(const std::string& ready, const std::string& name) {
-    const size_t at = ready.find(name + "=");
-    if (at == std::string::npos) return {};
-    const size_t from = at + name.size() + 1;
-    return ready.substr(from, ready.find(' ', from) - from);
-}
 
 class CoordinatorTest : public ::testing::Test {
 protected:

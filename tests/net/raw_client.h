@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +57,13 @@ public:
         }
         return true;
     }
+    // For whoever uses the descriptor: no send or receive blocks longer.
+    void limit_waits(int seconds) {
+        const timeval most{seconds, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+        ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+    }
+    int descriptor() const { return fd_; }
     void half_close() { ::shutdown(fd_, SHUT_WR); }
 
     // Everything until the other side closes or resets; nullopt when it does neither in time.
