@@ -1,6 +1,7 @@
 // A TCP proxy for tests: passes bytes between a dialer and a listener, and breaks what passes through it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -17,17 +18,21 @@ namespace whim::testing {
 
 class Proxy {
 public:
-    explicit Proxy(const Address& to)
-        : to_(asio::ip::make_address(to.host), to.port),
-          acceptor_(io_, asio::ip::tcp::endpoint(asio::ip::tcp::v4(), 0)) {
+    Proxy() : acceptor_(io_, asio::ip::tcp::endpoint(asio::ip::tcp::v4(), 0)) {
         accept();
         thread_ = std::thread([this] { io_.run(); });
     }
+    explicit Proxy(const Address& to) : Proxy() { lead_to(to); }
     ~Proxy() {
         io_.stop();
         thread_.join();
     }
     Address address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
+    // Where it leads; for connections that are made from now on.
+    void lead_to(const Address& to) {
+        asio::post(io_, [this, to] { to_ = {asio::ip::make_address(to.host), to.port}; });
+    }
+    uint64_t bytes_passed() const { return bytes_passed_; }
     // Takes nothing more from one connection in either direction, the nth that is open; neither end is told.
     void stall(size_t nth) {
         asio::post(io_, [this, nth] {
@@ -79,6 +84,7 @@ private:
                              [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
                                  if (pipe->stalled) return;  // what it just read is lost with the rest
                                  asio::error_code broken = error;
+                                 bytes_passed_ += got;
                                  if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
                                  if (!broken) return pass(pipe, from, to, buffer);
                                  pipe->a.close(broken);
@@ -90,6 +96,7 @@ private:
     asio::ip::tcp::acceptor acceptor_;
     std::vector<std::weak_ptr<Pipe>> pipes_;
     std::vector<std::shared_ptr<Pipe>> stalled_;  // kept open
+    std::atomic<uint64_t> bytes_passed_ = 0;
     std::thread thread_;
 };
 
