@@ -101,4 +101,19 @@ inline constexpr Duration kDialCandidateTimeout =
     milliseconds(2000);                                      // of each address of a name but its last
 inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept that failed
 
+// HTTP pages of the coordinator.
+inline constexpr uint32_t kHttpHeadBytesMax = 8u << 10;       // of a request; more is answered with 431
+inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the oldest makes way for the next
+inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
+
+// Strands.
+inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
+inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
+inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand
+inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
+inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
+
+// Invites.
+inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`
+
 }  // namespace whim::limits

@@ -1,4 +1,5 @@
 // `whimbrel coordinator` and `whimbrel invite`.
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -6,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.h"
 #include "cli/commands.h"
 #include "coordinator/invite_file.h"
 #include "coordinator/server.h"
@@ -26,19 +28,32 @@ sigset_t block_ending_signals() {
     return ending;
 }
 
-std::optional<uint64_t> parse_ttl(const std::string& text) {
-    uint64_t value = 0;
-    char unit = 's';
-    char rest = 0;
-    const int fields = std::sscanf(text.c_str(), "%6lu%c%c", &value, &unit, &rest);
-    if (fields < 1 || fields > 2 || value == 0) return std::nullopt;
+uint64_t seconds_of(char unit) {
     switch (unit) {
-        case 's': return value;
-        case 'm': return value * 60;
-        case 'h': return value * 3600;
-        case 'd': return value * 86400;
-        default: return std::nullopt;
+        case 's': return 1;
+        case 'm': return 60;
+        case 'h': return 3600;
+        case 'd': return 86400;
+        default: return 0;
     }
+}
+
+// Digits and a unit, or digits alone for seconds.
+Result<uint64_t> parse_ttl(const std::string& text) {
+    uint64_t count = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, count);  // no sign, no blanks
+    const uint64_t unit = rest == end ? 1 : rest + 1 == end ? seconds_of(*rest) : 0;
+    const bool too_large =
+        error == std::errc::result_out_of_range || (unit > 0 && count > limits::kInviteSecondsMax / unit);
+    if (too_large) {
+        return fail(Code::E_INVALID, fmt::format("--ttl {}: at most {} days", text,
+                                                 limits::kInviteSecondsMax / seconds_of('d')));
+    }
+    if (error != std::errc{} || unit == 0 || count == 0) {
+        return fail(Code::E_INVALID, fmt::format("--ttl {}: write a number and s, m, h or d", text));
+    }
+    return count * unit;
 }
 
 std::optional<PeerId> parse_peer(const std::string& hex) {
@@ -109,8 +124,8 @@ int run_coordinator(const CoordinatorCommand& command) {
 
 int run_invite(const InviteCommand& command) {
     coordinator::InviteRequest request;
-    const std::optional<uint64_t> ttl = parse_ttl(command.ttl);
-    if (!ttl) return fail_with(fmt::format("--ttl {}: write a number and s, m, h or d", command.ttl));
+    const Result<uint64_t> ttl = parse_ttl(command.ttl);
+    if (!ttl.ok()) return fail_with(ttl.error().detail);
     request.expires_s = *ttl;
     const Result<std::vector<Address>> addresses = parse_all(command.addresses);
     if (!addresses.ok()) return fail_with("--address: " + addresses.error().detail);

@@ -1,9 +1,13 @@
-// The coordinator's HTTP pages, served by a thread of their own: /healthz, /metrics, /state.
+// The coordinator's HTTP pages, served on its I/O thread: /healthz, /metrics, /state.
+//
+// Made and destroyed while the io_context does not run. Whatever connects gets limits::kHttpTimeout in all,
+// and limits::kHttpConnectionsMax may be connected at once; the oldest makes way for the next.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
+
+#include <asio/io_context.hpp>
 
 #include "base/status.h"
 #include "coordinator/snapshot.h"
@@ -13,11 +17,11 @@ namespace whim::coordinator {
 
 class HttpPages {
 public:
-    // snapshot: asked on the HTTP threads, once per page; nullopt when the coordinator does not answer in
-    // time.
-    using Ask = std::function<std::optional<Snapshot>()>;
+    using Ask = std::function<Snapshot()>;  // called on the I/O thread, once per page
 
-    static Result<std::unique_ptr<HttpPages>> start(const Address& listen, Ask snapshot);  // E_BIND
+    // E_BIND names the address.
+    static Result<std::unique_ptr<HttpPages>> start(asio::io_context& io, const Address& listen,
+                                                    Ask snapshot);
     ~HttpPages();
     const Address& address() const;  // with the real port
 

@@ -1,18 +1,18 @@
 // The /metrics page: a snapshot as OpenMetrics text.
 #include <fmt/format.h>
 
+#include "base/printable.h"
 #include "coordinator/snapshot.h"
 
 namespace whim::coordinator {
 namespace {
 
-// A label's value: backslash, quote and newline are escaped; other control characters have no business here.
+// A label's value: one line of UTF-8, with backslash and quote escaped.
 std::string label_value(const std::string& text) {
     std::string out;
-    for (const char c : text) {
-        if (c == '\\' || c == '"') out += '\\', out += c;
-        else if (c == '\n') out += "\\n";
-        else if (static_cast<unsigned char>(c) >= 0x20) out += c;
+    for (const char c : printable(text)) {
+        if (c == '\\' || c == '"') out += '\\';
+        out += c;
     }
     return out;
 }

@@ -5,10 +5,12 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -18,6 +20,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "base/printable.h"
 #include "coordinator/http_pages.h"
 #include "coordinator/invite_file.h"
 #include "coordinator/invites.h"
@@ -69,9 +72,9 @@ public:
     explicit Impl(ServerOptions options) : options_(std::move(options)), identity_(KeySeed{}) {}
 
     ~Impl() {
-        pages_.reset();  // asks the I/O thread, so it goes first
         io_.stop();
         if (thread_.joinable()) thread_.join();
+        pages_.reset();
         endpoint_.reset();
         driver_.reset();
     }
@@ -82,6 +85,7 @@ public:
         if (options_.run.size() > limits::kNameBytesMax)
             return fail(Code::E_INVALID, "run: the name is too long");
         if (!options_.log) options_.log = log_to_stderr;
+        options_.log = [log = options_.log](const std::string& line) { log(printable(line)); };
         if (sodium_init() < 0) return fail(Code::E_SYSTEM, "libsodium cannot start");
         Result<std::unique_ptr<Journal>> journal = Journal::open(options_.data_dir);
         if (!journal.ok()) return journal.error();
@@ -91,13 +95,14 @@ public:
         identity_ = *identity;
         if (Status s = choose_run(); !s.ok()) return s;
         if (Status s = open_links(); !s.ok()) return s;
+        if (Status s = open_pages(); !s.ok()) return s;
         if (Status s = save_template(options_.data_dir, invite_template()); !s.ok()) return s;
         warn();
         leader_->attach(*endpoint_, AsioDriver::now());
         if (!leader_->journal_status().ok()) return leader_->journal_status();
         set_timer();
         thread_ = std::thread([this] { run_io(); });
-        return options_.http ? open_pages() : Status();
+        return {};
     }
 
     template <class Question>
@@ -121,7 +126,9 @@ public:
 
     Result<std::string> invite(uint64_t expires_s, const PeerId& peer) const {
         wire::Invite invite = invite_template();
-        invite.expires_at_s = seconds_since_1970() + (expires_s == 0 ? kInviteSecondsDefault : expires_s);
+        const uint64_t now_s = seconds_since_1970();
+        const uint64_t valid_s = expires_s == 0 ? kInviteSecondsDefault : expires_s;
+        invite.expires_at_s = now_s + std::min(valid_s, std::numeric_limits<uint64_t>::max() - now_s);
         invite.peer = peer;
         return sign_invite(std::move(invite), identity_);
     }
@@ -188,10 +195,9 @@ private:
     }
 
     Status open_pages() {
-        const auto ask_snapshot = [this] {
-            return ask([](Leader& leader) { return leader.snapshot(AsioDriver::now()); });
-        };
-        Result<std::unique_ptr<HttpPages>> pages = HttpPages::start(*options_.http, ask_snapshot);
+        if (!options_.http) return {};
+        Result<std::unique_ptr<HttpPages>> pages =
+            HttpPages::start(io_, *options_.http, [this] { return leader_->snapshot(AsioDriver::now()); });
         if (!pages.ok()) return pages.error();
         pages_ = std::move(*pages);
         http_ = pages_->address();

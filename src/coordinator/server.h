@@ -1,7 +1,7 @@
-// One coordinator as a running thing: journal, key, sockets and HTTP pages, on threads of its own.
+// One coordinator as a running thing: journal, key, sockets and HTTP pages, on a thread of its own.
 //
-// Its I/O thread owns leader, endpoint and sockets; the functions here may be called from any thread. What
-// runs out of this object's destructor order (pages, then I/O thread, then the rest) is nothing.
+// Its I/O thread owns leader, endpoint, sockets and pages; the functions here may be called from any thread.
+// The destructor ends that thread first, then the rest on its own.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,8 @@ struct ServerOptions {
     bool tls = true;                 // false: security none
     bool open_admission = false;     // admit without a token
     wire::RunOptions run_options;
-    std::function<void(const std::string&)> log;  // one line; called on the I/O thread. Empty: stderr
+    std::function<void(const std::string&)>
+        log;  // one printable line; called on the I/O thread. Empty: stderr
 };
 
 class CoordinatorServer {

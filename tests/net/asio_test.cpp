@@ -1,14 +1,26 @@
 // Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses,
 // refusals.
 #include "net_peer.h"
+#include "proxy.h"
 
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <latch>
+
+#include <fmt/format.h>
+
 #include "base/limits.h"
+#include "transport/asio/dialer.h"
 #include "transport/asio/identity_file.h"
 #include "transport/session/tls_channel.h"
 
@@ -42,70 +54,6 @@ LinkOptions waiting(uint32_t bulk_strands) {
     options.local_instance = {1};
     return options;
 }
-
-// Passes bytes between a dialer and a listener, and breaks what passes through it.
-class Proxy {
-public:
-    explicit Proxy(const Address& to)
-        : to_(asio::ip::make_address(to.host), to.port), acceptor_(io_, tcp::endpoint(tcp::v4(), 0)) {
-        accept();
-        thread_ = std::thread([this] { io_.run(); });
-    }
-    ~Proxy() {
-        io_.stop();
-        thread_.join();
-    }
-    Address address() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
-    void break_all() {
-        asio::post(io_, [this] {
-            for (const auto& weak : pipes_) {
-                const auto pipe = weak.lock();
-                if (!pipe) continue;
-                pipe->a.set_option(asio::socket_base::linger(true, 0));  // a reset, not an orderly end
-                pipe->a.close();
-                pipe->b.close();
-            }
-            pipes_.clear();
-        });
-    }
-
-private:
-    struct Pipe {
-        explicit Pipe(asio::io_context& io) : a(io), b(io) {}
-        tcp::socket a, b;
-        Bytes ab = Bytes(1 << 16), ba = Bytes(1 << 16);
-    };
-    void accept() {
-        acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
-            if (error) return;
-            const auto pipe = std::make_shared<Pipe>(io_);
-            pipe->a = std::move(socket);
-            asio::error_code refused;
-            pipe->b.connect(to_, refused);
-            if (!refused) {
-                pipes_.push_back(pipe);
-                pass(pipe, pipe->a, pipe->b, pipe->ab);
-                pass(pipe, pipe->b, pipe->a, pipe->ba);
-            }
-            accept();
-        });
-    }
-    void pass(std::shared_ptr<Pipe> pipe, tcp::socket& from, tcp::socket& to, Bytes& buffer) {
-        from.async_read_some(asio::buffer(buffer),
-                             [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
-                                 asio::error_code broken = error;
-                                 if (!broken) asio::write(to, asio::buffer(buffer.data(), got), broken);
-                                 if (!broken) return pass(pipe, from, to, buffer);
-                                 pipe->a.close(broken);
-                                 pipe->b.close(broken);
-                             });
-    }
-    asio::io_context io_;
-    tcp::endpoint to_;
-    tcp::acceptor acceptor_;
-    std::vector<std::weak_ptr<Pipe>> pipes_;
-    std::thread thread_;
-};
 
 class Net : public ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Security, Net, ::testing::Bool(), [](const auto& tls) {
@@ -213,6 +161,68 @@ TEST(NetAddress, SaysWhatWentWrongAndWhere) {
     EXPECT_EQ(again.error().detail, "listen " + to_string(*bound) + ": address already in use");
 }
 
+TEST(NetAddress, ANameIsRefusedOnlyWhenAllItsAddressesAre) {
+    asio::io_context io;
+    tcp::acceptor closed(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const tcp::endpoint nobody = closed.local_endpoint();
+    closed.close();
+    const tcp::endpoint no_route(asio::ip::address_v4::broadcast(), 1);
+    const auto verdict = [&](std::deque<tcp::endpoint> candidates) {
+        std::optional<DialError> failed;
+        const auto dialer = std::make_shared<Dialer>(
+            io, Address{"name", 1}, [](tcp::socket) { ADD_FAILURE() << "connected"; },
+            [&](DialError error, const std::string&) { failed = error; });
+        dialer->start_with(std::move(candidates));
+        io.restart();
+        io.run();
+        return failed;
+    };
+    EXPECT_EQ(verdict({nobody}), DialError::refused);
+    EXPECT_EQ(verdict({nobody, nobody}), DialError::refused);
+    EXPECT_EQ(verdict({no_route, nobody}), DialError::unreachable);
+    EXPECT_EQ(verdict({nobody, no_route, nobody}), DialError::unreachable);
+}
+
+std::set<int> open_descriptors() {
+    std::set<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        found.insert(std::stoi(entry.path().filename()));
+    }
+    return found;
+}
+
+TEST(NetSockets, AreNotInheritedAndThoseOfBulkAreLostWhenSilent) {
+    const std::set<int> before = open_descriptors();
+    Process a(false), b(false);
+    const Address at = *b.peer->listen({"127.0.0.1", 0});
+    b.peer->accept = waiting(2);
+    a.peer->run();
+    b.peer->run();
+    a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(at, 2), AsioDriver::now()); });
+    int sockets = 0, watched = 0;
+    const auto all_dialled = [&] {
+        sockets = watched = 0;
+        for (const int descriptor : open_descriptors()) {
+            struct stat info {};
+            if (before.contains(descriptor) || ::fstat(descriptor, &info) != 0) continue;
+            if (!S_ISSOCK(info.st_mode)) continue;
+            ++sockets;
+            int timeout_ms = 0;
+            socklen_t size = sizeof timeout_ms;
+            ::getsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &size);
+            watched += timeout_ms == limits::kStrandSilenceMax.ms() ? 1 : 0;
+        }
+        return sockets == 7 &&
+               watched == 4;  // a listener, two ends of three strands; those of bulk are watched
+    };
+    ASSERT_TRUE(a.peer->wait(all_dialled)) << sockets << ", " << watched << " watched";
+    for (const int descriptor : open_descriptors()) {
+        const int flags = ::fcntl(descriptor, F_GETFD);
+        if (before.contains(descriptor) || flags < 0) continue;  // or the one that reads the folder
+        EXPECT_NE(flags & FD_CLOEXEC, 0) << descriptor;
+    }
+}
+
 TEST(NetAddress, AnUnknownNameIsUnreachable) {
     Process a(false), b(false);
     a.peer->run();
@@ -261,6 +271,52 @@ TEST(IdentityFile, KeepsTheKeyPrivateAndTheSame) {
     EXPECT_NE(load_identity(path).error().detail.find("not 64 hex digits"), std::string::npos);
     ::remove(path.c_str());
     EXPECT_FALSE(load_identity(path).ok());
+}
+
+// A full disk is the way to a half-written file that a test can have: RLIMIT_FSIZE ends the write after 10
+// bytes.
+TEST(IdentityFile, ThatCannotBeWrittenLeavesNothingBehind) {
+    char directory[] = "/tmp/whim-identity-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    const std::string path = std::string(directory) + "/key";
+    const auto full = ::signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small { 10, before.rlim_max };
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const Result<Identity> failed = load_or_create_identity(path);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, full);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_NE(failed.error().detail.find("cannot be written"), std::string::npos) << failed.error().detail;
+    EXPECT_TRUE(std::filesystem::is_empty(directory));
+    EXPECT_TRUE(load_or_create_identity(path).ok()) << "the next start is not hindered";
+    std::filesystem::remove_all(directory);
+}
+
+TEST(IdentityFile, ManyMakersAgreeOnOne) {
+    char directory[] = "/tmp/whim-identity-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        const std::string path = fmt::format("{}/key{}", directory, attempt);
+        std::array<PeerId, 8> ids;
+        std::latch together(ids.size());
+        {
+            std::vector<std::jthread> makers;
+            for (PeerId& id : ids) {
+                makers.emplace_back([&] {
+                    together.arrive_and_wait();
+                    const Result<Identity> made = load_or_create_identity(path);
+                    EXPECT_TRUE(made.ok()) << made.error().detail;
+                    if (made.ok()) id = made->id();
+                });
+            }
+        }
+        for (const PeerId& id : ids) EXPECT_EQ(id, ids[0]);
+        EXPECT_EQ(load_identity(path)->id(), ids[0]);
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 20) << "no temporaries";
+    std::filesystem::remove_all(directory);
 }
 
 }  // namespace

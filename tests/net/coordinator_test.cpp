@@ -4,78 +4,31 @@
 // are member state machines over real links.
 #include "coordinator/server.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <httplib.h>
-#include <sys/wait.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
+#include <limits>
 
+#include "child.h"
 #include "control_peer.h"
 #include "coordinator/invite_file.h"
+#include "raw_client.h"
 
 namespace whim {
 namespace {
 
+using testing::Child;
 using testing::ControlPeer;
-
-// `whimbrel coordinator` as a child; killed with the object.
-class Child {
-public:
-    explicit Child(const std::vector<std::string>& arguments) {
-        int out[2];
-        WHIM_ASSERT(pipe(out) == 0);
-        pid_ = fork();
-        if (pid_ == 0) {
-            dup2(out[1], STDOUT_FILENO);
-            dup2(out[1], STDERR_FILENO);
-            close(out[0]), close(out[1]);
-            std::vector<char*> argv{const_cast<char*>(WHIM_COMMAND)};
-            for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-            argv.push_back(nullptr);
-            execv(WHIM_COMMAND, argv.data());
-            _exit(127);
-        }
-        close(out[1]);
-        out_ = fdopen(out[0], "r");
-    }
-    ~Child() {
-        end(SIGKILL);
-        std::fclose(out_);
-    }
-    // The rest of the first line that holds this word, after it; "" at the end of output.
-    std::string after(const std::string& word) {
-        char line[4096];
-        while (std::fgets(line, sizeof line, out_) != nullptr) {
-            const std::string text(line);
-            const size_t at = text.find(word);
-            if (at != std::string::npos)
-                return text.substr(at + word.size(), text.find_last_not_of('\n') + 1 - at - word.size());
-        }
-        return {};
-    }
-    int end(int signal) {
-        if (pid_ <= 0) return -1;
-        kill(pid_, signal);
-        int status = 0;
-        waitpid(std::exchange(pid_, -1), &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    }
-
-private:
-    pid_t pid_ = -1;
-    FILE* out_ = nullptr;
-};
-
-std::string field(const std::string& ready, const std::string& name) {
-    const size_t at = ready.find(name + "=");
-    if (at == std::string::npos) return {};
-    const size_t from = at + name.size() + 1;
-    return ready.substr(from, ready.find(' ', from) - from);
-}
+using testing::eventually;
+using testing::field;
+using testing::http_exchange;
+using testing::http_get;
+using testing::HttpAnswer;
 
 class CoordinatorTest : public ::testing::Test {
 protected:
@@ -109,6 +62,13 @@ protected:
         o.run_options.round_grace_ms = 300;
         o.log = [](const std::string&) {};
         return o;
+    }
+    // Whatever is appended from now on fails.
+    void break_journal() const {
+        sqlite3* db = nullptr;
+        ASSERT_EQ(sqlite3_open((dir_ + "/run.db").c_str(), &db), SQLITE_OK);
+        EXPECT_EQ(sqlite3_exec(db, "DROP TABLE records", nullptr, nullptr, nullptr), SQLITE_OK);
+        sqlite3_close(db);
     }
     std::string dir_;
 };
@@ -202,6 +162,31 @@ TEST_F(CoordinatorTest, AWrongInviteIsRefusedWithTheReason) {
     EXPECT_TRUE(welcome.wait_for<group::JoinEnded>().status.ok());
 }
 
+TEST_F(CoordinatorTest, AnInviteLastsAsLongAsItSaysOrIsNotMade) {
+    const auto server = coordinator::CoordinatorServer::start(options());
+    ASSERT_TRUE(server.ok());
+    const auto said = [&](const std::string& ttl, const std::string& word) {
+        return Child({"invite", "--data", dir_, "--ttl=" + ttl}).after(word);
+    };
+    for (const char* ttl : {"-5s", "+5s", " 5s", "s", "5x", "5ss", "0s", "0x5", "5 s"}) {
+        EXPECT_NE(said(ttl, "whimbrel: --ttl").find("write a number and s, m, h or d"), std::string::npos)
+            << ttl;
+    }
+    for (const char* ttl :
+         {"36501d", "18446744073709551615s", "18446744073709551616", "307445734561825861m"}) {
+        EXPECT_NE(said(ttl, "whimbrel: --ttl").find("at most 36500 days"), std::string::npos) << ttl;
+    }
+    const auto lasts = [](const std::string& word) {
+        const auto invite = wire::decode_invite("whim1" + word);
+        return invite.ok() ? static_cast<int64_t>(invite->expires_at_s) - std::time(nullptr) : -1;
+    };
+    EXPECT_NEAR(static_cast<double>(lasts(said("90", "whim1"))), 90, 30);
+    EXPECT_NEAR(static_cast<double>(lasts(said("36500d", "whim1"))), 36500.0 * 86400, 30);
+    const auto endless = wire::decode_invite(*(*server)->invite(std::numeric_limits<uint64_t>::max()));
+    EXPECT_EQ(endless->expires_at_s, std::numeric_limits<uint64_t>::max())
+        << "it does not wrap into the past";
+}
+
 TEST_F(CoordinatorTest, OpenAdmissionNeedsNoTokenAndSaysSoLoudly) {
     coordinator::ServerOptions o = options();
     o.open_admission = true;
@@ -227,20 +212,85 @@ TEST_F(CoordinatorTest, PagesShowWhoIsIn) {
     peer.enter();
     peer.wait_for<group::RoundBegan>();
 
-    httplib::Client client("127.0.0.1", (*server)->http_address()->port);
-    ASSERT_EQ(client.Get("/healthz")->status, 200);
-    const auto state = client.Get("/state");
-    ASSERT_EQ(state->status, 200);
+    const Address at = *(*server)->http_address();
+    EXPECT_EQ(http_get(at, "/healthz").status, 200);
+    const HttpAnswer state = http_get(at, "/state?pretty=1");
+    ASSERT_EQ(state.status, 200);
     for (const char* part :
          {"\"run\": \"gpt\"", "\"name\": \"eu-2\"", "\"open_round\": 1", "works on round 1"}) {
-        EXPECT_NE(state->body.find(part), std::string::npos) << part << " in " << state->body;
+        EXPECT_NE(state.body.find(part), std::string::npos) << part << " in " << state.body;
     }
-    const auto metrics = client.Get("/metrics");
+    const HttpAnswer metrics = http_get(at, "/metrics");
     for (const char* part : {"whimbrel_members 1\n", "whimbrel_rounds_begun_total 1\n",
                              "whimbrel_fencing_token 1\n", "# EOF\n"}) {
-        EXPECT_NE(metrics->body.find(part), std::string::npos) << part << " in " << metrics->body;
+        EXPECT_NE(metrics.body.find(part), std::string::npos) << part << " in " << metrics.body;
     }
-    EXPECT_EQ(client.Get("/nothing")->status, 404);
+    EXPECT_EQ(http_get(at, "/nothing").status, 404);
+    const HttpAnswer head = http_exchange(at, "HEAD /state HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.body, "");
+    EXPECT_EQ(http_exchange(at, "POST /state HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi").status, 405);
+}
+
+TEST_F(CoordinatorTest, TwoDoNotShareAPortForPages) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    coordinator::ServerOptions other = options();
+    other.data_dir = dir_ + "/other";
+    other.http = (*server)->http_address();
+    const auto refused = coordinator::CoordinatorServer::start(other);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::E_BIND);
+    EXPECT_NE(refused.error().detail.find(to_string(*other.http)), std::string::npos)
+        << refused.error().detail;
+}
+
+// The table's loss is what an operator must see most of all.
+TEST_F(CoordinatorTest, AFailedJournalShowsOnThePages) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    const auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    const Address at = *(*server)->http_address();
+    break_journal();
+    ControlPeer peer(setup("late"));  // its admission is the write that fails
+    peer.join();
+    const auto broken = [&] { return http_get(at, "/healthz").status == 503; };
+    ASSERT_TRUE(eventually(broken));
+    const HttpAnswer metrics = http_get(at, "/metrics");
+    EXPECT_EQ(metrics.status, 503);
+    EXPECT_NE(metrics.body.find("whimbrel_journal_healthy 0\n"), std::string::npos) << metrics.body;
+    const HttpAnswer state = http_get(at, "/state");
+    EXPECT_EQ(state.status, 503);
+    EXPECT_EQ(state.body.find("\"journal_error\": \"\""), std::string::npos) << state.body;
+    EXPECT_NE(state.body.find("\"journal_error\": \""), std::string::npos) << state.body;
+}
+
+TEST_F(CoordinatorTest, WhatStrangersCallThemselvesCannotForgeALine) {
+    coordinator::ServerOptions o = options();
+    o.http = Address{"127.0.0.1", 0};
+    std::string log;
+    o.log = [&](const std::string& line) { log += line + "\n"; };
+    auto server = coordinator::CoordinatorServer::start(o);
+    ASSERT_TRUE(server.ok());
+    const Address at = *(*server)->http_address();
+    const std::string name = "\x1b[2Jx\xff\ncoordinator: \"evicted\" all";
+    ControlPeer in(setup(name));
+    in.enter();
+    ControlPeer::Setup bad = setup(name);
+    bad.token.clear();
+    ControlPeer out(bad);
+    out.join();
+    EXPECT_FALSE(out.wait_for<group::JoinEnded>().status.ok());
+    const std::string metrics = http_get(at, "/metrics").body;
+    EXPECT_NE(metrics.find("name=\"?[2Jx??coordinator: \\\"evicted\\\" all\"}"), std::string::npos)
+        << metrics;
+    (*server).reset();  // nothing is logged any more
+    EXPECT_NE(log.find("?[2Jx??coordinator: \"evicted\" all"), std::string::npos) << log;
+    EXPECT_EQ(log.find_first_of("\x1b\xff"), std::string::npos) << log;
+    EXPECT_EQ(log.find("\ncoordinator: \"evicted"), std::string::npos) << log;
 }
 
 TEST_F(CoordinatorTest, AnOperatorEvictsAndTheMemberIsToldWhy) {

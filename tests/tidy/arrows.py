@@ -45,7 +45,7 @@ OUTSIDE = {
     "openssl/": [SESSION, "src/coordinator"],
     "sodium": [SESSION, "src/coordinator", "src/runtime"],
     "sqlite3.h": ["src/coordinator"],
-    "httplib.h": ["src/coordinator", "src/cli"],
+    "httplib.h": ["src/cli"],
     "nlohmann/": ["src/coordinator", "src/cli"],
     "CLI/": ["src/cli"],
     "hwy/": [KERNELS],

@@ -59,6 +59,7 @@ void Connection::read() {
         Host* const host = host_;
         host->endpoint().did_read(strand_, got, host->now());
         if (!host_) return host->event_done();  // closed by what it read
+        if (!kind_known_) learn_kind();
         if (got < into.size()) break;
         if ((turn += got) < kTurnBytes) continue;
         asio::post(socket_.get_executor(), [self = shared_from_this()] {
@@ -68,6 +69,12 @@ void Connection::read() {
     }
     wait_readable();
     host_->event_done();
+}
+
+void Connection::learn_kind() {
+    const std::optional<bool> bulk = host_->endpoint().carries_bulk(strand_);
+    kind_known_ = bulk.has_value();
+    if (bulk.value_or(false)) lose_when_silent(socket_);
 }
 
 void Connection::wait_writable() {

@@ -34,12 +34,14 @@ private:
     void read();
     void wait_readable();
     void wait_writable();
+    void learn_kind();
     void finish(const asio::error_code& error);
 
     Host* host_;  // null once closed
     tcp::socket socket_;
     const StrandHandle strand_;
     bool waiting_writable_ = false;
+    bool kind_known_ = false;
 };
 
 }  // namespace whim

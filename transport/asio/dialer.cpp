@@ -25,12 +25,7 @@ void Dialer::cancel() {
 void Dialer::start() {
     asio::error_code not_numeric;
     const asio::ip::address address = asio::ip::make_address(to_.host, not_numeric);
-    if (!not_numeric) {
-        candidates_.emplace_back(address, to_.port);
-        return asio::post(socket_.get_executor(), [self = shared_from_this()] {
-            if (!self->done_) self->try_next();
-        });
-    }
+    if (!not_numeric) return start_with({tcp::endpoint(address, to_.port)});
     const auto flags = tcp::resolver::numeric_service | tcp::resolver::address_configured;
     resolver_.async_resolve(to_.host, std::to_string(to_.port), flags,
                             [self = shared_from_this()](const asio::error_code& error, const auto& results) {
@@ -40,6 +35,13 @@ void Dialer::start() {
                                 if (error || results.empty()) return self->fail(error, false);
                                 self->try_next();
                             });
+}
+
+void Dialer::start_with(std::deque<tcp::endpoint> candidates) {
+    candidates_ = std::move(candidates);
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        if (!self->done_) self->try_next();
+    });
 }
 
 void Dialer::try_next() {
@@ -55,6 +57,16 @@ void Dialer::try_next() {
             self->socket_.close(ignored);
         });
     }
+    asio::error_code error;
+    socket_.open(candidate.protocol(), error);
+    if (error) {  // such as a family this machine does not have
+        return asio::post(socket_.get_executor(), [self = shared_from_this(), error] {
+            if (self->done_) return;
+            self->timer_.cancel();
+            self->failed_one(error);
+        });
+    }
+    close_on_exec(socket_.native_handle());
     socket_.async_connect(candidate, [self = shared_from_this()](const asio::error_code& error) {
         if (self->done_) return;
         self->timer_.cancel();
@@ -68,9 +80,16 @@ void Dialer::try_next() {
             return std::exchange(self->connected_, nullptr)(std::move(self->socket_));
         }
         self->socket_.close(ignored);
-        if (!self->candidates_.empty()) return self->try_next();
-        self->fail(to_itself ? make_error_code(asio::error::connection_refused) : error, self->timed_out_);
+        self->failed_one(to_itself ? make_error_code(asio::error::connection_refused) : error);
     });
+}
+
+void Dialer::failed_one(const asio::error_code& error) {
+    const bool refused = !timed_out_ && error == asio::error::connection_refused;
+    if (!refused && !other_) other_ = {error, timed_out_};
+    if (!candidates_.empty()) return try_next();
+    if (other_) fail(other_->error, other_->timed_out);
+    else fail(error, false);
 }
 
 void Dialer::fail(const asio::error_code& error, bool timed_out) {

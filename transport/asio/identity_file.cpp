@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <string_view>
@@ -47,6 +49,68 @@ private:
     const int fd_;
 };
 
+// A name of its own beside the file, gone with the object.
+class Temporary {
+public:
+    explicit Temporary(const std::string& beside) : path_(beside + ".new-XXXXXX") {
+        fd_ = ::mkostemp(path_.data(), O_CLOEXEC);  // mode 0600
+    }
+    ~Temporary() {
+        if (fd_ < 0) return;
+        ::close(fd_);
+        ::unlink(path_.c_str());
+    }
+    Temporary(const Temporary&) = delete;
+    int fd() const { return fd_; }
+    const char* path() const { return path_.c_str(); }
+
+private:
+    std::string path_;
+    int fd_;
+};
+
+bool write_and_sync(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return false;
+        text.remove_prefix(static_cast<size_t>(written));
+    }
+    return ::fsync(fd) == 0;
+}
+
+// Gives a file its name unless the name is taken (EEXIST). Not every file system has hard links.
+bool publish(const char* from, const char* to) {
+    if (::link(from, to) == 0) return true;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return false;
+    return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0;
+}
+
+// The name is as safe from a power cut as the bytes. Some file systems cannot sync a directory; then it is
+// not.
+void sync_directory_of(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const File opened(directory, O_RDONLY | O_DIRECTORY);
+    if (opened.fd() >= 0) ::fsync(opened.fd());
+}
+
+// `exists` is set when the name is taken.
+Status save_new(const Identity& identity, const std::string& path, bool& exists) {
+    std::string text;
+    for (const uint8_t byte : identity.seed()) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+    text += '\n';
+    const Temporary fresh(path);
+    if (fresh.fd() < 0) return trouble(path, "cannot be created");
+    if (!write_and_sync(fresh.fd(), text)) return trouble(path, "cannot be written");
+    if (!publish(fresh.path(), path.c_str())) {
+        exists = errno == EEXIST;
+        return trouble(path, "cannot be created");
+    }
+    sync_directory_of(path);
+    return {};
+}
+
 }  // namespace
 
 Identity generate_identity() {
@@ -73,20 +137,17 @@ Result<Identity> load_identity(const std::string& path) {
 }
 
 Status save_identity(const Identity& identity, const std::string& path) {
-    const File file(path, O_WRONLY | O_CREAT | O_EXCL);
-    if (file.fd() < 0) return trouble(path, "cannot be created");
-    std::string text;
-    for (const uint8_t byte : identity.seed()) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
-    text += '\n';
-    const bool written = ::write(file.fd(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    if (!written || ::fsync(file.fd()) != 0) return trouble(path, "cannot be written");
-    return {};
+    bool exists = false;
+    return save_new(identity, path, exists);
 }
 
 Result<Identity> load_or_create_identity(const std::string& path) {
     if (::access(path.c_str(), F_OK) == 0) return load_identity(path);
     const Identity identity = generate_identity();
-    if (const Status saved = save_identity(identity, path); !saved) return saved.error();
+    bool exists = false;
+    const Status saved = save_new(identity, path, exists);
+    if (exists) return load_identity(path);  // somebody was faster: theirs is the one
+    if (!saved) return saved.error();
     return identity;
 }
 

@@ -19,6 +19,7 @@ asio::error_code Listener::bind(const tcp::endpoint& to) {
     asio::error_code error;
     acceptor_.close(error);
     acceptor_.open(to.protocol(), error);
+    if (!error) close_on_exec(acceptor_.native_handle());
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error && to.protocol() == tcp::v6()) {
         const bool only = !to.address().is_unspecified();  // [::] takes IPv4 too

@@ -1,16 +1,27 @@
 // Socket options.
 #include "transport/asio/sockets.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <asio/error.hpp>
 
+#include "base/limits.h"
+
 namespace whim {
+
+// Asio 1.22 makes its sockets without SOCK_CLOEXEC. Between socket() and here a fork on another thread can
+// still take the descriptor along.
+void close_on_exec(int descriptor) {
+    const int flags = ::fcntl(descriptor, F_GETFD);
+    if (flags >= 0) ::fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC);
+}
 
 void set_up(tcp::socket& socket) {
     asio::error_code ignored;  // each is a wish; the strand works without
+    close_on_exec(socket.native_handle());
     socket.non_blocking(true, ignored);
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(false), ignored);
@@ -22,6 +33,24 @@ void set_up(tcp::socket& socket) {
         constexpr char kName[] = "cubic";
         ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, kName, sizeof kName - 1);
     }
+#endif
+}
+
+void lose_when_silent(tcp::socket& socket) {
+    asio::error_code ignored;
+    socket.set_option(asio::socket_base::keep_alive(true),
+                      ignored);  // notices it while there is nothing to send
+    const auto set = [&](int option, int value) {
+        ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+    };
+    const auto seconds = [](Duration d) { return static_cast<int>(d.seconds()); };
+#ifdef TCP_KEEPIDLE
+    set(TCP_KEEPIDLE, seconds(limits::kKeepAliveIdle));
+    set(TCP_KEEPINTVL, seconds(limits::kKeepAliveInterval));
+    set(TCP_KEEPCNT, static_cast<int>(limits::kKeepAliveProbes));
+#endif
+#ifdef TCP_USER_TIMEOUT
+    set(TCP_USER_TIMEOUT, static_cast<int>(limits::kStrandSilenceMax.ms()));  // while there is
 #endif
 }
 

@@ -223,6 +223,11 @@ size_t Endpoint::write_buffers(StrandHandle strand, std::span<ByteSpan> out) {
 void Endpoint::did_write(StrandHandle strand, size_t bytes, Instant now) {
     impl_->did_write(strand, bytes, now);
 }
+std::optional<bool> Endpoint::carries_bulk(StrandHandle strand) const {
+    const StrandPtr found = impl_->find_strand(strand);
+    if (!found || found->state != StrandState::attached) return std::nullopt;
+    return found->index > 0;
+}
 std::optional<Instant> Endpoint::deadline() const { return impl_->deadline(); }
 void Endpoint::on_deadline(Instant now) { impl_->on_deadline(now); }
 

@@ -152,6 +152,8 @@ public:
     size_t write_buffers(StrandHandle strand,
                          std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
     void did_write(StrandHandle strand, size_t bytes, Instant now);  // of the pieces last given, in order
+    // Whether it carries bulk or control; nullopt until it is part of its link.
+    std::optional<bool> carries_bulk(StrandHandle strand) const;
     std::optional<Instant> deadline() const;  // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 

@@ -8,15 +8,19 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "transport/session/endpoint.h"
 
 namespace whim {
 
 class OutQueue {
 public:
-    // Appended to; only while no pieces are with the driver.
+    // Appended to; only while no pieces are with the driver. A piece is freed when all of it is written, so
+    // under constant back pressure one that is always appended to would only grow.
     Bytes& tail() {
-        if (pieces_.empty() || pieces_.back().frame) pieces_.emplace_back();
+        const bool fresh =
+            pieces_.empty() || pieces_.back().frame || pieces_.back().bytes.size() >= limits::kOutPieceBytes;
+        if (fresh) pieces_.emplace_back();
         return pieces_.back().bytes;
     }
     // A pinned payload; `number` is the frame's count on its strand.
@@ -28,6 +32,12 @@ public:
         size_t total = 0;
         for (const Piece& piece : pieces_) total += piece.span().size();
         return total - written_;
+    }
+    // Bytes of memory that encoded frames occupy, written ones included.
+    size_t held() const {
+        size_t total = 0;
+        for (const Piece& piece : pieces_) total += piece.bytes.size();
+        return total;
     }
     // Fills out from the front; returns how many.
     size_t front(std::span<ByteSpan> out) const {
