@@ -216,6 +216,7 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
         return std::any_of(ledger_.view.exclusions.begin(), ledger_.view.exclusions.end(),
                            [&](const wire::OpExclusion& x) { return x.op == request.op && x.member == id; });
     };
+    if (excluded(from.info.id)) return;  // on a broken path both ask at once: the first to be heard decides
     const auto requested = [&](const MemberId& id) {
         return std::find(request.members.begin(), request.members.end(), id) != request.members.end();
     };
