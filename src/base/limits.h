@@ -18,6 +18,7 @@ inline constexpr uint32_t kReasonBytesMax = 512;    // any text of explanation o
 inline constexpr uint32_t kRemovalBytesMax = 200;   // of the reason of a removal or exclusion
 inline constexpr uint32_t kRemovedKeptMax = 1024;   // removals a view update lists
 inline constexpr uint32_t kOpExclusionsMax = 1024;  // op exclusions a view update lists
+inline constexpr uint32_t kOpExclusionsOwn = 256;   // of these, kept for members that leave an op themselves
 
 // Messages and frames.
 inline constexpr uint32_t kMessageBytesMax = 1u << 20;      // one control message

@@ -234,8 +234,9 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
     if (decision.exclusions.empty()) return;  // said before
     const bool itself = decision.exclusions.size() == 1 && decision.exclusions.front().member == from.info.id;
     const bool too_few = !itself && remaining < std::max(1u, request.min_contributors);
-    const bool too_many =
-        ledger_.view.exclusions.size() + decision.exclusions.size() > limits::kOpExclusionsMax;
+    // Whoever gives an op up for itself is let go even where others may not be left out any more.
+    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
+    const bool too_many = ledger_.view.exclusions.size() + decision.exclusions.size() > room;
     if (too_few || too_many) {
         out.push_back(LogLine{fmt::format("{} asked to leave {} members out of op {}: refused, {}",
                                           label(from), decision.exclusions.size(), to_string(request.op),

@@ -37,5 +37,21 @@ TEST(Exclusion, WhoIsOutOfAnOpLeavesNobodyOutOfIt) {
     EXPECT_EQ(left_out(w, 8), std::vector{w.id(1)}) << "in another op it counts as ever";
 }
 
+TEST(Exclusion, AMemberMayGiveUpItsOwnPartWhenTooManyOthersAreOut) {
+    World w;
+    w.found(3);
+    const auto ask_directly = [&](uint8_t n, const wire::OpExcludeRequest& r) {
+        CoordinatorOutbox out;
+        w.coordinator->on_message(peer_id(n), w.peers[n].boot, r, w.now, out);
+    };
+    for (uint64_t tag = 0; tag < limits::kOpExclusionsMax; ++tag) ask_directly(1, request(tag, {w.id(2)}));
+    const size_t others = limits::kOpExclusionsMax - limits::kOpExclusionsOwn;
+    EXPECT_EQ(w.coordinator->view().exclusions.size(), others);
+    ask_directly(3, request(5000, {w.id(3)}));
+    EXPECT_EQ(left_out(w, 5000), std::vector{w.id(3)});
+    for (uint64_t tag = 6000; tag < 7000; ++tag) ask_directly(3, request(tag, {w.id(3)}));
+    EXPECT_EQ(w.coordinator->view().exclusions.size(), limits::kOpExclusionsMax) << "what a view can list";
+}
+
 }  // namespace
 }  // namespace whim::group
