@@ -147,6 +147,7 @@ void Member::on(const wire::RoundStart& m, Instant now, MemberOutbox& out) {
 
 Status Member::mine_in(const wire::RoundOutcome& outcome) const {
     const std::string round = fmt::format("round {}", outcome.round.value);
+    if (outcome.unknown) return fail(Code::E_STALE_ROUND, outcome.reason);
     if (!outcome.committed) return fail(Code::E_ROUND_ABORTED, round + " was aborted: " + outcome.reason);
     if (lists(outcome.contributors, self())) return {};
     for (const wire::MemberReason& d : outcome.diverged) {

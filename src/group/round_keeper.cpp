@@ -120,6 +120,7 @@ void CoordinatorCore::answer_outcome(const Admission& to, const wire::CommitVote
         outcome = closed->outcome;
     } else {
         outcome.round = vote.round;
+        outcome.unknown = true;
         outcome.reason = fmt::format("this coordinator no longer knows how round {} ended", vote.round.value);
     }
     outcome.fencing = fencing_;
