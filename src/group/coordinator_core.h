@@ -112,7 +112,8 @@ private:
     void try_commit(Instant now, CoordinatorOutbox& out);
     void try_start(Instant now, CoordinatorOutbox& out);
     void close_round(const CommitAnswer& answer, CoordinatorOutbox& out);
-    bool holds_state(const MemberId& id) const;   // by its part in the last commit
+    bool holds_state(const MemberId& id) const;  // by its part in the last commit
+    bool stands_diverged(const MemberId& id) const;
     bool participates(const MemberId& id) const;  // in the open round
     wire::RoundStart start_message() const;       // of the open round
     void answer_outcome(const Admission& to, const wire::CommitVote& vote, CoordinatorOutbox& out);

@@ -12,6 +12,18 @@ bool CoordinatorCore::holds_state(const MemberId& id) const {
     return std::find(holders.begin(), holders.end(), id) != holders.end();
 }
 
+// Told that its state of the last commit is another, and in no round since that would have healed it.
+bool CoordinatorCore::stands_diverged(const MemberId& id) const {
+    const auto& diverged = ledger_.last_commit.outcome.diverged;
+    if (std::none_of(diverged.begin(), diverged.end(), [&](const auto& d) { return d.member == id; }))
+        return false;
+    return std::none_of(ledger_.closed.begin(), ledger_.closed.end(), [&](const entry::RoundClosed& c) {
+        const auto& took_part = c.record.participants;
+        return c.outcome.round > ledger_.committed &&
+               std::find(took_part.begin(), took_part.end(), id) != took_part.end();
+    });
+}
+
 bool CoordinatorCore::participates(const MemberId& id) const {
     return ledger_.open && std::find(ledger_.open->participants.begin(), ledger_.open->participants.end(),
                                      id) != ledger_.open->participants.end();
@@ -55,7 +67,7 @@ RoundQuestion CoordinatorCore::round_question(Instant now) const {
         Candidate c{a.info.id, label(a), ledger_.in_view(incarnation), std::nullopt, holds_state(a.info.id)};
         if (const auto it = ready_.find(incarnation); it != ready_.end()) {
             c.ready_since = it->second.since;
-            c.holds_state |= it->second.message.state_round == newest;
+            c.holds_state |= it->second.message.state_round == newest && !stands_diverged(a.info.id);
         }
         q.candidates.push_back(std::move(c));
     }
