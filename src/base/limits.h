@@ -82,9 +82,10 @@ inline constexpr Duration kFounderGrace =
 inline constexpr Duration kRoundGraceMin =
     milliseconds(500);  // for members that are not ready, or have not voted
 inline constexpr Duration kRoundSpreadInitial = milliseconds(500);  // between first and last, until measured
-inline constexpr Duration kSuspectConfirm = milliseconds(100);      // between a closed link and an eviction
-inline constexpr Duration kProbeWait = milliseconds(500);           // for answers of third parties
-inline constexpr uint32_t kProbesMax = 3;                           // third parties asked about one suspect
+inline constexpr Duration kSuspectConfirm = milliseconds(1000);     // from closed links to an eviction
+inline constexpr Duration kJoinWait = milliseconds(30'000);  // a link to a coordinator without a member
+inline constexpr Duration kProbeWait = milliseconds(500);    // for answers of third parties
+inline constexpr uint32_t kProbesMax = 3;                    // third parties asked about one suspect
 inline constexpr Duration kPairBrokenAfter =
     milliseconds(5000);  // two members that cannot talk, before one must go
 inline constexpr Duration kRestartGraceMin =
