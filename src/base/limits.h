@@ -9,7 +9,9 @@
 namespace whim::limits {
 
 // Membership.
-inline constexpr uint32_t kMembersMax = 1024;  // of one view
+inline constexpr uint32_t kMembersMax = 1024;                 // of one view
+inline constexpr uint32_t kViewMembersBytesMax = 256u << 10;  // of all admitted, as a view lists them
+inline constexpr uint32_t kStrangerLinksMax = 256;  // links to a coordinator that speak for no member
 inline constexpr uint32_t kAddressesPerPeerMax = 8;
 inline constexpr uint32_t kAddressBytesMax = 256;
 inline constexpr uint32_t kNameBytesMax = 64;       // run, replica and region names

@@ -86,6 +86,7 @@ private:
     void join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out);
     void rejoin(const ProcessKey& key, const wire::JoinRequest& request, CoordinatorOutbox& out);
     Status admissible(const ProcessKey& key, const wire::JoinRequest& request) const;
+    Status room_for(const ProcessKey& key, const wire::JoinRequest& request) const;
     void welcome(const Admission& admission, CoordinatorOutbox& out);
     void reject(const ProcessKey& key, Incarnation incarnation, const Error& error, CoordinatorOutbox& out);
     void remove(const MemberId& id, bool left, const std::string& reason, CoordinatorOutbox& out);
