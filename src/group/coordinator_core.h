@@ -33,6 +33,7 @@ public:
     void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
     void abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out);
     std::vector<MemberStatus> members() const;
+    bool knows(const PeerId& peer, uint64_t boot) const;
     const Ledger& ledger() const { return ledger_; }
     FencingToken fencing() const { return fencing_; }
     const std::string& waiting_for() const { return waiting_; }
