@@ -9,7 +9,9 @@
 namespace whim::limits {
 
 // Membership.
-inline constexpr uint32_t kMembersMax = 1024;  // of one view
+inline constexpr uint32_t kMembersMax = 1024;                 // of one view
+inline constexpr uint32_t kViewMembersBytesMax = 256u << 10;  // of all admitted, as a view lists them
+inline constexpr uint32_t kStrangerLinksMax = 256;  // links to a coordinator that speak for no member
 inline constexpr uint32_t kAddressesPerPeerMax = 8;
 inline constexpr uint32_t kAddressBytesMax = 256;
 inline constexpr uint32_t kNameBytesMax = 64;       // run, replica and region names
@@ -18,6 +20,7 @@ inline constexpr uint32_t kReasonBytesMax = 512;    // any text of explanation o
 inline constexpr uint32_t kRemovalBytesMax = 200;   // of the reason of a removal or exclusion
 inline constexpr uint32_t kRemovedKeptMax = 1024;   // removals a view update lists
 inline constexpr uint32_t kOpExclusionsMax = 1024;  // op exclusions a view update lists
+inline constexpr uint32_t kOpExclusionsOwn = 256;   // of these, kept for members that leave an op themselves
 
 // Messages and frames.
 inline constexpr uint32_t kMessageBytesMax = 1u << 20;      // one control message
@@ -83,9 +86,10 @@ inline constexpr Duration kFounderGrace =
 inline constexpr Duration kRoundGraceMin =
     milliseconds(500);  // for members that are not ready, or have not voted
 inline constexpr Duration kRoundSpreadInitial = milliseconds(500);  // between first and last, until measured
-inline constexpr Duration kSuspectConfirm = milliseconds(100);      // between a closed link and an eviction
-inline constexpr Duration kProbeWait = milliseconds(500);           // for answers of third parties
-inline constexpr uint32_t kProbesMax = 3;                           // third parties asked about one suspect
+inline constexpr Duration kSuspectConfirm = milliseconds(1000);     // from closed links to an eviction
+inline constexpr Duration kJoinWait = milliseconds(30'000);  // a link to a coordinator without a member
+inline constexpr Duration kProbeWait = milliseconds(500);    // for answers of third parties
+inline constexpr uint32_t kProbesMax = 3;                    // third parties asked about one suspect
 inline constexpr Duration kPairBrokenAfter =
     milliseconds(5000);  // two members that cannot talk, before one must go
 inline constexpr Duration kRestartGraceMin =

@@ -1,6 +1,9 @@
 // The invite template beside the key.
 #include "coordinator/invite_file.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "coordinator/invites.h"
+#include "group/ledger.h"
 #include "transport/asio/identity_file.h"
 
 namespace whim::coordinator {
@@ -18,20 +22,55 @@ namespace {
 
 std::string template_path(const std::string& directory) { return directory + "/invite-template"; }
 
+bool write_durably(const std::string& path, const std::string& text) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return false;
+    size_t written = 0;
+    while (written < text.size()) {
+        const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) break;
+        written += static_cast<size_t>(count);
+    }
+    const bool whole = written == text.size() && ::fsync(fd) == 0;
+    const int why = errno;
+    ::close(fd);
+    errno = why;
+    return whole;
+}
+
+bool sync_directory(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const bool synced = ::fsync(fd) == 0;
+    const int why = errno;
+    ::close(fd);
+    errno = why;
+    return synced;
+}
+
+// Every journal begins with the name of its run.
+Result<std::string> run_of(const Journal& journal) {
+    const auto record = journal.first();
+    if (!record.ok()) return record.error();
+    if (!*record) return std::string();
+    const Result<group::Entry> entry = group::decode_entry(**record);
+    if (!entry.ok()) return entry.error();
+    const auto* opened = std::get_if<group::entry::Opened>(&*entry);
+    return opened == nullptr ? std::string() : opened->run;
+}
+
 }  // namespace
 
 std::string key_path(const std::string& directory) { return directory + "/key"; }
 
 Status save_template(const std::string& directory, const wire::Invite& invite) {
     const std::string path = template_path(directory), fresh = path + ".new";
-    {
-        std::ofstream file(fresh, std::ios::trunc);
-        file << wire::encode_invite(invite) << "\n";
-        if (!file.flush())
-            return fail(Code::E_STORE, fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
-    }
-    if (std::rename(fresh.c_str(), path.c_str()) == 0) return {};
-    return fail(Code::E_STORE, fmt::format("cannot replace {}: {}", path, std::strerror(errno)));
+    if (!write_durably(fresh, wire::encode_invite(invite) + "\n"))
+        return fail(Code::E_STORE, fmt::format("cannot write {}: {}", fresh, std::strerror(errno)));
+    if (std::rename(fresh.c_str(), path.c_str()) != 0 || !sync_directory(directory))
+        return fail(Code::E_STORE, fmt::format("cannot replace {}: {}", path, std::strerror(errno)));
+    return {};
 }
 
 Result<std::optional<wire::Invite>> load_template(const std::string& directory) {
@@ -43,6 +82,17 @@ Result<std::optional<wire::Invite>> load_template(const std::string& directory) 
     const Result<wire::Invite> invite = wire::decode_invite(text);
     if (!invite.ok()) return fail(Code::E_STORE, fmt::format("{}: {}", path, invite.error().detail));
     return std::optional(*invite);
+}
+
+Result<std::string> choose_run(const std::string& directory, const Journal& journal, const std::string& asked,
+                               const std::function<void(const std::string&)>& log) {
+    const auto known = load_template(directory);
+    if (!known.ok()) log("WARNING: " + known.error().detail + "; it is written anew");
+    if (!asked.empty()) return asked;
+    if (known.ok() && *known) return (*known)->run;
+    Result<std::string> run = run_of(journal);
+    if (run.ok() && run->empty()) return std::string("default");
+    return run;
 }
 
 Result<std::string> make_invite(const std::string& directory, const InviteRequest& request) {

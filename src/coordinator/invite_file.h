@@ -2,11 +2,13 @@
 // an unsigned invite (run, security, addresses, key) in its directory, next to the key that signs.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "coordinator/journal.h"
 #include "wire/invite.h"
 
 namespace whim::coordinator {
@@ -15,8 +17,14 @@ inline constexpr uint64_t kInviteSecondsDefault = 30ull * 86400;
 
 std::string key_path(const std::string& directory);
 
+// Survives a power cut whole: either the one before or this one is there.
 Status save_template(const std::string& directory, const wire::Invite& invite);
 Result<std::optional<wire::Invite>> load_template(const std::string& directory);  // nullopt: a new directory
+
+// The run that the directory belongs to; its name need not be said twice. A template that cannot be read is
+// no reason to stand still: the journal knows the name too. asked: what the operator says; may be "".
+Result<std::string> choose_run(const std::string& directory, const Journal& journal, const std::string& asked,
+                               const std::function<void(const std::string&)>& log);
 
 struct InviteRequest {
     uint64_t expires_s = 0;          // from now; 0: kInviteSecondsDefault

@@ -120,6 +120,15 @@ Result<std::vector<Bytes>> Journal::load() const {
     return records;
 }
 
+Result<std::optional<Bytes>> Journal::first() const {
+    const Statement select = prepare(db_, "SELECT record FROM records ORDER BY seq LIMIT 1");
+    const int step = select ? sqlite3_step(select.get()) : SQLITE_ERROR;
+    if (step == SQLITE_DONE) return std::optional<Bytes>();
+    if (step != SQLITE_ROW) return broken("cannot read records");
+    const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(select.get(), 0));
+    return std::optional(Bytes(data, data + sqlite3_column_bytes(select.get(), 0)));
+}
+
 Status Journal::append(const std::vector<Bytes>& records) {
     if (records.empty()) return {};
     if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ public:
     FencingToken fencing() const { return fencing_; }
     const std::string& directory() const { return directory_; }
     Result<std::vector<Bytes>> load() const;           // oldest first
+    Result<std::optional<Bytes>> first() const;        // the oldest; nullopt: there is none yet
     Status append(const std::vector<Bytes>& records);  // all or none, in one transaction; durable on return
 
 private:

@@ -11,7 +11,8 @@
 namespace whim::coordinator {
 namespace {
 
-constexpr size_t kLinksMax = limits::kMembersMax + limits::kUnknownStrandsMax;
+// Strangers twice: those that must go are closed by the next deadline.
+constexpr size_t kLinksMax = limits::kMembersMax + 2 * limits::kStrangerLinksMax;
 
 LinkKey key_of(const PeerId& peer, uint64_t boot) { return {peer, {boot}}; }
 
@@ -90,18 +91,34 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
             const LinkKey key = key_of(drop->peer, drop->boot);
             const auto stats = endpoint_->stats(key);
             if (stats && stats->up) closing_.try_emplace(key, now + limits::kLastWordsTime);
-            else endpoint_->close_link(key, now);
+            else endpoint_->close_link(key, now), strangers_.gone(key);
         }
-        if (const auto* send = std::get_if<group::SendToPeer>(&effect)) {
-            const LinkKey key = key_of(send->peer, send->boot);
-            if (const auto* reply = std::get_if<wire::JoinReply>(&send->message)) {
-                const bool accepted = reply->code == static_cast<int32_t>(Code::OK);
-                if (accepted) closing_.erase(key);  // refused before, admitted now
-                if (!accepted && reply->incarnation == Incarnation{}) ++counters_.refusals;
-            }
-            if (endpoint_->has_link(key)) endpoint_->send_message(key, wire::encode(send->message), now);
-        }
+        if (const auto* send = std::get_if<group::SendToPeer>(&effect)) transmit(*send, now);
     }
+}
+
+void Leader::transmit(const group::SendToPeer& send, Instant now) {
+    const LinkKey key = key_of(send.peer, send.boot);
+    if (const auto* reply = std::get_if<wire::JoinReply>(&send.message)) {
+        const bool accepted = reply->code == static_cast<int32_t>(Code::OK);
+        if (accepted) closing_.erase(key), strangers_.gone(key);  // refused before, admitted now
+        if (!accepted && reply->incarnation == Incarnation{}) ++counters_.refusals;
+        if (!accepted && endpoint_->has_link(key)) note_stranger(key, now);
+    }
+    if (!endpoint_->has_link(key)) return;
+    Bytes bytes = wire::encode(send.message);
+    if (bytes.size() <= limits::kMessageBytesMax) {
+        endpoint_->send_message(key, std::move(bytes), now);
+        return;
+    }
+    log_(fmt::format("closed the link of {}: a {} of {} bytes is larger than {}", short_name(send.peer),
+                     wire::message_name(send.message), bytes.size(), limits::kMessageBytesMax));
+    closing_[key] = now;
+}
+
+// Closed by the next deadline, which is now: we may be inside a callback of that link.
+void Leader::note_stranger(const LinkKey& key, Instant now) {
+    if (const auto too_many = strangers_.arrived(key, now)) closing_[*too_many] = now;
 }
 
 bool Leader::accept_link(const LinkKey& from, Instant now) {
@@ -111,6 +128,7 @@ bool Leader::accept_link(const LinkKey& from, Instant now) {
     options.dial = false;
     options.bulk_strands = 0;
     options.expected = from.peer;
+    if (!coordinator_.knows(from.peer, from.incarnation.value)) note_stranger(from, now);
     endpoint_->open_link(from, std::move(options), now);
     return true;
 }
@@ -150,12 +168,13 @@ void Leader::bulk_unpin(const LinkKey&, const BulkFrame&) {}
 
 std::optional<Instant> Leader::deadline() const {
     if (!journal_status_.ok()) return std::nullopt;
-    std::optional<Instant> at = coordinator_.deadline();
+    std::optional<Instant> at = earlier(coordinator_.deadline(), strangers_.deadline());
     for (const auto& [key, when] : closing_) at = earlier(at, when);
     return at;
 }
 
-void Leader::on_deadline(Instant now) {
+void Leader::close_due(Instant now) {
+    for (const LinkKey& key : strangers_.overdue(now)) closing_.try_emplace(key, now);
     for (auto it = closing_.begin(); it != closing_.end();) {
         if (it->second > now) {
             ++it;
@@ -163,9 +182,14 @@ void Leader::on_deadline(Instant now) {
         }
         const LinkKey key = it->first;
         it = closing_.erase(it);
+        strangers_.gone(key);
         endpoint_->close_link(key, now);
         link_down(key, LinkDownKind::closed, "closed by the coordinator", now);
     }
+}
+
+void Leader::on_deadline(Instant now) {
+    close_due(now);
     for (const LinkKey& key : endpoint_->links()) {
         const auto stats = endpoint_->stats(key);
         if (stats) coordinator_.peer_heard(key.peer, key.incarnation.value, stats->last_heard);

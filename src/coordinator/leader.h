@@ -13,6 +13,7 @@
 
 #include "coordinator/journal.h"
 #include "coordinator/snapshot.h"
+#include "coordinator/strangers.h"
 #include "group/coordinator.h"
 #include "transport/session/endpoint.h"
 
@@ -51,6 +52,9 @@ private:
     Leader(group::Coordinator coordinator, std::string run, Journal& journal, Log log);
     void perform(const group::CoordinatorOutbox& out, Instant now);
     void count(const Bytes& record);
+    void transmit(const group::SendToPeer& send, Instant now);
+    void note_stranger(const LinkKey& key, Instant now);
+    void close_due(Instant now);
 
     group::Coordinator coordinator_;
     group::CoordinatorOutbox opening_;  // of the restore; published by attach()
@@ -59,6 +63,7 @@ private:
     Endpoint* endpoint_ = nullptr;
     Status journal_status_;
     std::map<LinkKey, Instant> closing_;  // links to drop once their last message has had time to leave
+    Strangers strangers_;
     Counters counters_;
     std::string run_;
     Instant started_;

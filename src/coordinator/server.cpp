@@ -93,7 +93,9 @@ public:
         const Result<Identity> identity = load_or_create_identity(key_path(options_.data_dir));
         if (!identity.ok()) return identity.error();
         identity_ = *identity;
-        if (Status s = choose_run(); !s.ok()) return s;
+        Result<std::string> run = choose_run(options_.data_dir, *journal_, options_.run, options_.log);
+        if (!run.ok()) return run.error();
+        options_.run = std::move(*run);
         if (Status s = open_links(); !s.ok()) return s;
         if (Status s = open_pages(); !s.ok()) return s;
         if (Status s = save_template(options_.data_dir, invite_template()); !s.ok()) return s;
@@ -145,14 +147,6 @@ public:
     FencingToken fencing() const { return journal_->fencing(); }
 
 private:
-    // A directory belongs to one run for ever; its name need not be said twice.
-    Status choose_run() {
-        const auto known = load_template(options_.data_dir);
-        if (!known.ok()) return known.error();
-        if (options_.run.empty()) options_.run = *known ? (*known)->run : "default";
-        return {};
-    }
-
     Status open_links() {
         if (options_.tls) {
             Result<std::unique_ptr<TlsChannelFactory>> channels = TlsChannelFactory::create(identity_);

@@ -4,8 +4,30 @@
 #include <fmt/format.h>
 
 #include "group/coordinator_core.h"
+#include "wire/archive.h"
 
 namespace whim::group {
+
+// Whether a view can hold one more; the peer's own past process makes room for it.
+Status CoordinatorCore::room_for(const ProcessKey& key, const wire::JoinRequest& request) const {
+    Bytes encoded;
+    wire::Writer writer(encoded);
+    writer(wire::MemberInfo{{key.peer, {}}, request.name, request.region, request.addresses});
+    size_t others = 0;
+    for (const auto& [incarnation, a] : ledger_.living) {
+        if (a.info.id.peer != key.peer) writer(a.info), ++others;
+    }
+    if (others >= limits::kMembersMax) {
+        return fail(Code::E_REFUSED, fmt::format("the run is full: {} members", limits::kMembersMax));
+    }
+    if (encoded.size() > limits::kViewMembersBytesMax) {
+        return fail(Code::E_REFUSED,
+                    fmt::format("the run is full: names and addresses of {} members take {} bytes of at most "
+                                "{}; fewer or shorter addresses help",
+                                others + 1, encoded.size(), limits::kViewMembersBytesMax));
+    }
+    return {};
+}
 
 // What must hold for anybody, newcomer or not; the error is sent to the process as it stands.
 Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinRequest& request) const {
@@ -33,10 +55,7 @@ Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinReques
                     fmt::format("fingerprint of shapes and settings {:016x} differs from the run's {:016x}",
                                 request.fingerprint, ledger_.fingerprint));
     }
-    if (ledger_.living.size() >= limits::kMembersMax) {
-        return fail(Code::E_REFUSED, fmt::format("the run is full: {} members", limits::kMembersMax));
-    }
-    return {};
+    return room_for(key, request);
 }
 
 void CoordinatorCore::welcome(const Admission& admission, CoordinatorOutbox& out) {

@@ -209,6 +209,11 @@ std::vector<MemberStatus> CoordinatorCore::members() const {
     return all;
 }
 
+bool CoordinatorCore::knows(const PeerId& peer, uint64_t boot) const {
+    const auto it = processes_.find({peer, boot});
+    return it != processes_.end() && it->second.incarnation != Incarnation{};
+}
+
 Coordinator::Coordinator(std::unique_ptr<CoordinatorCore> core) : core_(std::move(core)) {}
 Coordinator::Coordinator(Coordinator&&) noexcept = default;
 Coordinator& Coordinator::operator=(Coordinator&&) noexcept = default;
@@ -267,6 +272,7 @@ std::optional<wire::RoundRecord> Coordinator::record(Round round) const {
     return closed->record;
 }
 std::vector<MemberStatus> Coordinator::members() const { return core_->members(); }
+bool Coordinator::knows(const PeerId& peer, uint64_t boot) const { return core_->knows(peer, boot); }
 std::string Coordinator::waiting_for() const { return core_->waiting_for(); }
 
 }  // namespace whim::group

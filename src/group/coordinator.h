@@ -93,9 +93,10 @@ public:
     Round committed() const;
     Round open_round() const;  // begun and not ended; 0: none
     std::optional<wire::RoundRecord> record(
-        Round round) const;                     // of the last limits::kRoundRecordsKept rounds
-    std::vector<MemberStatus> members() const;  // admitted processes in rank order
-    std::string waiting_for() const;            // why no round begins or ends; "" when none is due
+        Round round) const;                               // of the last limits::kRoundRecordsKept rounds
+    std::vector<MemberStatus> members() const;            // admitted processes in rank order
+    bool knows(const PeerId& peer, uint64_t boot) const;  // an admitted process, as members() lists it
+    std::string waiting_for() const;                      // why no round begins or ends; "" when none is due
 
 private:
     explicit Coordinator(std::unique_ptr<CoordinatorCore> core);

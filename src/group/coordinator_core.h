@@ -33,6 +33,7 @@ public:
     void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
     void abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out);
     std::vector<MemberStatus> members() const;
+    bool knows(const PeerId& peer, uint64_t boot) const;
     const Ledger& ledger() const { return ledger_; }
     FencingToken fencing() const { return fencing_; }
     const std::string& waiting_for() const { return waiting_; }
@@ -86,6 +87,7 @@ private:
     void join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out);
     void rejoin(const ProcessKey& key, const wire::JoinRequest& request, CoordinatorOutbox& out);
     Status admissible(const ProcessKey& key, const wire::JoinRequest& request) const;
+    Status room_for(const ProcessKey& key, const wire::JoinRequest& request) const;
     void welcome(const Admission& admission, CoordinatorOutbox& out);
     void reject(const ProcessKey& key, Incarnation incarnation, const Error& error, CoordinatorOutbox& out);
     void remove(const MemberId& id, bool left, const std::string& reason, CoordinatorOutbox& out);
@@ -112,7 +114,8 @@ private:
     void try_commit(Instant now, CoordinatorOutbox& out);
     void try_start(Instant now, CoordinatorOutbox& out);
     void close_round(const CommitAnswer& answer, CoordinatorOutbox& out);
-    bool holds_state(const MemberId& id) const;   // by its part in the last commit
+    bool holds_state(const MemberId& id) const;  // by its part in the last commit
+    bool stands_diverged(const MemberId& id) const;
     bool participates(const MemberId& id) const;  // in the open round
     wire::RoundStart start_message() const;       // of the open round
     void answer_outcome(const Admission& to, const wire::CommitVote& vote, CoordinatorOutbox& out);

@@ -57,8 +57,12 @@ SuspectCase CoordinatorCore::case_of(const Admission& a, Instant now) const {
     bool refused = false;
     if (const auto by = reports_.find(a.info.id.incarnation); by != reports_.end()) {
         for (const auto& [reporter, standing] : by->second) {
-            c.opinions.push_back({ledger_.living.at(reporter).info.id, standing.kind});
-            refused |= standing.kind == wire::SuspectKind::refused;
+            const Admission& third = ledger_.living.at(reporter);
+            const Process* its = process_of(third);
+            const bool gone = standing.kind == wire::SuspectKind::refused;
+            // Who is not heard cannot take back what it said, unless there is nothing to take back.
+            if (gone || (its != nullptr && hears(*its))) c.opinions.push_back({third.info.id, standing.kind});
+            refused |= gone;
         }
     }
     // After our own absence a link that is down says nothing yet, except about a process known to be gone.

@@ -61,7 +61,7 @@ struct RoundBegun {
 struct RoundClosed {
     wire::RoundOutcome outcome;
     wire::RoundRecord record;  // empty but for the round when aborted
-    template <class A> void fields(A& a) { a(outcome), a(record); }
+    template <class A> void fields(A& a) { outcome.ending(a), a(record); }
 };
 
 }  // namespace entry

@@ -178,6 +178,7 @@ void Member::end_incarnation(const Error& why, MemberOutbox& out) {
     early_start_.reset();
     vote_.reset();
     excludes_.clear();
+    probes_.clear();
     queries_.clear();
     outcomes_.clear();
     waiting_.clear();
@@ -212,6 +213,7 @@ void Member::on_deadline(Instant now, MemberOutbox& out) {
     if (!next_look_ || now < *next_look_) return;
     next_look_ = now + limits::kWatchInterval;
     for (const wire::SuspectReport& change : watch_.check(now)) report(change, out);
+    for (const wire::ProbeRequest& probe : std::exchange(probes_, {})) send(watch_.answer(probe, now), out);
 }
 
 std::string Member::waiting_for() const {

@@ -136,6 +136,7 @@ private:
     void on(const wire::ViewUpdate& m, Instant now, MemberOutbox& out);
     void on(const wire::RoundStart& m, Instant now, MemberOutbox& out);
     void on(const wire::RoundOutcome& m, MemberOutbox& out);
+    void on(const wire::ProbeRequest& m, Instant now, MemberOutbox& out);
 
     MemberConfig config_;
     Phase phase_ = Phase::idle;
@@ -153,6 +154,7 @@ private:
     std::map<Round, wire::RoundOutcome> outcomes_;  // of the last few rounds, for late commits
     PeerWatch watch_;
     std::optional<Instant> next_look_;
+    std::vector<wire::ProbeRequest> probes_;  // answered at the next look, which is then at once
 
     // Requests without an answer yet; repeated to every coordinator that comes (back).
     std::optional<wire::RoundReady> ready_;

@@ -47,7 +47,7 @@ void Member::on_message(uint32_t coordinator, const wire::Message& message, Inst
     } else if (const auto* m = std::get_if<wire::RoundOutcome>(&message)) {
         if (obeys(coordinator, m->fencing)) on(*m, out);
     } else if (const auto* m = std::get_if<wire::ProbeRequest>(&message)) {
-        if (obeys(coordinator, m->fencing)) send(watch_.answer(*m, now), out);
+        if (obeys(coordinator, m->fencing)) on(*m, now, out);
     } else if (const auto* m = std::get_if<wire::WaitNotice>(&message)) {
         if (obeys(coordinator, m->fencing) && (ready_ || vote_)) say_waiting(m->text, out);
     }
@@ -147,6 +147,7 @@ void Member::on(const wire::RoundStart& m, Instant now, MemberOutbox& out) {
 
 Status Member::mine_in(const wire::RoundOutcome& outcome) const {
     const std::string round = fmt::format("round {}", outcome.round.value);
+    if (outcome.unknown) return fail(Code::E_STALE_ROUND, outcome.reason);
     if (!outcome.committed) return fail(Code::E_ROUND_ABORTED, round + " was aborted: " + outcome.reason);
     if (lists(outcome.contributors, self())) return {};
     for (const wire::MemberReason& d : outcome.diverged) {
@@ -166,6 +167,14 @@ void Member::on(const wire::RoundOutcome& m, MemberOutbox& out) {
     vote_.reset();
     waiting_.clear();
     out.push_back(RoundEnded{m, mine_in(m)});
+}
+
+// The engine says what it has heard right before a look, so an answer given then is no older than the links.
+void Member::on(const wire::ProbeRequest& m, Instant now, MemberOutbox& out) {
+    std::erase_if(probes_, [&](const wire::ProbeRequest& p) { return p.target == m.target; });
+    if (!next_look_ || probes_.size() >= limits::kMembersMax) return send(watch_.answer(m, now), out);
+    probes_.push_back(m);
+    next_look_ = now;
 }
 
 void Member::say_waiting(const std::string& text, MemberOutbox& out) {

@@ -111,7 +111,7 @@ wire::ProbeReply PeerWatch::answer(const wire::ProbeRequest& request, Instant no
     const auto it = peers_.find(request.target);
     if (it == peers_.end()) return reply;
     const Duration age = now - it->second.last_heard;
-    reply.reachable = it->second.up && age < suspect_after_ * 3 / 4;
+    reply.reachable = it->second.up && age < patience(it->second) * 3 / 4;
     reply.silent_ms = static_cast<uint32_t>(std::clamp<int64_t>(age.ms(), 0, UINT32_MAX));
     return reply;
 }

@@ -12,6 +12,18 @@ bool CoordinatorCore::holds_state(const MemberId& id) const {
     return std::find(holders.begin(), holders.end(), id) != holders.end();
 }
 
+// Told that its state of the last commit is another, and in no round since that would have healed it.
+bool CoordinatorCore::stands_diverged(const MemberId& id) const {
+    const auto& diverged = ledger_.last_commit.outcome.diverged;
+    if (std::none_of(diverged.begin(), diverged.end(), [&](const auto& d) { return d.member == id; }))
+        return false;
+    return std::none_of(ledger_.closed.begin(), ledger_.closed.end(), [&](const entry::RoundClosed& c) {
+        const auto& took_part = c.record.participants;
+        return c.outcome.round > ledger_.committed &&
+               std::find(took_part.begin(), took_part.end(), id) != took_part.end();
+    });
+}
+
 bool CoordinatorCore::participates(const MemberId& id) const {
     return ledger_.open && std::find(ledger_.open->participants.begin(), ledger_.open->participants.end(),
                                      id) != ledger_.open->participants.end();
@@ -55,7 +67,7 @@ RoundQuestion CoordinatorCore::round_question(Instant now) const {
         Candidate c{a.info.id, label(a), ledger_.in_view(incarnation), std::nullopt, holds_state(a.info.id)};
         if (const auto it = ready_.find(incarnation); it != ready_.end()) {
             c.ready_since = it->second.since;
-            c.holds_state |= it->second.message.state_round == newest;
+            c.holds_state |= it->second.message.state_round == newest && !stands_diverged(a.info.id);
         }
         q.candidates.push_back(std::move(c));
     }
@@ -120,6 +132,7 @@ void CoordinatorCore::answer_outcome(const Admission& to, const wire::CommitVote
         outcome = closed->outcome;
     } else {
         outcome.round = vote.round;
+        outcome.unknown = true;
         outcome.reason = fmt::format("this coordinator no longer knows how round {} ended", vote.round.value);
     }
     outcome.fencing = fencing_;
@@ -216,6 +229,7 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
         return std::any_of(ledger_.view.exclusions.begin(), ledger_.view.exclusions.end(),
                            [&](const wire::OpExclusion& x) { return x.op == request.op && x.member == id; });
     };
+    if (excluded(from.info.id)) return;  // on a broken path both ask at once: the first to be heard decides
     const auto requested = [&](const MemberId& id) {
         return std::find(request.members.begin(), request.members.end(), id) != request.members.end();
     };
@@ -233,8 +247,9 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
     if (decision.exclusions.empty()) return;  // said before
     const bool itself = decision.exclusions.size() == 1 && decision.exclusions.front().member == from.info.id;
     const bool too_few = !itself && remaining < std::max(1u, request.min_contributors);
-    const bool too_many =
-        ledger_.view.exclusions.size() + decision.exclusions.size() > limits::kOpExclusionsMax;
+    // Whoever gives an op up for itself is let go even where others may not be left out any more.
+    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
+    const bool too_many = ledger_.view.exclusions.size() + decision.exclusions.size() > room;
     if (too_few || too_many) {
         out.push_back(LogLine{fmt::format("{} asked to leave {} members out of op {}: refused, {}",
                                           label(from), decision.exclusions.size(), to_string(request.op),

@@ -63,17 +63,16 @@ Verdict decide_suspicion(const SuspectCase& c) {
         const Duration until_silent = c.suspect_after - c.link_silent_for;
         return keep(recheck ? std::min(*recheck, until_silent) : until_silent);
     }
-    if (!c.opinions.empty()) {
-        return evict(fmt::format("silent for {} ms here, and {} cannot reach it", c.link_silent_for.ms(),
-                                 names(c.opinions)));
-    }
+    // Whatever was reported before, those who are heard are asked now, and all of them before anybody goes.
     if (!c.probing_for) return {Verdict::Kind::probe, {}, limits::kProbeWait};
     if (!c.probes_reachable.empty()) return keep(limits::kProbeWait);  // only our own path to it is broken
+    const bool all_answered = c.probes_asked > 0 && c.probes_unreachable.size() >= c.probes_asked;
+    if (!all_answered && *c.probing_for < limits::kProbeWait)
+        return keep(limits::kProbeWait - *c.probing_for);
     if (!c.probes_unreachable.empty()) {
         return evict(fmt::format("silent for {} ms here, and {} asked about it cannot reach it",
                                  c.link_silent_for.ms(), names(c.probes_unreachable)));
     }
-    if (*c.probing_for < limits::kProbeWait) return keep(limits::kProbeWait - *c.probing_for);
     if (!c.witness)
         return keep();  // nobody is heard: our own network failed, or all died; wait for a witness
     const Duration patience = c.suspect_after * 2;

@@ -15,7 +15,7 @@
 
 namespace whim::group {
 
-struct Opinion {  // another living member's report about the suspect
+struct Opinion {  // report about the suspect of another living member that is heard itself
     MemberId by;
     wire::SuspectKind kind = wire::SuspectKind::silent;
 };

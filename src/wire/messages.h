@@ -142,10 +142,12 @@ struct RoundOutcome {
     Digest digest;
     std::vector<MemberId> contributors;
     std::vector<MemberReason> diverged;  // their state differs; they are healed in the next round
-    template <class A> void fields(A& a) {
+    bool unknown = false;                // ended too long ago to be known; reason says so, the rest is empty
+    template <class A> void ending(A& a) {
         a(fencing), a(round), a(committed), a.text(reason, limits::kReasonBytesMax), a(digest);
         a.list(contributors, limits::kMembersMax, 40), a.list(diverged, limits::kMembersMax, 44);
     }
+    template <class A> void fields(A& a) { ending(a), a(unknown); }
 };
 
 struct ProbeRequest {

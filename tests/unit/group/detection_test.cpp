@@ -62,6 +62,68 @@ TEST(Detection, ThirdPartiesAreAskedBeforeASilentMemberGoes) {
     EXPECT_GE(asked, 2u);
 }
 
+TEST(Detection, AMemberThatAnotherOneHearsStaysThoughAThirdDoesNot) {
+    World w;
+    w.found(3);
+    w.cut.insert({0, 2});  // the coordinator and one member do not hear it, another one does
+    w.cut.insert({1, 2});
+    w.run(seconds(4));
+    EXPECT_EQ(w.coordinator->view().members.size(), 3u);
+}
+
+TEST(Detection, WhatAnUnheardMemberSaidCountsForNothing) {
+    World w;
+    w.found(4);
+    w.cut.insert({0, 3});
+    w.with(3, [&](MemberOutbox& o) {
+        w.peers[3].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+    });
+    w.with(4, [&](MemberOutbox& o) {
+        w.peers[4].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+    });
+    w.run(milliseconds(2100));
+    w.disconnect(2, "reset");
+    w.run(milliseconds(1500));
+    EXPECT_EQ(w.coordinator->view().members.size(), 4u) << "two opinions are needed, one is left";
+}
+
+TEST(Detection, ALinkThatIsResetHasTimeToBeRedialled) {
+    World w;
+    w.found(4);
+    for (const uint8_t n : {1, 3, 4}) {
+        w.with(n, [&](MemberOutbox& o) {
+            w.peers[n].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+        });
+    }
+    w.disconnect(2, "reset");
+    w.run(milliseconds(900));  // three round trips of a slow path
+    w.connect(2);
+    w.run(seconds(1));
+    EXPECT_EQ(w.coordinator->view().members.size(), 4u);
+}
+
+TEST(Detection, AnAnswerAboutAnotherMemberIsFresh) {
+    World w;
+    w.found(3);
+    w.freeze(2);
+    w.run(milliseconds(1000));
+    w.thaw(2);
+    const Instant heard = w.now;
+    MemberOutbox out;
+    wire::ProbeRequest request;
+    request.fencing = {1}, request.nonce = 5, request.target = w.id(2);
+    Member& asked = *w.peers[1].member;
+    asked.on_message(0, request, w.now, out);
+    EXPECT_TRUE(out.empty()) << "first it hears what its links have heard";
+    ASSERT_EQ(asked.deadline(), w.now);
+    asked.peer_heard(w.id(2), heard);
+    asked.on_deadline(w.now, out);
+    ASSERT_FALSE(out.empty());
+    const auto& reply = std::get<wire::ProbeReply>(std::get<SendToCoordinator>(out.back()).message);
+    EXPECT_TRUE(reply.reachable);
+    EXPECT_EQ(reply.silent_ms, 0u);
+}
+
 TEST(Detection, AWaitIsToldOnceASecondAtMost) {
     World w;
     w.found(3);

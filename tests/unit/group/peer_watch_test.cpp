@@ -100,6 +100,14 @@ TEST(PeerWatch, ReportsOnlyChangesOfALinkThatIsDown) {
     EXPECT_FALSE(w.watch.link_down({peer_id(9), {9}}, SuspectKind::closed, "", w.now)) << "not a member";
 }
 
+TEST(PeerWatch, AnswersProbesWithThePatienceOfThePath) {
+    Watch w;
+    EXPECT_TRUE(w.run(seconds(60), milliseconds(1000)).empty());
+    const wire::ProbeRequest probe{{1}, 77, kPeer};
+    EXPECT_TRUE(w.watch.answer(probe, w.now + milliseconds(1900)).reachable) << "silences are long here";
+    EXPECT_FALSE(w.watch.answer(probe, w.now + seconds(6)).reachable);
+}
+
 TEST(PeerWatch, AnswersProbesFromWhatItHears) {
     Watch w;
     const wire::ProbeRequest probe{{1}, 77, kPeer};

@@ -56,23 +56,23 @@ std::vector<Row> rows() {
          Kind::evict, "refuses"},
         {"closed here and to two others, not yet confirmed", with([&](auto& c) {
              c.opinions = {closed1, closed2};
-             c.link_down_for = milliseconds(99);
+             c.link_down_for = limits::kSuspectConfirm - milliseconds(1);
          }),
          Kind::keep, ""},
         {"closed here and to two others", with([&](auto& c) {
              c.opinions = {closed1, closed2};
-             c.link_down_for = milliseconds(100);
+             c.link_down_for = limits::kSuspectConfirm;
          }),
          Kind::evict, "are down"},
         {"closed here and to one of three", with([&](auto& c) {
              c.opinions = {closed1};
-             c.link_down_for = milliseconds(500);
+             c.link_down_for = milliseconds(1500);
          }),
          Kind::keep, ""},
         {"closed here and to the only other", with([&](auto& c) {
              c.others = 1;
              c.opinions = {closed1};
-             c.link_down_for = milliseconds(100);
+             c.link_down_for = limits::kSuspectConfirm;
          }),
          Kind::evict, "are down"},
         {"closed here only: a link may come back",
@@ -82,11 +82,34 @@ std::vector<Row> rows() {
              c.opinions = {silent1};
          }),
          Kind::keep, ""},
-        {"silent here and to another", with([&](auto& c) {
+        {"silent here and to another: that one and others are asked", with([&](auto& c) {
              c.link_silent_for = milliseconds(2000);
              c.opinions = {silent1};
          }),
-         Kind::evict, "silent"},
+         Kind::probe, ""},
+        {"silent here and to another, and a third one reaches it", with([&](auto& c) {
+             c.link_silent_for = milliseconds(2600);
+             c.opinions = {silent1};
+             c.probing_for = milliseconds(600);
+             c.probes_asked = 2;
+             c.probes_unreachable = {member(1)};
+             c.probes_reachable = {member(2)};
+         }),
+         Kind::keep, ""},
+        {"one cannot reach it, another has not answered yet", with([&](auto& c) {
+             c.link_silent_for = milliseconds(2100);
+             c.probing_for = milliseconds(100);
+             c.probes_asked = 2;
+             c.probes_unreachable = {member(1)};
+         }),
+         Kind::keep, ""},
+        {"one cannot reach it, another does not answer", with([&](auto& c) {
+             c.link_silent_for = milliseconds(2500);
+             c.probing_for = limits::kProbeWait;
+             c.probes_asked = 2;
+             c.probes_unreachable = {member(1)};
+         }),
+         Kind::evict, "asked about it"},
         {"silent here, nobody has said anything",
          with([&](auto& c) { c.link_silent_for = milliseconds(2000); }), Kind::probe, ""},
         {"probes not answered yet", with([&](auto& c) {
@@ -101,9 +124,10 @@ std::vector<Row> rows() {
              c.probes_unreachable = {member(2)};
          }),
          Kind::keep, ""},
-        {"probes could not reach it", with([&](auto& c) {
+        {"nobody asked can reach it", with([&](auto& c) {
              c.link_silent_for = milliseconds(2200);
              c.probing_for = milliseconds(200);
+             c.probes_asked = 1;
              c.probes_unreachable = {member(1)};
          }),
          Kind::evict, "asked about it"},

@@ -1,0 +1,57 @@
+// Goal: whom the coordinator leaves out of an op, and whom it does not although it was asked to.
+// Method: a World of members in one round; requests in an order that a broken path produces.
+#include <gtest/gtest.h>
+
+#include "group_world.h"
+
+namespace whim::group {
+namespace {
+
+wire::OpExcludeRequest request(uint64_t tag, std::vector<MemberId> members) {
+    wire::OpExcludeRequest r;
+    r.op = {{1}, tag, 0};
+    r.members = std::move(members);
+    r.reason = "its deadline passed";
+    return r;
+}
+
+void ask(World& w, uint8_t asker, wire::OpExcludeRequest r) {
+    w.with(asker, [&](MemberOutbox& out) { w.peers[asker].member->exclude(std::move(r), w.now, out); });
+}
+
+std::vector<MemberId> left_out(const World& w, uint64_t tag) {
+    std::vector<MemberId> ids;
+    for (const wire::OpExclusion& x : w.coordinator->view().exclusions) {
+        if (x.op.tag == tag) ids.push_back(x.member);
+    }
+    return ids;
+}
+
+TEST(Exclusion, WhoIsOutOfAnOpLeavesNobodyOutOfIt) {
+    World w;
+    w.found(4);
+    ask(w, 1, request(7, {w.id(2)}));
+    ask(w, 2, request(7, {w.id(1)}));  // both deadlines fire on one broken path
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)});
+    ask(w, 2, request(8, {w.id(1)}));
+    EXPECT_EQ(left_out(w, 8), std::vector{w.id(1)}) << "in another op it counts as ever";
+}
+
+TEST(Exclusion, AMemberMayGiveUpItsOwnPartWhenTooManyOthersAreOut) {
+    World w;
+    w.found(3);
+    const auto ask_directly = [&](uint8_t n, const wire::OpExcludeRequest& r) {
+        CoordinatorOutbox out;
+        w.coordinator->on_message(peer_id(n), w.peers[n].boot, r, w.now, out);
+    };
+    for (uint64_t tag = 0; tag < limits::kOpExclusionsMax; ++tag) ask_directly(1, request(tag, {w.id(2)}));
+    const size_t others = limits::kOpExclusionsMax - limits::kOpExclusionsOwn;
+    EXPECT_EQ(w.coordinator->view().exclusions.size(), others);
+    ask_directly(3, request(5000, {w.id(3)}));
+    EXPECT_EQ(left_out(w, 5000), std::vector{w.id(3)});
+    for (uint64_t tag = 6000; tag < 7000; ++tag) ask_directly(3, request(tag, {w.id(3)}));
+    EXPECT_EQ(w.coordinator->view().exclusions.size(), limits::kOpExclusionsMax) << "what a view can list";
+}
+
+}  // namespace
+}  // namespace whim::group
