@@ -63,14 +63,13 @@ Result<ServerOptions> server_options(const whim_coordinator_options* given) {
     ServerOptions out;
     if (const Status ok = set_run(out, in); !ok) return ok.error();
     if (const Status ok = set_places(out, in); !ok) return ok.error();
-    if (in.log)
-        out.log = [log = in.log, user = in.log_user](const std::string& line) {
-            log(WHIM_LOG_INFO, "coordinator", line.c_str(), user);
-        };
-    else
-        out.log = [](const std::string& line) {
-            runtime::log_write(runtime::LogLevel::info, "coordinator", line);
-        };
+    out.log = [log = in.log, user = in.log_user](const std::string& line) {
+        const bool warning = line.rfind("WARNING", 0) == 0;
+        if (log) log(warning ? WHIM_LOG_WARN : WHIM_LOG_INFO, "coordinator", line.c_str(), user);
+        else
+            runtime::log_write(warning ? runtime::LogLevel::warn : runtime::LogLevel::info, "coordinator",
+                               line);
+    };
     return out;
 }
 
