@@ -104,10 +104,12 @@ typedef struct whim_commit_options {
 /* Votes for the round; the op completes when the coordinator has the outcome on disk. Does not block; waits
  * for a coordinator that is away. The record lists who contributed to the round's collectives that this peer
  * completed. options NULL: a digest of zeros, no bytes. Results of the call: WHIM_OK; WHIM_E_INVALID;
- * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer; WHIM_E_ROUND_ABORTED; WHIM_E_DIVERGED
- * (the round was committed with another digest: begin the next round with state_round 0); WHIM_E_EXCLUDED;
- * WHIM_E_EVICTED; WHIM_E_STALE_ROUND; WHIM_E_WRONG_STATE when no such round was begun or it was voted for
- * already; WHIM_E_LEFT. */
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer; WHIM_E_ROUND_ABORTED (the detail says
+ * why; also for a round so old that the coordinator no longer knows how it ended); WHIM_E_DIVERGED (the round
+ * was committed with another digest: begin the next round with state_round 0); WHIM_E_EXCLUDED (committed
+ * before this peer's vote came); WHIM_E_EVICTED; WHIM_E_LEFT; WHIM_E_WRONG_STATE when not joined, the round
+ * was not begun here, or a commit is still pending. A round that has ended gives its outcome again, and the
+ * new options count for nothing. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_commit(whim_group* group, const whim_commit_options* options,
                                                        whim_op** op);
 

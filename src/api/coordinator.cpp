@@ -46,14 +46,18 @@ Status set_run(ServerOptions& out, const whim_coordinator_options& in) {
         return invalid(fmt::format("open_admission {}: it is 0 or 1", in.open_admission));
     out.tls = in.security == WHIM_SECURITY_TLS;
     out.open_admission = in.open_admission == 1;
-    if (in.replicas_min) out.run_options.replicas_min = in.replicas_min;
-    out.run_options.round_grace_ms = in.round_grace_ms;
-    if (in.suspect_after_ms) out.run_options.suspect_after_ms = in.suspect_after_ms;
-    const uint32_t suspect = out.run_options.suspect_after_ms;
-    if (suspect < limits::kSuspectAfterMsMin || suspect > limits::kSuspectAfterMsMax)
-        return invalid(fmt::format("suspect_after_ms {}: from {} to {}", suspect, limits::kSuspectAfterMsMin,
-                                   limits::kSuspectAfterMsMax));
-    return {};
+    auto& run = out.run_options;
+    if (in.replicas_min) run.replicas_min = in.replicas_min;
+    if (in.suspect_after_ms) run.suspect_after_ms = in.suspect_after_ms;
+    run.round_grace_ms = in.round_grace_ms;
+    if (const Status ok = check_range(run.replicas_min, 1, limits::kMembersMax, "replicas_min"); !ok)
+        return ok;
+    // 0 adapts; nobody is waited for longer than the most patient detector waits.
+    if (const Status ok = check_range(run.round_grace_ms, 0, limits::kSuspectAfterMsMax, "round_grace_ms");
+        !ok)
+        return ok;
+    return check_range(run.suspect_after_ms, limits::kSuspectAfterMsMin, limits::kSuspectAfterMsMax,
+                       "suspect_after_ms");
 }
 
 Result<ServerOptions> server_options(const whim_coordinator_options* given) {
