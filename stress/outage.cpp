@@ -142,6 +142,10 @@ private:
             if (i == survivors.front())
                 std::printf("  %s\n  waits for: %s\n", look->paused.c_str(), look->waiting.c_str());
         }
+        flock_.peer(survivors.front()).say("ask 1");
+        const std::string asked = flock_.peer(survivors.front()).expect("asked", Millis(kPatienceMs));
+        if (asked.rfind("WHIM_IN_PROGRESS\twaits for a coordinator", 0) != 0)
+            throw std::runtime_error("a record asked of a coordinator that is away gives '" + asked + "'");
         std::this_thread::sleep_for(kPauseHolds);
         for (const size_t i : survivors)
             if (all && look_at(i).done)

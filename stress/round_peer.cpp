@@ -69,12 +69,10 @@ public:
         const whim_result result = whim_op_wait(op_->handle(), kLookMs);
         while (const auto event = group_.next_event())
             if (event->kind == WHIM_EVENT_OP_PAUSED) paused_ = event->text;
-        char waiting[WHIM_TEXT_MAX] = "";
-        whimbrel::check(whim_op_waiting_for(op_->handle(), waiting, sizeof waiting));
         if (result == WHIM_OK) std::cout << "done" << std::endl;
         else
-            std::cout << "running " << whim_result_name(result) << '\t' << paused_ << '\t' << waiting
-                      << std::endl;
+            std::cout << "running " << whim_result_name(result) << '\t' << paused_ << '\t'
+                      << waiting_for(*op_) << std::endl;
     }
 
     void finish() {
@@ -96,10 +94,14 @@ public:
         }
     }
 
+    void ask(uint64_t round) {
+        const whimbrel::Op op = record_op(round);
+        const whim_result result = whim_op_wait(op.handle(), kLookMs);
+        std::cout << "asked " << whim_result_name(result) << '\t' << waiting_for(op) << std::endl;
+    }
+
     void record(uint64_t round) {
-        whim_op* raw = nullptr;
-        whimbrel::check(whim_round_record(group_.handle(), round, &raw));
-        whimbrel::Op op(raw);
+        whimbrel::Op op = record_op(round);
         op.get(kPatienceMs);
         whim_record_info info = WHIM_RECORD_INFO_INIT;
         whimbrel::check(whim_record_get_info(op.handle(), &info));
@@ -115,6 +117,18 @@ public:
     }
 
 private:
+    static std::string waiting_for(const whimbrel::Op& op) {
+        char text[WHIM_TEXT_MAX] = "";
+        whimbrel::check(whim_op_waiting_for(op.handle(), text, sizeof text));
+        return text;
+    }
+
+    whimbrel::Op record_op(uint64_t round) {
+        whim_op* op = nullptr;
+        whimbrel::check(whim_round_record(group_.handle(), round, &op));
+        return whimbrel::Op(op);
+    }
+
     void say_reduced(int64_t at_ns) {
         const auto info = op_->info();
         std::map<std::string, uint64_t> elements;
@@ -193,6 +207,7 @@ int round_peer_role(const Options& options) {
         else if (order == "start") peer.start(), std::cout << "started" << std::endl;
         else if (order == "look") peer.look();
         else if (order == "finish") peer.finish();
+        else if (order == "ask" && std::cin >> number) peer.ask(number);
         else if (order == "record" && std::cin >> number) peer.record(number);
         else return 1;
     }

@@ -14,6 +14,7 @@ namespace stress {
 //   finish         reduced AT_NS NS GONE PARTIAL RESENT REFOLDED ADOPTED SETS NAME=ELEMENTS...
 //                  checked DIGEST WRONG (first wrong element, or "none"), once the round is committed
 //                  or instead: ended CALL RESULT: DETAIL; after an eviction it joins again: joined
+//   ask ROUND      asked RESULT<tab>WAITING: of a wait for its record that expired
 //   record ROUND   record DIGEST PARTICIPANTS VOTES HASH
 // AT_NS: the end of the op by the steady clock, which all processes share.
 // NAME=ELEMENTS: for each contributor, how many elements its sets cover.
