@@ -172,6 +172,15 @@ class Pages(unittest.TestCase):
         self.assertEqual(limits_table(self.LIMITS).splitlines()[4:], [
             "| `kBeat` | 1200 ms | note |", "| `kFrameBytesMax` | 64 KiB |  |", "| `kPeersMax` | 1024 |  |"])
 
+    def test_limits_that_go_on_in_the_next_line_are_listed(self):
+        text = self.LIMITS + "inline constexpr Duration kGrace =\n    milliseconds(500);  // for votes\n"
+        self.assertEqual(limits_table(text).splitlines()[-1], "| `kGrace` | 500 ms | for votes |")
+
+    def test_a_limit_that_no_row_shows_is_found(self):
+        page = "<!-- made from src/base/limits.h by ./run fmt -->\n" + limits_table(self.LIMITS) + "<!-- end -->\n"
+        root = self.tree({"src/base/limits.h": self.LIMITS + "constexpr int kHidden = 3;\n", "docs/limits.md": page})
+        self.assertIn("4 constants and 3 rows", messages("docs/limits.md", page, root)[0])
+
     def test_messages_and_plants_are_listed_in_order(self):
         text = ("struct Ping {\n    template <class A> void fields(A& a) { a(n), a.text(why, 3); }\n};\n"
                 "struct Bye {\n    template <class A> void fields(A&) {}\n};\n"
