@@ -49,7 +49,7 @@ typedef struct whim_coordinator_options {
     /* Members below which no round begins. Default 1. Range 1..1024. */
     uint32_t replicas_min;
     /* How long a round waits for members that are not ready, in milliseconds. Default: adapts to the run.
-     * Range 1..600000. */
+     * Range 1..3600000. */
     uint32_t round_grace_ms;
     /* Longest time without any frame from a peer before it is suspected, in milliseconds. Default 2000.
      * Range 100..600000. Larger values ride out slow links, smaller ones shorten recovery. A suspected peer

@@ -19,6 +19,8 @@ struct whim_coordinator {
 
 namespace {
 
+constexpr uint32_t kRoundGraceMsMax = 3'600'000;  // the command's --round-grace-ms has the same
+
 Status set_places(ServerOptions& out, const whim_coordinator_options& in) {
     if (!in.data_dir || !*in.data_dir) return invalid("data_dir: needed");
     out.data_dir = in.data_dir;
@@ -52,9 +54,7 @@ Status set_run(ServerOptions& out, const whim_coordinator_options& in) {
     run.round_grace_ms = in.round_grace_ms;
     if (const Status ok = check_range(run.replicas_min, 1, limits::kMembersMax, "replicas_min"); !ok)
         return ok;
-    // 0 adapts; nobody is waited for longer than the most patient detector waits.
-    if (const Status ok = check_range(run.round_grace_ms, 0, limits::kSuspectAfterMsMax, "round_grace_ms");
-        !ok)
+    if (const Status ok = check_range(run.round_grace_ms, 0, kRoundGraceMsMax, "round_grace_ms"); !ok)
         return ok;
     return check_range(run.suspect_after_ms, limits::kSuspectAfterMsMin, limits::kSuspectAfterMsMax,
                        "suspect_after_ms");
