@@ -141,8 +141,10 @@ enum whim_commit_list {
 WHIM_API whim_result whim_commit_get_member(const whim_op* op, uint32_t list, uint32_t index,
                                             whim_member* member);
 
-/* Asks the coordinator for what a committed round recorded. Does not block. Results of the call: WHIM_OK;
- * WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such record; WHIM_E_LEFT. */
+/* Asks the coordinator for what a committed round recorded. It answers for the last 16 rounds, also after a
+ * restart; whoever needs older records keeps them. Does not block; waits for a coordinator that is away.
+ * Results of the call: WHIM_OK; WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such
+ * record, or this peer is not joined; WHIM_E_LEFT. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_record(whim_group* group, uint64_t round, whim_op** op);
 
 typedef struct whim_record_info {
