@@ -28,6 +28,19 @@ struct Dtype {
 };
 constexpr Dtype kDtypes[] = {{"f32", WHIM_F32, Element::f32}, {"bf16", WHIM_BF16, Element::bf16}};
 
+struct Reduce {
+    const char* name;
+    whim_reduce code;
+    Fold fold;
+};
+constexpr Reduce kReduces[] = {{"avg", WHIM_AVG, Fold::avg}, {"sum", WHIM_SUM, Fold::sum}};
+
+Reduce reduce_of(const std::string& name) {
+    for (const auto& each : kReduces)
+        if (name == each.name) return each;
+    throw std::runtime_error("--reduce is avg or sum");
+}
+
 Dtype dtype_of(const std::string& name) {
     for (const auto& each : kDtypes)
         if (name == each.name) return each;
@@ -52,7 +65,7 @@ uint64_t peak_rss_bytes() {
 // Says "joined"; on "go ITERATIONS PEERS" says "time NS" for each and "end CPU_S RSS CHECKED".
 int peer_role(const Options& options) {
     const Dtype dtype = dtype_of(options.text("dtype", "f32"));
-    const Fold fold = options.text("reduce", "avg") == "sum" ? Fold::sum : Fold::avg;
+    const Reduce reduce = reduce_of(options.text("reduce", "avg"));
     const size_t count = options.number("bytes", 0) / element_bytes(dtype.element);
     const uint64_t key = key_of(1, options.text("name", ""), 0);
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
@@ -76,8 +89,7 @@ int peer_role(const Options& options) {
         whim_collective_options sync = WHIM_COLLECTIVE_OPTIONS_INIT;
         sync.tag = 1;
         group.barrier(&sync).get(kPatienceMs);
-        auto op = group.all_reduce(in.data(), out.data(), count, dtype.code,
-                                   fold == Fold::avg ? WHIM_AVG : WHIM_SUM);
+        auto op = group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code);
         op.get(kPatienceMs);
         if (i >= kWarmUps) std::cout << "time " << op.info().elapsed_ns << std::endl;
     }
@@ -86,7 +98,7 @@ int peer_role(const Options& options) {
         std::vector<Contribution> all;
         for (uint32_t rank = 0; rank < peers; ++rank)
             all.push_back({key_of(1, begin.round_member(WHIM_ROUND_PARTICIPANTS, rank).name, 0), 1.0f});
-        right = first_wrong(all, dtype.element, fold, 0, count, out.data()) == count;
+        right = first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count;
     }
     std::cout << "end " << cpu << ' ' << peak_rss_bytes() << ' ' << (right ? "right" : "wrong") << std::endl;
     while (std::cin >> order) {}
@@ -158,6 +170,7 @@ int bench(const Options& options) {
     if (peers == 0 || iterations == 0 || bytes == 0)
         throw std::runtime_error("--peers, --iters and --bytes: at least 1");
     dtype_of(options.text("dtype", "f32"));
+    reduce_of(options.text("reduce", "avg"));
     const Totals totals = measure(options, peers, bytes, iterations);
     const double typical = median(totals.seconds),
                  best = *std::min_element(totals.seconds.begin(), totals.seconds.end());
@@ -170,10 +183,11 @@ int bench(const Options& options) {
         std::printf(
             "all-reduce of %llu bytes %s %s, %llu peers, security %s: median %.2f ms, min %.2f ms, algbw "
             "%.3f GB/s, "
-            "busbw %.3f GB/s, %.3f CPU s each, peak %.0f MiB a peer; checked\n",
+            "busbw %.3f GB/s, %.3f CPU s each, peak %.0f MiB a peer; %s\n",
             static_cast<unsigned long long>(bytes), dtype.c_str(), reduce.c_str(),
             static_cast<unsigned long long>(peers), security.c_str(), typical * 1e3, best * 1e3, algbw, busbw,
-            cpu, static_cast<double>(totals.rss_bytes) / static_cast<double>(peers) / 1048576.0);
+            cpu, static_cast<double>(totals.rss_bytes) / static_cast<double>(peers) / 1048576.0,
+            options.has("no-check") ? "not checked" : "checked");
     else
         std::printf(
             "{\"bench\": \"all_reduce\", \"peers\": %llu, \"bytes\": %llu, \"dtype\": \"%s\", \"reduce\": "
@@ -202,7 +216,7 @@ constexpr const char* kUsage =
 int main(int argc, char** argv) try {
     const Options options(
         argc, argv,
-        {"peers", "bytes", "dtype", "reduce", "security", "iters", "role", "dir", "invite", "name"},
+        {"peers", "bytes", "dtype", "reduce", "security", "iters", "role", "dir", "invite", "name", "listen"},
         {"json", "no-check", "help"});
     const std::string role = options.text("role", "");
     if (options.has("help")) return std::fputs(kUsage, stdout) < 0;

@@ -32,11 +32,15 @@ int coordinator_role(const Options& options) {
     whim_coordinator_options wishes = WHIM_COORDINATOR_OPTIONS_INIT;
     wishes.security = security_of(options.text("security", "tls"));
     wishes.run = "stress";
-    wishes.listen = "127.0.0.1:0";
+    const std::string listen = options.text("listen", "127.0.0.1:0");
+    wishes.listen = listen.c_str();
     wishes.data_dir = directory.c_str();
     wishes.replicas_min = static_cast<uint32_t>(options.number("peers", 1));
     whim_coordinator* coordinator = nullptr;
     check_coordinator(whim_coordinator_start(&wishes, &coordinator));
+    char address[WHIM_TEXT_MAX];
+    check_coordinator(whim_coordinator_address(coordinator, address, sizeof address));
+    std::cout << "address " << address << std::endl;
     char invite[WHIM_INVITE_SIZE];
     check_coordinator(whim_coordinator_invite(coordinator, 86'400, invite, sizeof invite));
     std::cout << "invite " << invite << std::endl;
@@ -46,11 +50,13 @@ int coordinator_role(const Options& options) {
     return 0;
 }
 
-Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers) {
+Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
+                              const std::string& listen) {
     Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security,
-                                "--peers", std::to_string(peers)});
+                                "--peers", std::to_string(peers), "--listen", listen});
+    std::string address = child.expect("address", Millis(kPatienceMs));
     std::string invite = child.expect("invite", Millis(kPatienceMs));
-    return {std::move(child), std::move(invite)};
+    return {std::move(child), std::move(address), std::move(invite)};
 }
 
 whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name) {

@@ -11,15 +11,17 @@ namespace stress {
 
 inline constexpr uint32_t kPatienceMs = 120'000;  // for any single step of a role
 
-// Role "coordinator" with --dir, --security and --peers, below which it begins no round: says "invite TEXT",
-// runs until its stdin ends. Returns the exit code.
+// Role "coordinator" with --dir, --security, --listen and --peers, below which it begins no round: says
+// "address HOST:PORT" and "invite TEXT", runs until its stdin ends. Returns the exit code.
 int coordinator_role(const Options& options);
 
 struct Coordinator {
     Child child;
-    std::string invite;
+    std::string address, invite;
 };
-Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers);
+// listen: that of one that was killed, or a free port.
+Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
+                              const std::string& listen = "127.0.0.1:0");
 
 // A joined group; throws whimbrel::Error.
 whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ namespace {
 
 [[noreturn]] void become(std::vector<std::string> arguments, int in, int out) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_DFL);
+    setenv("WHIMBREL_LOG", "warn", 0);  // a user's own choice stays
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     std::vector<char*> argv;
@@ -31,6 +34,7 @@ namespace {
 }  // namespace
 
 Child Child::start(const std::vector<std::string>& arguments) {
+    signal(SIGPIPE, SIG_IGN);  // a child that is gone is an error of say()
     int down[2], up[2];
     if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     Child child;
@@ -91,6 +95,10 @@ std::string Child::expect(const std::string& word, Millis within) {
         return line.size() > word.size() ? line.substr(word.size() + 1) : "";
     throw std::runtime_error("expected '" + word + "', heard '" + line + "'");
 }
+
+void Child::freeze() { kill(pid_, SIGSTOP); }
+
+void Child::thaw() { kill(pid_, SIGCONT); }
 
 void Child::kill_hard() {
     kill(pid_, SIGKILL);

@@ -1,4 +1,5 @@
-// Child processes of a stress program: this program again, in another role, spoken to line by line.
+// Child processes of a stress program: this program again, in another role, spoken to line by
+// line. Their log is at WHIMBREL_LOG=warn unless the environment says otherwise.
 #pragma once
 
 #include <sys/types.h>
@@ -25,6 +26,8 @@ public:
     std::string hear(Millis within);
     // The next line, which begins with `word`: what follows it. Anything else is an error with both.
     std::string expect(const std::string& word, Millis within);
+    void freeze();               // SIGSTOP
+    void thaw();                 // SIGCONT
     void kill_hard();            // SIGKILL, and waits for it
     bool finish(Millis within);  // closes its stdin and waits: true when it ended with 0
     pid_t pid() const { return pid_; }

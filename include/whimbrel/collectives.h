@@ -88,11 +88,12 @@ typedef struct whim_all_reduce_options {
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
  * own input back. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or misaligned buffers,
- * unknown dtype or reduction); WHIM_E_UNSUPPORTED (WHIM_AVG of integers); WHIM_E_STRUCT_SIZE. Of the op:
- * WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody called the tag otherwise: both
- * are named, on both); WHIM_E_TOO_FEW; WHIM_E_NON_FINITE; WHIM_E_WEIGHTS; WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
- * WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_WRONG_STATE when this peer has begun no round or takes no part in it.
- */
+ * unknown dtype or reduction); WHIM_E_UNSUPPORTED (WHIM_AVG of integers); WHIM_E_WEIGHTS (a weight that is
+ * negative or not finite); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS;
+ * WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both); WHIM_E_TOO_FEW;
+ * WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero); WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
+ * WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_STALE_ROUND when this peer has begun no round, takes no part in it, or
+ * it is too old. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce(whim_group* group, const void* in, void* out,
                                                      size_t count, uint32_t dtype, uint32_t reduce,
                                                      const whim_all_reduce_options* options, whim_op** op);

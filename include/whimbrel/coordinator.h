@@ -46,9 +46,10 @@ typedef struct whim_coordinator_options {
     const char* advertise;
     /* 1: admits peers without a token, whatever their key. Default: a valid invite is needed. */
     uint32_t open_admission;
-    /* Members below which no round begins. Default 1. */
+    /* Members below which no round begins. Default 1. Range 1..1024. */
     uint32_t replicas_min;
-    /* How long a round waits for members that are not ready, in milliseconds. Default: adapts to the run. */
+    /* How long a round waits for members that are not ready, in milliseconds. Default: adapts to the run.
+     * Range 1..3600000. */
     uint32_t round_grace_ms;
     /* Longest time without any frame from a peer before it is suspected, in milliseconds. Default 2000.
      * Range 100..600000. Larger values ride out slow links, smaller ones shorten recovery. A suspected peer

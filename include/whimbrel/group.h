@@ -71,9 +71,11 @@ typedef struct whim_group_options {
     /* Largest slice in flight, in bytes. Default 262144. Range 4096..1048576. Equal on all members. */
     uint32_t chunk_bytes;
     uint32_t reserved; /* zero */
-    /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. */
+    /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
+     * number: what does not fit is waited for, so that a small one makes completions later. */
     uint64_t retain_bytes_max;
-    /* Contributions on their way from this peer to one other, in bytes per op. Default 4 MiB. */
+    /* Contributions on their way from this peer to one other, in bytes per op. Default 4 MiB.
+     * Range chunk_bytes..2^64-1. */
     uint64_t window_bytes;
 } whim_group_options;
 

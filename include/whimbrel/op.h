@@ -103,7 +103,7 @@ typedef struct whim_op_info {
     uint32_t chunks_resent;     /* finished, and sent again to somebody who had them: 0 */
     uint32_t chunks_refolded;   /* of uniform ops: folded again with a smaller contributor set */
     uint32_t chunks_adopted;    /* orphaned by a death and recovered from a survivor's copy */
-    uint32_t partial_from_gone; /* contributions that had arrived here from members now gone */
+    uint32_t partial_from_gone; /* members now gone of whose contribution some had arrived here, or all */
     uint32_t contributor_runs;  /* for whim_op_get_contributor_run */
     uint32_t reserved;          /* zero */
 } whim_op_info;

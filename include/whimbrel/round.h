@@ -104,10 +104,12 @@ typedef struct whim_commit_options {
 /* Votes for the round; the op completes when the coordinator has the outcome on disk. Does not block; waits
  * for a coordinator that is away. The record lists who contributed to the round's collectives that this peer
  * completed. options NULL: a digest of zeros, no bytes. Results of the call: WHIM_OK; WHIM_E_INVALID;
- * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer; WHIM_E_ROUND_ABORTED; WHIM_E_DIVERGED
- * (the round was committed with another digest: begin the next round with state_round 0); WHIM_E_EXCLUDED;
- * WHIM_E_EVICTED; WHIM_E_STALE_ROUND; WHIM_E_WRONG_STATE when no such round was begun or it was voted for
- * already; WHIM_E_LEFT. */
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK: committed, with this peer; WHIM_E_ROUND_ABORTED (the detail says
+ * why; also for a round so old that the coordinator no longer knows how it ended); WHIM_E_DIVERGED (the round
+ * was committed with another digest: begin the next round with state_round 0); WHIM_E_EXCLUDED (committed
+ * before this peer's vote came); WHIM_E_EVICTED; WHIM_E_LEFT; WHIM_E_WRONG_STATE when not joined, the round
+ * was not begun here, or a commit is still pending. A round that has ended gives its outcome again, and the
+ * new options count for nothing. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_commit(whim_group* group, const whim_commit_options* options,
                                                        whim_op** op);
 
@@ -139,8 +141,10 @@ enum whim_commit_list {
 WHIM_API whim_result whim_commit_get_member(const whim_op* op, uint32_t list, uint32_t index,
                                             whim_member* member);
 
-/* Asks the coordinator for what a committed round recorded. Does not block. Results of the call: WHIM_OK;
- * WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such record; WHIM_E_LEFT. */
+/* Asks the coordinator for what a committed round recorded. It answers for the last 16 rounds, also after a
+ * restart; whoever needs older records keeps them. Does not block; waits for a coordinator that is away.
+ * Results of the call: WHIM_OK; WHIM_E_INVALID. Of the op: WHIM_OK; WHIM_E_INVALID when there is no such
+ * record, or this peer is not joined; WHIM_E_LEFT. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_record(whim_group* group, uint64_t round, whim_op** op);
 
 typedef struct whim_record_info {

@@ -30,15 +30,17 @@ machine() {
 }
 
 tools() {
-    local tool missing=""
+    local tool missing="" fuzz format
     for tool in g++ cmake ninja ccache python3 clang++-14 clang-format-14; do
         report "$tool" "$("$tool" --version 2>/dev/null | head -n 1 || true)"
     done
     if command -v dpkg-query >/dev/null; then
         missing=$(packages_missing "${packages_build[@]}" "${packages_python[@]}" | tr '\n' ' ')
         report "to install, build and test" "${missing:-nothing}"
-        report "to install, fuzz" "$(packages_missing "${packages_fuzz[@]}" | tr '\n' ' ')"
-        report "to install, fmt" "$(packages_missing "${packages_format[@]}" | tr '\n' ' ')"
+        fuzz=$(packages_missing "${packages_fuzz[@]}" | tr '\n' ' ')
+        report "to install, fuzz" "${fuzz:-nothing}"
+        format=$(packages_missing "${packages_format[@]}" | tr '\n' ' ')
+        report "to install, fmt" "${format:-nothing}"
     else
         report "packages" "no dpkg here: install the libraries of scripts/run/lib/provision.sh by hand"
     fi

@@ -19,6 +19,8 @@ struct whim_coordinator {
 
 namespace {
 
+constexpr uint32_t kRoundGraceMsMax = 3'600'000;  // the command's --round-grace-ms has the same
+
 Status set_places(ServerOptions& out, const whim_coordinator_options& in) {
     if (!in.data_dir || !*in.data_dir) return invalid("data_dir: needed");
     out.data_dir = in.data_dir;
@@ -46,14 +48,16 @@ Status set_run(ServerOptions& out, const whim_coordinator_options& in) {
         return invalid(fmt::format("open_admission {}: it is 0 or 1", in.open_admission));
     out.tls = in.security == WHIM_SECURITY_TLS;
     out.open_admission = in.open_admission == 1;
-    if (in.replicas_min) out.run_options.replicas_min = in.replicas_min;
-    out.run_options.round_grace_ms = in.round_grace_ms;
-    if (in.suspect_after_ms) out.run_options.suspect_after_ms = in.suspect_after_ms;
-    const uint32_t suspect = out.run_options.suspect_after_ms;
-    if (suspect < limits::kSuspectAfterMsMin || suspect > limits::kSuspectAfterMsMax)
-        return invalid(fmt::format("suspect_after_ms {}: from {} to {}", suspect, limits::kSuspectAfterMsMin,
-                                   limits::kSuspectAfterMsMax));
-    return {};
+    auto& run = out.run_options;
+    if (in.replicas_min) run.replicas_min = in.replicas_min;
+    if (in.suspect_after_ms) run.suspect_after_ms = in.suspect_after_ms;
+    run.round_grace_ms = in.round_grace_ms;
+    if (const Status ok = check_range(run.replicas_min, 1, limits::kMembersMax, "replicas_min"); !ok)
+        return ok;
+    if (const Status ok = check_range(run.round_grace_ms, 0, kRoundGraceMsMax, "round_grace_ms"); !ok)
+        return ok;
+    return check_range(run.suspect_after_ms, limits::kSuspectAfterMsMin, limits::kSuspectAfterMsMax,
+                       "suspect_after_ms");
 }
 
 Result<ServerOptions> server_options(const whim_coordinator_options* given) {
@@ -63,14 +67,13 @@ Result<ServerOptions> server_options(const whim_coordinator_options* given) {
     ServerOptions out;
     if (const Status ok = set_run(out, in); !ok) return ok.error();
     if (const Status ok = set_places(out, in); !ok) return ok.error();
-    if (in.log)
-        out.log = [log = in.log, user = in.log_user](const std::string& line) {
-            log(WHIM_LOG_INFO, "coordinator", line.c_str(), user);
-        };
-    else
-        out.log = [](const std::string& line) {
-            runtime::log_write(runtime::LogLevel::info, "coordinator", line);
-        };
+    out.log = [log = in.log, user = in.log_user](const std::string& line) {
+        const bool warning = line.rfind("WARNING", 0) == 0;
+        if (log) log(warning ? WHIM_LOG_WARN : WHIM_LOG_INFO, "coordinator", line.c_str(), user);
+        else
+            runtime::log_write(warning ? runtime::LogLevel::warn : runtime::LogLevel::info, "coordinator",
+                               line);
+    };
     return out;
 }
 

@@ -19,11 +19,6 @@ Status check_name(const std::string& name, const char* what) {
     return invalid(fmt::format("{}: {} bytes; at most {}", what, name.size(), limits::kNameBytesMax));
 }
 
-Status check_range(uint64_t value, uint64_t low, uint64_t high, const char* what) {
-    if (value >= low && value <= high) return {};
-    return invalid(fmt::format("{} {}: from {} to {}", what, value, low, high));
-}
-
 // Where the wishes start from: the invite, or nothing but the security asked for.
 Status set_origin(runtime::PeerOptions& out, const whim_group_options& in) {
     if (in.security > WHIM_SECURITY_NONE) return invalid(fmt::format("security {} is unknown", in.security));
@@ -79,7 +74,14 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
     if (const Status ok = check_range(out.worker_threads, 1, limits::kWorkerThreadsMax, "worker_threads");
         !ok)
         return ok;
-    return check_range(out.chunk_bytes, limits::kChunkBytesMin, limits::kBulkPayloadBytesMax, "chunk_bytes");
+    if (const Status ok =
+            check_range(out.chunk_bytes, limits::kChunkBytesMin, limits::kBulkPayloadBytesMax, "chunk_bytes");
+        !ok)
+        return ok;
+    if (const Status ok = check_range(out.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
+        return ok;
+    if (in.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", in.reserved));
+    return {};
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ whim_result whim_round_begin(whim_group* group, const whim_round_options* option
     return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
         whim_round_options given;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (given.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", given.reserved));
         return runtime.round_begin(Round{given.state_round});
     });
 }

@@ -37,6 +37,11 @@ template <class Options> Status read_options(const Options* given, Options& out,
     return {};
 }
 
+inline Status check_range(uint64_t value, uint64_t low, uint64_t high, const char* what) {
+    if (value >= low && value <= high) return {};
+    return invalid(fmt::format("{} {}: from {} to {}", what, value, low, high));
+}
+
 // Copies as much of value as the caller's struct holds, and zeroes what it has beyond; its struct_size stays.
 template <class Info> Status write_info(Info* out, const Info& value, const char* what) {
     if (!out) return invalid(fmt::format("{} is NULL", what));

@@ -337,11 +337,16 @@ const OpRecord* Engine::Impl::record_of(AppOp app) const {
 std::string Engine::Impl::waiting_for(AppOp app) const {
     const OpRecord* record = record_of(app);
     if (record == nullptr) {
+        const bool asked = leave_app_ == app || std::any_of(record_apps_.begin(), record_apps_.end(),
+                                                            [&](const auto& r) { return r.second == app; });
+        if (asked)
+            return coordinator_connected_ ? "waits for the coordinator's answer" : member_.waiting_for();
         const bool control = round_app_ == app || join_app_ == app ||
                              std::any_of(commit_apps_.begin(), commit_apps_.end(),
                                          [&](const auto& c) { return c.second == app; });
         if (!control) return "";
-        return waiting_text_.empty() ? member_.waiting_for() : waiting_text_;
+        const bool said = coordinator_connected_ && !waiting_text_.empty();  // by a coordinator that answers
+        return said ? waiting_text_ : member_.waiting_for();
     }
     if (record->answered) return "";
     if (!record->op) return "op " + to_string(record->id) + " scans its input";

@@ -125,6 +125,78 @@ static void each_wrong_option_is_named(void) {
     }
 }
 
+/* Numbers out of range: the option, the value and the range are named; the ends of each range are fine. */
+static void ranges_of_a_peer_are_checked(void) {
+    static const struct {
+        uint32_t bulk_strands, worker_threads, chunk_bytes, reserved;
+        uint64_t retain_bytes_max, window_bytes;
+        const char* words; /* NULL: fine */
+    } cases[] = {
+        {33, 0, 0, 0, 0, 0, "bulk_strands 33: from 1 to 32"},
+        {0, 65, 0, 0, 0, 0, "worker_threads 65: from 1 to 64"},
+        {0, 0, 4095, 0, 0, 0, "chunk_bytes 4095: from 4096 to 1048576"},
+        {0, 0, 1048577, 0, 0, 0, "chunk_bytes 1048577: from 4096 to 1048576"},
+        {0, 0, 0, 1, 0, 0, "reserved 1: it is zero"},
+        {0, 0, 0, 0, 0, 262143, "window_bytes 262143: from 262144"},
+        {0, 0, 8192, 0, 0, 8191, "window_bytes 8191: from 8192"},
+        {1, 1, 4096, 0, 1, 4096, NULL},
+        {32, 64, 1048576, 0, UINT64_MAX, UINT64_MAX, NULL},
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        whim_group_options options = options_of_a_peer();
+        whim_group* group = NULL;
+        options.bulk_strands = cases[i].bulk_strands;
+        options.worker_threads = cases[i].worker_threads;
+        options.chunk_bytes = cases[i].chunk_bytes;
+        options.reserved = cases[i].reserved;
+        options.retain_bytes_max = cases[i].retain_bytes_max;
+        options.window_bytes = cases[i].window_bytes;
+        CHECK_IS(whim_group_create(&options, &group), cases[i].words ? WHIM_E_INVALID : WHIM_OK);
+        if (cases[i].words) CHECK_DETAIL(cases[i].words);
+        CHECK_OK(whim_group_destroy(group));
+    }
+}
+
+static void reserved_fields_of_a_round_are_zero(void) {
+    whim_group_options options = options_of_a_peer();
+    whim_round_options round = WHIM_ROUND_OPTIONS_INIT;
+    whim_group* group = NULL;
+    whim_op* op = NULL;
+    CHECK_OK(whim_group_create(&options, &group));
+    round.reserved = 7;
+    CHECK_IS(whim_round_begin(group, &round, &op), WHIM_E_INVALID);
+    CHECK_DETAIL("reserved 7");
+    CHECK(op == NULL);
+    CHECK_OK(whim_group_destroy(group));
+}
+
+static void ranges_of_a_coordinator_are_checked(void) {
+    static const struct {
+        uint32_t replicas_min, round_grace_ms, suspect_after_ms;
+        const char* words;
+    } wrong[] = {
+        {1025, 0, 0, "replicas_min 1025: from 1 to 1024"},
+        {0, 3600001, 0, "round_grace_ms 3600001: from 0 to 3600000"},
+        {0, 0, 99, "suspect_after_ms 99: from 100 to 600000"},
+        {0, 0, 600001, "suspect_after_ms 600001: from 100 to 600000"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
+        whim_coordinator* coordinator = NULL;
+        whim_error error = WHIM_ERROR_INIT;
+        options.run = "r";
+        options.data_dir = "/proc/nowhere";
+        options.replicas_min = wrong[i].replicas_min;
+        options.round_grace_ms = wrong[i].round_grace_ms;
+        options.suspect_after_ms = wrong[i].suspect_after_ms;
+        CHECK_IS(whim_coordinator_start(&options, &coordinator), WHIM_E_INVALID);
+        CHECK_OK(whim_coordinator_last_error(&error));
+        CHECK(strstr(error.detail, wrong[i].words) != NULL);
+    }
+}
+
 static void coordinators_check_theirs(void) {
     whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
     whim_coordinator* coordinator = NULL;
@@ -187,6 +259,9 @@ int main(void) {
     a_size_never_set_is_told();
     outputs_fit_older_and_newer_callers();
     each_wrong_option_is_named();
+    ranges_of_a_peer_are_checked();
+    reserved_fields_of_a_round_are_zero();
+    ranges_of_a_coordinator_are_checked();
     coordinators_check_theirs();
     names_and_texts();
     the_log_goes_where_it_is_told();

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import tidy
+import tidy_cli
 from arrows import ARROWS, PURE
 from pages import anchors, limits_table, messages_table, plants_table, status_table
 from source import ROOT, Source
@@ -172,6 +173,15 @@ class Pages(unittest.TestCase):
         self.assertEqual(limits_table(self.LIMITS).splitlines()[4:], [
             "| `kBeat` | 1200 ms | note |", "| `kFrameBytesMax` | 64 KiB |  |", "| `kPeersMax` | 1024 |  |"])
 
+    def test_limits_that_go_on_in_the_next_line_are_listed(self):
+        text = self.LIMITS + "inline constexpr Duration kGrace =\n    milliseconds(500);  // for votes\n"
+        self.assertEqual(limits_table(text).splitlines()[-1], "| `kGrace` | 500 ms | for votes |")
+
+    def test_a_limit_that_no_row_shows_is_found(self):
+        page = "<!-- made from src/base/limits.h by ./run fmt -->\n" + limits_table(self.LIMITS) + "<!-- end -->\n"
+        root = self.tree({"src/base/limits.h": self.LIMITS + "constexpr int kHidden = 3;\n", "docs/limits.md": page})
+        self.assertIn("4 constants and 3 rows", messages("docs/limits.md", page, root)[0])
+
     def test_messages_and_plants_are_listed_in_order(self):
         text = ("struct Ping {\n    template <class A> void fields(A& a) { a(n), a.text(why, 3); }\n};\n"
                 "struct Bye {\n    template <class A> void fields(A&) {}\n};\n"
@@ -179,6 +189,16 @@ class Pages(unittest.TestCase):
         self.assertEqual(messages_table(text).splitlines()[2:], ["| 0 | `Bye` |  |", "| 1 | `Ping` | n, why |"])
         self.assertEqual(plants_table('X(none, "nothing") \\\nX(two, "one leader")').splitlines()[2:],
                          ["| `two` | one leader |"])
+
+    def test_flags_that_the_page_and_help_do_not_share_are_found(self):
+        helps = {"serve": "Options:\n  -h,--help   Help\n  --port UINT:INT in [1 - 9]=7  Where\n  --fast      Hurry\n"}
+        page = "## whimbrel serve\n\n| `--port N` | 7 | where |\n| `--fast` | off | hurry |\n"
+        self.assertEqual(list(tidy_cli.findings(page, helps)), [])
+        self.assertEqual(list(tidy_cli.findings(page.replace("| 7 |", "| 8 |"), helps)),
+                         ["whimbrel serve: the default of --port is 7, the page says 8"])
+        self.assertEqual(list(tidy_cli.findings(page.replace("--fast", "--slow"), helps)),
+                         ["whimbrel serve: --fast is only in --help", "whimbrel serve: --slow is only in the page"])
+        self.assertEqual(list(tidy_cli.findings("", helps)), ["no section for whimbrel serve"])
 
     def test_an_old_table_is_found_and_fixed(self):
         page = "<!-- made from src/base/limits.h by ./run fmt -->\nold\n<!-- end -->\n"
