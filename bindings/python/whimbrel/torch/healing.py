@@ -67,7 +67,7 @@ class Healing:
     def _broadcast(self) -> None:
         if not self._broadcasts:
             self._steps[0] = self._state.steps
-            arrays = [self._steps, self._state.anchor(), self._state.momentum()]
+            arrays: list[Any] = [self._steps, self._state.anchor(), self._state.momentum()]
             tag = TAG + 8 * self._attempt
             self._broadcasts = [
                 self._group.broadcast(array, self._donor, tag=tag + n, round=self._round.round)
