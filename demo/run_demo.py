@@ -23,6 +23,8 @@ from settings import Settings
 from stage import ROOT, DemoFailed, Stage
 from verdict import Summary, summarise
 
+REPORT_FILES = ("events.jsonl", "index.html", "training.png", "rounds.png", "coordinator.log", "replica-*.log")
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -57,6 +59,22 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--report", type=Path, default=ROOT / "demo-report", metavar="FOLDER")
     return parser.parse_args()
+
+
+def clear_report(folder: Path) -> None:
+    """An empty folder for the report: what an earlier run left there goes, other folders stay as they are."""
+    if folder.exists() and not folder.is_dir():
+        raise SystemExit(f"demo: FAIL --report {folder} is not a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "events.jsonl").is_file():
+            raise SystemExit(
+                f"demo: FAIL --report {folder} holds files that are no report of the demo; give another or an empty one"
+            )
+        shutil.rmtree(folder / "coordinator", ignore_errors=True)
+        for pattern in REPORT_FILES:
+            for path in folder.glob(pattern):
+                path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def play(arguments: argparse.Namespace, settings: Settings, corpus: Corpus) -> Summary:
@@ -129,8 +147,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt("terminated")))
     settings = Settings(rounds=arguments.rounds, inner_steps=arguments.inner_steps, seed=arguments.seed)
     corpus = load_corpus(arguments.text)
-    shutil.rmtree(arguments.report, ignore_errors=True)
-    arguments.report.mkdir(parents=True)
+    clear_report(arguments.report)
     print(
         f"corpus: {corpus.source}, {len(corpus.train)} characters to train on, {len(corpus.held_out)} held out, "
         f"unigram entropy {corpus.unigram_entropy():.4f} nats per character",

@@ -51,6 +51,7 @@ whim_result wait_for(OpHandle* const* ops, size_t count, uint32_t timeout_ms, si
     if (!board) return remember(invalid("there is no op to wait for"));
     const Code woken = board->wait_any({ops, count}, milliseconds(timeout_ms), index);
     if (woken == Code::E_WOULD_DEADLOCK) return remember({woken, "waiting inside a callback"});
+    if (woken == Code::E_INTERRUPTED) return remember({woken, "the wait was interrupted; the op runs on"});
     return static_cast<whim_result>(woken);
 }
 

@@ -1,9 +1,42 @@
 // whimbrel.hpp: handles that release themselves, and errors as exceptions.
 #include "whimbrel/whimbrel.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 extern "C" {
 #include "harness.h"
 }
+
+namespace {
+
+// The words are those of the interruption, not of whatever failed before on this thread.
+void check_interrupted_wait(whim_group_options options) {
+    options.coordinators = "127.0.0.1:1";  // where nobody answers, for ever
+    whimbrel::Group lost(options);
+    whimbrel::Op joining = lost.join();
+    std::atomic<bool> over{false};
+    std::thread other([&] {
+        while (!over) {
+            lost.interrupt();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
+    bool thrown = false;
+    try {
+        CHECK(!joining.wait(PATIENCE_MS));
+    } catch (const whimbrel::Error& error) {
+        thrown = error.result() == WHIM_E_INTERRUPTED && error.retryable() &&
+                 std::string(error.what()).find("WHIM_E_INTERRUPTED: the wait was interrupted") == 0;
+    }
+    over = true;
+    other.join();
+    CHECK(thrown);
+    CHECK(!joining.wait(0));
+}
+
+}  // namespace
 
 int main() {
     run r;
@@ -23,6 +56,7 @@ int main() {
             whimbrel::Group refused(options);
             return 1;
         } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_INVALID); }
+        check_interrupted_wait(peer_options(&r));
         CHECK(!outsider.next_event());
         CHECK(outsider.info().incarnation == 0);
     }

@@ -5,10 +5,15 @@ All ops are asynchronous, so one thread can play several peers: start for all, t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
-import whimbrel
+
+# Threads of the library write between pytest's dots. For the whole story of a failure: WHIMBREL_LOG=info.
+os.environ.setdefault("WHIMBREL_LOG", "warn")
+
+import whimbrel  # noqa: E402
 
 WAIT_S = 30.0
 

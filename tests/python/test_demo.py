@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "demo"))
 
 from corpus import Sampler, load_corpus  # noqa: E402
 from model import make_model  # noqa: E402
+from run_demo import clear_report  # noqa: E402
 from settings import Settings  # noqa: E402
 from verdict import summarise  # noqa: E402
 
@@ -126,6 +127,21 @@ def test_missing_parts_fail():
     assert any("no replica" in p for p in verdict(e for e in good_events() if e["what"] != "done").problems)
     death = {"what": "kill", "who": "replica-2"}
     assert any("had finished" in p for p in verdict([*good_events(), death]).problems)
+
+
+def test_only_a_report_is_cleared(tmp_path):
+    clear_report(tmp_path / "new/report")
+    assert list((tmp_path / "new/report").iterdir()) == []
+    (tmp_path / "thesis.tex").write_text("three years of work")
+    with pytest.raises(SystemExit, match="no report of the demo"):
+        clear_report(tmp_path)
+    for name in ("events.jsonl", "replica-1.log", "index.html"):
+        (tmp_path / name).write_text("old")
+    (tmp_path / "coordinator").mkdir()
+    clear_report(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "new"}
+    with pytest.raises(SystemExit, match="not a folder"):
+        clear_report(tmp_path / "thesis.tex")
 
 
 @pytest.mark.skipif(not COMMAND.exists(), reason="needs ./run build")

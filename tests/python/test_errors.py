@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import whimbrel
+from conftest import WAIT_S, begin
 from whimbrel import _coordinator, _core, errors
 
 PACKAGE = Path(__file__).resolve().parents[2] / "bindings/python"
@@ -36,11 +37,29 @@ def test_ranges_are_base_classes():
     assert all(issubclass(getattr(errors, name), errors.Error) for name in errors.__all__)
 
 
-def test_retryable_and_peer():
+def test_retryable():
     assert errors.Evicted("x").retryable
     assert not errors.Mismatch("x").retryable
-    assert errors.Mismatch("eu-2 (3f9a01bc#4) says f32").peer == "3f9a01bc#4"
-    assert errors.Mismatch("nobody in particular").peer is None
+
+
+def test_the_peer_is_who_is_at_fault_or_nobody():
+    assert errors.SourceLost("op r1/t7: eu-2 (3f9a01bc#4) is gone").peer == "3f9a01bc#4"
+    assert errors.SourceLost("nobody holds the run's state").peer is None
+    assert errors.SourceLost("00000000#1 (3f9a01bc#4) is gone").peer is None, "a name that looks like a member"
+    assert errors.Mismatch("eu-2 (3f9a01bc#4) called it with f32, eu-3 (8f9a01bc#5) with f64").peer is None
+    assert errors.Evicted("its process is gone: its port refuses 7b9a220f#2").peer is None
+    assert errors.Error("3f9a01bc#4").peer is None
+
+
+def test_the_source_that_is_lost_is_named(make_group):
+    groups = [make_group(f"peer-{n}") for n in range(2)]
+    begin(groups)
+    source = groups[0].view().members[1]
+    work = groups[0].broadcast(bytearray(8), 1)
+    groups[1].close()
+    with pytest.raises(errors.SourceLost) as caught:
+        work.wait(WAIT_S)
+    assert caught.value.peer == f"{source.id[:8]}#{source.incarnation}"
 
 
 def test_a_code_of_a_newer_library_is_a_bug_error():
@@ -60,7 +79,10 @@ def test_error_stubs_are_current():
     spec = importlib.util.spec_from_file_location("make_error_stubs", PACKAGE / "scripts/make_error_stubs.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (PACKAGE / "whimbrel/errors.pyi").read_text() == module.stubs()
+    text = (PACKAGE / "whimbrel/errors.pyi").read_text()
+    assert text == module.stubs()
+    exported = [ast.literal_eval(node.value) for node in ast.parse(text).body if isinstance(node, ast.Assign)]
+    assert exported == [errors.__all__]
 
 
 @pytest.mark.parametrize(("module", "stub"), [(_core, "_core.pyi"), (_coordinator, "_coordinator.pyi")])

@@ -1,11 +1,16 @@
 """Joining, leaving, rounds, records and events, over TLS on loopback."""
 
+import socket
 import subprocess
 import sys
+import threading
+import time
+import weakref
 
 import pytest
 import whimbrel
-from conftest import WAIT_S, begin, commit
+from conftest import WAIT_S, begin, commit, wait_all
+from test_diloco import run_replicas
 from whimbrel import errors
 
 
@@ -29,6 +34,71 @@ def test_a_closed_group_says_so(make_group):
     group.close()
     with pytest.raises(errors.WrongState, match="closed"):
         group.info()
+
+
+def test_closing_inside_a_callback_is_refused(trio):
+    works = [group.barrier() for group in trio[:2]]
+    caught, called = [], threading.Event()
+
+    def close(_):
+        try:
+            trio[0].close()
+        except errors.Error as error:
+            caught.append(error)
+        called.set()
+
+    works[0].add_done_callback(close)
+    wait_all([*works, trio[2].barrier()])
+    assert called.wait(WAIT_S)
+    assert [type(error) for error in caught] == [errors.WouldDeadlock]
+    assert trio[0].info().rank == 0
+    wait_all([group.barrier() for group in trio])
+    trio[0].close()
+    with pytest.raises(errors.WrongState, match="closed"):
+        trio[0].info()
+
+
+def test_a_group_that_goes_away_inside_a_callback_is_gone(coordinator, make_group):
+    other = make_group("other")
+    group = whimbrel.Group(coordinator.invite(), name="short-lived", listen="127.0.0.1:0", worker_threads=1)
+    group.join().wait(WAIT_S)
+    begin([other, group])
+    host, port = group.info().listen.rsplit(":", 1)
+    entered, go_on = threading.Event(), threading.Event()
+    work = group.barrier()
+    work.add_done_callback(lambda _: (entered.set(), go_on.wait(WAIT_S)))
+    other_work = other.barrier()
+    assert entered.wait(WAIT_S)
+    alive = weakref.ref(group)
+    del group, work
+    assert alive() is not None, "the callback holds it"
+    go_on.set()
+    deadline = time.monotonic() + WAIT_S
+    while True:  # nobody listens there any more
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) != 0:
+                break
+        assert time.monotonic() < deadline, "the group lives on although nobody has it"
+        time.sleep(0.05)
+    assert alive() is None
+    other_work.wait(WAIT_S)
+
+
+def test_closing_waits_for_calls_of_other_threads(make_group):
+    for n in range(5):
+        group = make_group(f"asked-{n}", joined=False)
+        asking = [threading.Event() for _ in range(3)]
+
+        def ask(call, started):
+            with pytest.raises(errors.WrongState, match="closed"):
+                while True:
+                    call()
+                    started.set()
+
+        calls = (group.info, group.view, group.waiting_for)
+        jobs = [lambda c=c, s=s: ask(c, s) for c, s in zip(calls, asking, strict=True)]
+        jobs.append(lambda: ([started.wait(WAIT_S) for started in asking], group.close()))
+        run_replicas(jobs)
 
 
 def test_a_bad_invite_is_refused(coordinator):
@@ -65,7 +135,7 @@ def test_a_record_keeps_each_peers_bytes(trio):
         (group.info().id, f"position {n}".encode(), n) for n, group in enumerate(trio)
     ]
     assert record.round == 1 and record.participants == 3
-    with pytest.raises(errors.Error):
+    with pytest.raises(errors.Invalid, match="no record"):
         trio[1].round_record(77).wait(WAIT_S)
 
 

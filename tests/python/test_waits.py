@@ -128,3 +128,22 @@ def test_cancel_gives_up_this_peers_part(trio):
     with pytest.raises(errors.Cancelled):
         works[1].wait(WAIT_S)
     wait_all([works[0], complete()])
+
+
+def test_the_shortest_budget_is_a_budget(trio):
+    """0.4 ms are not none."""
+    work = trio[0].barrier(budget=0.0004)
+    with pytest.raises(errors.Cancelled, match="budget of 1 ms"):
+        work.wait(WAIT_S)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.003, "3 ms"), (0.1, "100 ms"), (0.0301, "31 ms")])
+def test_a_budget_is_rounded_up_to_milliseconds(trio, seconds, words):
+    with pytest.raises(errors.Cancelled, match=f"budget of {words}"):
+        trio[0].all_reduce(np.ones(4, np.float32), budget=seconds).wait(WAIT_S)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_budget_that_is_no_time_is_refused(trio, seconds):
+    with pytest.raises(ValueError, match="budget"):
+        trio[0].barrier(budget=seconds)

@@ -31,7 +31,8 @@ def make_error(value: int, detail: str) -> Error: ...
 def stubs() -> str:
     classes = [getattr(errors, name) for name in errors.__all__ if name != "Error"]
     lines = [f"class {cls.__name__}({cls.__bases__[0].__name__}): ...\n" for cls in classes]
-    return HEAD + "".join(lines) + TAIL
+    names = "".join(f'    "{name}",\n' for name in errors.__all__)
+    return HEAD + "".join(lines) + TAIL + f"\n__all__ = [\n{names}]\n"
 
 
 if __name__ == "__main__":

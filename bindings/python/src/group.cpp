@@ -4,11 +4,16 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cmath>
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "buffers.h"
 #include "errors.h"
@@ -34,10 +39,41 @@ uint32_t choice(const char* what, const std::string& name, const std::map<std::s
     throw py::value_error(std::string(what) + ": there is no '" + name + "'; there are " + known);
 }
 
-uint32_t milliseconds(double seconds) {
-    return static_cast<uint32_t>(std::clamp(seconds * 1000 + 0.5, 0.0, 4294967295.0));
+// Rounded up, as 0 means "none"; the slack is for seconds that are milliseconds but for their last bits.
+uint32_t milliseconds(const char* what, double seconds) {
+    if (!(seconds >= 0)) throw py::value_error(std::string(what) + ": 0 or more seconds are needed");
+    return static_cast<uint32_t>(std::clamp(std::ceil(seconds * 1000 * (1 - 1e-12)), 0.0, 4294967295.0));
 }
 
+// Groups whose last reference went away inside a callback, where the library refuses to destroy any: each is
+// destroyed by a thread of its own, and join() waits for these before the interpreter ends.
+class Graveyard {
+public:
+    void bury(whim_group* group) {
+        const std::lock_guard lock(mutex_);
+        threads_.emplace_back([group] { whim_group_destroy(group); });
+    }
+    void join() {
+        std::vector<std::thread> threads;
+        {
+            const std::lock_guard lock(mutex_);
+            threads.swap(threads_);
+        }
+        for (std::thread& thread : threads) thread.join();
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::thread> threads_;
+};
+
+Graveyard& graveyard() {
+    static auto* one = new Graveyard;  // never destroyed: a thread may outlive static objects
+    return *one;
+}
+
+// Calls may come from any thread. Those that release the GIL are counted, so that close() frees nothing they
+// use; the others are over before close() can have the GIL.
 class Group {
 public:
     Group(const std::string& security, const Text& invite, const Text& run, const Text& coordinators,
@@ -63,14 +99,28 @@ public:
         options.window_bytes = window_bytes;
         check(whim_group_create(&options, &group_));
     }
-    ~Group() { close(); }
+    ~Group() {
+        whim_group* group = std::exchange(group_, nullptr);
+        if (group == nullptr) return;
+        const py::gil_scoped_release free;
+        if (whim_group_destroy(group) == WHIM_E_WOULD_DEADLOCK) graveyard().bury(group);
+    }
     Group(const Group&) = delete;
     Group& operator=(const Group&) = delete;
 
     void close() {
-        whim_group* group = std::exchange(group_, nullptr);
-        const py::gil_scoped_release free;  // its callback thread may want the GIL before it can end
-        whim_group_destroy(group);
+        whim_group* group = std::exchange(group_, nullptr);  // no further calls begin
+        if (group == nullptr) return;
+        whim_result result;
+        {
+            const py::gil_scoped_release free;  // its callback thread may want the GIL before it can end
+            std::unique_lock lock(mutex_);
+            idle_.wait(lock, [&] { return calls_ == 0; });
+            lock.unlock();
+            result = whim_group_destroy(group);
+        }
+        if (result != WHIM_OK) group_ = group;  // inside a callback: it lives on
+        check(result);
     }
 
     std::shared_ptr<Op> join() {
@@ -131,8 +181,8 @@ public:
         options.round = round;
         options.weight = &weight;
         options.min_contributors = min_contributors;
-        options.grace_ms = milliseconds(grace_s);
-        options.budget_ms = milliseconds(budget_s);
+        options.grace_ms = milliseconds("grace", grace_s);
+        options.budget_ms = milliseconds("budget", budget_s);
         options.uniform = uniform ? 1 : 0;
         options.non_finite = choice("non_finite", non_finite,
                                     {{"exclude", WHIM_NON_FINITE_EXCLUDE},
@@ -191,7 +241,7 @@ public:
 
     py::dict info() {
         whim_group_info info = WHIM_GROUP_INFO_INIT;
-        check(without_gil([&] { return whim_group_get_info(group_, &info); }));
+        check(without_gil([&](whim_group* group) { return whim_group_get_info(group, &info); }));
         return py::dict("id"_a = info.id, "name"_a = info.name, "run"_a = info.run, "listen"_a = info.listen,
                         "advertise"_a = info.advertise, "incarnation"_a = info.incarnation,
                         "epoch"_a = info.epoch, "round"_a = info.round, "world_size"_a = info.world_size,
@@ -204,13 +254,14 @@ public:
 
     std::string waiting_for() {
         char text[WHIM_TEXT_MAX] = "";
-        check(without_gil([&] { return whim_group_waiting_for(group_, text, sizeof text); }));
+        check(
+            without_gil([&](whim_group* group) { return whim_group_waiting_for(group, text, sizeof text); }));
         return text;
     }
 
     py::dict view() {
         whim_view* raw = nullptr;
-        check(without_gil([&] { return whim_group_view(group_, &raw); }));
+        check(without_gil([&](whim_group* group) { return whim_group_view(group, &raw); }));
         const std::unique_ptr<whim_view, void (*)(whim_view*)> view(raw, &whim_view_release);
         py::list members;
         for (uint32_t rank = 0; rank < whim_view_size(raw); ++rank) {
@@ -231,10 +282,17 @@ private:
         return group_;
     }
 
-    template <class Call> whim_result without_gil(const Call& call) const {
-        group();
+    template <class Call> whim_result without_gil(const Call& call) {
+        whim_group* group = this->group();
+        {
+            const std::lock_guard lock(mutex_);  // before the GIL goes: close() sees the call or refuses it
+            ++calls_;
+        }
         const py::gil_scoped_release free;
-        return call();
+        const whim_result result = call(group);
+        const std::lock_guard lock(mutex_);
+        if (--calls_ == 0) idle_.notify_all();
+        return result;
     }
 
     static py::list kept(std::initializer_list<py::object> objects) {
@@ -249,8 +307,8 @@ private:
         options.tag = tag;
         options.round = round;
         options.min_contributors = min_contributors;
-        options.grace_ms = milliseconds(grace_s);
-        options.budget_ms = milliseconds(budget_s);
+        options.grace_ms = milliseconds("grace", grace_s);
+        options.budget_ms = milliseconds("budget", budget_s);
         return options;
     }
 
@@ -266,7 +324,10 @@ private:
             "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
     }
 
-    whim_group* group_ = nullptr;
+    whim_group* group_ = nullptr;  // under the GIL
+    std::mutex mutex_;             // never held while the GIL is waited for
+    std::condition_variable idle_;
+    uint32_t calls_ = 0;  // under mutex_: that use the group without the GIL
 };
 
 }  // namespace
@@ -298,6 +359,10 @@ void bind_group(py::module_& module) {
         .def("info", &Group::info)
         .def("waiting_for", &Group::waiting_for)
         .def("view", &Group::view);
+    module.def("finish_closing", [] {
+        const py::gil_scoped_release free;  // callbacks still under way may want it
+        graveyard().join();
+    });
 }
 
 }  // namespace whim_python

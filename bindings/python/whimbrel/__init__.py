@@ -55,5 +55,5 @@ __all__ = [
     "errors",
     "log_filter",
     "version",
-    *errors.__all__,
 ]
+__all__ += errors.__all__

@@ -8,6 +8,9 @@ def status_list() -> list[tuple[str, int, bool, str]]: ...
 def log_filter(filter: str) -> None:
     """Replaces what WHIMBREL_LOG says: "warn", "info,transport=debug", "off"; "" goes back to it."""
 
+def finish_closing() -> None:
+    """Waits until groups that went away inside a callback are destroyed."""
+
 def digest(x: Any) -> bytes:
     """XXH3-128 of an array's bytes."""
 

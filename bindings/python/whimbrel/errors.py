@@ -19,6 +19,9 @@ import re
 from whimbrel import _core
 
 
+_NAME_THE_PEER = {"E_SOURCE_LOST", "E_NON_FINITE"}  # the lost source; whose input it is
+
+
 class Error(Exception):
     """A call or op of whimbrel failed."""
 
@@ -29,9 +32,10 @@ class Error(Exception):
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
-        member = re.search(r"\b[0-9a-f]{8}#\d+\b", detail)
-        # The member the detail names, as the library prints it ("3f9a01bc#4"), or None.
-        self.peer: str | None = member.group() if member else None
+        # The member at fault, as the library prints it ("3f9a01bc#4"), where the detail of this code names just
+        # that one; else None: details of other codes also name this peer, or one that only reported.
+        members = set(re.findall(r"\b[0-9a-f]{8}#\d+\b", detail)) if self.status in _NAME_THE_PEER else set()
+        self.peer: str | None = members.pop() if len(members) == 1 else None
 
 
 class UsageError(Error):

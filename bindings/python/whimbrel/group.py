@@ -78,7 +78,8 @@ class Group:
         return self._work(self._core.leave(reason), _nothing)
 
     def close(self) -> None:
-        """Ends everything at once. Open ops complete with Left. Safe to call again."""
+        """Ends everything at once. Open ops complete with Left. Safe to call again. WouldDeadlock inside a
+        callback: the group lives on."""
         self._core.close()
 
     def __enter__(self) -> Group:
@@ -110,7 +111,7 @@ class Group:
         )
 
     def round_record(self, round: int) -> Work[Record]:
-        """What the coordinator keeps of a committed round. StaleRound when there is no such record."""
+        """What the coordinator keeps of a committed round. Invalid when it has no record of that round."""
         return self._work(self._core.round_record(round), lambda op: Record.of(op.record_info()))
 
     # ---- collectives: all members call the same tag with the same shape; None of them blocks
@@ -131,7 +132,9 @@ class Group:
         non_finite: Literal["exclude", "abort", "allow"] = "exclude",
     ) -> Work[Array]:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
-        death neither fails it nor needs a retry. Completes with the array that holds the result."""
+        death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
+        that make no progress for so many seconds are left out; budget: after so many this peer gives up its
+        own part. 0: never; both are rounded up to milliseconds."""
         op = self._core.all_reduce(
             x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform, non_finite
         )
@@ -230,3 +233,4 @@ def _close_open_groups() -> None:
     """The library's callback thread must be gone before the interpreter is."""
     for group in list(_open_groups):
         group.close()
+    _core.finish_closing()

@@ -24,13 +24,15 @@ from torch.optim import Optimizer
 from whimbrel import _core, errors
 from whimbrel.group import Group
 from whimbrel.torch import healing
-from whimbrel.torch.membership import Membership
+from whimbrel.torch.membership import Membership, give_up
 from whimbrel.torch.parameters import FlatParameters
-from whimbrel.values import Round
+from whimbrel.values import Commit, Round
+from whimbrel.work import Work
 
 log = logging.getLogger("whimbrel.torch")
 
 REDUCE_TAG = 0x7772_6564_0000
+HEALS_MAX = 8  # rounds in a row in which the others heal without this replica, before it says so
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ class Progress:
     fields: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Vote:
+    work: Work[Commit]
+    digest: bytes
+    start: float
+    round: int
+
+
 class DiLoCo:
     """Hooks the optimizer of a module to a group that has joined.
 
@@ -50,7 +60,7 @@ class DiLoCo:
     does again. A replica that was evicted (it froze, or lost its links) joins again by itself and is
     healed: its module then holds the run's parameters, and what it had learnt since its last outer step is
     gone. A round that is aborted leaves the module as it is, and the next round proposes what was learnt
-    again.
+    again. Ctrl-C in an outer step ends that step and nothing else: train on, or stop.
     """
 
     def __init__(
@@ -85,7 +95,16 @@ class DiLoCo:
         self._state = _core.Diloco(self._parameters.read(self._scratch), outer_lr, outer_momentum)
         self._anchor = torch.frombuffer(self._state.anchor(), dtype=torch.float32)
         self._membership = Membership(group, self._report)
-        self._begin()
+        self._vote: _Vote | None = None  # for the provisional state
+        self._cut_short = False
+        self._first: bytes | None = None  # digest of the state that all began with
+        self._healing: healing.Healing | None = None  # under way
+        try:
+            self._begin()
+        except BaseException:
+            self._drop_healing()
+            self._membership.give_up()
+            raise
         self._hook = inner_optimizer.register_step_post_hook(lambda *_: self._after_inner_step())
 
     @property
@@ -117,59 +136,69 @@ class DiLoCo:
         """Takes the hook off: the optimizer's steps are plain ones from now on."""
         self._hook.remove()
 
-    # ---- one outer step
+    # ---- one outer step. A Ctrl-C may end it anywhere; the next optimizer step then takes up what was left
 
     def _after_inner_step(self) -> None:
         self.local_steps += 1
+        if self._cut_short:
+            self._scratch = self._parameters.new()  # an op of the old round may still borrow the other
+            self._end_round()
         if self.local_steps < self.sync_every or self.finished:
             return
         self.local_steps = 0
+        self._cut_short = True  # until the next round has begun
+        self._end_round(self._propose)
+
+    def _end_round(self, propose: Callable[[], None] | None = None) -> None:
+        """Proposes what was learnt, waits for the outcome of what was proposed, and begins the next round."""
         try:
-            self._outer_step()
+            if propose is not None:
+                propose()
+            if self._vote is not None:
+                self._settle(self._vote)
         except errors.Evicted as error:
             self._membership.rejoin(error)
         if self._rounds_max is not None and self.committed >= self._rounds_max:
             self.finished = True
         else:
             self._begin()
+        self._cut_short = False
 
-    def _outer_step(self) -> None:
+    def _propose(self) -> None:
+        """The provisional outer step, and the vote for it."""
         mean = self._reduce()
         if mean is None:
             return
-        self._state.apply(mean)
         try:
-            final = self._commit()
+            self._state.apply(mean)
+            self._vote = self._cast_vote()
         except BaseException:
-            self._state.abort()
+            if self._state.provisional:
+                self._state.abort()
             raise
-        if final:
-            self._state.commit()
-            self._membership.state_round = self._round.round
-            self._parameters.write(self._anchor)
-        else:
-            self._state.abort()
 
     def _reduce(self) -> torch.Tensor | None:
-        """The average pseudo-gradient; None when the op ended on all members without a result."""
+        """The average pseudo-gradient; None when the op ended without a result."""
         self._parameters.read(self._scratch)
         self._state.contribute(self._scratch, self._scratch)
         work = self.group.all_reduce(
             self._scratch, reduce="avg", tag=REDUCE_TAG, round=self._round.round, weight=_value(self._weight)
         )
-        self._report("reduce_begin", round=self._round)
         try:
+            self._report("reduce_begin", round=self._round)
             mean = work.wait()
-        except (errors.TooFew, errors.Weights, errors.StaleRound) as error:
+        except (errors.TooFew, errors.Weights, errors.Excluded, errors.StaleRound) as error:
             log.warning("round %d brings nothing: %s", self._round.round, error)
             self._report("reduce_failed", reason=str(error))
             return None
+        except BaseException:
+            give_up([work])
+            raise
         self._report("reduce", info=work.info())
         return mean
 
-    def _commit(self) -> bool:
-        """Votes with the digest of the provisional state. True when the round was committed with just
-        that."""
+    def _cast_vote(self) -> _Vote:
+        """Votes with the digest of the provisional state."""
         digest = self._state.digest()
         start = time.monotonic()
         work = self.group.round_commit(
@@ -178,32 +207,85 @@ class DiLoCo:
             samples=int(_value(self._samples)),
             round=self._round.round,
         )
+        return _Vote(work, digest, start, self._round.round)
+
+    def _settle(self, vote: _Vote) -> None:
+        """Waits for the round's outcome, and takes or undoes the provisional state. An interrupted wait
+        leaves everything as it is."""
         try:
-            commit = work.wait()
+            commit: Commit | None = vote.work.wait()
         except (errors.RoundAborted, errors.Diverged, errors.Excluded, errors.StaleRound) as error:
-            log.warning("round %d: %s", self._round.round, error)
-            commit = work.outcome()  # the round may have been committed with this very state all the same
-        self._report("commit", commit=commit, digest=digest, seconds=time.monotonic() - start)
-        return commit is not None and commit.committed and commit.digest == digest
+            log.warning("round %d: %s", vote.round, error)
+            commit = vote.work.outcome()  # the round may have been committed with this very state all the same
+        except errors.Interrupted:
+            raise
+        except errors.Error:
+            self._take(vote, final=False)
+            raise
+        self._report("commit", commit=commit, digest=vote.digest, seconds=time.monotonic() - vote.start)
+        self._take(vote, final=commit is not None and commit.committed and commit.digest == vote.digest)
+
+    def _take(self, vote: _Vote, *, final: bool) -> None:
+        """Safe to be called again after a Ctrl-C inside."""
+        if self._state.provisional and not final:
+            self._state.abort()
+        elif self._state.provisional:
+            self._state.commit()
+        if final:
+            self._membership.state_round = vote.round
+            self._parameters.write(self._anchor)
+        self._vote = None
 
     def _begin(self) -> None:
         """Enters the next round with the run's state."""
+        left_behind = 0
         while True:
-            self._round = self._membership.begin()
+            if self._healing is None:
+                self._round = self._membership.begin()
             try:
                 if healing.needed(self._round):
                     self._heal()
             except errors.Evicted as error:
                 self._membership.rejoin(error)
+            except (errors.StaleRound, errors.Excluded) as error:
+                left_behind += 1
+                if left_behind == HEALS_MAX:
+                    raise
+                log.warning("left behind in round %d, beginning the next: %s", self._round.round, error)
+                self._report("excluded", reason=str(error))
             else:
                 break
         self._report("begin", round=self._round, healed=self._round.heal_self)
 
     def _heal(self) -> None:
-        healing.heal(self.group, self._round, self._state)
-        if self._round.heal_self or self._round.committed == 0:
+        """An interrupted wait leaves the healing for the next call: the others wait for this replica's part."""
+        if self._healing is None:
+            self._healing = healing.Healing(self.group, self._round, self._state)
+        if self._round.heal_self:
+            self._membership.state_round = 0  # half-way the arrays hold some of both states
+        try:
+            self._healing.finish()
+        except errors.Interrupted:
+            raise
+        except Exception:
+            self._drop_healing()
+            raise
+        self._healing = None
+        self._membership.state_round = self._round.committed
+        outdated = self._round.heal_self
+        if self._round.committed == 0:
+            # All take the donor's bits, again and again until a round is committed. A module that has learnt
+            # from these very bits keeps what it learnt.
+            first = self._state.digest()
+            outdated = first != self._first
+            self._first = first
+        if outdated:
             self._parameters.write(self._anchor)
-            self._membership.state_round = self._round.committed
+
+    def _drop_healing(self) -> None:
+        if self._healing is not None:
+            self._healing.give_up()
+            self._healing = None
 
     def _report(self, what: str, **fields: Any) -> None:
         if self._observer is not None:
