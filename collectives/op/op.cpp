@@ -277,8 +277,10 @@ void Op::abandon(Code code, const std::string& detail, Instant now) {
 void Op::fail_for_all(Code code, const std::string& detail, Instant now) {
     now_ = now;
     if (ended_ || ending_) return;
-    wire::OpFail message{config_.id, static_cast<int32_t>(code), detail};
-    send_all(message);
+    const wire::OpFail message{config_.id, static_cast<int32_t>(code), detail};
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r != self() && !evicted_[r]) host_.send({r}, message);  // those left out still wait for a result
+    }
     fail(code, detail, now);
     settle(now);
 }
