@@ -240,8 +240,8 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (!alive_[r] || alive[r]) continue;
         const bool rooted_open = open_by_root_[r] > 0;
-        if (rooted_open && !root_gone) root_gone = true;
-        else if (contributes(r)) contributor_gone = true;
+        if (rooted_open && !root_gone) root_gone = evicted[r];
+        else if (contributes(r)) contributor_gone |= evicted[r];
         if (rooted_open && !evicted[r]) card_.living_root_excluded = true;
         if (delivered_[r]) ++card_.partial_from_gone;
     }
@@ -376,7 +376,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
         return std::nullopt;
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
         ++pins_;
-        ++card_.retained_served;
+        if (chunk.root != chunk.base_root) ++card_.retained_served;  // it saved an orphan
         return ByteSpan(kept->second->bytes());
     }
     if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;

@@ -385,6 +385,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.root_and_contributor_dead += card.root_and_contributor_gone;
     c.exclusions_of_living_root += card.living_root_excluded;
     c.listener_results += card.listener_results;
+    c.listening += card.excluded_self && !record.answered && !record.descriptor.uniform;
     c.chunks_adopted += card.chunks_adopted;
     c.chunks_refolded += card.chunks_refolded;
     c.chunks_resent += card.chunks_resent;

@@ -20,8 +20,10 @@ void ControlChecker::journalled(const Bytes& record) {
         removed_.insert(out->removal.member);
     } else if (const auto* admitted = std::get_if<group::entry::Admitted>(&*entry)) {
         const MemberId& id = admitted->admission.info.id;
+        uint64_t& boot = boots_[id.peer];
+        restarts_ += boot != 0 && boot != admitted->admission.boot;
+        boot = admitted->admission.boot;
         if (newest_.contains(id.peer)) {
-            restarts_ += 1;
             if (newest_[id.peer] >= id.incarnation)
                 world_.violate("an incarnation was given twice: " + short_name(id));
         }

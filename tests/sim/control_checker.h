@@ -34,6 +34,7 @@ public:
     const group::Ledger& ledger() const { return ledger_; }
     bool in_view(const MemberId& member) const { return ledger_.in_view(member.incarnation); }
     bool excluded(Round round, uint64_t tag, const MemberId& member) const;
+    // Processes that were not the first of their peer; one that left and came back is still the same.
     uint64_t restarts_with_new_incarnation() const { return restarts_; }
 
 private:
@@ -45,6 +46,7 @@ private:
     std::set<std::pair<OpId, MemberId>> exclusions_;
     std::set<MemberId> removed_;
     std::map<PeerId, Incarnation> newest_;
+    std::map<PeerId, uint64_t> boots_;  // of the process last admitted
     std::map<MemberId, Epoch> installed_;
     std::map<uint64_t, FencingToken> obeyed_;  // by boot
     uint64_t restarts_ = 0;

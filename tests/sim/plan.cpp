@@ -150,7 +150,15 @@ void draw_faults(Prng& prng, Plan& plan) {
             break;
         case Profile::leaders:
             draw.coordinator_fault(FaultKind::coordinator_takeover).lasts = between_ms(prng, 500, 6000);
-            if (prng.chance(1, 2)) draw.death();
+            if (prng.chance(1, 2)) {
+                Fault& takeover = plan.faults.back();
+                const bool two = plan.peers > 2 && prng.chance(3, 4);
+                if (two) takeover.steps |= 1;
+                const Fault away = takeover;
+                Fault& death = draw.death(two ? FaultKind::kill_two : FaultKind::kill);
+                // Whoever does not hear the old leader misses a view: the new one's takes both at once.
+                if (two) death.at = away.at, death.at_activity = away.at_activity + prng.below(20);
+            }
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
             break;
         case Profile::storm: {

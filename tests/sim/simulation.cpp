@@ -45,7 +45,10 @@ void Simulation::build() {
         hosts_.push_back(std::make_unique<Host>(world_, h, name, clock));
         hosts_.back()->on_doom([this](Host& host) {
             if (host.id() < machines_.size()) return kill_peer(host.id(), *machines_[host.id()].doom);
-            coverage_.hit(Mark::coordinator_died_between);
+            if (static_cast<CoordinatorProcess*>(host.process())->died_between()) {
+                coverage_.hit(Mark::coordinator_died_between);
+                coverage_.strike(FaultKind::coordinator_die_between);
+            }
             kill(host.id(), DeathKind::process);
         });
     }
