@@ -4,6 +4,7 @@
 //   - no going back: a member's epochs and fencing tokens rise;
 //   - a round begins and ends as the journal says, everywhere, once; nothing is published before it is
 //   durable;
+//   - what a peer was told is committed is never lost;
 //   - whoever is out is told so, with the reason.
 #pragma once
 
@@ -50,6 +51,7 @@ private:
     std::map<MemberId, Epoch> installed_;
     std::map<uint64_t, FencingToken> obeyed_;  // by boot
     uint64_t restarts_ = 0;
+    Round told_;  // highest that a peer was told is committed
 };
 
 }  // namespace whim::sim

@@ -8,6 +8,8 @@ namespace {
 
 constexpr uint32_t kHuntTries = 1000;
 constexpr Duration kHuntEvery = milliseconds(2);
+// What a fault leaves behind, lost connections and reports about them, is cleared up by then.
+constexpr Duration kRecovery = seconds(5);
 
 }  // namespace
 
@@ -58,6 +60,7 @@ void Simulation::strike(const Fault& fault) {
                          fault.kind != FaultKind::cut_strand;
     if ((at_once || fault.kind == FaultKind::coordinator_freeze) && hosts_[fault.a]->running())
         coverage_.strike(fault.kind);
+    disturb(fault, until);
     switch (fault.kind) {
         case FaultKind::kill:
         case FaultKind::kill_machine: return kill_peer(fault.a, fault);
@@ -167,10 +170,36 @@ void Simulation::coordinator_fault(const Fault& fault) {
     world_.after(lasts, [this, a = fault.a] { start_coordinator(a); });
 }
 
+void Simulation::disturb(const Fault& fault, Instant until) {
+    const auto touch = [&](HostId host) { disturbed_until_[host] = std::max(disturbed_until_[host], until); };
+    const bool coordinator = fault.a >= machines_.size();
+    const bool both = fault.kind >= FaultKind::cut_strand && fault.kind <= FaultKind::block_both;
+    if (fault.kind < FaultKind::freeze || fault.kind == FaultKind::join)
+        return;  // who dies is no longer there
+    touch(fault.a);
+    if (both) touch(fault.b);
+    if (coordinator)
+        for (HostId h = 0; h < hosts_.size(); ++h) touch(h);
+}
+
+// A member goes because of something: nobody is evicted from a flock that is well, nor a process that is,
+// long after the last fault that touched it.
+void Simulation::judge_removal(const wire::Removal& removal) {
+    if (removal.left) return;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (machines_[h].id != removal.member.peer || !peer(h) || hosts_[h]->frozen()) continue;
+        if (peer(h)->engine().self() != removal.member) continue;
+        if (plan_.profile == Profile::quiet || world_.now() > disturbed_until_[h] + kRecovery)
+            world_.violate(fmt::format("{} was evicted without a cause: {}", short_name(removal.member),
+                                       removal.reason));
+    }
+}
+
 void Simulation::after_view(const Bytes& record) {
-    if (calm_) return;
     const Result<group::Entry> entry = group::decode_entry(record);
     if (!entry.ok()) return;
+    if (const auto* removed = std::get_if<group::entry::Removed>(&*entry)) judge_removal(removed->removal);
+    if (calm_) return;
     if (const auto* excluded = std::get_if<group::entry::OpsExcluded>(&*entry);
         excluded && !listener_killers_.empty() && !hunting_) {
         hunting_ = true;
