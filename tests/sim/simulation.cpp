@@ -81,7 +81,7 @@ void Simulation::build() {
         machines_.push_back(machine);
     }
     for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
-    disturbed_until_.assign(hosts_.size(), Instant{});
+    disturbed_until_.assign(hosts_.size(), Instant{-seconds(60).ns});  // never
     start_coordinator(peers);
     for (HostId h = 0; h < plan_.peers; ++h) {
         world_.after(microseconds(prng.between(0, 300'000)), [this, h] { start_peer(h); });
