@@ -255,7 +255,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
         return;
     }
     if (!alive_[self()]) become_listener(now);
-    else if (uniform()) freeze_and_report(now);
+    else if (uniform() && config_.plant != Plant::no_freeze) freeze_and_report(now);
     else reroot(now);
     replay_waiting(now);
     settle(now);
@@ -418,6 +418,11 @@ void Op::on_deadline(Instant now) {
     const uint32_t living = birth_count_ - version_;
     const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
     if (laggards.empty() || living - laggards.size() < needed) return;
+    if (config_.plant == Plant::root_excludes_root) {
+        std::vector<bool> alive = alive_;
+        for (const Rank laggard : laggards) alive[laggard.value] = false;
+        return install(alive, evicted_, now);
+    }
     host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " +
                                           std::to_string(config_.grace.ms()) + " ms");
 }

@@ -52,8 +52,6 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
         for (const ContributorSet& set : info->contributors) c.sets.push_back(set.members);
         c.runs = info->runs;
         check_fold(key, truth, c, *info);
-    } else {
-        check_failure(key, truth, posted, done, input, output);
     }
     if (info && info->chunks_resent > 0) world_.violate(label(key, member) + " sent a finished chunk again");
     if (speaks_for_the_run(key, member)) {
@@ -61,6 +59,7 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
             if (speaks_for_the_run(key, other.member)) compare(key, truth, c, other);
         }
     }
+    if (done.code != Code::OK) check_failure(key, truth, posted, done, input, output);
     truth.completions.push_back(std::move(c));
 }
 
