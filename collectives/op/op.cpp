@@ -253,8 +253,8 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (!alive_[r] || alive[r]) continue;
         const bool rooted_open = open_by_root_[r] > 0;
-        if (rooted_open && !root_gone) root_gone = true;
-        else if (contributes(r)) contributor_gone = true;
+        if (rooted_open && !root_gone) root_gone = evicted[r];
+        else if (contributes(r)) contributor_gone |= evicted[r];
         if (rooted_open && !evicted[r]) card_.living_root_excluded = true;
         if (delivered_[r]) ++card_.partial_from_gone;
     }
@@ -268,7 +268,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
         return;
     }
     if (!alive_[self()]) become_listener(now);
-    else if (uniform()) freeze_and_report(now);
+    else if (uniform() && config_.plant != Plant::no_freeze) freeze_and_report(now);
     else reroot(now);
     replay_waiting(now);
     settle(now);
@@ -306,6 +306,11 @@ void Op::on_deadline(Instant now) {
     const uint32_t living = birth_count_ - version_;
     const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
     if (laggards.empty() || living - laggards.size() < needed) return;
+    if (config_.plant == Plant::root_excludes_root) {
+        std::vector<bool> alive = alive_;
+        for (const Rank laggard : laggards) alive[laggard.value] = false;
+        return install(alive, evicted_, now);
+    }
     host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " +
                                           std::to_string(config_.grace.ms()) + " ms");
 }

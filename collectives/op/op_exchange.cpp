@@ -146,6 +146,8 @@ void Op::resolve(uint32_t c, Instant now) {
         check_stable(c);
         return;
     }
+    if (holder && config_.plant == Plant::give_up_after_completion)
+        return fail_for_all(Code::E_TOO_FEW, "a member is gone", now);
     if (holder && config_.plant != Plant::ignore_has) {
         if (root.fetching_from || root.job) return;
         root.fetching_from = *holder;

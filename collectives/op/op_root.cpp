@@ -90,6 +90,7 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
         if (!alive(r)) {
             // A uniform set that lost a contribution cannot be folded; the leader decides on a smaller one.
             if (uniform() && attempt_set_[r] && contributes(r)) complete = false;
+            if (config_.plant == Plant::wait_for_the_dead && contributes(r)) complete = false;
             continue;
         }
         const bool unknown = !posted_[r] && (!copying || r == config_.descriptor.source);

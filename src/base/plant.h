@@ -12,11 +12,15 @@
     X(double_count, "rule 1: each contributor is counted once")                                              \
     X(count_the_unreported, "rule 2: who is out is not waited for, who is in is")                            \
     X(resend_finished, "rule 3: no finished chunk is resent")                                                \
+    X(count_joiner, "rule 2: whoever is not of the birth round never folds, owns or counts")                 \
     X(no_retention, "rule 4: results are kept until stable")                                                 \
     X(weigh_the_absent, "rule 5: a chunk is weighed by those who contributed to it")                         \
     X(adopt_from_excluded_root, "rule 6: the exchange runs for an exclusion as for a death")                 \
+    X(root_excludes_root, "rule 6: only the coordinator leaves a root out")                                  \
+    X(give_up_after_completion, "rule 6: an op is given up only if no member completed it")                  \
     X(touch_failed_input, "rule 7: the input of an op without a result is as before")                        \
     X(ignore_grants, "rule 8: an unposted op takes no more than the eager quota")                            \
+    X(wait_for_the_dead, "exchange: a living root waits for living members only")                            \
     X(adopt_after_report, "exchange: after the report, orphans come from the new root only")                 \
     X(decide_before_all, "exchange: the new root hears every member first")                                  \
     X(keep_own_result, "exchange: the new root passes on a result it had all along")                         \
@@ -24,6 +28,7 @@
     X(newer_frames_do_not_wait, "exchange: frames of a newer epoch wait for its installation")               \
     X(released_contributes, "exchange: a released chunk is never folded again")                              \
     X(stale_status, "exchange: a further shrink starts the exchange over")                                   \
+    X(no_freeze, "uniform: after a loss every root freezes and reports")                                     \
     X(uniform_final_early, "uniform: final only when every member holds all chunks")                         \
     X(uniform_mix_sets, "uniform: what was folded with another set is void")                                 \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \

@@ -157,9 +157,10 @@ struct EngineCounters {
     uint64_t root_and_contributor_dead = 0;  // one shrink took a root of open chunks and another contributor
     uint64_t exclusions_of_living_root = 0;
     uint64_t listener_results = 0;  // results an excluded peer still received
+    uint64_t listening = 0;         // open ops that this peer was left out of and listens to
     uint64_t chunks_adopted = 0, chunks_refolded = 0, chunks_resent = 0;
     uint64_t retention_used = 0;   // results kept after completion
-    uint64_t retained_served = 0;  // results sent from such a copy
+    uint64_t retained_served = 0;  // orphaned chunks sent from such a copy
     uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
     uint64_t frames_waited = 0;    // of a newer epoch

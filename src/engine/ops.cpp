@@ -51,7 +51,12 @@ void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options
     if (!status.ok()) return done(app, status.error().code, status.error().detail);
     const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
     const uint64_t number = next_record_++;
-    auto record = std::make_unique<OpRecord>(*this, number, app, id, options, births_.at(birth_round));
+    std::vector<MemberId> birth = births_.at(birth_round);
+    if (config_.plant == Plant::count_joiner && birth.size() < member_.view().members.size()) {
+        birth.clear();
+        for (const wire::MemberInfo& m : member_.view().members) birth.push_back(m.id);
+    }
+    auto record = std::make_unique<OpRecord>(*this, number, app, id, options, std::move(birth));
     OpRecord& r = *record;
     r.posted = now;
     if (options.budget.ns > 0) r.give_up = now + options.budget;
@@ -404,6 +409,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.root_and_contributor_dead += card.root_and_contributor_gone;
     c.exclusions_of_living_root += card.living_root_excluded;
     c.listener_results += card.listener_results;
+    c.listening += card.excluded_self && !record.answered && !record.descriptor.uniform;
     c.chunks_adopted += card.chunks_adopted;
     c.chunks_refolded += card.chunks_refolded;
     c.chunks_resent += card.chunks_resent;

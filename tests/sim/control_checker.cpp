@@ -20,8 +20,10 @@ void ControlChecker::journalled(const Bytes& record) {
         removed_.insert(out->removal.member);
     } else if (const auto* admitted = std::get_if<group::entry::Admitted>(&*entry)) {
         const MemberId& id = admitted->admission.info.id;
+        uint64_t& boot = boots_[id.peer];
+        restarts_ += boot != 0 && boot != admitted->admission.boot;
+        boot = admitted->admission.boot;
         if (newest_.contains(id.peer)) {
-            restarts_ += 1;
             if (newest_[id.peer] >= id.incarnation)
                 world_.violate("an incarnation was given twice: " + short_name(id));
         }
@@ -42,6 +44,12 @@ void ControlChecker::restored(Round committed) {
     if (committed != ledger_.committed) {
         world_.violate(fmt::format("a restarted coordinator stands at round {}, the journal at {}",
                                    committed.value, ledger_.committed.value));
+    }
+    if (committed < told_) {
+        world_.violate(
+            fmt::format("a restarted coordinator stands at round {}, though peers know that round "
+                        "{} was committed",
+                        committed.value, told_.value));
     }
 }
 
@@ -70,6 +78,7 @@ void ControlChecker::began(const MemberId& self, const RoundInfo& info) {
         return world_.violate(
             fmt::format("{} began round {}, which nobody journalled", short_name(self), info.round.value));
     }
+    told_ = std::max(told_, info.committed);
     std::vector<MemberId> participants;
     for (const wire::MemberInfo& m : info.participants) participants.push_back(m.id);
     if (participants != truth->second.participants || info.donor != truth->second.donor) {
@@ -86,6 +95,7 @@ void ControlChecker::ended(const MemberId& self, uint64_t boot, Code code,
                            const wire::RoundOutcome& outcome) {
     if (code == Code::E_EVICTED || code == Code::E_LEFT || code == Code::E_STALE_ROUND)
         return;  // not an outcome
+    if (outcome.committed) told_ = std::max(told_, outcome.round);
     const auto truth = closed_.find(outcome.round);
     if (truth == closed_.end()) {
         return world_.violate(fmt::format("{} saw round {} end, which nobody journalled", short_name(self),

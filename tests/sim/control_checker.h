@@ -4,6 +4,7 @@
 //   - no going back: a member's epochs and fencing tokens rise;
 //   - a round begins and ends as the journal says, everywhere, once; nothing is published before it is
 //   durable;
+//   - what a peer was told is committed is never lost;
 //   - whoever is out is told so, with the reason.
 #pragma once
 
@@ -34,6 +35,7 @@ public:
     const group::Ledger& ledger() const { return ledger_; }
     bool in_view(const MemberId& member) const { return ledger_.in_view(member.incarnation); }
     bool excluded(Round round, uint64_t tag, const MemberId& member) const;
+    // Processes that were not the first of their peer; one that left and came back is still the same.
     uint64_t restarts_with_new_incarnation() const { return restarts_; }
 
 private:
@@ -45,9 +47,11 @@ private:
     std::set<std::pair<OpId, MemberId>> exclusions_;
     std::set<MemberId> removed_;
     std::map<PeerId, Incarnation> newest_;
+    std::map<PeerId, uint64_t> boots_;  // of the process last admitted
     std::map<MemberId, Epoch> installed_;
     std::map<uint64_t, FencingToken> obeyed_;  // by boot
     uint64_t restarts_ = 0;
+    Round told_;  // highest that a peer was told is committed
 };
 
 }  // namespace whim::sim

@@ -42,6 +42,7 @@ public:
         at_journal_ = at_journal;
     }
     void spare() { effects_left_.reset(); }
+    bool died_between() const { return halted_; }
     const group::Coordinator& coordinator() const { return *coordinator_; }
 
 private:

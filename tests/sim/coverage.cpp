@@ -18,6 +18,17 @@ constexpr MarkText kMarks[] = {
 #undef WHIM_X
 };
 
+struct FaultText {
+    const char* name;
+    const char* what;
+};
+
+constexpr FaultText kFaults[] = {
+#define WHIM_X(name, what) {#name, what},
+    WHIM_SIM_FAULTS(WHIM_X)
+#undef WHIM_X
+};
+
 }  // namespace
 
 bool could_hit(const Plan& plan, Mark mark) {
@@ -41,9 +52,9 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::evicted_alive:
             return plan.profile == Profile::freeze || plan.profile == Profile::partition;
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
+        case Mark::coordinator_died_between: return plan.has(FaultKind::coordinator_die_between);
         case Mark::retention_used:
         case Mark::diverged:
-        case Mark::coordinator_died_between:
         case Mark::rounds_committed:
         case Mark::rounds_aborted:
         case Mark::ops_completed:
@@ -72,9 +83,16 @@ void SeedCoverage::add(const EngineCounters& c) {
 void Coverage::add(const Plan& plan, const SeedCoverage& seed) {
     seeds += 1;
     for (uint32_t m = 0; m < kMarkCount; ++m) {
-        possible[m] += could_hit(plan, static_cast<Mark>(m));
-        seeds_hit[m] += seed.hits[m] > 0;
+        const bool could = could_hit(plan, static_cast<Mark>(m));
+        possible[m] += could;
+        seeds_hit[m] += could && seed.hits[m] > 0;
         hits[m] += seed.hits[m];
+    }
+    for (uint32_t f = 0; f < kFaultKindCount; ++f) {
+        const bool has = plan.has(static_cast<FaultKind>(f));
+        planned[f] += has;
+        seeds_struck[f] += has && seed.struck[f] > 0;
+        struck[f] += seed.struck[f];
     }
 }
 
@@ -85,23 +103,41 @@ void Coverage::add(const Coverage& other) {
         seeds_hit[m] += other.seeds_hit[m];
         hits[m] += other.hits[m];
     }
+    for (uint32_t f = 0; f < kFaultKindCount; ++f) {
+        planned[f] += other.planned[f];
+        seeds_struck[f] += other.seeds_struck[f];
+        struck[f] += other.struck[f];
+    }
 }
 
 std::string Coverage::table() const {
-    std::string text = fmt::format("{:<26} {:>9} {:>9} {:>10}\n", "mark", "seeds hit", "possible", "times");
-    for (uint32_t m = 0; m < kMarkCount; ++m) {
-        text += fmt::format("{:<26} {:>9} {:>9} {:>10}  {}\n", kMarks[m].name, seeds_hit[m], possible[m],
-                            hits[m], kMarks[m].what);
-    }
+    const auto line = [](const char* name, uint64_t hit, uint64_t of, uint64_t times, const char* what) {
+        const double share = of == 0 ? 0.0 : 100.0 * static_cast<double>(hit) / static_cast<double>(of);
+        return fmt::format("{:<26} {:>9} {:>9} {:>6.1f} % {:>10}  {}\n", name, hit, of, share, times, what);
+    };
+    std::string text =
+        fmt::format("{:<26} {:>9} {:>9} {:>8} {:>10}\n", "mark", "seeds hit", "possible", "share", "times");
+    for (uint32_t m = 0; m < kMarkCount; ++m)
+        text += line(kMarks[m].name, seeds_hit[m], possible[m], hits[m], kMarks[m].what);
+    text +=
+        fmt::format("{:<26} {:>9} {:>9} {:>8} {:>10}\n", "fault", "struck in", "planned", "share", "times");
+    for (uint32_t f = 0; f < kFaultKindCount; ++f)
+        text += line(kFaults[f].name, seeds_struck[f], planned[f], struck[f], kFaults[f].what);
     return text;
 }
 
 std::string Coverage::missed_floors() const {
     std::string text;
+    const auto missed = [&](const char* name, uint64_t hit, uint64_t of) {
+        text += fmt::format("{}{} in {} of {} seeds", text.empty() ? "" : ", ", name, hit, of);
+    };
     for (uint32_t m = 0; m < kMarkCount; ++m) {
-        if (!kMarks[m].floor || seeds_hit[m] * 100 >= possible[m]) continue;
-        text += fmt::format("{}{} in {} of {} seeds", text.empty() ? "" : ", ", kMarks[m].name, seeds_hit[m],
-                            possible[m]);
+        const bool reached = possible[m] > 0 && seeds_hit[m] * 100 >= possible[m];
+        if (kMarks[m].floor && !reached) missed(kMarks[m].name, seeds_hit[m], possible[m]);
+    }
+    for (uint32_t f = 0; f < kFaultKindCount; ++f) {
+        const bool reached = planned[f] > 0 && seeds_struck[f] * 100 >= planned[f];
+        if (!reached) missed(kFaults[f].name, seeds_struck[f], planned[f]);
     }
     return text;
 }

@@ -1,5 +1,6 @@
 // What seeds have reached. A sweep that never meets the rare paths proves nothing, so it counts them: in how
-// many seeds each mark was hit, of those whose plan could hit it, and how often in all.
+// many of the seeds whose plan could hit a mark it was hit, and how often; and each kind of fault the same
+// way.
 #pragma once
 
 #include <array>
@@ -19,9 +20,9 @@ namespace whim::sim {
     X(death_in_outage, true, "a peer died while no coordinator ran and ops were open")                       \
     X(listener_death, true, "a peer that was left out of an op died while it listened")                      \
     X(living_root_excluded, true, "a living member that rooted chunks was left out")                         \
-    X(retention_used, true, "a result was kept after completion")                                            \
-    X(retained_served, true, "a kept result saved an orphaned chunk")                                        \
-    X(new_incarnation, true, "a restarted process became a new member")                                      \
+    X(retention_used, false, "a result was kept after completion")                                           \
+    X(retained_served, true, "a completed op's kept result saved an orphaned chunk")                         \
+    X(new_incarnation, true, "a process that restarted became a new member")                                 \
     X(leader_change, true, "a coordinator started on a journal that peers still trained on")                 \
     X(op_paused, true, "an op waited for a coordinator to decide about a lost peer")                         \
     X(chunks_adopted, true, "an orphaned chunk came from a survivor's copy")                                 \
@@ -50,6 +51,8 @@ bool could_hit(const Plan& plan, Mark mark);
 
 struct SeedCoverage {
     std::array<uint64_t, kMarkCount> hits{};
+    std::array<uint64_t, kFaultKindCount> struck{};
+    void strike(FaultKind kind) { struck[static_cast<size_t>(kind)] += 1; }
     void hit(Mark mark, uint64_t times = 1) { hits[static_cast<size_t>(mark)] += times; }
     void add(const EngineCounters& counters);
 };
@@ -58,6 +61,7 @@ struct SeedCoverage {
 struct Coverage {
     uint64_t seeds = 0;
     std::array<uint64_t, kMarkCount> possible{}, seeds_hit{}, hits{};
+    std::array<uint64_t, kFaultKindCount> planned{}, seeds_struck{}, struck{};
     void add(const Plan& plan, const SeedCoverage& seed);
     void add(const Coverage& other);
     std::string table() const;

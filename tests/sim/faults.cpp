@@ -4,6 +4,14 @@
 #include "tests/sim/simulation.h"
 
 namespace whim::sim {
+namespace {
+
+constexpr uint32_t kHuntTries = 1000;
+constexpr Duration kHuntEvery = milliseconds(2);
+// What a fault leaves behind, lost connections and reports about them, is cleared up by then.
+constexpr Duration kRecovery = seconds(5);
+
+}  // namespace
 
 void Simulation::plan_faults() {
     struck_.assign(plan_.faults.size(), false);
@@ -47,6 +55,12 @@ void Simulation::strike(const Fault& fault) {
     if (calm_) return;
     const Instant until = std::min(world_.now() + fault.lasts, plan_.calm_at);
     const HostId others = static_cast<HostId>(hosts_.size());
+    // Those that wait for an occasion, or for somebody to be there, count when they strike.
+    const bool at_once = fault.kind >= FaultKind::freeze && fault.kind <= FaultKind::isolate &&
+                         fault.kind != FaultKind::cut_strand;
+    if ((at_once || fault.kind == FaultKind::coordinator_freeze) && hosts_[fault.a]->running())
+        coverage_.strike(fault.kind);
+    disturb(fault, until);
     switch (fault.kind) {
         case FaultKind::kill:
         case FaultKind::kill_machine: return kill_peer(fault.a, fault);
@@ -67,7 +81,7 @@ void Simulation::strike(const Fault& fault) {
             return world_.at(until, [this, host = fault.a] { hosts_[host]->slow_down(Duration{}); });
         case FaultKind::cut_strand:
             world_.trace(fault.a, "loses a strand to {}", world_.host_name(fault.b));
-            network_->cut_one(fault.a, fault.b);
+            if (network_->cut_one(fault.a, fault.b)) coverage_.strike(fault.kind);
             return;
         case FaultKind::cut_host: world_.trace(fault.a, "loses strands"); return network_->cut_all(fault.a);
         case FaultKind::block_both: network_->block(fault.b, fault.a, until); [[fallthrough]];
@@ -85,7 +99,9 @@ void Simulation::strike(const Fault& fault) {
         case FaultKind::coordinator_kill:
         case FaultKind::coordinator_die_between:
         case FaultKind::coordinator_takeover: return coordinator_fault(fault);
-        case FaultKind::join: return start_peer(fault.a);
+        case FaultKind::join:
+            if (!hosts_[fault.a]->running()) coverage_.strike(fault.kind);
+            return start_peer(fault.a);
     }
 }
 
@@ -97,6 +113,7 @@ void Simulation::kill_peer(HostId host, const Fault& fault) {
         machines_[host].doom->steps = 0;
         return hosts_[host]->die_after_steps(fault.steps);
     }
+    coverage_.strike(fault.kind);
     const bool returns = fault.returns || !may_lose(host);
     bool leader = false;
     for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h)
@@ -123,6 +140,7 @@ void Simulation::coordinator_fault(const Fault& fault) {
     const Duration lasts = std::min(fault.lasts, plan_.calm_at - world_.now());
     Host& host = *hosts_[fault.a];
     if (!host.running()) return;
+    if (fault.kind != FaultKind::coordinator_die_between) coverage_.strike(fault.kind);
     if (fault.kind == FaultKind::coordinator_takeover) {
         // The old leader is frozen or hears only some peers; the new one has a higher token on the same
         // journal.
@@ -152,22 +170,40 @@ void Simulation::coordinator_fault(const Fault& fault) {
     world_.after(lasts, [this, a = fault.a] { start_coordinator(a); });
 }
 
+void Simulation::disturb(const Fault& fault, Instant until) {
+    const auto touch = [&](HostId host) { disturbed_until_[host] = std::max(disturbed_until_[host], until); };
+    const bool coordinator = fault.a >= machines_.size();
+    const bool both = fault.kind >= FaultKind::cut_strand && fault.kind <= FaultKind::block_both;
+    if (fault.kind < FaultKind::freeze || fault.kind == FaultKind::join)
+        return;  // who dies is no longer there
+    touch(fault.a);
+    if (both) touch(fault.b);
+    if (coordinator)
+        for (HostId h = 0; h < hosts_.size(); ++h) touch(h);
+}
+
+// A member goes because of something: nobody is evicted from a flock that is well, nor a process that is,
+// long after the last fault that touched it.
+void Simulation::judge_removal(const wire::Removal& removal) {
+    if (removal.left) return;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (machines_[h].id != removal.member.peer || !peer(h) || hosts_[h]->frozen()) continue;
+        if (peer(h)->engine().self() != removal.member) continue;
+        if (plan_.profile == Profile::quiet || world_.now() > disturbed_until_[h] + kRecovery)
+            world_.violate(fmt::format("{} was evicted without a cause: {}", short_name(removal.member),
+                                       removal.reason));
+    }
+}
+
 void Simulation::after_view(const Bytes& record) {
-    if (calm_) return;
     const Result<group::Entry> entry = group::decode_entry(record);
     if (!entry.ok()) return;
-    const auto* excluded = std::get_if<group::entry::OpsExcluded>(&*entry);
-    if (excluded && !listener_killers_.empty() && !excluded->exclusions.empty()) {
-        const Fault fault = listener_killers_.back();
-        listener_killers_.pop_back();
-        const MemberId member = excluded->exclusions.front().member;
-        world_.after(fault.lasts / 40, [this, fault, member] {
-            for (HostId h = 0; h < machines_.size(); ++h) {
-                if (machines_[h].id != member.peer || !peer(h)) continue;
-                if (peer(h)->app().ops_open()) coverage_.hit(Mark::listener_death);
-                kill_peer(h, fault);
-            }
-        });
+    if (const auto* removed = std::get_if<group::entry::Removed>(&*entry)) judge_removal(removed->removal);
+    if (calm_) return;
+    if (const auto* excluded = std::get_if<group::entry::OpsExcluded>(&*entry);
+        excluded && !listener_killers_.empty() && !hunting_) {
+        hunting_ = true;
+        hunt_listener(kHuntTries);
     }
     if (std::holds_alternative<group::entry::Removed>(*entry) && !mourners_.empty()) {
         const Fault fault = mourners_.back();
@@ -175,6 +211,21 @@ void Simulation::after_view(const Bytes& record) {
         world_.after(fault.lasts / 40,
                      [this, fault] { kill_peer(peer(fault.a) ? fault.a : fault.b, fault); });
     }
+}
+
+// Kills a peer in the middle of listening, some moment after it began.
+void Simulation::hunt_listener(uint32_t tries) {
+    hunting_ = tries > 0 && !calm_ && !listener_killers_.empty();
+    if (!hunting_) return;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (!peer(h) || peer(h)->engine().counters().listening == 0 || prng_.chance(1, 2)) continue;
+        const Fault fault = listener_killers_.back();
+        listener_killers_.pop_back();
+        coverage_.hit(Mark::listener_death);
+        kill_peer(h, fault);
+        break;
+    }
+    world_.after(kHuntEvery, [this, tries] { hunt_listener(tries - 1); });
 }
 
 void Simulation::end_faults() {

@@ -40,7 +40,7 @@ public:
 
     void start(std::unique_ptr<Process> process);
     void end() { process_.reset(); }  // of the world: processes go before the network they use
-    void kill();  // the process ends here and now; not inside a step
+    void kill();                      // the process ends here and now; not inside a step
     bool running() const { return process_ != nullptr; }
     uint64_t life() const { return life_; }  // changes with every start and kill
     Process* process() { return process_.get(); }

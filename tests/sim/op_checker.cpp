@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "collectives/plan/direct.h"
 #include "collectives/reducer/fold.h"
 
 namespace whim::sim {
@@ -53,8 +52,6 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
         for (const ContributorSet& set : info->contributors) c.sets.push_back(set.members);
         c.runs = info->runs;
         check_fold(key, truth, c, *info);
-    } else {
-        check_failure(key, truth, posted, done, input);
     }
     if (info && info->chunks_resent > 0) world_.violate(label(key, member) + " sent a finished chunk again");
     if (speaks_for_the_run(key, member)) {
@@ -62,11 +59,47 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
             if (speaks_for_the_run(key, other.member)) compare(key, truth, c, other);
         }
     }
+    if (done.code != Code::OK) check_failure(key, truth, posted, done, input, output);
     truth.completions.push_back(std::move(c));
 }
 
-void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info) {
+// What is wrong with the elements of one run, which are said to be the fold of a set; "" when nothing is.
+std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>& set,
+                                 const ContributorRun& run, ByteSpan output) const {
     const size_t width = dtype_bytes(truth.script.dtype);
+    if (run.first + run.count > truth.script.elements) return "reports broken runs";
+    std::vector<FoldInput> inputs;
+    size_t rank = 0;
+    for (const MemberId& m : set) {
+        while (rank < truth.birth.size() && truth.birth[rank] != m) ++rank;
+        const auto posted = truth.posted.find(m);
+        if (rank++ >= truth.birth.size()) return "reports contributors twice or out of order";
+        if (posted == truth.posted.end()) return "counts " + short_name(m) + ", which never posted";
+        if (abstains(truth, posted->second)) return "counts the non-finite input of " + short_name(m);
+        inputs.push_back({ByteSpan(posted->second.input).subspan(run.first * width, run.count * width),
+                          posted->second.weight});
+    }
+    if (inputs.empty()) return "has a result without contributors";
+    if (set.size() < truth.script.min_contributors) {
+        return fmt::format("has {} contributors, fewer than {}", set.size(), truth.script.min_contributors);
+    }
+    const bool copies = truth.script.reduce == Reduce::copy;
+    if (copies && (set.size() != 1 || set[0] != truth.birth[truth.posted.at(set[0]).source]))
+        return "copies from somebody else than the source";
+    Bytes expected(run.count * width);
+    fold(truth.script.reduce, truth.script.dtype, inputs, expected);
+    const auto result = output.subspan(run.first * width, run.count * width);
+    if (std::equal(result.begin(), result.end(), expected.begin(), expected.end())) return "";
+    return fmt::format("has elements {}+{} that are not the fold of their {} contributors", run.first,
+                       run.count, set.size());
+}
+
+bool OpChecker::abstains(const Truth& truth, const Posted& posted) {
+    return !posted.finite && posted.non_finite != NonFinitePolicy::allow &&
+           truth.script.reduce != Reduce::copy;
+}
+
+void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info) {
     const bool uniform =
         truth.script.uniform || truth.script.reduce == Reduce::sum || truth.script.reduce == Reduce::majority;
     if (info.birth != truth.birth)
@@ -79,60 +112,48 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
         if (run.first != next || run.set >= c.sets.size())
             return world_.violate(label(key, c.member) + " reports broken runs");
         next += run.count;
-        const std::vector<MemberId>& set = c.sets[run.set];
-        std::vector<FoldInput> inputs;
-        size_t rank = 0;
-        for (const MemberId& m : set) {
-            while (rank < truth.birth.size() && truth.birth[rank] != m) ++rank;
-            const auto posted = truth.posted.find(m);
-            if (rank++ >= truth.birth.size()) {
-                return world_.violate(label(key, c.member) + " reports contributors twice or out of order");
-            }
-            if (posted == truth.posted.end()) {
-                return world_.violate(label(key, c.member) + " counts " + short_name(m) +
-                                      ", which never posted");
-            }
-            if (!posted->second.finite && posted->second.non_finite != NonFinitePolicy::allow &&
-                truth.script.reduce != Reduce::copy) {
-                return world_.violate(label(key, c.member) + " counts the non-finite input of " +
-                                      short_name(m));
-            }
-            inputs.push_back({ByteSpan(posted->second.input).subspan(run.first * width, run.count * width),
-                              posted->second.weight});
-        }
-        if (inputs.empty())
-            return world_.violate(label(key, c.member) + " has a result without contributors");
-        if (set.size() < truth.script.min_contributors) {
-            return world_.violate(fmt::format("{} has {} contributors, fewer than {}", label(key, c.member),
-                                              set.size(), truth.script.min_contributors));
-        }
-        if (truth.script.reduce == Reduce::copy &&
-            (set.size() != 1 || set[0] != truth.birth[truth.posted.at(set[0]).source])) {
-            return world_.violate(label(key, c.member) + " copies from somebody else than the source");
-        }
-        Bytes expected(run.count * width);
-        fold(truth.script.reduce, truth.script.dtype, inputs, expected);
-        const auto result = ByteSpan(c.bytes).subspan(run.first * width, run.count * width);
-        if (!std::equal(result.begin(), result.end(), expected.begin(), expected.end())) {
-            return world_.violate(fmt::format("{}: elements {}+{} are not the fold of their {} contributors",
-                                              label(key, c.member), run.first, run.count, set.size()));
-        }
+        const std::string wrong = check_run(truth, c.sets[run.set], run, c.bytes);
+        if (!wrong.empty()) return world_.violate(label(key, c.member) + " " + wrong);
     }
     if (next != truth.script.elements)
         world_.violate(label(key, c.member) + " does not say whose every element is");
 }
 
+// Whether the journal still knows the member as one of the op's. Members only ever go, and a peer's view is
+// never ahead of the journal: who is out here need not be out there, but nobody is out there who is not here.
+bool OpChecker::stands(const Key& key, const MemberId& member) const {
+    return control_.in_view(member) && !control_.excluded(key.first, key.second, member);
+}
+
+// Members that the op still counts on: those that contribute, and those that have not said whether they will.
+uint32_t OpChecker::possible_contributors(const Key& key, const Truth& truth) const {
+    uint32_t count = 0;
+    for (const MemberId& m : truth.birth) {
+        const auto posted = truth.posted.find(m);
+        const bool declined = posted != truth.posted.end() && abstains(truth, posted->second);
+        count += stands(key, m) && !declined;
+    }
+    return count;
+}
+
 void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
-                              ByteSpan input) {
+                              ByteSpan input, ByteSpan output) {
     const auto wrong = [&](const std::string& why) {
         world_.violate(fmt::format("{} ended with {} ({}): {}", label(key, posted.member),
                                    code_name(done.code), done.detail, why));
     };
     if (done.detail.empty()) return wrong("without a reason");
     switch (done.code) {
-        case Code::E_TOO_FEW: break;
+        case Code::E_TOO_FEW: {
+            const uint32_t left = possible_contributors(key, truth);
+            if (left >= truth.script.min_contributors)
+                return wrong(fmt::format("{} contributors are left, {} are enough", left,
+                                         truth.script.min_contributors));
+            break;
+        }
         case Code::E_SOURCE_LOST:
             if (truth.script.reduce != Reduce::copy) return wrong("it has no source");
+            if (stands(key, truth.birth[posted.source])) return wrong("the source is still there");
             break;
         case Code::E_CANCELLED:
             if (!posted.may_cancel) return wrong("nobody cancelled it");
@@ -149,9 +170,14 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
             break;
         }
         case Code::E_WEIGHTS: {
-            const auto zero = [](const auto& p) { return p.second.weight == 0.0f; };
-            if (std::none_of(truth.posted.begin(), truth.posted.end(), zero))
-                return wrong("no weight is zero");
+            if (truth.script.reduce != Reduce::avg) return wrong("it has no weights");
+            for (const MemberId& m : truth.birth) {
+                const auto p = truth.posted.find(m);
+                if (!stands(key, m)) continue;
+                if (p == truth.posted.end()) return wrong(short_name(m) + " has not said its weight");
+                if (!abstains(truth, p->second) && p->second.weight > 0.0f)
+                    return wrong(fmt::format("{} weighs {}", short_name(m), p->second.weight));
+            }
             break;
         }
         case Code::E_EVICTED:
@@ -161,23 +187,25 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
         case Code::E_LEFT: break;
         default: return wrong("no op of this world may end so");
     }
+    // What is said to be final is a fold as it would be of an op that ended well; in place the rest is as it
+    // was, and of an op with one set, whose parts mean nothing, all of it.
     const auto* info = std::get_if<OpInfo>(&done.info);
-    if (!posted.in_place || input.empty()) return;
-    // In place every chunk is either old or final; how many may be final is said.
-    const uint32_t width = static_cast<uint32_t>(dtype_bytes(truth.script.dtype));
-    const uint32_t members = static_cast<uint32_t>(truth.birth.size());
-    const size_t per_chunk =
-        size_t{choose_chunk_elements(truth.script.elements, width, members, chunk_bytes_)} * width;
-    uint64_t changed = 0;
-    for (size_t at = 0; at < input.size(); at += per_chunk) {
-        const size_t n = std::min<size_t>(per_chunk, input.size() - at);
-        changed += !std::equal(input.begin() + static_cast<std::ptrdiff_t>(at),
-                               input.begin() + static_cast<std::ptrdiff_t>(at + n),
-                               posted.input.begin() + static_cast<std::ptrdiff_t>(at));
+    const size_t width = dtype_bytes(truth.script.dtype);
+    uint64_t next = 0;
+    const auto untouched = [&](uint64_t end) {
+        return !posted.in_place ||
+               std::equal(input.begin() + static_cast<std::ptrdiff_t>(next * width),
+                          input.begin() + static_cast<std::ptrdiff_t>(end * width),
+                          posted.input.begin() + static_cast<std::ptrdiff_t>(next * width));
+    };
+    for (const ContributorRun& run : info ? info->runs : std::vector<ContributorRun>{}) {
+        if (run.first < next || run.set >= info->contributors.size()) return wrong("it reports broken runs");
+        if (!untouched(run.first)) return wrong("its input changed where nothing is said to be final");
+        const std::string broken = check_run(truth, info->contributors[run.set].members, run, output);
+        if (!broken.empty()) return wrong("it " + broken);
+        next = run.first + run.count;
     }
-    const uint32_t final = info ? info->chunks_final : 0;
-    if (changed > final)
-        wrong(fmt::format("{} chunks of its input changed, {} are said to be final", changed, final));
+    if (!untouched(truth.script.elements)) wrong("its input changed where nothing is said to be final");
 }
 
 void OpChecker::compare(const Key& key, const Truth&, const Completion& a, const Completion& b) {

@@ -5,7 +5,8 @@
 //   - survivors of an op hold the same bytes and the same contributor sets; a member that was evicted, left
 //   out of
 //     the op, or knows that it diverged is compared only once it claims to hold the round's state;
-//   - an op is not given up by some and completed by others; an input without a result is as it was;
+//   - an op is not given up by some and completed by others, nor without its reason being true; an input
+//     without a result is as it was, but for the parts that are said to be final;
 //   - nothing is resent, and what waits for an op not posted stays within the eager quota.
 #pragma once
 
@@ -64,7 +65,12 @@ private:
 
     void check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info);
     void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
-                       ByteSpan input);
+                       ByteSpan input, ByteSpan output);
+    std::string check_run(const Truth& truth, const std::vector<MemberId>& set, const ContributorRun& run,
+                          ByteSpan output) const;
+    bool stands(const Key& key, const MemberId& member) const;
+    uint32_t possible_contributors(const Key& key, const Truth& truth) const;
+    static bool abstains(const Truth& truth, const Posted& posted);
     void compare(const Key& key, const Truth& truth, const Completion& a, const Completion& b);
     bool speaks_for_the_run(const Key& key, const MemberId& member) const;
     static bool is_verdict(Code code);  // an end for all, not of one member's part

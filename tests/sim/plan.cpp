@@ -33,6 +33,19 @@ void draw_network(Prng& prng, Plan& plan) {
     if (prng.chance(1, 3)) plan.drift_ppm_max = 5000;
 }
 
+// Payloads that the session layer does not copy: buffers stay pinned while a slow path takes them in pieces.
+void draw_large_chunks(Prng& prng, Plan& plan) {
+    plan.chunk_bytes = 5'000 + static_cast<uint32_t>(prng.below(11'000));
+    plan.style.elements_max = 8'000;
+    plan.style.ops_max = 2;
+    plan.window_bytes = prng.chance(1, 2) ? 1 << 20 : plan.chunk_bytes * (1 + prng.below(4));
+    plan.eager_bytes = plan.chunk_bytes * prng.below(4);
+    plan.retain_bytes_max = prng.chance(1, 2) ? 64 << 20 : plan.chunk_bytes * (2 + prng.below(20));
+    plan.bytes_per_second_min = 100'000 + prng.below(400'000);
+    plan.in_flight_max = 1'500 + static_cast<uint32_t>(prng.below(8'000));
+    plan.inner_training = plan.inner_training + milliseconds(300);
+}
+
 // Helps to write a profile in a few lines.
 class Drawer {
 public:
@@ -150,7 +163,15 @@ void draw_faults(Prng& prng, Plan& plan) {
             break;
         case Profile::leaders:
             draw.coordinator_fault(FaultKind::coordinator_takeover).lasts = between_ms(prng, 500, 6000);
-            if (prng.chance(1, 2)) draw.death();
+            if (prng.chance(1, 2)) {
+                Fault& takeover = plan.faults.back();
+                const bool two = plan.peers > 2 && prng.chance(3, 4);
+                if (two) takeover.steps |= 1;
+                const Fault away = takeover;
+                Fault& death = draw.death(two ? FaultKind::kill_two : FaultKind::kill);
+                // Whoever does not hear the old leader misses a view: the new one's takes both at once.
+                if (two) death.at = away.at, death.at_activity = away.at_activity + prng.below(20);
+            }
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
             break;
         case Profile::storm: {
@@ -231,6 +252,7 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     plan.inner_training = between_ms(prng, 0, 600);
     draw_limits(prng, plan);
     draw_network(prng, plan);
+    if (prng.chance(1, 8)) draw_large_chunks(prng, plan);
     draw_faults(prng, plan);
     return plan;
 }

@@ -38,26 +38,33 @@ std::string_view profile_name(Profile profile);
 std::string_view profile_what(Profile profile);
 std::optional<Profile> profile_from(std::string_view name);
 
+#define WHIM_SIM_FAULTS(X)                                                                                   \
+    X(kill, "a peer's process dies; returns after `lasts` when it returns at all")                           \
+    X(kill_machine, "its machine goes dark")                                                                 \
+    X(kill_two, "a and b in the same instant")                                                               \
+    X(kill_listener, "whoever has been left out of an op and listens to it")                                 \
+    X(kill_mourner, "a, shortly after the next view has been installed")                                     \
+    X(freeze, "a peer stops and goes on")                                                                    \
+    X(slow, "each of a peer's steps takes a while")                                                          \
+    X(cut_strand, "one stream between a and b")                                                              \
+    X(cut_host, "nearly all streams of a")                                                                   \
+    X(clog, "nothing from a to b for a moment")                                                              \
+    X(block_one_way, "nothing from a to b for long")                                                         \
+    X(block_both, "nothing between a and b")                                                                 \
+    X(isolate, "a from everybody")                                                                           \
+    X(coordinator_kill, "returns after lasts, from its journal")                                             \
+    X(coordinator_die_between, "the same, between two of its effects")                                       \
+    X(coordinator_freeze, "a coordinator stops and goes on")                                                 \
+    X(coordinator_takeover, "the other starts while this one is frozen or cut off from some")                \
+    X(join, "one more peer")
+
 enum class FaultKind : uint8_t {
-    kill,           // a peer's process dies; returns after `lasts` when it returns at all
-    kill_machine,   // its machine goes dark
-    kill_two,       // a and b in the same instant
-    kill_listener,  // whoever has just been left out of an op and still listens
-    kill_mourner,   // a, shortly after the next view has been installed
-    freeze,
-    slow,
-    cut_strand,  // one stream between a and b
-    cut_host,    // nearly all streams of a
-    clog,        // nothing from a to b for a moment
-    block_one_way,
-    block_both,
-    isolate,                  // a from everybody
-    coordinator_kill,         // returns after lasts, from its journal
-    coordinator_die_between,  // the same, between two of its effects
-    coordinator_freeze,
-    coordinator_takeover,  // the other coordinator starts while this one is frozen or cut off from some
-    join,                  // one more peer
+#define WHIM_X(name, what) name,
+    WHIM_SIM_FAULTS(WHIM_X)
+#undef WHIM_X
 };
+inline constexpr uint32_t kFaultKindCount = 18;
+static_assert(static_cast<uint32_t>(FaultKind::join) + 1 == kFaultKindCount);
 
 struct Fault {
     FaultKind kind{};

@@ -45,7 +45,10 @@ void Simulation::build() {
         hosts_.push_back(std::make_unique<Host>(world_, h, name, clock));
         hosts_.back()->on_doom([this](Host& host) {
             if (host.id() < machines_.size()) return kill_peer(host.id(), *machines_[host.id()].doom);
-            coverage_.hit(Mark::coordinator_died_between);
+            if (static_cast<CoordinatorProcess*>(host.process())->died_between()) {
+                coverage_.hit(Mark::coordinator_died_between);
+                coverage_.strike(FaultKind::coordinator_die_between);
+            }
             kill(host.id(), DeathKind::process);
         });
     }
@@ -78,6 +81,7 @@ void Simulation::build() {
         machines_.push_back(machine);
     }
     for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
+    disturbed_until_.assign(hosts_.size(), Instant{-seconds(60).ns});  // never
     start_coordinator(peers);
     for (HostId h = 0; h < plan_.peers; ++h) {
         world_.after(microseconds(prng.between(0, 300'000)), [this, h] { start_peer(h); });

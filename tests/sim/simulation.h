@@ -70,6 +70,9 @@ private:
     void revive_peer(HostId host, bool keeps_disk);
     void coordinator_fault(const Fault& fault);
     void after_view(const Bytes& record);  // faults that wait for a decision
+    void hunt_listener(uint32_t tries);
+    void disturb(const Fault& fault, Instant until);
+    void judge_removal(const wire::Removal& removal);  // was there any cause?
     void end_faults();
     bool may_lose(HostId host);  // its disk, without taking the last copy of the state along
     bool ops_open();
@@ -89,7 +92,9 @@ private:
     std::vector<PeerId> coordinator_ids_;
     uint64_t activity_ = 0;
     std::vector<bool> struck_;                        // by fault
+    std::vector<Instant> disturbed_until_;            // by host; its network or its process
     std::vector<Fault> mourners_, listener_killers_;  // armed
+    bool hunting_ = false;                            // a listener to kill
     bool calm_ = false;
 };
 

@@ -1,0 +1,140 @@
+// Which checker must catch which planted bug, and the search for a seed where it does.
+#include "tests/sim/prove.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace whim::sim {
+namespace {
+
+// What a violation is about, by what the checkers say.
+enum class Kind : uint8_t {
+    fold,     // a result is not the fold of those it reports
+    sets,     // members hold different results, or count whom they must not
+    birth,    // the op has other members than its round
+    resent,   // somebody was sent what it had
+    split,    // given up by one, completed by another
+    input,    // the input of an op without a result was touched
+    buffer,   // somebody else's buffer was touched
+    quota,    // more than the eager quota is on its way
+    journal,  // what a peer saw is not what was journalled
+    hang,     // not everybody finishes in bounded time
+};
+
+struct Phrase {
+    Kind kind;
+    std::string_view says;
+};
+
+constexpr Phrase kPhrases[] = {
+    {Kind::fold, "that are not the fold of"},
+    {Kind::sets, "is uniform and has several sets"},
+    {Kind::sets, "gave other bytes than"},
+    {Kind::sets, "gave other contributors than"},
+    {Kind::sets, "contributors, fewer than"},
+    {Kind::birth, "reports other birth members"},
+    {Kind::resent, "sent a finished chunk again"},
+    {Kind::split, "ended with E_TOO_FEW, at "},
+    {Kind::split, "ended with OK, at "},
+    {Kind::input, "its input changed where nothing is said to be final"},
+    {Kind::input, "its input was changed"},
+    {Kind::buffer, "was written to after the op had ended"},
+    {Kind::quota, "for an op it has not posted; the quota is"},
+    {Kind::journal, "which nobody journalled"},
+    {Kind::journal, "otherwise than the journal says"},
+    {Kind::journal, "than the journal"},
+    {Kind::journal, "obeyed fencing token"},
+    {Kind::hang, "after the last fault not everybody has committed"},
+    {Kind::hang, "not everybody could leave"},
+};
+
+// A hang is expected only where the bug makes somebody wait for what never comes: that is all one can see of
+// it.
+bool expected(Plant plant, Kind kind) {
+    switch (plant) {
+        case Plant::none: return false;
+        case Plant::fold_in_arrival_order:
+        case Plant::double_count:
+        case Plant::no_retention:
+        case Plant::weigh_the_absent: return kind == Kind::fold;
+        case Plant::count_the_unreported:
+        case Plant::root_excludes_root:
+        case Plant::decide_before_all: return kind == Kind::sets;
+        case Plant::count_joiner: return kind == Kind::birth;
+        case Plant::resend_finished:
+        case Plant::stale_status:
+        case Plant::released_contributes: return kind == Kind::resent;
+        case Plant::adopt_from_excluded_root:
+        case Plant::adopt_after_report: return kind == Kind::sets || kind == Kind::resent;
+        case Plant::give_up_after_completion: return kind == Kind::split;
+        case Plant::touch_failed_input: return kind == Kind::input;
+        case Plant::ignore_grants: return kind == Kind::quota;
+        case Plant::write_after_completion: return kind == Kind::buffer;
+        case Plant::commit_before_journal:
+        case Plant::two_leaders:
+        case Plant::stale_incarnation:
+        case Plant::commit_twice: return kind == Kind::journal;
+        case Plant::wait_for_the_dead:                     // for the dead
+        case Plant::keep_own_result:                       // for the result
+        case Plant::ignore_has:                            // for the contribution of one who has completed
+        case Plant::newer_frames_do_not_wait:              // for the frame
+        case Plant::no_freeze: return kind == Kind::hang;  // for the contribution of the dead
+        case Plant::uniform_final_early:                   // the others wait, or go on without
+        case Plant::uniform_mix_sets: return kind == Kind::hang || kind == Kind::sets;
+    }
+    return false;
+}
+
+bool bites(Plant plant, const std::string& what) {
+    return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](const Phrase& phrase) {
+        return what.find(phrase.says) != std::string::npos && expected(plant, phrase.kind);
+    });
+}
+
+// The first violation of an expected kind that the same seed does not show without the planted bug.
+SweepResult sweep_for_plant(SweepOptions options, uint64_t& others) {
+    while (options.first <= options.last) {
+        const SweepResult found = sweep(options);
+        if (found.violations.empty()) return found;
+        const SeedViolation& first = found.violations[0];
+        if (bites(options.plant, first.what)) {
+            SweepOptions sober = options;
+            sober.plant = Plant::none;
+            sober.first = sober.last = first.seed;
+            if (sweep(sober).violations.empty()) return found;
+        }
+        others += 1;
+        options.first = first.seed + 1;
+    }
+    return {};
+}
+
+}  // namespace
+
+int prove_plants(SweepOptions options) {
+    int failures = 0;
+    options.violations_max = 1;
+    for (int p = 1; p <= static_cast<int>(Plant::commit_twice); ++p) {
+        options.plant = static_cast<Plant>(p);
+        uint64_t others = 0;
+        const SweepResult result = sweep_for_plant(options, others);
+        const std::string name(plant_name(options.plant));
+        if (result.violations.empty()) {
+            failures += 1;
+            std::printf("%-26s NOT CAUGHT as expected in seeds %lu..%lu; %lu violations of other kinds\n",
+                        name.c_str(), static_cast<unsigned long>(options.first),
+                        static_cast<unsigned long>(options.last), static_cast<unsigned long>(others));
+        } else {
+            const std::string& what = result.violations[0].what;
+            std::printf("%-26s seed %lu: %.200s\n", name.c_str(),
+                        static_cast<unsigned long>(result.violations[0].seed),
+                        what.substr(0, what.find('\n')).c_str());
+        }
+        std::fflush(stdout);
+    }
+    std::printf("whim_sim: %s plants=%d not_caught=%d\n", failures == 0 ? "PASS" : "FAIL",
+                static_cast<int>(Plant::commit_twice), failures);
+    return failures == 0 ? 0 : 1;
+}
+
+}  // namespace whim::sim
