@@ -50,12 +50,14 @@ void Dialer::try_next() {
     timed_out_ = false;
     if (!candidates_.empty()) {  // the last one has all the time the endpoint gives it
         timer_.expires_after(std::chrono::nanoseconds(limits::kDialCandidateTimeout.ns));
-        timer_.async_wait([self = shared_from_this()](const asio::error_code& cancelled) {
-            if (cancelled || self->done_) return;
-            self->timed_out_ = true;
-            asio::error_code ignored;
-            self->socket_.close(ignored);
-        });
+        timer_.async_wait(
+            [self = shared_from_this(), left = candidates_.size()](const asio::error_code& cancelled) {
+                const bool past = self->candidates_.size() != left;  // it went off as the next one began
+                if (cancelled || self->done_ || past) return;
+                self->timed_out_ = true;
+                asio::error_code ignored;
+                self->socket_.close(ignored);
+            });
     }
     asio::error_code error;
     socket_.open(candidate.protocol(), error);
