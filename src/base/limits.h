@@ -80,7 +80,8 @@ inline constexpr Duration kDrainTimeout =
     milliseconds(1000);  // for a refusal to be read before the strand closes
 
 // Group: rounds and failure detection. See src/group/{rounds,suspicion}.h for how they are used.
-inline constexpr uint32_t kRoundRecordsKept = 16;  // outcomes a coordinator answers from memory
+inline constexpr uint32_t kRoundRecordsKept = 16;           // outcomes a coordinator answers from memory
+inline constexpr uint64_t kJournalGrowthMin = 16ull << 20;  // appended before a journal is condensed
 inline constexpr Duration kFounderGrace =
     milliseconds(1000);  // after the last admission, before the first round
 inline constexpr Duration kRoundGraceMin =

@@ -56,8 +56,9 @@ Result<std::string> run_of(const Journal& journal) {
     if (!*record) return std::string();
     const Result<group::Entry> entry = group::decode_entry(**record);
     if (!entry.ok()) return entry.error();
-    const auto* opened = std::get_if<group::entry::Opened>(&*entry);
-    return opened == nullptr ? std::string() : opened->run;
+    if (const auto* opened = std::get_if<group::entry::Opened>(&*entry)) return opened->run;
+    if (const auto* condensed = std::get_if<group::entry::Condensed>(&*entry)) return condensed->run;
+    return std::string();
 }
 
 }  // namespace

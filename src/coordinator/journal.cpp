@@ -6,12 +6,15 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
+
+#include "base/limits.h"
 
 namespace whim::coordinator {
 namespace {
@@ -40,6 +43,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory) {
     if (Status s = journal->lock(); !s.ok()) return s.error();
     if (Status s = journal->open_database(); !s.ok()) return s.error();
     if (Status s = journal->take_fencing(); !s.ok()) return s.error();
+    if (Status s = journal->measure(); !s.ok()) return s.error();
     return journal;
 }
 
@@ -129,20 +133,53 @@ Result<std::optional<Bytes>> Journal::first() const {
     return std::optional(Bytes(data, data + sqlite3_column_bytes(select.get(), 0)));
 }
 
-Status Journal::append(const std::vector<Bytes>& records) {
-    if (records.empty()) return {};
-    if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
+Status Journal::measure() {
+    const Statement sum = prepare(db_, "SELECT coalesce(sum(length(record)), 0) FROM records");
+    if (!sum || sqlite3_step(sum.get()) != SQLITE_ROW) return broken("cannot measure its records");
+    grown_bytes_ = static_cast<uint64_t>(sqlite3_column_int64(sum.get(), 0));
+    return {};
+}
+
+Status Journal::insert(const std::vector<Bytes>& records) {
     const Statement insert = prepare(db_, "INSERT INTO records (record) VALUES (?1)");
     for (const Bytes& record : records) {
         const bool bound = insert && sqlite3_bind_blob64(insert.get(), 1, record.data(), record.size(),
                                                          SQLITE_STATIC) == SQLITE_OK;
         if (bound && sqlite3_step(insert.get()) == SQLITE_DONE && sqlite3_reset(insert.get()) == SQLITE_OK)
             continue;
-        const Error error = broken("cannot write a record");
-        (void)run("ROLLBACK");  // what matters is the error that led here
-        return error;
+        return broken("cannot write a record");
     }
+    return {};
+}
+
+Status Journal::append(const std::vector<Bytes>& records) {
+    if (records.empty()) return {};
+    if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
+    if (Status s = insert(records); !s.ok()) {
+        (void)run("ROLLBACK");  // what matters is the error that led here
+        return s;
+    }
+    for (const Bytes& record : records) grown_bytes_ += record.size();
     return run("COMMIT");
+}
+
+bool Journal::worth_condensing() const {
+    return grown_bytes_ >= std::max<uint64_t>(condensed_bytes_, limits::kJournalGrowthMin);
+}
+
+Status Journal::replace(const std::vector<Bytes>& records) {
+    grown_bytes_ = 0;  // not tried again at once when it fails
+    if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
+    Status status = run("DELETE FROM records");
+    if (status.ok()) status = insert(records);
+    if (status.ok()) status = run("COMMIT");
+    if (!status.ok()) {
+        (void)run("ROLLBACK");
+        return status;
+    }
+    condensed_bytes_ = 0;
+    for (const Bytes& record : records) condensed_bytes_ += record.size();
+    return {};
 }
 
 }  // namespace whim::coordinator

@@ -2,7 +2,9 @@
 //
 // DIR/run.db holds records in order and the highest fencing token ever taken; DIR/lock keeps a second
 // coordinator out for as long as this one lives, however it dies. What append() has returned OK for survives
-// a power cut. Not thread-safe: it belongs to the coordinator's one thread.
+// a power cut. What is appended takes up to twice the room of what must be kept, and kJournalGrowthMin more;
+// then replace() puts a shorter journal in its place. Not thread-safe: it belongs to the coordinator's one
+// thread.
 #pragma once
 
 #include <memory>
@@ -33,11 +35,17 @@ public:
     Result<std::optional<Bytes>> first() const;        // the oldest; nullopt: there is none yet
     Status append(const std::vector<Bytes>& records);  // all or none, in one transaction; durable on return
 
+    // Whether so much was appended since the last time that writing a shorter journal pays.
+    bool worth_condensing() const;
+    Status replace(const std::vector<Bytes>& records);  // all that there was, like append
+
 private:
     Journal() = default;
     Status lock();
     Status open_database();
     Status take_fencing();
+    Status measure();
+    Status insert(const std::vector<Bytes>& records);  // inside a transaction
     Status run(const char* sql) const;
     Error broken(const std::string& doing) const;
 
@@ -45,6 +53,7 @@ private:
     int lock_fd_ = -1;
     sqlite3* db_ = nullptr;
     FencingToken fencing_;
+    uint64_t condensed_bytes_ = 0, grown_bytes_ = 0;
 };
 
 }  // namespace whim::coordinator

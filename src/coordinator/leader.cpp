@@ -84,6 +84,7 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
         }
         ++counters_.journal_transactions;
         for (const Bytes& record : records) count(record);
+        if (journal_.worth_condensing()) condense();
     }
     for (const group::CoordinatorEffect& effect : out) {
         if (const auto* line = std::get_if<group::LogLine>(&effect)) log_(line->text);
@@ -95,6 +96,13 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
         }
         if (const auto* send = std::get_if<group::SendToPeer>(&effect)) transmit(*send, now);
     }
+}
+
+// Everything decided so far is on disk, so the ledger and the journal say the same.
+void Leader::condense() {
+    const Status status = journal_.replace(coordinator_.condensed());
+    log_(status.ok() ? "the journal was condensed"
+                     : "the journal stays as long as it is: " + status.error().detail);
 }
 
 void Leader::transmit(const group::SendToPeer& send, Instant now) {

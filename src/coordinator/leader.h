@@ -52,6 +52,7 @@ private:
     Leader(group::Coordinator coordinator, std::string run, Journal& journal, Log log);
     void perform(const group::CoordinatorOutbox& out, Instant now);
     void count(const Bytes& record);
+    void condense();
     void transmit(const group::SendToPeer& send, Instant now);
     void note_stranger(const LinkKey& key, Instant now);
     void close_due(Instant now);

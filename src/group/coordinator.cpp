@@ -140,8 +140,7 @@ void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuer
     if (closed != nullptr && closed->outcome.committed) {
         reply.found = true;
         reply.record = closed->record;
-        // What a message cannot carry stays in the journal: first the reports about ops, then the last ranks'
-        // bytes.
+        // What a message cannot carry is left out: first the reports about ops, then the last ranks' bytes.
         std::vector<wire::Vote>& votes = reply.record.votes;
         const auto too_large = [&] {
             return wire::encode_record(reply.record).size() + 64 > limits::kMessageBytesMax;
@@ -261,6 +260,11 @@ void Coordinator::evict(const MemberId& member, const std::string& reason, Insta
 }
 void Coordinator::abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out) {
     core_->abort_round(reason, now, out);
+}
+std::vector<Bytes> Coordinator::condensed() const {
+    std::vector<Bytes> records;
+    for (const Entry& entry : core_->ledger().condensed()) records.push_back(encode_entry(entry));
+    return records;
 }
 const wire::View& Coordinator::view() const { return core_->ledger().view; }
 FencingToken Coordinator::fencing() const { return core_->fencing(); }

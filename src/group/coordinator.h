@@ -87,6 +87,9 @@ public:
     void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
     void abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out);
 
+    // The journal so far, as short as can be: may take its place at any time between two inputs.
+    std::vector<Bytes> condensed() const;
+
     // State, for pages and tests.
     const wire::View& view() const;
     FencingToken fencing() const;

@@ -166,4 +166,45 @@ Status Ledger::apply_one(const entry::RoundClosed& e) {
     return {};
 }
 
+Status Ledger::apply_one(const entry::Condensed& e) {
+    if (fencing != FencingToken{}) return fail(Code::E_STORE, "a condensed journal in the middle of another");
+    run = e.run;
+    fencing = e.fencing;
+    fingerprint = e.fingerprint;
+    arithmetic_version = e.arithmetic_version;
+    last_incarnation = e.last_incarnation;
+    view = e.view;
+    for (const Admission& a : e.living) living.emplace(a.info.id.incarnation, a);
+    past.assign(e.past.begin(), e.past.end());
+    last_round = e.last_round;
+    committed = e.committed;
+    if (!e.open.empty()) open = e.open.front();
+    return {};
+}
+
+Status Ledger::apply_one(const entry::Remembered& e) {
+    const Round round = e.closed.outcome.round;
+    if (round > last_round || (!closed.empty() && round <= closed.back().outcome.round)) {
+        return fail(Code::E_STORE, "round " + std::to_string(round.value) + " is remembered out of order");
+    }
+    closed.push_back(e.closed);
+    if (closed.size() > limits::kRoundRecordsKept) closed.pop_front();
+    if (e.closed.outcome.committed && round == committed) last_commit = e.closed;
+    return {};
+}
+
+std::vector<Entry> Ledger::condensed() const {
+    entry::Condensed c{run,        fencing,   fingerprint, arithmetic_version, last_incarnation, view, {}, {},
+                       last_round, committed, {}};
+    for (const auto& [incarnation, a] : living) c.living.push_back(a);
+    c.past.assign(past.begin(), past.end());
+    if (open) c.open.push_back(*open);
+    std::vector<Entry> entries{std::move(c)};
+    // After many aborts the last commit is older than what is remembered, and forgotten again there.
+    if (committed != Round{} && outcome(committed) == nullptr)
+        entries.push_back(entry::Remembered{last_commit});
+    for (const entry::RoundClosed& one : closed) entries.push_back(entry::Remembered{one});
+    return entries;
+}
+
 }  // namespace whim::group

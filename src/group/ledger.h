@@ -64,10 +64,39 @@ struct RoundClosed {
     template <class A> void fields(A& a) { outcome.ending(a), a(record); }
 };
 
+// What the journal up to here comes to; only ever at its beginning, followed by Remembered.
+struct Condensed {
+    struct Past {
+        wire::Removal removal;
+        Round round;
+        bool was_member = false;
+        template <class A> void fields(A& a) { a(removal), a(round), a(was_member); }
+    };
+    std::string run;
+    FencingToken fencing;
+    uint64_t fingerprint = 0;
+    uint32_t arithmetic_version = 0;
+    Incarnation last_incarnation;
+    wire::View view;
+    std::vector<Admission> living;
+    std::vector<Past> past;
+    Round last_round, committed;
+    std::vector<RoundBegun> open;  // none or one
+    template <class A> void fields(A& a) {
+        a.text(run, limits::kNameBytesMax), a(fencing), a(fingerprint), a(arithmetic_version);
+        a(last_incarnation), a(view), a.list(living, limits::kMembersMax, 72);
+        a.list(past, limits::kRemovedKeptMax, 62), a(last_round), a(committed), a.list(open, 1, 76);
+    }
+};
+struct Remembered {  // an outcome from before, oldest first
+    RoundClosed closed;
+    template <class A> void fields(A& a) { a(closed); }
+};
+
 }  // namespace entry
 
 using Entry = std::variant<entry::Opened, entry::Admitted, entry::Removed, entry::OpsExcluded,
-                           entry::RoundBegun, entry::RoundClosed>;
+                           entry::RoundBegun, entry::RoundClosed, entry::Condensed, entry::Remembered>;
 
 Bytes encode_entry(const Entry& entry);      // journal version, type, fields
 Result<Entry> decode_entry(ByteSpan bytes);  // E_STORE
@@ -80,11 +109,7 @@ struct Ledger {
     Incarnation last_incarnation;  // given; never reused
     wire::View view;
     std::map<Incarnation, Admission> living;  // members and those waiting, in rank order
-    struct Past {
-        wire::Removal removal;
-        Round round;
-        bool was_member = false;
-    };
+    using Past = entry::Condensed::Past;
     std::deque<Past> past;  // the last removals, oldest first
     Round last_round;       // highest ever begun
     std::optional<entry::RoundBegun> open;
@@ -94,6 +119,7 @@ struct Ledger {
 
     // E_STORE when the entry cannot follow what came before.
     Status apply(const Entry& entry);
+    std::vector<Entry> condensed() const;  // a journal that comes to this ledger, as short as can be
 
     const Admission* find(const MemberId& id) const;  // living
     bool in_view(Incarnation incarnation) const;
@@ -110,6 +136,8 @@ private:
     Status apply_one(const entry::OpsExcluded& e);
     Status apply_one(const entry::RoundBegun& e);
     Status apply_one(const entry::RoundClosed& e);
+    Status apply_one(const entry::Condensed& e);
+    Status apply_one(const entry::Remembered& e);
 };
 
 }  // namespace whim::group

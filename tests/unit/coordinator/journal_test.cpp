@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/limits.h"
+
 namespace whim::coordinator {
 namespace {
 
@@ -73,6 +75,24 @@ TEST_F(JournalTest, SurvivesAKilledOwnerAndLetsTheNextOneIn) {
     ASSERT_TRUE(journal.ok()) << journal.error().detail;
     EXPECT_EQ((*journal)->fencing(), FencingToken{2});
     EXPECT_EQ((*journal)->load()->size(), 2u);
+}
+
+TEST_F(JournalTest, AShorterOneTakesItsPlace) {
+    auto journal = std::move(*Journal::open(dir_));
+    const Bytes large(limits::kJournalGrowthMin / 4, std::byte{1});
+    ASSERT_TRUE(journal->append({large, large, large}).ok());
+    EXPECT_FALSE(journal->worth_condensing());
+    ASSERT_TRUE(journal->append({large}).ok());
+    EXPECT_TRUE(journal->worth_condensing());
+    ASSERT_TRUE(journal->replace({record(1), record(2)}).ok());
+    EXPECT_FALSE(journal->worth_condensing());
+    ASSERT_TRUE(journal->append({record(3)}).ok());
+    journal.reset();
+    journal = std::move(*Journal::open(dir_));
+    EXPECT_EQ(journal->fencing(), FencingToken{2}) << "tokens go on rising";
+    EXPECT_EQ(*journal->load(), (std::vector{record(1), record(2), record(3)}));
+    EXPECT_EQ(*journal->first(), record(1));
+    EXPECT_LT(std::filesystem::file_size(dir_ + "/run.db"), 2 * limits::kJournalGrowthMin);
 }
 
 TEST_F(JournalTest, ErrorsNameThePathAndTheCause) {

@@ -140,6 +140,29 @@ TEST_F(LeaderTest, ARunWhoseMembersTakeTooManyBytesIsFull) {
     EXPECT_TRUE(leader_->journal_status().ok());
 }
 
+TEST_F(LeaderTest, ALongRunsJournalStaysShortAndIsResumed) {
+    connect(0);
+    join(0);
+    run(limits::kFounderGrace);
+    wire::CommitVote vote;
+    vote.vote.bytes.assign(limits::kCommitBytesMax, 7);
+    const uint64_t rounds = 5 * limits::kJournalGrowthMin / limits::kCommitBytesMax / 4;
+    for (uint64_t round = 1; round <= rounds; ++round) {
+        leader_->message(link(0), wire::encode(wire::RoundReady{{round}, {round - 1}}), now_);
+        vote.round = {round};
+        leader_->message(link(0), wire::encode(vote), now_);
+        settle();
+        ASSERT_EQ(leader_->snapshot(now_).committed, round);
+    }
+    EXPECT_LT(journal_->load()->size(), rounds);
+    EXPECT_LT(std::filesystem::file_size(dir_ + "/run.db"), 5 * limits::kJournalGrowthMin / 4);
+    endpoint_.reset(), leader_.reset(), journal_.reset();
+    journal_ = std::move(*Journal::open(dir_));
+    lead();
+    EXPECT_EQ(leader_->snapshot(now_).committed, rounds);
+    EXPECT_EQ(leader_->snapshot(now_).members.size(), 1u);
+}
+
 TEST_F(LeaderTest, AViewThatNoMessageCanCarryCostsALink) {
     group::entry::RoundBegun begun;
     begun.round = {1}, begun.epoch = {1};

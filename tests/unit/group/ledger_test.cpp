@@ -51,6 +51,52 @@ TEST(Ledger, ReadBackItIsTheSame) {
     EXPECT_EQ(ledger.outcome({2})->record, *w.coordinator->record({2}));
 }
 
+TEST(Ledger, CondensedItIsTheSameAndGoesOnTheSameWay) {
+    const World w = eventful();
+    for (size_t n = 1; n <= w.journal.size(); ++n) {
+        const auto middle = w.journal.begin() + static_cast<int64_t>(n);
+        std::vector<Bytes> records;
+        for (const Entry& entry : fold({w.journal.begin(), middle}).condensed())
+            records.push_back(encode_entry(entry));
+        EXPECT_LE(records.size(), 1 + limits::kRoundRecordsKept);
+        records.insert(records.end(), middle, w.journal.end());
+        const Ledger whole = fold(w.journal), mended = fold(records);
+        const auto encoded = [](const Ledger& ledger) {
+            std::vector<Bytes> all;
+            for (const Entry& entry : ledger.condensed()) all.push_back(encode_entry(entry));
+            return all;
+        };
+        EXPECT_EQ(encoded(mended), encoded(whole)) << "condensed after " << n << " records";
+        EXPECT_EQ(mended.view, whole.view);
+        EXPECT_EQ(mended.last_commit.outcome.round, whole.last_commit.outcome.round);
+    }
+}
+
+TEST(Ledger, TheLastCommitOutlivesManyAborts) {
+    World w;
+    w.found(2);
+    w.commit_all(1);
+    for (uint64_t n = 0; n < limits::kRoundRecordsKept + 3; ++n) {
+        for (const uint8_t p : {1, 2}) ASSERT_TRUE(w.begin(p, 1).ok());
+        CoordinatorOutbox out;
+        w.coordinator->abort_round("maintenance", w.now, out);
+        w.perform(out);
+    }
+    w.kill_coordinator();
+    w.start_coordinator();
+    const Ledger whole = fold(w.journal);
+    ASSERT_EQ(whole.outcome({1}), nullptr);
+    w.journal = w.coordinator->condensed();
+    w.kill_coordinator();
+    w.start_coordinator();
+    const Ledger mended = fold(w.journal);
+    EXPECT_EQ(mended.committed, Round{1});
+    EXPECT_EQ(mended.last_commit.record, whole.last_commit.record);
+    EXPECT_EQ(mended.closed.size(), whole.closed.size());
+    EXPECT_EQ(mended.outcome({1}), nullptr);
+    EXPECT_EQ(w.coordinator->fencing(), FencingToken{3});
+}
+
 TEST(Ledger, EveryPrefixOfAJournalIsAStateToResumeFrom) {
     const World w = eventful();
     Round committed;
