@@ -3,11 +3,14 @@ the run has digested it. Acts do not overlap, however fast or slow the machine i
 
 from __future__ import annotations
 
+import time
+
 from events import Event
 from stage import DemoFailed, Stage
 
 FREEZE_S = 10.0
 OUTAGE_S = 5.0
+LOOK_S = 0.5  # what a stopped process had said has arrived; well below the 2 s after which it is evicted
 
 
 class Act:
@@ -24,25 +27,39 @@ class Act:
 
 
 class KillInAllReduce(Act):
-    """SIGKILL for a replica that has just started an all-reduce. Over when the others train without it."""
+    """SIGKILL for a replica in an all-reduce that nobody has finished. Over when the others train without it.
+
+    Whether it is in one is known only of a process that stands still: it is stopped when it says that it has
+    begun, and killed when after LOOK_S no one has said that the op is over. Otherwise it may go on until the
+    next round."""
 
     def __init__(self, from_round: int, victim: str) -> None:
         super().__init__(from_round)
         self.victim = victim
         self.title = f"{victim} is killed in an all-reduce"
+        self.held: int | None = None  # in whose all-reduce it stands still
         self.round: int | None = None  # in which it died
+        self._finished: set[int] = set()  # rounds whose all-reduce somebody has finished
 
     def on_event(self, event: Event, stage: Stage) -> None:
-        if self.round is None:
-            if (
-                event["who"] == self.victim
-                and event["what"] == "reduce_begin"
-                and event["round"] >= self.from_round
-            ):
-                stage.kill(self.victim, f"in the middle of the all-reduce of round {event['round']}")
-                self.round = event["round"]
-        elif event["what"] == "begin" and event["round"] > self.round and self.victim not in event["members"]:
-            self.over = True
+        if event["what"] == "reduce":
+            self._finished.add(event["round"])
+        if self.round is not None:
+            self.over = event["what"] == "begin" and event["round"] > self.round
+            self.over = self.over and self.victim not in event["members"]
+        elif event["who"] == self.victim and event["what"] == "reduce_begin" and self.held is None:
+            if event["round"] >= self.from_round and event["round"] not in self._finished:
+                self.held = event["round"]
+                stage.hold(self.victim)
+                stage.after(LOOK_S, lambda: self._look(stage))
+
+    def _look(self, stage: Stage) -> None:
+        if self.held in self._finished:
+            self.held = None
+            stage.release(self.victim)
+        else:
+            self.round = self.held
+            stage.kill(self.victim, f"in the middle of the all-reduce of round {self.round}", round=self.round)
 
 
 class Join(Act):
@@ -64,27 +81,46 @@ class Join(Act):
 
 
 class Freeze(Act):
-    """SIGSTOP for a while. Over when the victim was told that it is out, has joined again and trains."""
+    """SIGSTOP for a while, shortly before an all-reduce. Over when the victim was told that it is out, has
+    joined again and trains."""
 
-    def __init__(self, from_round: int, victim: str) -> None:
+    def __init__(self, from_round: int, victim: str, inner_steps: int) -> None:
         super().__init__(from_round)
         self.victim = victim
         self.title = f"{victim} freezes for {FREEZE_S:.0f} s"
-        self.frozen = False
+        self.held: int | None = None  # in which round it stands still
         self.told: str | None = None
+        self._inner_steps = inner_steps
+        self._since = 0.0
+        self._steps_before = max(1, inner_steps - 2)  # of the round: two are left
+        self._begun: set[int] = set()  # rounds whose all-reduce the victim has begun
 
     def on_event(self, event: Event, stage: Stage) -> None:
         if event["who"] != self.victim:
             return
-        if not self.frozen:
-            if event["what"] == "train" and event["round"] >= self.from_round:
-                stage.freeze(self.victim, f"for {FREEZE_S:.0f} s")
-                stage.after(FREEZE_S, lambda: stage.thaw(self.victim))
-                self.frozen = True
+        if event["what"] == "reduce_begin":
+            self._begun.add(event["round"])
+        if self.held is None:
+            if event["what"] == "train" and event["round"] >= self.from_round and self._is_last(event):
+                self.held, self._since = event["round"], time.time()
+                stage.hold(self.victim)
+                stage.after(LOOK_S, lambda: self._look(stage))
         elif event["what"] == "out":
             self.told = event["reason"]
         elif event["what"] == "commit" and event["committed"] and self.told is not None:
             self.over = True
+
+    def _is_last(self, event: Event) -> bool:
+        return event["step"] % self._inner_steps == self._steps_before and event["round"] not in self._begun
+
+    def _look(self, stage: Stage) -> None:
+        """It must not have contributed to the all-reduce that the others are to finish without it."""
+        if self.held in self._begun:
+            self.held = None
+            stage.release(self.victim)
+        else:
+            stage.freeze(self.victim, f"for {FREEZE_S:.0f} s", round=self.held, since=self._since)
+            stage.after(FREEZE_S - LOOK_S, lambda: stage.thaw(self.victim))
 
 
 class KillCoordinator(Act):
@@ -135,12 +171,12 @@ class Play:
         return [act.title for act in self.acts if not act.over]
 
 
-def demo_acts(rounds: int) -> list[Act]:
+def demo_acts(rounds: int, inner_steps: int) -> list[Act]:
     """All four, spread over the run so that quiet rounds lie between them and at the end."""
     at = [max(2, rounds * share // 100) for share in (10, 20, 35, 65)]
     return [
         KillInAllReduce(at[0], "replica-2"),
         Join(at[1], "replica-5"),
-        Freeze(at[2], "replica-3"),
+        Freeze(at[2], "replica-3", inner_steps),
         KillCoordinator(at[3]),
     ]

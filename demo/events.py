@@ -3,7 +3,8 @@ report reads them.
 
 Every event has t (seconds, wall clock), who (a replica, "coordinator" or "demo") and what:
 
-  the orchestrator:  start why pid · kill why · freeze why · thaw · exit code
+  the orchestrator:  start why pid · kill why [round] · hold · release · freeze why round since · thaw ·
+                     exit code
   a replica:         admitted peer · begin · train · reduce_begin · reduce · commit · record · eval · out ·
                      rejoined · note · done
 """

@@ -11,7 +11,7 @@ from corpus import Corpus
 from events import Event
 from live import survival
 from settings import Settings
-from verdict import Summary
+from verdict import FREEZE_LIMIT_S, Summary
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
@@ -71,6 +71,10 @@ def numbers(summary: Summary, settings: Settings, corpus: Corpus) -> str:
         "rounds": f"{summary.rounds} of {settings.inner_steps} optimizer steps with batch {settings.batch} each",
         "outer step": f"Nesterov, rate {settings.outer_lr}, momentum {settings.outer_momentum}",
         "deaths, joins": f"{summary.deaths}, {summary.joins}",
+        "others finished after a freeze": ", ".join(
+            f"{seconds:.2f} s ({name}; at most {FREEZE_LIMIT_S:.0f} s)" for name, seconds in summary.freezes.items()
+        )
+        or "nobody froze",
         "digest of all live replicas": f"<code>{escape(summary.digest)}</code>",
     }
     return (

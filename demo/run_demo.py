@@ -21,7 +21,7 @@ from live import Live
 from report import write_report
 from settings import Settings
 from stage import ROOT, DemoFailed, Stage
-from verdict import Summary, summarise
+from verdict import FREEZE_LIMIT_S, Summary, summarise
 
 REPORT_FILES = ("events.jsonl", "index.html", "training.png", "rounds.png", "coordinator.log", "replica-*.log")
 
@@ -58,7 +58,10 @@ def parse_arguments() -> argparse.Namespace:
         help="the whimbrel command (default build/release/bin/whimbrel)",
     )
     parser.add_argument("--report", type=Path, default=ROOT / "demo-report", metavar="FOLDER")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.inner_steps < 2 and not arguments.quiet:
+        parser.error("--inner-steps: at least 2, as one replica freezes between two steps; or --quiet")
+    return arguments
 
 
 def clear_report(folder: Path) -> None:
@@ -92,7 +95,7 @@ def play(arguments: argparse.Namespace, settings: Settings, corpus: Corpus) -> S
     stage = Stage(arguments.report, arguments.command, flags, arguments.timeout)
     live = Live(start)
     stage.listeners.append(live)
-    story = Play([] if arguments.quiet else demo_acts(settings.rounds), stage)
+    story = Play([] if arguments.quiet else demo_acts(settings.rounds, settings.inner_steps), stage)
     failure = None
     try:
         stage.start_coordinator("the run begins")
@@ -123,6 +126,8 @@ def print_table(summary: Summary) -> None:
         recorded = short.get(round, "no record").replace("replica-", "")
         print(f"{round:5d}  {recorded:50s}  {averaged:36s}  {digest[:16]}")
     print()
+    for name, seconds in summary.freezes.items():
+        print(f"the others finished the all-reduce {seconds:.2f} s after {name} froze (at most {FREEZE_LIMIT_S:.0f} s)")
 
 
 def compare(summary: Summary, settings: Settings, corpus: Corpus) -> None:

@@ -108,15 +108,24 @@ class Stage:
         self.replicas[name] = child
         self.note(name, "start", why=why, pid=child.pid)
 
-    def kill(self, name: str, why: str) -> None:
+    def kill(self, name: str, why: str, **fields) -> None:
         child = self.coordinator if name == "coordinator" else self.replicas[name]
         self.killed.add(name)
         child.signal(signal.SIGKILL)
-        self.note(name, "kill", why=why)
+        self.note(name, "kill", why=why, **fields)
 
-    def freeze(self, name: str, why: str) -> None:
+    def hold(self, name: str) -> None:
+        """SIGSTOP, to see what it was doing before anything worse happens to it."""
         self.replicas[name].signal(signal.SIGSTOP)
-        self.note(name, "freeze", why=why)
+        self.note(name, "hold")
+
+    def release(self, name: str) -> None:
+        self.replicas[name].signal(signal.SIGCONT)
+        self.note(name, "release")
+
+    def freeze(self, name: str, why: str, **fields) -> None:
+        self.replicas[name].signal(signal.SIGSTOP)
+        self.note(name, "freeze", why=why, **fields)
 
     def thaw(self, name: str) -> None:
         self.replicas[name].signal(signal.SIGCONT)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from events import Event
 from settings import Settings
 
+FREEZE_LIMIT_S = 3.0  # in which the others finish after somebody froze, with the default settings
+
 
 @dataclass
 class Summary:
@@ -22,6 +24,7 @@ class Summary:
     )  # round -> names, as the coordinator recorded
     reduced: dict[int, list[str]] = field(default_factory=dict)  # round -> names whose data the average holds
     digests: dict[int, str] = field(default_factory=dict)
+    freezes: dict[str, float] = field(default_factory=dict)  # name -> seconds until the others went on
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -39,7 +42,7 @@ def summarise(events: list[Event], settings: Settings, unfinished: list[str], en
     s = Summary()
     of = {
         what: [e for e in events if e["what"] == what]
-        for what in ("kill", "begin", "reduce_begin", "reduce", "commit", "record", "eval", "done")
+        for what in ("kill", "freeze", "begin", "reduce", "commit", "record", "eval", "done")
     }
     deaths = [e for e in of["kill"] if e["who"] != "coordinator"]
     s.deaths = len(deaths)
@@ -57,7 +60,9 @@ def summarise(events: list[Event], settings: Settings, unfinished: list[str], en
 
     s.problems += [f"did not come to its end: {title}" for title in unfinished]
     s.problems += _check_digests(s, of["done"], of["commit"])
-    s.problems += _check_reduces(of["reduce"], of["reduce_begin"], deaths)
+    s.problems += _check_deaths(of["reduce"], deaths)
+    s.freezes = {e["who"]: _freeze_seconds(e, of["reduce"], s.problems) for e in of["freeze"]}
+    s.problems += _check_resent(of["reduce"])
     if missing := sorted(s.digests.keys() - s.contributors.keys()):
         s.problems.append(f"the coordinator gave no record of the rounds {missing}")
     if len(last) < settings.final_evals:
@@ -94,18 +99,41 @@ def _check_digests(s: Summary, done: list[Event], commits: list[Event]) -> list[
     return problems
 
 
-def _check_reduces(reduces: list[Event], begins: list[Event], deaths: list[Event]) -> list[str]:
+def _check_deaths(reduces: list[Event], kills: list[Event]) -> list[str]:
+    """Who died in an all-reduce had not finished it, and one who did saw that it was gone before the end."""
     problems = []
-    for name in {e["who"] for e in deaths}:
-        posted = max((e["round"] for e in begins if e["who"] == name), default=0)
-        finished = {e["round"] for e in reduces if e["who"] == name}
-        if posted in finished:
+    for kill in kills:
+        name, round = kill["who"], kill["round"]
+        finished = [e for e in reduces if e["round"] == round]
+        if any(e["who"] == name for e in finished):
             problems.append(f"{name} had finished the all-reduce it was to die in")
-        elif not any(e["round"] == posted for e in reduces):
+        elif not finished:
             problems.append(f"nobody finished the all-reduce that {name} died in")
-    problems += [
+        elif not any(name in e["gone"] for e in finished):
+            problems.append(f"the all-reduce of round {round} was over when {name} died")
+    return problems
+
+
+def _freeze_seconds(freeze: Event, reduces: list[Event], problems: list[str]) -> float:
+    """From a replica's freeze until all others had finished, without it, the all-reduce that came next."""
+    name, round = freeze["who"], freeze["round"]
+    without = [e for e in reduces if e["round"] == round and e["who"] != name]
+    if not without:
+        problems.append(f"nobody finished the all-reduce of round {round}, in which {name} froze")
+        return float("nan")
+    if not all(name in e["gone"] for e in without):
+        problems.append(f"the all-reduce of round {round} did not lack {name}, which froze before it")
+    seconds = max(e["t"] for e in without) - freeze["since"]
+    if seconds > FREEZE_LIMIT_S:
+        problems.append(
+            f"the others finished {seconds:.1f} s after {name} froze, not within {FREEZE_LIMIT_S:.0f} s"
+        )
+    return seconds
+
+
+def _check_resent(reduces: list[Event]) -> list[str]:
+    return [
         f"{e['who']} sent {e['resent']} finished chunks again in round {e['round']}"
         for e in reduces
         if e["resent"]
     ]
-    return problems

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "build/release/bin/whimbrel"
 sys.path.insert(0, str(ROOT / "demo"))
 
+from acts import Freeze, KillInAllReduce  # noqa: E402
 from corpus import Sampler, load_corpus  # noqa: E402
 from model import make_model  # noqa: E402
 from run_demo import clear_report  # noqa: E402
@@ -84,7 +85,8 @@ def good_events(replicas=("replica-1", "replica-2")):
         for name in replicas:
             yield {"what": "begin", "who": name, "round": round, "members": replicas, "joined": []}
             yield {"what": "reduce_begin", "who": name, "round": round}
-            yield {"what": "reduce", "who": name, "round": round, "contributors": list(replicas), "resent": 0}
+            yield {"what": "reduce", "who": name, "round": round, "contributors": list(replicas),
+                   "gone": [], "resent": 0, "t": 10.0 * round}
             yield {"what": "commit", "who": name, "round": round, "committed": True, "digest": digest, "mine": digest}
         yield {"what": "record", "who": "replica-1", "round": round, "contributors": list(replicas)}
         yield {"what": "eval", "who": "replica-1", "round": round, "step": round, "loss": 2.0}
@@ -125,8 +127,104 @@ def test_missing_parts_fail():
     assert "did not come to its end: the storm" in verdict(good_events(), ["the storm"]).problems
     assert any("no record" in p for p in verdict(e for e in good_events() if e["what"] != "record").problems)
     assert any("no replica" in p for p in verdict(e for e in good_events() if e["what"] != "done").problems)
-    death = {"what": "kill", "who": "replica-2"}
+
+
+def without_replica_2(round: int) -> list[dict]:
+    """A run whose all-reduce of a round replica-2 did not finish, and replica-1 did after it was gone."""
+    events = [e for e in good_events() if (e["what"], e["who"], e.get("round")) != ("reduce", "replica-2", round)]
+    for event in events:
+        if (event["what"], event.get("round")) == ("reduce", round):
+            event["gone"] = ["replica-2"]
+    return events
+
+
+def test_a_death_must_be_in_an_open_all_reduce():
+    death = {"what": "kill", "who": "replica-2", "round": 2}
+    assert verdict([*without_replica_2(2), death]).problems == []
     assert any("had finished" in p for p in verdict([*good_events(), death]).problems)
+    nobody = [e for e in good_events() if (e["what"], e.get("round")) != ("reduce", 2)]
+    assert any("nobody finished" in p for p in verdict([*nobody, death]).problems)
+    too_late = without_replica_2(2)
+    for event in too_late:
+        event.update({"gone": []} if "gone" in event else {})
+    assert any("was over when replica-2 died" in p for p in verdict([*too_late, death]).problems)
+
+
+def test_the_others_must_go_on_soon_after_a_freeze():
+    def freeze(since):
+        return {"what": "freeze", "who": "replica-2", "round": 2, "since": since}
+
+    summary = verdict([*without_replica_2(2), freeze(17.5)])
+    assert (summary.problems, summary.freezes) == ([], {"replica-2": 2.5})
+    assert any("3.5 s after" in p for p in verdict([*without_replica_2(2), freeze(16.5)]).problems)
+    assert any("did not lack" in p for p in verdict([*good_events(), freeze(19.0)]).problems)
+    nobody = [e for e in good_events() if (e["what"], e.get("round")) != ("reduce", 2)]
+    assert any("nobody finished" in p for p in verdict([*nobody, freeze(19.0)]).problems)
+
+
+class FakeStage:
+    """Notes what an act does; run_timers() is the end of all waits."""
+
+    def __init__(self):
+        self.done, self._timers = [], []
+
+    def __getattr__(self, what):
+        return lambda name, *why, **fields: self.done.append((what, name, fields.get("round")))
+
+    def after(self, seconds, action):
+        self._timers.append(action)
+
+    def run_timers(self):
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            timer()
+
+
+def test_the_kill_waits_for_an_all_reduce_that_nobody_has_finished():
+    act, stage = KillInAllReduce(2, "replica-2"), FakeStage()
+
+    def say(who, what, round, **more):
+        act.on_event({"who": who, "what": what, "round": round, **more}, stage)
+
+    say("replica-2", "reduce_begin", 1)
+    assert stage.done == []
+    say("replica-2", "reduce_begin", 2)
+    say("replica-2", "reduce", 2)  # it was said before it was stopped
+    stage.run_timers()
+    say("replica-1", "reduce", 3)
+    say("replica-2", "reduce_begin", 3)
+    assert stage.done == [("hold", "replica-2", None), ("release", "replica-2", None)]
+    say("replica-2", "reduce_begin", 4)
+    stage.run_timers()
+    assert stage.done[2:] == [("hold", "replica-2", None), ("kill", "replica-2", 4)]
+    say("replica-1", "begin", 5, members=["replica-1", "replica-2"])
+    assert not act.over
+    say("replica-1", "begin", 6, members=["replica-1"])
+    assert act.over
+
+
+def test_the_freeze_waits_for_a_round_whose_all_reduce_is_still_to_come():
+    act, stage = Freeze(2, "replica-3", 20), FakeStage()
+
+    def say(what, round, **more):
+        act.on_event({"who": "replica-3", "what": what, "round": round, **more}, stage)
+
+    say("train", 1, step=18)
+    say("train", 2, step=37)
+    assert stage.done == []
+    say("train", 2, step=38)
+    say("reduce_begin", 2)
+    stage.run_timers()
+    assert stage.done == [("hold", "replica-3", None), ("release", "replica-3", None)]
+    say("train", 3, step=58)
+    stage.run_timers()
+    stage.run_timers()
+    assert stage.done[2:] == [("hold", "replica-3", None), ("freeze", "replica-3", 3), ("thaw", "replica-3", None)]
+    say("commit", 3, committed=True)
+    assert not act.over, "it was not told that it is out"
+    say("out", 3, reason="it was silent")
+    say("commit", 9, committed=True)
+    assert act.over
 
 
 def test_only_a_report_is_cleared(tmp_path):
