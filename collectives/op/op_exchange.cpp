@@ -123,6 +123,8 @@ void Op::resolve(uint32_t c, Instant now) {
     }
     if (chunk.state == ChunkState::released) {
         // Somebody still asks: its report crossed the news.
+        for (uint32_t r = 0; config_.plant == Plant::released_contributes && r < birth_count_; ++r)
+            if (root.status[r] == wire::ChunkStatus::contributes && !root.sent[r]) send_result(c, r);
         pending_stable_.push_back(c);
         flush_stable();
         return;

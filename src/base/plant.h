@@ -11,8 +11,8 @@
     X(fold_in_arrival_order, "rule 1: contributions are folded in birth order")                              \
     X(double_count, "rule 1: each contributor is counted once")                                              \
     X(count_the_unreported, "rule 2: who is out is not waited for, who is in is")                            \
-    X(resend_finished, "rule 3: no finished chunk is resent")                                                \
     X(count_joiner, "rule 2: whoever is not of the birth round never folds, owns or counts")                 \
+    X(resend_finished, "rule 3: no finished chunk is resent")                                                \
     X(no_retention, "rule 4: results are kept until stable")                                                 \
     X(weigh_the_absent, "rule 5: a chunk is weighed by those who contributed to it")                         \
     X(adopt_from_excluded_root, "rule 6: the exchange runs for an exclusion as for a death")                 \

@@ -86,6 +86,23 @@ private:
     Plan& plan_;
 };
 
+// Some of those that die are not heard by one of the others any more, while the rest hear their last words.
+void draw_last_words(Prng& prng, Plan& plan) {
+    const std::vector<Fault> faults = plan.faults;
+    for (const Fault& death : faults) {
+        if (death.kind != FaultKind::kill && death.kind != FaultKind::kill_machine) continue;
+        if (!prng.chance(1, 3)) continue;
+        Fault unheard;
+        unheard.kind = FaultKind::block_one_way;
+        unheard.at = death.at;
+        unheard.at_activity = death.at_activity - std::min(death.at_activity, prng.below(30));
+        unheard.a = death.a;
+        unheard.b = (death.a + 1 + static_cast<HostId>(prng.below(plan.peers - 1))) % plan.peers;
+        unheard.lasts = between_ms(prng, 200, 4000);
+        plan.faults.push_back(unheard);
+    }
+}
+
 void draw_faults(Prng& prng, Plan& plan) {
     Drawer draw(prng, plan);
     switch (plan.profile) {
@@ -254,6 +271,7 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     draw_network(prng, plan);
     if (prng.chance(1, 8)) draw_large_chunks(prng, plan);
     draw_faults(prng, plan);
+    draw_last_words(prng, plan);
     return plan;
 }
 
