@@ -136,7 +136,10 @@ void Simulation::start_coordinator(HostId host) {
     setup.endpoint_seed = prng_.next();
     auto process = std::make_unique<CoordinatorProcess>(world_, *network_, *hosts_[host], store_, setup);
     control_.restored(process->coordinator().committed());
-    if (process->coordinator().fencing().value > 1) coverage_.hit(Mark::leader_change);
+    if (process->coordinator().fencing().value > 1) {
+        coverage_.hit(Mark::leader_change);
+        for (Instant& until : disturbed_until_) until = std::max(until, world_.now());
+    }
     hosts_[host]->start(std::move(process));
     network_->process_started(host);
 }
