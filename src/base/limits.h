@@ -38,7 +38,8 @@ inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's byt
 inline constexpr uint32_t kOpsOpenMax = 256;            // per group
 inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
-inline constexpr uint32_t kWaitingPerMember = 64;  // messages of newer views kept per sender and member of an op
+inline constexpr uint32_t kWaitingPerMember =
+    64;  // messages of newer views kept per sender and member of an op
 inline constexpr uint32_t kStatusRangesMax = 1u << 15;      // ranges in one op status message
 inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;  // contributions sent before the receiver posts
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member

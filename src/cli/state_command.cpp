@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "wire/address.h"
 
@@ -25,6 +26,9 @@ std::string uptime(int64_t ms) {
     return s < 7200 ? fmt::format("{} min", s / 60) : fmt::format("{} h", s / 3600);
 }
 
+// What peers call themselves, fit for a terminal.
+std::string words(const json& text) { return printable(text.get<std::string>()); }
+
 void print_table(const json& state) {
     const auto open_round = state.at("open_round").get<uint64_t>();
     fmt::print("run {}   epoch {}   committed round {}   {}   fencing token {}   up {}\n",
@@ -37,12 +41,11 @@ void print_table(const json& state) {
     fmt::print("\n{:<16} {:<20} {:<12} {:>9}  {}\n", "MEMBER", "NAME", "REGION", "RTT", "STANDING");
     for (const json& m : state.at("members")) {
         std::string standing = m.at("standing").get<std::string>();
-        for (const json& by : m.at("suspected_by")) standing += ", suspected by " + by.get<std::string>();
+        for (const json& by : m.at("suspected_by")) standing += ", suspected by " + words(by);
         fmt::print("{:<16} {:<20} {:<12} {:>9}  {}\n",
                    fmt::format("{}#{}", m.at("peer").get<std::string>().substr(0, 8),
                                m.at("incarnation").get<uint64_t>()),
-                   m.at("name").get<std::string>(), m.at("region").get<std::string>(),
-                   rtt(m.at("rtt_us").get<int64_t>()), standing);
+                   words(m.at("name")), words(m.at("region")), rtt(m.at("rtt_us").get<int64_t>()), standing);
     }
     if (state.at("members").empty()) fmt::print("(nobody)\n");
     if (state.at("removed").empty()) return;
@@ -50,7 +53,7 @@ void print_table(const json& state) {
     for (const json& r : state.at("removed")) {
         fmt::print("  {:<14} {} in epoch {}: {}\n", r.at("member").get<std::string>(),
                    r.at("left").get<bool>() ? "left" : "evicted", r.at("epoch").get<uint64_t>(),
-                   r.at("reason").get<std::string>());
+                   words(r.at("reason")));
     }
 }
 
@@ -65,7 +68,8 @@ int run_state(const StateCommand& command) {
     const auto response = client.Get("/state");
     if (!response)
         return fail_with(fmt::format("{}: {}", command.http, httplib::to_string(response.error())));
-    if (response->status != 200)
+    const bool journal_failed = response->status == 503;  // the page is told all the same
+    if (response->status != 200 && !journal_failed)
         return fail_with(fmt::format("{}: {} {}", command.http, response->status, response->body));
     if (command.json) {
         fmt::print("{}", response->body);
@@ -76,6 +80,8 @@ int run_state(const StateCommand& command) {
     } catch (const json::exception& problem) {
         return fail_with(fmt::format("{}: not a coordinator's state: {}", command.http, problem.what()));
     }
+    if (journal_failed)
+        return fail_with(command.http + ": the coordinator cannot write its journal; see its log");
     return 0;
 }
 

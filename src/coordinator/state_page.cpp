@@ -1,4 +1,4 @@
-// The /state page: a snapshot as JSON. Field names are an interface; see docs/reference/coordinator-pages.md.
+// The /state page: a snapshot as JSON. Field names are an interface; see docs/how-to/run-a-coordinator.md.
 #include <nlohmann/json.hpp>
 
 #include "coordinator/snapshot.h"

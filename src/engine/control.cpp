@@ -36,6 +36,10 @@ void Engine::Impl::round_begin(AppOp app, Round state_round, Instant now) {
     }
     if (out_of_it_) return done(app, out_of_it_->code, out_of_it_->detail);
     if (round_app_) return done(app, Code::E_WRONG_STATE, "a round_begin is already pending");
+    if (member_.begins_round()) {  // one that was cancelled: its request stands
+        round_app_ = app;
+        return;
+    }
     group::MemberOutbox out;
     const Status status = member_.round_begin(state_round, now, out);
     if (!status.ok()) return done(app, status.error().code, status.error().detail);

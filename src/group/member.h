@@ -80,7 +80,8 @@ public:
     void join(Instant now, MemberOutbox& out);  // also after Evicted: a new incarnation
     void leave(const std::string& reason, Instant now, MemberOutbox& out);
     Status round_begin(Round state_round, Instant now,
-                       MemberOutbox& out);  // E_WRONG_STATE when one is pending
+                       MemberOutbox& out);                    // E_WRONG_STATE when one is pending
+    bool begins_round() const { return ready_.has_value(); }  // a round_begin is pending
     Status round_commit(Round round, wire::Vote vote, bool diverged, Instant now, MemberOutbox& out);
     void exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& out);
     void record(uint64_t nonce, Round round, Instant now, MemberOutbox& out);

@@ -275,6 +275,19 @@ static void leaving_is_told_to_the_others(void) {
     stop_run(&r);
 }
 
+/* Before the others are ready: the request stands, and the next begin takes it up. */
+static void a_cancelled_begin_is_taken_up(run* r) {
+    whim_op *first, *again, *other;
+    commit_round(r);
+    CHECK_OK(whim_round_begin(r->groups[0], NULL, &first));
+    CHECK_OK(whim_op_cancel(first));
+    end_op(first, WHIM_E_CANCELLED);
+    CHECK_OK(whim_round_begin(r->groups[0], NULL, &again));
+    CHECK_OK(whim_round_begin(r->groups[1], NULL, &other));
+    end_op(again, WHIM_OK);
+    end_op(other, WHIM_OK);
+}
+
 int main(void) {
     run r;
     start_run(&r, 2);
@@ -285,6 +298,7 @@ int main(void) {
     wait_any_finds_the_first(&r);
     rounds_are_recorded(&r);
     a_cancel_ends_only_the_callers_part(&r);
+    a_cancelled_begin_is_taken_up(&r);
     stop_run(&r);
     ends_in_any_order();
     leaving_is_told_to_the_others();

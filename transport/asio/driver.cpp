@@ -88,8 +88,8 @@ public:
         connections_.erase(strand);
         endpoint_->closed(strand, detail, now());
     }
-    // The owner first: what it decides often has bytes to write at once. And again after a write: payloads that
-    // left its memory may complete what it does.
+    // The owner first: what it decides often has bytes to write at once. And again after a write: payloads
+    // that left its memory may complete what it does.
     void event_done() override {
         do {
             if (after_events_) after_events_();

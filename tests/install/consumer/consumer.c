@@ -1,4 +1,5 @@
-/* Uses both installed libraries: the version of library and headers agree, and empty handles can be destroyed. */
+/* Uses both installed libraries: the version of library and headers agree, and empty handles can be
+ * destroyed. */
 #include <stdio.h>
 #include <whimbrel/coordinator.h>
 #include <whimbrel/version.h>
