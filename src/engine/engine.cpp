@@ -151,6 +151,7 @@ void Engine::cancel(AppOp app, Instant now) { impl_->cancel(app, now); }
 void Engine::record(AppOp app, Round round, Instant now) { impl_->record(app, round, now); }
 MemberId Engine::self() const { return impl_->self(); }
 const wire::View& Engine::view() const { return impl_->member_.view(); }
+FencingToken Engine::obeyed() const { return impl_->member_.obeyed(); }
 Round Engine::round() const { return impl_->round_; }
 std::string Engine::waiting_for(AppOp app) const { return impl_->waiting_for(app); }
 EngineCounters Engine::counters() const { return impl_->counters(); }

@@ -194,6 +194,7 @@ public:
     // State.
     MemberId self() const;
     const wire::View& view() const;
+    FencingToken obeyed() const;               // of the coordinator whose word was taken last
     Round round() const;                       // last begun by this peer; 0: none
     std::string waiting_for(AppOp app) const;  // "" when done or unknown; otherwise what it waits for
     EngineCounters counters() const;

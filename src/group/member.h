@@ -107,6 +107,7 @@ public:
     bool admitted() const { return phase_ == Phase::waiting || phase_ == Phase::member; }
     Incarnation incarnation() const { return incarnation_; }
     FencingToken fencing() const { return fencing_; }
+    FencingToken obeyed() const { return obeyed_; }  // whose word was taken last
     const wire::View& view() const { return view_; }
     const wire::RunOptions& options() const { return options_; }
     Round committed() const { return committed_; }  // last committed round known
@@ -148,6 +149,7 @@ private:
     bool connected_ = false;          // as last told by CoordinatorChanged
     std::string link_detail_;
     FencingToken fencing_;  // highest seen; survives incarnations
+    FencingToken obeyed_;
     wire::View view_;
     wire::RunOptions options_;
     Round committed_;

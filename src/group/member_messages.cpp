@@ -19,6 +19,7 @@ bool lists(const std::vector<MemberId>& ids, const MemberId& id) {
 bool Member::obeys(uint32_t coordinator, FencingToken fencing) {
     if (fencing < fencing_ && config_.plant != Plant::two_leaders) return false;
     fencing_ = std::max(fencing_, fencing);
+    obeyed_ = fencing;
     leader_ = coordinator;
     return true;
 }

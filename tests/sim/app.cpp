@@ -158,7 +158,7 @@ void App::committed(const AppDone& done, Instant now) {
     const auto* info = std::get_if<CommitInfo>(&done.info);
     c_.world.trace(c_.host.id(), "commit ended with {} {}", code_name(done.code), done.detail);
     if (info) {
-        c_.control.ended(member_, boot_, done.code, info->outcome);
+        c_.control.ended(member_, done.code, info->outcome);
         if (done.code == Code::OK) c_.ops.outcome(member_, info->outcome);
     }
     if (info) c_.coverage.hit(info->outcome.committed ? Mark::rounds_committed : Mark::rounds_aborted);

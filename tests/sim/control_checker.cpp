@@ -91,8 +91,7 @@ void ControlChecker::began(const MemberId& self, const RoundInfo& info) {
             fmt::format("{} began round {} without taking part in it", short_name(self), info.round.value));
 }
 
-void ControlChecker::ended(const MemberId& self, uint64_t boot, Code code,
-                           const wire::RoundOutcome& outcome) {
+void ControlChecker::ended(const MemberId& self, Code code, const wire::RoundOutcome& outcome) {
     if (code == Code::E_EVICTED || code == Code::E_LEFT || code == Code::E_STALE_ROUND)
         return;  // not an outcome
     if (outcome.committed) told_ = std::max(told_, outcome.round);
@@ -106,12 +105,15 @@ void ControlChecker::ended(const MemberId& self, uint64_t boot, Code code,
         return world_.violate(fmt::format("{} saw round {} end otherwise than the journal says",
                                           short_name(self), outcome.round.value));
     }
-    FencingToken& obeyed = obeyed_[boot];
-    if (outcome.fencing < obeyed) {
-        return world_.violate(fmt::format("{} obeyed fencing token {} after {}", short_name(self),
-                                          outcome.fencing.value, obeyed.value));
+}
+
+void ControlChecker::obeyed(const MemberId& self, uint64_t boot, FencingToken token) {
+    FencingToken& highest = obeyed_[boot];
+    if (token < highest) {
+        return world_.violate(
+            fmt::format("{} obeyed fencing token {} after {}", short_name(self), token.value, highest.value));
     }
-    obeyed = outcome.fencing;
+    highest = token;
 }
 
 void ControlChecker::evicted(const MemberId& self, const std::string& reason) {

@@ -28,7 +28,9 @@ public:
     // What a peer saw. boot: of the process.
     void installed(const MemberId& self, const wire::View& view);
     void began(const MemberId& self, const RoundInfo& info);
-    void ended(const MemberId& self, uint64_t boot, Code code, const wire::RoundOutcome& outcome);
+    void ended(const MemberId& self, Code code, const wire::RoundOutcome& outcome);
+    void obeyed(const MemberId& self, uint64_t boot,
+                FencingToken token);  // of the coordinator it listened to last
     void evicted(const MemberId& self, const std::string& reason);
 
     // The truth, for others.

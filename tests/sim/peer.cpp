@@ -18,6 +18,7 @@ void PeerProcess::settle(Instant local) {
             else app_.on_event(std::get<EngineEvent>(effect));
         }
     }
+    c_.control.obeyed(engine_.self(), setup_.engine.boot, engine_.obeyed());
     if (engine_.view().epoch != installed_) {
         installed_ = engine_.view().epoch;
         c_.world.trace(c_.host.id(), "installs epoch {} with {} members", installed_.value,
