@@ -2,6 +2,7 @@
 #include "tests/sim/coordinator_process.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 
 namespace whim::sim {
 namespace {
@@ -54,19 +55,25 @@ void CoordinatorProcess::perform(const group::CoordinatorEffect& effect, Instant
         doomed_ = true;
     } else if (const auto* send = std::get_if<group::SendToPeer>(&effect)) {
         world_.trace(host_.id(), "to {}: {}", short_name(send->peer), wire::message_name(send->message));
+        const auto* reply = std::get_if<wire::JoinReply>(&send->message);
+        if (reply && reply->code == static_cast<int32_t>(Code::OK)) closing_.erase({send->peer, {send->boot}});
         endpoint_.send_message({send->peer, {send->boot}}, wire::encode(send->message), local);
     } else if (const auto* drop = std::get_if<group::DropPeer>(&effect)) {
-        // Closed after the refusal has had a moment to be read; a link still wanted is dialled again.
+        // Closed after the refusal has had a moment to be read, unless its process is admitted meanwhile.
         const LinkKey key{drop->peer, {drop->boot}};
-        host_.step_after(milliseconds(200),
-                         [this, key](Process&, Instant then) { endpoint_.close_link(key, then); });
+        const std::optional<LinkStats> stats = endpoint_.stats(key);
+        if (stats && stats->up) closing_.try_emplace(key, local + limits::kLastWordsTime);
+        else endpoint_.close_link(key, local);
     } else {
         world_.trace(host_.id(), "decides: {}", std::get<group::LogLine>(effect).text);
     }
 }
 
 std::optional<Instant> CoordinatorProcess::deadline() const {
-    return coordinator_ ? earlier(endpoint_.deadline(), coordinator_->deadline()) : std::nullopt;
+    if (!coordinator_) return std::nullopt;
+    std::optional<Instant> at = earlier(endpoint_.deadline(), coordinator_->deadline());
+    for (const auto& [key, when] : closing_) at = earlier(at, when);
+    return at;
 }
 
 void CoordinatorProcess::on_deadline(Instant local) {
@@ -77,6 +84,7 @@ void CoordinatorProcess::on_deadline(Instant local) {
     }
     coordinator_->on_deadline(local, outbox_);
     drop_lost_links(local);
+    close_refused_links(local);
 }
 
 void CoordinatorProcess::drop_lost_links(Instant local) {
@@ -87,6 +95,19 @@ void CoordinatorProcess::drop_lost_links(Instant local) {
         }
         endpoint_.close_link(it->first, local);
         it = down_.erase(it);
+    }
+}
+
+void CoordinatorProcess::close_refused_links(Instant local) {
+    for (auto it = closing_.begin(); it != closing_.end();) {
+        if (it->second > local) {
+            ++it;
+            continue;
+        }
+        const LinkKey key = it->first;
+        it = closing_.erase(it);
+        endpoint_.close_link(key, local);
+        link_down(key, LinkDownKind::closed, "closed by the coordinator", local);
     }
 }
 

@@ -56,6 +56,7 @@ private:
     void bulk_unpin(const LinkKey&, const BulkFrame&) override {}
     void perform(const group::CoordinatorEffect& effect, Instant local);
     void drop_lost_links(Instant local);
+    void close_refused_links(Instant local);
 
     World& world_;
     Host& host_;
@@ -66,6 +67,7 @@ private:
     FencingToken token_;
     group::CoordinatorOutbox outbox_;
     std::optional<group::Coordinator> coordinator_;
+    std::map<LinkKey, Instant> closing_;  // refused; closed once the refusal had time to be read
     std::map<LinkKey, Instant> down_;  // links that may be those of processes long gone
     std::optional<uint64_t> effects_left_;
     bool at_journal_ = false;

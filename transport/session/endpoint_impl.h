@@ -64,13 +64,12 @@ public:
     // What the other side received before a strand was lost: the rest is to be sent again. False: impossible
     // count.
     bool settle(Link& link, uint8_t index, uint64_t received);
-    // What the other side received before a strand was lost: the rest is to be sent again. False: impossible
-    // count.
 
     // timers.cpp
     std::optional<Instant> deadline();
     void on_deadline(Instant now);
     Duration backoff(uint32_t attempts);
+    static Duration dial_patience(const Slot& slot);
     SessionNonce new_nonce() { return {boot_, ++sessions_}; }
 
     // stream.cpp
@@ -90,6 +89,7 @@ private:
     void attach(const StrandPtr& strand, const LinkPtr& link);
 
     // loss.cpp
+    Instant pause_from(Slot& slot);
     void after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
 
     // timers.cpp

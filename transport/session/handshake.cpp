@@ -186,11 +186,14 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
         case HelloStatus::identity: return failed(LinkDownKind::identity, reply.detail);
         case HelloStatus::version: return failed(LinkDownKind::version, reply.detail);
         case HelloStatus::stale: return failed(LinkDownKind::closed, reply.detail);
-        case HelloStatus::session_lost:
+        case HelloStatus::session_lost: {
             if (strand->index > 0) return failed(LinkDownKind::closed, reply.detail);
+            const bool had_begun = link->theirs.known();
             drop(strand, Driver::tell);
-            return break_link(link, LinkDownKind::closed,
-                              strand->where + ": the other side lost the session");
+            break_link(link, LinkDownKind::closed, strand->where + ": the other side lost the session");
+            if (had_begun && link->open) link->control().next_dial = now_;  // it answers: nothing to wait for
+            return;
+        }
     }
     if (reply.version < kProtocolVersionMin || reply.version > kProtocolVersionMax) {
         return failed(LinkDownKind::version,
@@ -229,6 +232,7 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     strand->attached_at = now_;
     slot.strand = strand;
     slot.dialing = nullptr;
+    slot.unanswered = 0;
     slot.generation = strand->generation;
     link->stats.last_heard = now_;
     wake(*strand);

@@ -70,13 +70,18 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
     tell_down(link, kind, detail);
 }
 
+// The time a dial took counts as pause: after one that was given up in silence, the next follows at once.
+Instant Endpoint::Impl::pause_from(Slot& slot) {
+    return std::max(now_, slot.dialed_at + backoff(++slot.attempts));
+}
+
 // The next address at once; after the last one a pause, and the owner hears the verdict: that of the address
 // that used to work, or else "refused" only when every address refused.
 void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind,
                                     const std::string& detail) {
     Slot& slot = link->slots[index];
     if (index > 0) {
-        slot.next_dial = now_ + backoff(++slot.attempts);
+        slot.next_dial = pause_from(slot);
         return;
     }
     const bool first = link->failures == 0;
@@ -90,7 +95,7 @@ void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDown
         return;
     }
     link->failures = 0;
-    slot.next_dial = now_ + backoff(++slot.attempts);
+    slot.next_dial = pause_from(slot);
     if (link->any_up()) return;
     tell_down(link, answered ? kind : link->failure_kind,
               link->failure_detail.substr(0, limits::kReasonBytesMax));

@@ -15,6 +15,16 @@ Duration Endpoint::Impl::backoff(uint32_t attempts) {
     return Duration{prng_.between(bounded / 2, bounded)};
 }
 
+// What a reset, a partition or a frozen peer swallowed is never answered, and only a new dial finds out that
+// the path works again: the first is given up long before limits::kPairBrokenAfter. Doubling lets a path on
+// which a handshake does take long be used all the same.
+Duration Endpoint::Impl::dial_patience(const Slot& slot) {
+    Duration patience = limits::kDialPatienceMin;
+    for (uint32_t i = 0; i < slot.unanswered && patience < limits::kHandshakeTimeout; ++i)
+        patience = patience * 2;
+    return std::min(patience, limits::kHandshakeTimeout);
+}
+
 std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.stuck || link.unpark_due) return now_;
     std::optional<Instant> at = link.heartbeat.next;
@@ -52,6 +62,8 @@ void Endpoint::Impl::on_deadline(Instant now) {
 }
 
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
+    if (strand->dialer && strand->link && strand->state != StrandState::probing)
+        ++strand->link->slots[strand->index].unanswered;
     switch (strand->state) {
         case StrandState::parked:
             return refuse(strand, HelloStatus::rejected,
@@ -119,11 +131,12 @@ void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
     strand->to =
         link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
     strand->where = "dial " + to_string(strand->to);
-    strand->deadline = now_ + limits::kHandshakeTimeout;
+    strand->deadline = now_ + dial_patience(slot);
     strand->link = link;
     strand->index = index;
     strand->generation = ++slot.dialed_generation;
     slot.dialing = strand;
+    slot.dialed_at = now_;
     strands_.emplace(strand->handle, strand);
     driver_.dial(strand->handle, strand->to);
 }
@@ -136,7 +149,7 @@ void Endpoint::Impl::probe(const LinkPtr& link) {
     strand->state = StrandState::probing;
     strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
     strand->where = "dial " + to_string(strand->to);
-    strand->deadline = now_ + limits::kHandshakeTimeout;
+    strand->deadline = now_ + limits::kDialPatienceMin;
     strand->link = link;
     link->probe = strand;
     strands_.emplace(strand->handle, strand);

@@ -133,6 +133,29 @@ TEST(Handshake, TakesOnlySoLong) {
     EXPECT_TRUE(bench.events.empty());
 }
 
+// A reset may leave only one side waiting: whoever dialled finds out that the path works again by dialling.
+TEST(Handshake, ADiallerIsPatientOnlyOnceItHasReasonToBe) {
+    Bench bench;
+    LinkOptions options;
+    options.addresses = {{"far", 1}};
+    options.local_instance = {1};
+    bench.endpoint.open_link(kFar, options, bench.now);
+    bench.run_until(bench.now);
+    size_t dials = 1;
+    for (const Duration patience : {limits::kDialPatienceMin, limits::kDialPatienceMin * 2,
+                                    limits::kHandshakeTimeout, limits::kHandshakeTimeout}) {
+        ASSERT_EQ(bench.dialed.size(), dials++);
+        const StrandHandle strand = bench.dialed.back();
+        bench.endpoint.dialed(strand, bench.now);
+        bench.run_until(bench.now + patience - milliseconds(1));
+        EXPECT_FALSE(bench.closed.contains(strand));
+        bench.run_until(bench.now + milliseconds(1));  // and dials again, having waited enough
+        EXPECT_TRUE(bench.closed.contains(strand));
+        EXPECT_EQ(bench.last_detail, "dial far:1: the handshake took too long");
+    }
+    EXPECT_LT(limits::kDialPatienceMin, limits::kPairBrokenAfter);
+}
+
 TEST(Handshake, GarbageClosesTheStrandAndNothingElse) {
     Prng prng(1);
     for (int i = 0; i < 2000; ++i) {

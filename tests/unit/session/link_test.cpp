@@ -149,11 +149,11 @@ TEST(Link, AProbingDialLeavesNoTrace) {
     net.run_for(milliseconds(300));
     b.node.silent = true;  // a cannot reach b, b's probes reach a
     net.reset_all();
-    net.run_for(seconds(5));
+    net.run_for(limits::kDialPatienceMin - milliseconds(100));
     EXPECT_EQ(b.events, (Events{"up fresh", "down closed"}));
     EXPECT_EQ(a.events, (Events{"up fresh", "down closed"}));
-    b.node.silent = false;
-    net.run_for(seconds(15));
+    b.node.silent = false;  // the dial under way is lost, the next one is not
+    net.run_for(seconds(1));
     EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "down unreachable", "up resumed"}));
     EXPECT_EQ(b.events, (Events{"up fresh", "down closed", "up resumed"}));
 }
@@ -180,6 +180,24 @@ TEST(Link, BeginsAnewWhenTheOtherProcessWasRestarted) {
     a.say(b_key);
     net.run_for(milliseconds(300));
     EXPECT_EQ(b->heard, Events{"2"});
+}
+
+TEST(Link, BeginsAnewWithoutAPauseOnceTheOtherSideSaysThatItForgot) {
+    MemoryNet net(7);
+    TestPeer a(net, 1);
+    auto b = std::make_unique<TestPeer>(net, 2);
+    MemoryNet::Node& node = b->node;
+    join(net, a, *b);
+    net.run_for(milliseconds(300));
+    b.reset();
+    net.run_for(seconds(30));  // by now the pauses are as long as they get
+    ASSERT_EQ(a.events, (Events{"up fresh", "down closed", "down refused"}));
+    b = std::make_unique<TestPeer>(net, node, 2, nullptr, "run", 1);
+    b->endpoint.open_link(a.key(), wait_options(a.node), net.now);
+    while (a.events.size() == 3) net.run_for(milliseconds(1));
+    EXPECT_EQ(a.events.back(), "down closed");
+    net.run_for(net.latency * 10);
+    EXPECT_EQ(a.events.back(), "up fresh");
 }
 
 TEST(Link, ADialerThatOpensTheLinkAgainBeginsAnew) {
