@@ -59,8 +59,9 @@ inline constexpr Duration kHeartbeatInterval = milliseconds(200);
 inline constexpr Duration kSuspectAfterDefault = milliseconds(2000);
 inline constexpr uint32_t kSuspectAfterMsMin = 100;
 inline constexpr uint32_t kSuspectAfterMsMax = 600'000;
-inline constexpr Duration kHandshakeTimeout = milliseconds(10'000);  // of an accepted strand, until it is known
-inline constexpr Duration kDialPatienceMin = milliseconds(3000);     // of a dialler, doubled up to the former
+inline constexpr Duration kHandshakeTimeout =
+    milliseconds(10'000);                                         // of an accepted strand, until it is known
+inline constexpr Duration kDialPatienceMin = milliseconds(3000);  // of a dialler, doubled up to the former
 inline constexpr Duration kRedialBackoffMin = milliseconds(20);
 inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 

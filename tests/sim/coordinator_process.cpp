@@ -56,7 +56,8 @@ void CoordinatorProcess::perform(const group::CoordinatorEffect& effect, Instant
     } else if (const auto* send = std::get_if<group::SendToPeer>(&effect)) {
         world_.trace(host_.id(), "to {}: {}", short_name(send->peer), wire::message_name(send->message));
         const auto* reply = std::get_if<wire::JoinReply>(&send->message);
-        if (reply && reply->code == static_cast<int32_t>(Code::OK)) closing_.erase({send->peer, {send->boot}});
+        if (reply && reply->code == static_cast<int32_t>(Code::OK))
+            closing_.erase({send->peer, {send->boot}});
         endpoint_.send_message({send->peer, {send->boot}}, wire::encode(send->message), local);
     } else if (const auto* drop = std::get_if<group::DropPeer>(&effect)) {
         // Closed after the refusal has had a moment to be read, unless its process is admitted meanwhile.

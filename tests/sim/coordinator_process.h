@@ -68,7 +68,7 @@ private:
     group::CoordinatorOutbox outbox_;
     std::optional<group::Coordinator> coordinator_;
     std::map<LinkKey, Instant> closing_;  // refused; closed once the refusal had time to be read
-    std::map<LinkKey, Instant> down_;  // links that may be those of processes long gone
+    std::map<LinkKey, Instant> down_;     // links that may be those of processes long gone
     std::optional<uint64_t> effects_left_;
     bool at_journal_ = false;
     bool halted_ = false;
