@@ -39,8 +39,7 @@ Dtype dtype_of(const std::string& name) {
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     return Child::start({"--role", "peer", "--invite", invite, "--security", run.security, "--name",
                          "peer" + std::to_string(index), "--bytes", std::to_string(run.bytes), "--dtype",
-                         run.dtype, "--reduce", run.reduce, "--host", run.host, "--check",
-                         run.check ? "1" : "0"});
+                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0"});
 }
 
 }  // namespace
@@ -58,8 +57,7 @@ int all_reduce_peer_role(const Options& options) {
     const uint64_t key = key_of(1, options.text("name", ""), 0);
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
     make_input(key, dtype.element, 0, count, in.data());
-    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
-                      options.text("host", "127.0.0.1") + ":0");
+    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""));
     std::cout << "joined" << std::endl;
 
     std::string order;
@@ -92,8 +90,7 @@ int all_reduce_peer_role(const Options& options) {
 
 Totals measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
-    const Coordinator coordinator =
-        start_coordinator(scratch.path(), run.security, run.peers, run.host + ":0");
+    const Coordinator coordinator = start_coordinator(scratch.path(), run.security, run.peers);
     std::vector<Child> children;
     for (uint64_t i = 0; i < run.peers; ++i) children.push_back(start_peer(run, coordinator.invite, i));
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));

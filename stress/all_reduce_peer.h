@@ -12,7 +12,6 @@ namespace stress {
 struct AllReduceRun {
     uint64_t peers = 0, bytes = 0, iterations = 0;
     std::string security = "tls", dtype = "f32", reduce = "sum";
-    std::string host = "127.0.0.1";  // that everybody listens on
     bool check = true;
 };
 
@@ -23,9 +22,8 @@ void check_names(const AllReduceRun& run);
 Totals measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
-inline const std::set<std::string> kAllReducePeerOptions = {"role",  "invite", "security", "name",
-                                                            "bytes", "dtype",  "reduce",   "host",
-                                                            "check", "listen", "dir",      "peers"};
+inline const std::set<std::string> kAllReducePeerOptions = {
+    "role", "invite", "security", "name", "bytes", "dtype", "reduce", "check", "listen", "dir", "peers"};
 int all_reduce_peer_role(const Options& options);
 
 }  // namespace stress

@@ -37,8 +37,8 @@ std::vector<Cell> cells_of(const Options& options) {
 }
 
 // One run more for one contender. Another library's algorithm that cannot is dropped from the cell.
-void add_run(const Plan& plan, const Cell& cell, Pooled& pooled, bool& dropped) try {
-    const Totals totals = run_once(pooled.contender, cell, plan.network);
+void add_run(const Cell& cell, Pooled& pooled, bool& dropped) try {
+    const Totals totals = run_once(pooled.contender, cell);
     pooled.seconds.insert(pooled.seconds.end(), totals.seconds.begin(), totals.seconds.end());
     pooled.cpu_s += totals.cpu_s;
     const uint64_t own = 2 * cell.bytes;
@@ -62,7 +62,7 @@ std::vector<Pooled> measure(const Plan& plan, const Cell& cell) {
         for (size_t i = 0; i < all.size(); ++i) {
             const size_t at = (i + round) % all.size();
             bool dropped = gone[at];
-            if (!dropped) add_run(plan, cell, all[at], dropped);
+            if (!dropped) add_run(cell, all[at], dropped);
             gone[at] = dropped;
         }
     std::vector<Pooled> complete;

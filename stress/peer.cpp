@@ -59,13 +59,12 @@ Coordinator start_coordinator(const std::string& directory, const std::string& s
     return {std::move(child), std::move(address), std::move(invite)};
 }
 
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
-                     const std::string& listen) {
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name) {
     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
     options.security = security_of(security);
     options.invite = invite.c_str();
     options.name = name.c_str();
-    options.listen = listen.c_str();
+    options.listen = "127.0.0.1:0";
     whimbrel::Group group(options);
     group.join().get(kPatienceMs);
     return group;

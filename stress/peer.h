@@ -24,8 +24,7 @@ Coordinator start_coordinator(const std::string& directory, const std::string& s
                               const std::string& listen = "127.0.0.1:0");
 
 // A joined group; throws whimbrel::Error.
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
-                     const std::string& listen = "127.0.0.1:0");
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);
 
 // A new directory under /tmp, removed with all it holds when it goes out of scope.
 class ScratchDirectory {

@@ -47,69 +47,48 @@ void hear(Child& child, uint64_t shares, uint64_t iterations, Totals& totals) {
         }));
 }
 
-Totals run_whimbrel(const Contender& contender, const Cell& cell, const Network& network) {
+Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     AllReduceRun run;
     run.peers = cell.peers;
     run.bytes = cell.bytes;
     run.iterations = cell.iterations;
     run.security = contender.security;
-    run.host = network.host;
     return measure_all_reduce(run);
 }
 
-Totals run_gloo(const Contender& contender, const Cell& cell, const Network& network) {
+Totals run_gloo(const Contender& contender, const Cell& cell) {
     const ScratchDirectory scratch;
     std::vector<Child> children;
     for (uint64_t rank = 0; rank < cell.peers; ++rank)
         children.push_back(Child::start_program(
             {program_of(contender), "--rank", std::to_string(rank), "--peers", std::to_string(cell.peers),
              "--bytes", std::to_string(cell.bytes), "--iters", std::to_string(cell.iterations), "--algorithm",
-             contender.algorithm, "--host", network.host, "--store", scratch.path()}));
+             contender.algorithm, "--store", scratch.path()}));
     Totals totals(cell.iterations);
     for (auto& child : children) hear(child, 1, cell.iterations, totals);
     return totals;
 }
 
-// Over TCP alone, like the others. "yielding": a rank that waits gives its core away between looks.
+// Over TCP alone, like the others. "yielding": a rank that waits gives its core away between looks, which
+// Open MPI does by itself only where ranks outnumber cores.
 Totals run_openmpi(const Contender& contender, const Cell& cell) {
     const ScratchDirectory scratch;
-    const bool yields = contender.algorithm == "tuned-yielding";
-    Child child = Child::start_program({"mpirun",
-                                        "--allow-run-as-root",
-                                        "--oversubscribe",
-                                        "--bind-to",
-                                        "none",
-                                        "-np",
-                                        std::to_string(cell.peers),
-                                        "--mca",
-                                        "plm",
-                                        "isolated",
-                                        "--mca",
-                                        "orte_tmpdir_base",
-                                        scratch.path(),
-                                        "--mca",
-                                        "oob_tcp_if_include",
-                                        "lo",
-                                        "--mca",
-                                        "pml",
-                                        "ob1",
-                                        "--mca",
-                                        "btl",
-                                        "tcp,self",
-                                        "--mca",
-                                        "btl_tcp_if_include",
-                                        "lo",
-                                        "--mca",
-                                        "btl_base_warn_component_unused",
-                                        "0",
-                                        "--mca",
-                                        "mpi_yield_when_idle",
-                                        yields ? "1" : "0",
-                                        program_of(contender),
-                                        "--bytes",
-                                        std::to_string(cell.bytes),
-                                        "--iters",
-                                        std::to_string(cell.iterations)});
+    std::vector<std::pair<std::string, std::string>> settings = {{"plm", "isolated"},
+                                                                 {"orte_tmpdir_base", scratch.path()},
+                                                                 {"oob_tcp_if_include", "lo"},
+                                                                 {"pml", "ob1"},
+                                                                 {"btl", "tcp,self"},
+                                                                 {"btl_tcp_if_include", "lo"},
+                                                                 {"btl_tcp_disable_family", "6"},
+                                                                 {"btl_base_warn_component_unused", "0"}};
+    if (contender.algorithm == "tuned-yielding") settings.push_back({"mpi_yield_when_idle", "1"});
+    std::vector<std::string> command = {
+        "mpirun", "--allow-run-as-root",     "--oversubscribe", "--bind-to", "none",
+        "-np",    std::to_string(cell.peers)};
+    for (const auto& [name, value] : settings) command.insert(command.end(), {"--mca", name, value});
+    command.insert(command.end(), {program_of(contender), "--bytes", std::to_string(cell.bytes), "--iters",
+                                   std::to_string(cell.iterations)});
+    Child child = Child::start_program(command);
     Totals totals(cell.iterations);
     hear(child, cell.peers, cell.iterations, totals);
     child.finish(Millis(kPatienceMs));
@@ -143,10 +122,9 @@ std::vector<Contender> choose_contenders(const std::string& names) {
     return chosen;
 }
 
-Totals run_once(const Contender& contender, const Cell& cell, const Network& network) {
-    if (contender.is_ours()) return run_whimbrel(contender, cell, network);
-    return contender.implementation == "gloo" ? run_gloo(contender, cell, network)
-                                              : run_openmpi(contender, cell);
+Totals run_once(const Contender& contender, const Cell& cell) {
+    if (contender.is_ours()) return run_whimbrel(contender, cell);
+    return contender.implementation == "gloo" ? run_gloo(contender, cell) : run_openmpi(contender, cell);
 }
 
 }  // namespace stress

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "stress/peers/network.h"
 #include "stress/timed_loop.h"
 
 namespace stress {
@@ -30,6 +29,6 @@ struct Cell {
 
 // Starts the processes, and returns when all have measured, found the result right, and are gone. Throws
 // otherwise.
-Totals run_once(const Contender& contender, const Cell& cell, const Network& network);
+Totals run_once(const Contender& contender, const Cell& cell);
 
 }  // namespace stress

@@ -32,7 +32,7 @@ constexpr std::chrono::minutes kTimeout{2};
 using ContextPointer = std::shared_ptr<gloo::rendezvous::Context>;
 
 ContextPointer connect(const Options& options) {
-    auto device = gloo::transport::tcp::CreateDevice(options.text("host", "127.0.0.1").c_str());
+    auto device = gloo::transport::tcp::CreateDevice("127.0.0.1");
     auto context = std::make_shared<gloo::rendezvous::Context>(static_cast<int>(options.number("rank", 0)),
                                                                static_cast<int>(options.number("peers", 1)));
     context->setTimeout(kTimeout);
@@ -91,7 +91,7 @@ int peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    return peer(Options(argc, argv, {"rank", "peers", "bytes", "iters", "algorithm", "host", "store"}));
+    return peer(Options(argc, argv, {"rank", "peers", "bytes", "iters", "algorithm", "store"}));
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "peer_gloo: %s\n", problem.what());
     return 1;

@@ -1,13 +1,16 @@
-// unshare, two ioctls, and a sysctl that each namespace has for itself.
+// A locked attribute of lo's routes, not the sysctl: a namespace's default must be on a list of the whole
+// machine, and a program may choose otherwise.
 #include "stress/peers/network.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cctype>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -15,55 +18,55 @@
 namespace stress {
 namespace {
 
-constexpr const char* kSetting = "/proc/sys/net/ipv4/tcp_congestion_control";
-constexpr const char* kLoopback = "127.0.0.1";
-constexpr const char* kElsewhere = "10.77.0.1";  // also on lo
-
-std::string setting() {
+std::string of_system() {
     std::string name;
-    std::ifstream(kSetting) >> name;
+    std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> name;
     return name.empty() ? "unknown" : name;
 }
 
-void request(int descriptor, unsigned long what, ifreq& interface) {
-    if (ioctl(descriptor, what, &interface) != 0)
-        throw std::runtime_error(std::string("cannot set up lo: ") + std::strerror(errno));
+void command(const std::string& line) {
+    if (std::system(line.c_str()) != 0) throw std::runtime_error("failed: " + line);
 }
 
-void add_address(int descriptor, const char* alias, const char* address) {
-    ifreq interface {};
-    std::strncpy(interface.ifr_name, alias, IFNAMSIZ - 1);
-    sockaddr_in numbers{};
-    numbers.sin_family = AF_INET;
-    inet_pton(AF_INET, address, &numbers.sin_addr);
-    std::memcpy(&interface.ifr_addr, &numbers, sizeof numbers);
-    request(descriptor, SIOCSIFADDR, interface);
+void check_name(const std::string& name) {
+    for (const char c : name)
+        if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-')
+            throw std::runtime_error("--cc is the name of a congestion control");
 }
 
-void set_up_lo(const std::string& host) {
-    const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) throw std::runtime_error("no socket to set up lo");
-    ifreq interface {};
-    std::strncpy(interface.ifr_name, "lo", IFNAMSIZ - 1);
-    interface.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
-    request(descriptor, SIOCSIFFLAGS, interface);
-    if (host != kLoopback) add_address(descriptor, "lo:1", host.c_str());
-    close(descriptor);
+// What a socket that is connected over lo has, even after asking for something else.
+std::string measured() {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    char name[16] = {};
+    socklen_t name_size = sizeof name;
+    if (bind(listener, generic, size) == 0 && listen(listener, 1) == 0 &&
+        getsockname(listener, generic, &size) == 0 && connect(client, generic, size) == 0) {
+        setsockopt(client, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+        getsockopt(client, IPPROTO_TCP, TCP_CONGESTION, name, &name_size);
+    }
+    close(client);
+    close(listener);
+    return std::string(name, strnlen(name, name_size));
 }
 
 }  // namespace
 
 Network make_network(const std::string& wanted) {
-    if (unshare(CLONE_NEWNET) != 0) {
-        const std::string now = setting();
-        return {kLoopback, now, "cubic", false};
-    }
-    if (wanted != "default" && !(std::ofstream(kSetting) << wanted << std::flush))
-        throw std::runtime_error("this kernel has no congestion control '" + wanted + "'");
-    // whimbrel takes cubic where the other end is 127.0.0.0/8, whatever the setting.
-    const std::string now = setting(), host = now == "cubic" ? kLoopback : kElsewhere;
-    set_up_lo(host);
-    return {host, now, now, true};
+    check_name(wanted);
+    const std::string name = wanted == "default" ? of_system() : wanted;
+    if (unshare(CLONE_NEWNET) != 0) return {of_system(), "cubic", false};
+    command("ip link set lo up");
+    for (const std::string range : {"127.0.0.0/8", "127.0.0.1/32"})
+        command("ip route replace table local local " + range +
+                " dev lo proto kernel scope host src 127.0.0.1 congctl lock " + name);
+    if (measured() != name) throw std::runtime_error("connections do not keep to '" + name + "'");
+    return {name, name, true};
 }
 
 }  // namespace stress

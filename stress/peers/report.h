@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stress/peers/contenders.h"
+#include "stress/peers/network.h"
 
 namespace stress {
 
