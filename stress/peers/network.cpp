@@ -18,6 +18,8 @@
 namespace stress {
 namespace {
 
+constexpr const char* kWishOfWhimbrel = "cubic";  // transport/asio/sockets.cpp, on loopback
+
 std::string of_system() {
     std::string name;
     std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> name;
@@ -34,8 +36,8 @@ void check_name(const std::string& name) {
             throw std::runtime_error("--cc is the name of a congestion control");
 }
 
-// What a socket that is connected over lo has, even after asking for something else.
-std::string measured() {
+// What a socket that is connected over lo has after asking for `wish`.
+std::string measured(const std::string& wish) {
     const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -47,7 +49,7 @@ std::string measured() {
     socklen_t name_size = sizeof name;
     if (bind(listener, generic, size) == 0 && listen(listener, 1) == 0 &&
         getsockname(listener, generic, &size) == 0 && connect(client, generic, size) == 0) {
-        setsockopt(client, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+        setsockopt(client, IPPROTO_TCP, TCP_CONGESTION, wish.data(), static_cast<socklen_t>(wish.size()));
         getsockopt(client, IPPROTO_TCP, TCP_CONGESTION, name, &name_size);
     }
     close(client);
@@ -60,12 +62,13 @@ std::string measured() {
 Network make_network(const std::string& wanted) {
     check_name(wanted);
     const std::string name = wanted == "default" ? of_system() : wanted;
-    if (unshare(CLONE_NEWNET) != 0) return {of_system(), "cubic", false};
+    if (unshare(CLONE_NEWNET) != 0) return {of_system(), measured(kWishOfWhimbrel), false};
     command("ip link set lo up");
     for (const std::string range : {"127.0.0.0/8", "127.0.0.1/32"})
         command("ip route replace table local local " + range +
                 " dev lo proto kernel scope host src 127.0.0.1 congctl lock " + name);
-    if (measured() != name) throw std::runtime_error("connections do not keep to '" + name + "'");
+    if (measured("reno") != name || measured(kWishOfWhimbrel) != name)
+        throw std::runtime_error("connections do not keep to '" + name + "'");
     return {name, name, true};
 }
 

@@ -13,8 +13,8 @@ struct Network {
 
 // As root: moves this process and its later children into a network namespace of their own with nothing but
 // lo, whose routes hold every connection to `wanted` (cubic, bbr ..., or "default": the system's), whatever a
-// program asks for. Otherwise: the system's network, where whimbrel takes cubic on loopback and the others
-// the system's. Throws when the kernel does not know `wanted`.
+// program asks for. Otherwise: the system's network, where whimbrel asks for cubic on loopback and the others
+// for nothing. Throws when the kernel does not know `wanted`.
 Network make_network(const std::string& wanted);
 
 }  // namespace stress

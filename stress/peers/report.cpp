@@ -71,7 +71,7 @@ void print_table(const Cell& cell, const Network& network, const std::vector<Poo
     std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
                 size_text(cell.bytes).c_str(), network.congestion_control.c_str());
     std::printf("  %-14s %-16s %9s %9s %19s %7s %9s %8s\n", "", "algorithm", "median ms", "min ms",
-                "p10..p90 ms", "GB/s", "CPU s/GiB", "MiB more");
+                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB");
     for (const auto& each : best) {
         const Numbers is = numbers_of(cell, each);
         char spread[48];
