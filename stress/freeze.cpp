@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "flock.h"
+#include "statistics.h"
 
 namespace {
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "flock.h"
+#include "statistics.h"
 
 namespace {
 

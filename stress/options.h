@@ -4,10 +4,20 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace stress {
+
+// The parts of "a,b,c"; none of an empty text.
+inline std::vector<std::string> split(const std::string& text) {
+    std::vector<std::string> parts;
+    std::istringstream all(text);
+    for (std::string part; std::getline(all, part, ',');) parts.push_back(part);
+    return parts;
+}
 
 class Options {
 public:

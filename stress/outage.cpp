@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "flock.h"
+#include "statistics.h"
 
 namespace {
 

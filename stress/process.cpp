@@ -1,4 +1,4 @@
-// fork and exec of /proc/self/exe, pipes, and time limits on everything.
+// fork and exec, pipes, and time limits on everything.
 #include "process.h"
 
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -17,30 +16,34 @@
 namespace stress {
 namespace {
 
-[[noreturn]] void become(std::vector<std::string> arguments, int in, int out) {
+[[noreturn]] void become(std::vector<std::string> command, int in, int out) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_DFL);
     setenv("WHIMBREL_LOG", "warn", 0);  // a user's own choice stays
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     std::vector<char*> argv;
-    arguments.insert(arguments.begin(), "stress");
-    for (auto& each : arguments) argv.push_back(each.data());
+    for (auto& each : command) argv.push_back(each.data());
     argv.push_back(nullptr);
-    execv("/proc/self/exe", argv.data());
+    execvp(argv[0], argv.data());
     _exit(127);
 }
 
 }  // namespace
 
-Child Child::start(const std::vector<std::string>& arguments) {
+Child Child::start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "/proc/self/exe");
+    return start_program(arguments);
+}
+
+Child Child::start_program(const std::vector<std::string>& command) {
     signal(SIGPIPE, SIG_IGN);  // a child that is gone is an error of say()
     int down[2], up[2];
     if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     Child child;
     child.pid_ = fork();
     if (child.pid_ < 0) throw std::runtime_error("fork failed");
-    if (child.pid_ == 0) become(arguments, down[0], up[1]);
+    if (child.pid_ == 0) become(command, down[0], up[1]);
     close(down[0]);
     close(up[1]);
     child.to_ = down[1];
@@ -118,12 +121,6 @@ bool Child::finish(Millis within) {
         std::this_thread::sleep_for(Millis(5));
     }
     return false;
-}
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    const size_t middle = values.size() / 2;
-    return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 uint64_t parse_bytes(const std::string& text) {

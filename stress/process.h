@@ -1,5 +1,5 @@
-// Child processes of a stress program: this program again, in another role, spoken to line by
-// line. Their log is at WHIMBREL_LOG=warn unless the environment says otherwise.
+// Child processes of a stress program: this program again in another role, or a comparison program, spoken to
+// line by line. Their log is at WHIMBREL_LOG=warn unless the environment says otherwise.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,9 @@ using Millis = std::chrono::milliseconds;
 class Child {
 public:
     // Runs this executable with the arguments; its stdin and stdout are pipes to us. It dies with us.
-    static Child start(const std::vector<std::string>& arguments);
+    static Child start(std::vector<std::string> arguments);
+    // The same for another program, found by PATH if it has no slash, with its arguments.
+    static Child start_program(const std::vector<std::string>& command);
     Child(Child&& other) noexcept;
     Child& operator=(Child&& other) noexcept;
     ~Child();  // kills it if it still runs
@@ -38,9 +40,6 @@ private:
     int to_ = -1, from_ = -1;
     std::string pending_;
 };
-
-// Median of a list that is not empty.
-double median(std::vector<double> values);
 
 // "256MiB", "64M", "4096": bytes. Throws for anything else.
 uint64_t parse_bytes(const std::string& text);

@@ -30,7 +30,7 @@ machine() {
 }
 
 tools() {
-    local tool missing="" fuzz format
+    local tool missing="" fuzz format peers
     for tool in g++ cmake ninja ccache python3 clang++-14 clang-format-14; do
         report "$tool" "$("$tool" --version 2>/dev/null | head -n 1 || true)"
     done
@@ -41,6 +41,8 @@ tools() {
         report "to install, fuzz" "${fuzz:-nothing}"
         format=$(packages_missing "${packages_format[@]}" | tr '\n' ' ')
         report "to install, fmt" "${format:-nothing}"
+        peers=$(packages_missing "${packages_peers[@]}" | tr '\n' ' ')
+        report "to install, bench peers" "${peers:-nothing}"
     else
         report "packages" "no dpkg here: install the libraries of scripts/run/lib/provision.sh by hand"
     fi

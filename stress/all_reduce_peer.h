@@ -1,0 +1,29 @@
+// Peers of whimbrel, as processes, that all-reduce: the role, and the run that starts it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "options.h"
+#include "timed_loop.h"
+
+namespace stress {
+
+struct AllReduceRun {
+    uint64_t peers = 0, bytes = 0, iterations = 0;
+    std::string security = "tls", dtype = "f32", reduce = "sum";
+    bool check = true;
+};
+
+// Throws what is wrong with dtype or reduce.
+void check_names(const AllReduceRun& run);
+
+// Starts a coordinator and the peers, with this program in the roles "coordinator" and "peer".
+Totals measure_all_reduce(const AllReduceRun& run);
+
+// Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
+inline const std::set<std::string> kAllReducePeerOptions = {
+    "role", "invite", "security", "name", "bytes", "dtype", "reduce", "check", "listen", "dir", "peers"};
+int all_reduce_peer_role(const Options& options);
+
+}  // namespace stress

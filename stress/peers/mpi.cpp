@@ -1,0 +1,64 @@
+// peer_mpi: one rank of an Open MPI all-reduce (f32, sum), started by bench_peers through mpirun. Rank 0 says
+// the shares of all.
+#define OMPI_SKIP_MPICXX 1
+#include <mpi.h>
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "stress/options.h"
+#include "stress/peers/foreign.h"
+#include "stress/timed_loop.h"
+
+namespace {
+
+using namespace stress;
+
+// Fails the whole job: MPI ends a program at the first error of a call.
+void gather_and_say(const Share& mine, int rank, int ranks) {
+    struct Numbers {
+        double cpu_s;
+        uint64_t rss_bytes, right;
+    };
+    const Numbers numbers{mine.cpu_s, mine.rss_bytes, mine.right};
+    const size_t iterations = mine.ns.size();
+    std::vector<Numbers> all(static_cast<size_t>(ranks));
+    std::vector<uint64_t> times(iterations * all.size());
+    const auto count = static_cast<int>(iterations);
+    MPI_Gather(&numbers, sizeof numbers, MPI_BYTE, all.data(), sizeof numbers, MPI_BYTE, 0, MPI_COMM_WORLD);
+    MPI_Gather(mine.ns.data(), count, MPI_UINT64_T, times.data(), count, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    if (rank != 0) return;
+    for (size_t i = 0; i < all.size(); ++i) {
+        const auto first = times.begin() + static_cast<std::ptrdiff_t>(i * iterations);
+        say({{first, first + count}, all[i].cpu_s, all[i].rss_bytes, all[i].right != 0});
+    }
+}
+
+void peer(const Options& options) {
+    int rank = 0, ranks = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    Buffers buffers = make_buffers(static_cast<uint64_t>(rank), options.number("bytes", 0) / sizeof(float));
+    const auto count = static_cast<int>(buffers.in.size());
+    const auto barrier = [] { MPI_Barrier(MPI_COMM_WORLD); };
+    const auto call = [&] {
+        MPI_Allreduce(buffers.in.data(), buffers.out.data(), count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+    };
+    Share share = timed_loop(options.number("iters", 1), {nullptr, barrier, call});
+    share.right = is_sum(buffers.out, static_cast<uint64_t>(ranks));
+    gather_and_say(share, rank, ranks);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    prepare_process();
+    const Options options(argc, argv, {"bytes", "iters"});
+    MPI_Init(nullptr, nullptr);
+    peer(options);
+    MPI_Finalize();
+    return 0;
+} catch (const std::exception& problem) {
+    std::fprintf(stderr, "peer_mpi: %s\n", problem.what());
+    return 1;  // without MPI_Finalize: mpirun ends the others
+}

@@ -1,0 +1,105 @@
+// Medians, spreads, and costs by amount reduced.
+#include "stress/peers/report.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "stress/machine.h"
+#include "stress/statistics.h"
+
+namespace stress {
+namespace {
+
+struct Numbers {
+    double median_ms, min_ms, p10_ms, p90_ms;
+    double algbw;  // GB/s
+    double cpu_s;  // for each GiB
+    double rss_mib;
+};
+
+Numbers numbers_of(const Cell& cell, const Pooled& pooled) {
+    const auto ms = [&](double part) { return 1e3 * quantile(pooled.seconds, part); };
+    const auto bytes = static_cast<double>(cell.bytes);
+    const double gib = bytes * static_cast<double>(pooled.seconds.size()) / 0x1p30;
+    return {ms(0.5),
+            ms(0),
+            ms(0.1),
+            ms(0.9),
+            bytes / median(pooled.seconds) / 1e9,
+            pooled.cpu_s / gib,
+            static_cast<double>(pooled.rss_bytes) / 0x1p20};
+}
+
+std::string size_text(uint64_t bytes) {
+    if (bytes % (1 << 20) == 0) return std::to_string(bytes >> 20) + " MiB";
+    if (bytes % (1 << 10) == 0) return std::to_string(bytes >> 10) + " KiB";
+    return std::to_string(bytes) + " B";
+}
+
+const std::string& congestion_control(const Network& network, const Contender& contender) {
+    return contender.is_ours() ? network.of_whimbrel : network.congestion_control;
+}
+
+void print_ratios(const std::vector<Pooled>& best) {
+    const Pooled* rival = nullptr;
+    for (const auto& each : best)
+        if (!each.contender.is_ours() && (!rival || median(each.seconds) < median(rival->seconds)))
+            rival = &each;
+    if (!rival) return;
+    for (const auto& each : best)
+        if (each.contender.is_ours())
+            std::printf("  %s takes %.2f times the median of the best other, %s (%s)\n",
+                        each.contender.name().c_str(), median(each.seconds) / median(rival->seconds),
+                        rival->contender.implementation.c_str(), rival->contender.algorithm.c_str());
+}
+
+}  // namespace
+
+std::vector<Pooled> best_of_each(const std::vector<Pooled>& all) {
+    std::vector<Pooled> best;
+    for (const auto& each : all) {
+        const auto same = std::find_if(best.begin(), best.end(), [&](const Pooled& other) {
+            return other.contender.name() == each.contender.name();
+        });
+        if (same == best.end()) best.push_back(each);
+        else if (median(each.seconds) < median(same->seconds)) *same = each;
+    }
+    return best;
+}
+
+void print_table(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+    std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
+                size_text(cell.bytes).c_str(), network.congestion_control.c_str());
+    std::printf("  %-14s %-16s %9s %9s %19s %7s %9s %8s\n", "", "algorithm", "median ms", "min ms",
+                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB");
+    for (const auto& each : best) {
+        const Numbers is = numbers_of(cell, each);
+        char spread[48];
+        std::snprintf(spread, sizeof spread, "%.3f..%.3f", is.p10_ms, is.p90_ms);
+        std::printf("  %-14s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f\n", each.contender.name().c_str(),
+                    each.contender.algorithm.c_str(), is.median_ms, is.min_ms, spread, is.algbw, is.cpu_s,
+                    is.rss_mib);
+    }
+    print_ratios(best);
+    std::fflush(stdout);
+}
+
+void print_json(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+    for (const auto& each : best) {
+        const Numbers is = numbers_of(cell, each);
+        std::printf(
+            "{\"bench\": \"peers\", \"impl\": \"%s\", \"algorithm\": \"%s\", \"security\": \"%s\", "
+            "\"cc\": \"%s\", \"n\": %llu, \"bytes\": %llu, \"dtype\": \"f32\", \"codec\": \"none\", "
+            "\"median_ms\": %.4f, \"min_ms\": %.4f, \"p10_ms\": %.4f, \"p90_ms\": %.4f, "
+            "\"algbw\": %.4f, \"cpu_s\": %.4f, \"rss_mib\": %.1f, \"checked\": true, "
+            "\"commit\": \"%s\", \"machine\": \"%s\"}\n",
+            each.contender.implementation.c_str(), each.contender.algorithm.c_str(),
+            each.contender.security.c_str(), congestion_control(network, each.contender).c_str(),
+            static_cast<unsigned long long>(cell.peers), static_cast<unsigned long long>(cell.bytes),
+            is.median_ms, is.min_ms, is.p10_ms, is.p90_ms, is.algbw, is.cpu_s, is.rss_mib, commit().c_str(),
+            machine().c_str());
+    }
+    std::fflush(stdout);
+}
+
+}  // namespace stress

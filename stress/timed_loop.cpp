@@ -1,0 +1,85 @@
+// Clocks of the process, and the two sides of the report.
+#include "timed_loop.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+namespace stress {
+namespace {
+
+constexpr uint64_t kWarmUps = 2;
+
+double clock_seconds(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Not getrusage(): its peak includes what the process was before exec.
+uint64_t peak_rss_bytes() {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+        uint64_t kib = 0;
+        if (word == "VmHWM:" && status >> kib) return kib << 10;
+    }
+    return 0;
+}
+
+}  // namespace
+
+Share timed_loop(uint64_t iterations, const TimedCalls& calls) {
+    Share share;
+    double begun = 0, prepared = 0;
+    for (uint64_t i = 0; i < kWarmUps + iterations; ++i) {
+        if (i == kWarmUps) {
+            begun = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+            prepared = 0;
+        }
+        if (calls.prepare) {
+            const double before = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+            calls.prepare();
+            prepared += clock_seconds(CLOCK_THREAD_CPUTIME_ID) - before;
+        }
+        calls.barrier();
+        const auto start = std::chrono::steady_clock::now();
+        calls.call();
+        const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
+        if (i >= kWarmUps) share.ns.push_back(static_cast<uint64_t>(took.count()));
+    }
+    calls.barrier();  // what the last iteration left to be done counts as well
+    share.cpu_s = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun - prepared;
+    share.rss_bytes = peak_rss_bytes();
+    return share;
+}
+
+void say(const Share& share) {
+    for (const uint64_t ns : share.ns) std::cout << "time " << ns << '\n';
+    std::cout << "end " << share.cpu_s << ' ' << share.rss_bytes << ' ' << (share.right ? "right" : "wrong")
+              << std::endl;
+}
+
+Share hear_share(uint64_t iterations, const std::function<std::string(const std::string&)>& expect) {
+    Share share;
+    for (uint64_t i = 0; i < iterations; ++i) share.ns.push_back(std::stoull(expect("time")));
+    std::string verdict;
+    std::istringstream(expect("end")) >> share.cpu_s >> share.rss_bytes >> verdict;
+    share.right = verdict == "right";
+    return share;
+}
+
+void Totals::add(const Share& share) {
+    if (!share.right) throw std::runtime_error("a result is wrong");
+    for (size_t i = 0; i < seconds.size(); ++i)
+        seconds[i] = std::max(seconds[i], 1e-9 * static_cast<double>(share.ns.at(i)));
+    cpu_s += share.cpu_s;
+    rss_sum_bytes += share.rss_bytes;
+    rss_max_bytes = std::max(rss_max_bytes, share.rss_bytes);
+}
+
+}  // namespace stress

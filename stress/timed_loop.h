@@ -1,0 +1,49 @@
+// The loop in which every benchmark's peer measures a collective, whatever library it is of, and the lines in
+// which it reports: "time NS" for each iteration, then "end CPU_S RSS_BYTES right|wrong".
+//
+// Nothing is said before the last iteration, since whoever listens would want a core in the middle of the
+// next one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace stress {
+
+struct TimedCalls {
+    std::function<void()> prepare;  // counts neither as time nor as CPU; may be empty
+    std::function<void()> barrier;
+    std::function<void()> call;  // this is what is timed, until its result is there
+};
+
+// What one process measured.
+struct Share {
+    std::vector<uint64_t> ns;  // of each iteration
+    double cpu_s = 0;          // all threads, barriers included
+    uint64_t rss_bytes = 0;    // largest ever
+    bool right = true;
+};
+
+// Two warm-ups, then the iterations; each begins with a barrier. right is left to the caller, who has seen
+// the result.
+Share timed_loop(uint64_t iterations, const TimedCalls& calls);
+
+void say(const Share& share);
+
+// The share that was said, from a function that returns the rest of the next line, which begins with the word
+// given.
+Share hear_share(uint64_t iterations, const std::function<std::string(const std::string&)>& expect);
+
+// Of all processes together.
+struct Totals {
+    explicit Totals(uint64_t iterations) : seconds(iterations, 0.0) {}
+    void add(const Share& share);  // throws when its result is wrong
+
+    std::vector<double> seconds;  // of each iteration, slowest process
+    double cpu_s = 0;
+    uint64_t rss_sum_bytes = 0, rss_max_bytes = 0;
+};
+
+}  // namespace stress
