@@ -6,6 +6,7 @@ All ops are asynchronous, so one thread can play several peers: start for all, t
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,6 +17,9 @@ os.environ.setdefault("WHIMBREL_LOG", "warn")
 import whimbrel  # noqa: E402
 
 WAIT_S = 30.0
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and we inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
