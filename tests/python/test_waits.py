@@ -69,6 +69,25 @@ def test_interrupt_from_another_thread(trio):
     wait_all([*works, complete()])
 
 
+def test_an_interrupt_is_not_lost_between_two_looks_for_signals(trio):
+    works, complete = half_done(trio)
+    handled = []
+
+    def interrupt(*_):  # runs in the waiting thread, while the library does not wait
+        trio[0].interrupt()
+        handled.append(True)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with pytest.raises(errors.Interrupted):
+            works[0].wait(WAIT_S)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert handled
+    wait_all([*works, complete()])
+
+
 def test_the_gil_is_free_during_a_wait(trio):
     works, complete = half_done(trio)
     threading.Timer(0.3, complete).start()  # needs the interpreter while this thread waits

@@ -126,23 +126,26 @@ public:
     std::shared_ptr<Op> join() {
         whim_op* op = nullptr;
         check(whim_group_join(group(), &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> leave(const Text& reason) {
         whim_op* op = nullptr;
         check(whim_group_leave(group(), text_or_null(reason), &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
-    void interrupt() { check(whim_group_interrupt(group())); }
+    void interrupt() {
+        ++*interrupts_;  // for waits that look for signals at this moment
+        check(whim_group_interrupt(group()));
+    }
 
     std::shared_ptr<Op> round_begin(uint64_t state_round) {
         whim_round_options options = WHIM_ROUND_OPTIONS_INIT;
         options.state_round = state_round;
         whim_op* op = nullptr;
         check(whim_round_begin(group(), &options, &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> round_commit(const py::bytes& digest, const py::bytes& data, uint64_t samples,
@@ -158,13 +161,13 @@ public:
         options.round = round;
         whim_op* op = nullptr;
         check(whim_round_commit(group(), &options, &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> round_record(uint64_t round) {
         whim_op* op = nullptr;
         check(whim_round_record(group(), round, &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce,
@@ -192,7 +195,7 @@ public:
             "reduce", reduce, {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
         whim_op* op = nullptr;
         check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, how, &options, &op));
-        return Op::adopt(op, kept({from.held, into.held, in, out}));
+        return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
     }
 
     std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag,
@@ -201,7 +204,7 @@ public:
         const whim_collective_options options = collective_options(tag, round, 0, grace_s, budget_s);
         whim_op* op = nullptr;
         check(whim_broadcast(group(), mine.data, mine.count, mine.dtype, source_rank, &options, &op));
-        return Op::adopt(op, kept({mine.held, buffer}));
+        return Op::adopt(interrupts_, op, kept({mine.held, buffer}));
     }
 
     std::shared_ptr<Op> barrier(uint64_t tag, uint64_t round, uint32_t min_contributors, double grace_s,
@@ -210,7 +213,7 @@ public:
             collective_options(tag, round, min_contributors, grace_s, budget_s);
         whim_op* op = nullptr;
         check(whim_barrier(group(), &options, &op));
-        return Op::adopt(op);
+        return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> agree(const py::object& values, const std::string& how, uint64_t tag, uint64_t round,
@@ -225,7 +228,7 @@ public:
         auto* data = static_cast<int64_t*>(mine.data);
         whim_op* op = nullptr;
         check(whim_agree(group(), data, data, mine.count, rule, &options, &op));
-        return Op::adopt(op, kept({mine.held, values}));
+        return Op::adopt(interrupts_, op, kept({mine.held, values}));
     }
 
     py::object next_event() {
@@ -324,6 +327,7 @@ private:
             "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
     }
 
+    const Op::Interrupts interrupts_ = std::make_shared<uint64_t>(0);
     whim_group* group_ = nullptr;  // under the GIL
     std::mutex mutex_;             // never held while the GIL is waited for
     std::condition_variable idle_;

@@ -11,8 +11,8 @@
 
 namespace whim_python {
 
-std::shared_ptr<Op> Op::adopt(whim_op* op, py::list keep) {
-    std::shared_ptr<Op> mine(new Op(op, std::move(keep)));
+std::shared_ptr<Op> Op::adopt(Interrupts interrupts, whim_op* op, py::list keep) {
+    std::shared_ptr<Op> mine(new Op(std::move(interrupts), op, std::move(keep)));
     // The library holds one reference, given back by completed(). Without a callback (the group is being
     // destroyed) it is never given back: the buffers stay, which is safe and rare.
     auto* reference = new std::shared_ptr<Op>(mine);
@@ -44,6 +44,7 @@ void Op::on_completed() {
 whim_result Op::wait(std::optional<double> timeout_s) {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
+    const uint64_t interrupts_before = *interrupts_;
     for (;;) {
         uint32_t slice_ms = kSignalCheckMs;
         if (timeout_s) {
@@ -56,7 +57,9 @@ whim_result Op::wait(std::optional<double> timeout_s) {
             result = whim_op_wait(op_, slice_ms);
         }
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        if (result != WHIM_IN_PROGRESS || slice_ms == 0) return result;
+        if (result != WHIM_IN_PROGRESS) return result;
+        if (*interrupts_ != interrupts_before) return WHIM_E_INTERRUPTED;
+        if (slice_ms == 0) return result;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +20,11 @@ namespace py = pybind11;
 // frees a buffer the library still uses. All members are touched under the GIL only.
 class Op : public std::enable_shared_from_this<Op> {
 public:
+    // How often the op's group was interrupted. A wait has moments in which the library does not wait.
+    using Interrupts = std::shared_ptr<uint64_t>;
+
     // Takes over `op`. keep: whatever the op borrows.
-    static std::shared_ptr<Op> adopt(whim_op* op, py::list keep = py::list());
+    static std::shared_ptr<Op> adopt(Interrupts interrupts, whim_op* op, py::list keep = py::list());
     ~Op();
     Op(const Op&) = delete;
     Op& operator=(const Op&) = delete;
@@ -41,12 +45,14 @@ public:
     whim_op* raw() const { return op_; }
 
 private:
-    Op(whim_op* op, py::object keep) : op_(op), keep_(std::move(keep)) {}
+    Op(Interrupts interrupts, whim_op* op, py::object keep)
+        : interrupts_(std::move(interrupts)), op_(op), keep_(std::move(keep)) {}
     static void completed(whim_op* op, void* user);
     void on_completed();
 
     static constexpr uint32_t kSignalCheckMs = 100;
 
+    Interrupts interrupts_;
     whim_op* op_;
     py::object keep_;
     std::vector<py::function> callbacks_;
