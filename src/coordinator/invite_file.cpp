@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/limits.h"
 #include "coordinator/invites.h"
 #include "group/ledger.h"
 #include "transport/asio/identity_file.h"
@@ -111,7 +113,8 @@ Result<std::string> make_invite(const std::string& directory, const InviteReques
     const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
     const auto now_s =
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
-    invite.expires_at_s = now_s + (request.expires_s == 0 ? kInviteSecondsDefault : request.expires_s);
+    const uint64_t valid_s = request.expires_s == 0 ? kInviteSecondsDefault : request.expires_s;
+    invite.expires_at_s = now_s + std::min(valid_s, limits::kInviteSecondsMax);
     invite.peer = request.peer;
     return sign_invite(std::move(invite), *identity);
 }

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "memory_net.h"
 #include "names.h"
+#include "transport/memory/memory_net.h"
 #include "transport/session/endpoint.h"
 
 namespace whim::testing {
