@@ -215,7 +215,9 @@ TEST(NetSockets, AreNotInheritedAndThoseOfBulkAreLostWhenSilent) {
         return sockets == 7 &&
                watched == 4;  // a listener, two ends of three strands; those of bulk are watched
     };
-    ASSERT_TRUE(a.peer->wait(all_dialled)) << sockets << ", " << watched << " watched";
+    // Both threads stand still meanwhile: neither opens what is being looked at.
+    const auto all_dialled_at_rest = [&] { return b.peer->call([&](Endpoint&) { return all_dialled(); }); };
+    ASSERT_TRUE(a.peer->wait(all_dialled_at_rest)) << sockets << ", " << watched << " watched";
     for (const int descriptor : open_descriptors()) {
         const int flags = ::fcntl(descriptor, F_GETFD);
         if (before.contains(descriptor) || flags < 0) continue;  // or the one that reads the folder
