@@ -1,6 +1,7 @@
 // Buffers are touched before, the result is checked after, bit by bit.
 #include "all_reduce_peer.h"
 
+#include <cstdio>
 #include <iostream>
 #include <stdexcept>
 
@@ -102,6 +103,14 @@ Totals measure_all_reduce(const AllReduceRun& run) {
             return child.expect(word, Millis(kPatienceMs) * (run.iterations + 1));
         }));
     return totals;
+}
+
+int all_reduce_main(const Options& options, const char* usage, int (*bench)(const Options&)) {
+    const std::string role = options.text("role", "");
+    if (options.has("help")) return std::fputs(usage, stdout) < 0;
+    if (role == "coordinator") return coordinator_role(options);
+    if (role == "peer") return all_reduce_peer_role(options);
+    return bench(options);
 }
 
 }  // namespace stress

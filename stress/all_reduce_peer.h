@@ -26,4 +26,8 @@ inline const std::set<std::string> kAllReducePeerOptions = {
     "role", "invite", "security", "name", "bytes", "dtype", "reduce", "check", "listen", "dir", "peers"};
 int all_reduce_peer_role(const Options& options);
 
+// What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the
+// benchmark.
+int all_reduce_main(const Options& options, const char* usage, int (*bench)(const Options&));
+
 }  // namespace stress

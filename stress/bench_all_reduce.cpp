@@ -68,11 +68,7 @@ int main(int argc, char** argv) try {
     auto names = kAllReducePeerOptions;
     names.insert("iters");
     const Options options(argc, argv, names, {"json", "no-check", "help"});
-    const std::string role = options.text("role", "");
-    if (options.has("help")) return std::fputs(kUsage, stdout) < 0;
-    if (role == "coordinator") return coordinator_role(options);
-    if (role == "peer") return all_reduce_peer_role(options);
-    return bench(options);
+    return all_reduce_main(options, kUsage, bench);
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "bench all-reduce: %s\n", problem.what());
     return 1;

@@ -122,11 +122,7 @@ int main(int argc, char** argv) try {
     const std::set<std::string> wishes = {"peers", "sizes", "impl", "rounds", "iters", "cc"};
     const Options options(argc, argv, is_child ? kAllReducePeerOptions : wishes,
                           {"loopback", "json", "help"});
-    const std::string role = options.text("role", "");
-    if (options.has("help")) return std::fputs(kUsage, stdout) < 0;
-    if (role == "coordinator") return coordinator_role(options);
-    if (role == "peer") return all_reduce_peer_role(options);
-    return bench(options);
+    return all_reduce_main(options, kUsage, bench);
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "bench peers: %s\n", problem.what());
     return 1;

@@ -11,10 +11,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include <fmt/format.h>
 
-#include "base/limits.h"
 #include "coordinator/invites.h"
 #include "group/ledger.h"
 #include "transport/asio/identity_file.h"
@@ -98,6 +98,17 @@ Result<std::string> choose_run(const std::string& directory, const Journal& jour
     return run;
 }
 
+uint64_t seconds_since_1970() {
+    const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
+}
+
+uint64_t invite_end(uint64_t expires_s) {
+    const uint64_t valid_s = expires_s == 0 ? kInviteSecondsDefault : expires_s;
+    const uint64_t now_s = seconds_since_1970();
+    return now_s + std::min(valid_s, std::numeric_limits<uint64_t>::max() - now_s);
+}
+
 Result<std::string> make_invite(const std::string& directory, const InviteRequest& request) {
     const auto known = load_template(directory);
     if (!known.ok()) return known.error();
@@ -110,11 +121,7 @@ Result<std::string> make_invite(const std::string& directory, const InviteReques
     if (!invite.tls) {
         for (wire::InvitePlace& place : invite.coordinators) place.key = {};
     }
-    const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
-    const auto now_s =
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
-    const uint64_t valid_s = request.expires_s == 0 ? kInviteSecondsDefault : request.expires_s;
-    invite.expires_at_s = now_s + std::min(valid_s, limits::kInviteSecondsMax);
+    invite.expires_at_s = invite_end(request.expires_s);
     invite.peer = request.peer;
     return sign_invite(std::move(invite), *identity);
 }

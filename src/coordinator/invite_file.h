@@ -26,8 +26,14 @@ Result<std::optional<wire::Invite>> load_template(const std::string& directory);
 Result<std::string> choose_run(const std::string& directory, const Journal& journal, const std::string& asked,
                                const std::function<void(const std::string&)>& log);
 
+uint64_t seconds_since_1970();
+
+// The end, in seconds since 1970, of an invite that is to live for expires_s from now: 0 means
+// kInviteSecondsDefault, and what is past the last second that can be told is that second.
+uint64_t invite_end(uint64_t expires_s);
+
 struct InviteRequest {
-    uint64_t expires_s = 0;          // from now; 0: kInviteSecondsDefault
+    uint64_t expires_s = 0;          // see invite_end
     PeerId peer;                     // zero: anyone
     std::vector<Address> addresses;  // empty: those the coordinator advertised last
 };

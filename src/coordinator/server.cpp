@@ -5,12 +5,10 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <future>
-#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -33,11 +31,6 @@ namespace whim::coordinator {
 namespace {
 
 constexpr auto kAskTimeout = std::chrono::seconds(2);
-
-uint64_t seconds_since_1970() {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since).count());
-}
 
 uint64_t random_u64() {
     uint64_t value = 0;
@@ -128,9 +121,7 @@ public:
 
     Result<std::string> invite(uint64_t expires_s, const PeerId& peer) const {
         wire::Invite invite = invite_template();
-        const uint64_t now_s = seconds_since_1970();
-        const uint64_t valid_s = expires_s == 0 ? kInviteSecondsDefault : expires_s;
-        invite.expires_at_s = now_s + std::min(valid_s, std::numeric_limits<uint64_t>::max() - now_s);
+        invite.expires_at_s = invite_end(expires_s);
         invite.peer = peer;
         return sign_invite(std::move(invite), identity_);
     }

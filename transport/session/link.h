@@ -24,7 +24,7 @@ struct Slot {
     uint32_t generation = 0;          // of the strand that is or was last attached
     uint32_t dialed_generation = 0;   // last used by a dial of ours
     uint32_t attempts = 0;            // dials since the strand was last settled
-    uint32_t unanswered = 0;          // of them in a row, given up in silence
+    uint32_t unanswered = 0;          // given up in silence since one was attached
     Instant dialed_at;                // when our last dial began
     std::optional<Instant> next_dial;
 

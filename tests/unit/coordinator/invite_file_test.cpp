@@ -64,5 +64,12 @@ TEST_F(InviteFileTest, ADamagedTemplateIsReplacedFromTheJournal) {
     EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(InviteFileTest, AnInviteLivesForThirtyDaysOrAsLongAsAsked) {
+    const auto lives = [](uint64_t expires_s) { return invite_end(expires_s) - seconds_since_1970(); };
+    EXPECT_NEAR(static_cast<double>(lives(0)), 30.0 * 86400, 5);
+    EXPECT_NEAR(static_cast<double>(lives(60)), 60, 5);
+    EXPECT_EQ(invite_end(UINT64_MAX), UINT64_MAX) << "it does not wrap into the past";
+}
+
 }  // namespace
 }  // namespace whim::coordinator
