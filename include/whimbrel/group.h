@@ -64,7 +64,8 @@ typedef struct whim_group_options {
     /* A number over whatever all members must have in common (shapes, settings): a peer whose number differs
      * from the run's is refused. Default 0. */
     uint64_t fingerprint;
-    /* Connections for bulk data to each member. Default 1. Range 1..32. */
+    /* Connections for bulk data to each member. Default 0: as many as the path turns out to need, found out
+     * by measuring and changed when it changes (1 to 32). 1..32: exactly so many. */
     uint32_t bulk_strands;
     /* Threads that reduce. Default: the number of cores, at most 4. Range 1..64. */
     uint32_t worker_threads;

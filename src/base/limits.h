@@ -28,8 +28,9 @@ inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20;  // one bulk frame's 
 inline constexpr uint32_t kBulkHeaderBytesMax = 512;
 inline constexpr uint32_t kControlUnackedBytesMax =
     8u << 20;  // control messages kept for a redialled strand, per link
-inline constexpr uint32_t kBulkQueuedMax = 1u << 16;       // bulk descriptors queued on one link
-inline constexpr uint32_t kStrandsPerLinkMax = 33;         // one control and up to 32 bulk
+inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
+inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
+inline constexpr uint32_t kStrandsFar = 4;            // bulk strands that a long path begins with, when tuned
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
 
@@ -115,6 +116,9 @@ inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the ol
 inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
 
 // Strands.
+inline constexpr Duration kShortPathRtt = milliseconds(2);  // below it a path is a LAN or this machine
+inline constexpr uint32_t kUnsentBytesMax = 512u
+                                            << 10;     // in the system, written and not yet sent, bulk strand
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand

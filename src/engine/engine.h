@@ -36,7 +36,7 @@ struct EngineConfig {
     std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
     std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;
-    uint32_t bulk_strands = 1;
+    uint32_t bulk_strands = 0;                          // to each member; 0: found out by measuring
     uint32_t chunk_bytes = limits::kChunkBytesDefault;  // small in tests, to reach multi-chunk paths
     uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
     uint64_t eager_bytes = limits::kEagerBytesPerOpMax;

@@ -25,7 +25,7 @@ struct PeerOptions {
     std::vector<Address> advertise;  // empty: found out; port 0: the one listened on
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
-    uint32_t bulk_strands = 1;
+    uint32_t bulk_strands = 0;  // to each member; 0: found out by measuring
     uint32_t worker_threads = 1;
     uint32_t chunk_bytes = limits::kChunkBytesDefault;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
