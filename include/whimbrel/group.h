@@ -75,8 +75,9 @@ typedef struct whim_group_options {
     /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
      * number: what does not fit is waited for, so that a small one makes completions later. */
     uint64_t retain_bytes_max;
-    /* Contributions on their way from this peer to one other, in bytes per op. Default 4 MiB.
-     * Range chunk_bytes..2^64-1. */
+    /* Contributions on their way from one other peer to this one, in bytes per op: what this peer holds for
+     * folding is at most that times the number of others. Default 0: 4 MiB, over long paths up to 16 MiB and
+     * 32 MiB for all others together. Range chunk_bytes..2^64-1. */
     uint64_t window_bytes;
 } whim_group_options;
 

@@ -78,8 +78,10 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
             check_range(out.chunk_bytes, limits::kChunkBytesMin, limits::kBulkPayloadBytesMax, "chunk_bytes");
         !ok)
         return ok;
-    if (const Status ok = check_range(out.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
-        return ok;
+    if (in.window_bytes) {
+        if (const Status ok = check_range(in.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
+            return ok;
+    }
     if (in.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", in.reserved));
     return {};
 }

@@ -41,14 +41,18 @@ inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
 inline constexpr uint32_t kWaitingPerMember =
     64;  // messages of newer views kept per sender and member of an op
-inline constexpr uint32_t kStatusRangesMax = 1u << 15;      // ranges in one op status message
-inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;  // contributions sent before the receiver posts
+inline constexpr uint32_t kStatusRangesMax = 1u << 15;        // ranges in one op status message
+inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;    // contributions sent before the receiver posts
+inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one op at a time of each sender
+inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
-inline constexpr uint32_t kChunkBytesMin = 4u << 10;  // a small op is not cut below this
+inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
+inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap
 inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
-inline constexpr uint64_t kWindowBytesPerSenderDefault =
-    4ull << 20;  // contributions in flight to one root, per op
+inline constexpr uint64_t kWindowBytesNear = 4ull << 20;  // of one sender's contributions to one root, per op
+inline constexpr uint64_t kWindowBytesFar = 16ull << 20;  // the same over a long path, at most
+inline constexpr uint64_t kWindowBytesFarTotal = 32ull << 20;  // shared by all senders to one root
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
 inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
 inline constexpr uint32_t kJobInlineBytesMax = 32u << 10;  // smaller reductions run on the I/O thread

@@ -29,7 +29,7 @@ struct PeerOptions {
     uint32_t worker_threads = 1;
     uint32_t chunk_bytes = limits::kChunkBytesDefault;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
-    uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
+    uint64_t window_bytes = 0;  // 0: fits the paths
 };
 
 // Takes run, security, coordinators and token from an invite. E_TOKEN when it cannot be read.
