@@ -123,7 +123,7 @@ void Flock::replace(const std::vector<size_t>& dead) {
 
 void Flock::restart_coordinator() {
     coordinator_ =
-        start_coordinator(scratch_.path(), settings_.security, settings_.peers, coordinator_.address);
+        start_coordinator(scratch_.path(), settings_.security, settings_.peers, {}, coordinator_.address);
 }
 
 void Flock::finish() {

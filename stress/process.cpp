@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -31,9 +32,11 @@ namespace {
 
 }  // namespace
 
-Child Child::start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "/proc/self/exe");
-    return start_program(arguments);
+Child Child::start(const std::vector<std::string>& arguments, const Place& place) {
+    std::vector<std::string> command = place.command;
+    command.push_back(std::filesystem::read_symlink("/proc/self/exe"));
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return start_program(command);
 }
 
 Child Child::start_program(const std::vector<std::string>& command) {

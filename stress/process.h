@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "stress/place.h"
+
 namespace stress {
 
 using Millis = std::chrono::milliseconds;
@@ -16,7 +18,7 @@ using Millis = std::chrono::milliseconds;
 class Child {
 public:
     // Runs this executable with the arguments; its stdin and stdout are pipes to us. It dies with us.
-    static Child start(std::vector<std::string> arguments);
+    static Child start(const std::vector<std::string>& arguments, const Place& place = {});
     // The same for another program, found by PATH if it has no slash, with its arguments.
     static Child start_program(const std::vector<std::string>& command);
     Child(Child&& other) noexcept;
@@ -39,6 +41,16 @@ private:
     pid_t pid_ = -1;
     int to_ = -1, from_ = -1;
     std::string pending_;
+};
+
+// What is left of a patience with several answers together.
+class Deadline {
+public:
+    explicit Deadline(Millis patience) : at_(std::chrono::steady_clock::now() + patience) {}
+    Millis left() const { return std::chrono::duration_cast<Millis>(at_ - std::chrono::steady_clock::now()); }
+
+private:
+    const std::chrono::steady_clock::time_point at_;
 };
 
 // "256MiB", "64M", "4096": bytes. Throws for anything else.

@@ -65,9 +65,11 @@ std::string stats(const Network& network, const Load& load) {
                 topology.hosts[a].name, topology.hosts[b].name, is.packets, is.bytes, is.delivered_packets,
                 is.delivered_bytes, is.dropped_by_queue, is.dropped_by_loss, is.dropped_by_cut);
         }
-    return text + fmt::format("router cpu_s={:.3f} wall_s={:.3f} cpu_share={:.3f} lateness_max_ms={:.3f}\n",
-                              load.cpu_s, load.wall_s, load.wall_s > 0 ? load.cpu_s / load.wall_s : 0,
-                              network.lateness_max().seconds() * 1e3);
+    return text + fmt::format(
+                      "router cpu_s={:.3f} wall_s={:.3f} cpu_share={:.3f} busiest_share={:.3f} "
+                      "lateness_max_ms={:.3f}\n",
+                      load.cpu_s, load.wall_s, load.wall_s > 0 ? load.cpu_s / load.wall_s : 0,
+                      load.busiest_share, network.lateness_max().seconds() * 1e3);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ namespace stress::wan {
 // Of the router since the last `zero`.
 struct Load {
     double cpu_s = 0, wall_s = 0;
+    double busiest_share = 0;  // of a core, in the busiest half second
 };
 
 // The answer's text. Throws Error for what is not understood. `quit` and `zero` need the router as well.

@@ -25,6 +25,8 @@ constexpr size_t kWokenMax = 2 * kHostsMax;
 // what came or is due meanwhile is done in one go. Makes the delay about half a tick longer.
 constexpr whim::Duration kTick = whim::microseconds(250);
 
+constexpr whim::Duration kWindow = whim::milliseconds(500);  // of the busiest share
+
 double seconds_of(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
@@ -52,7 +54,7 @@ Descriptor open_signals() {
 Router::Router(Topology topology, std::vector<Descriptor> tuns, Descriptor commands)
     : network_(std::move(topology)), tuns_(std::move(tuns)), commands_(std::move(commands)),
       signals_(open_signals()), ready_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kPacketBytesMax),
-      now_(clock_now()), zero_at_(now_) {
+      now_(clock_now()), zero_at_(now_), window_at_(now_) {
     for (const auto& tun : tuns_) watch(tun.get());
     watch(commands_.get());
     watch(signals_.get());
@@ -72,6 +74,7 @@ void Router::run(int input) {
         await();
         deliver();
         for (const int descriptor : woken_) serve(descriptor, input);
+        look_at_load();
     }
 }
 
@@ -135,14 +138,23 @@ void Router::write_packet(const Packet& packet) {
     [[maybe_unused]] const ssize_t written = writev(tuns_[packet.to].get(), parts, data.empty() ? 2 : 3);
 }
 
+void Router::look_at_load() {
+    if (now_ - window_at_ < kWindow) return;
+    const double cpu_s = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    busiest_share_ = std::max(busiest_share_, (cpu_s - window_cpu_s_) / (now_ - window_at_).seconds());
+    window_at_ = now_;
+    window_cpu_s_ = cpu_s;
+}
+
 std::string Router::command(const std::string& line) {
     const double cpu_s = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     const std::string text =
-        carry_out(network_, line, {cpu_s - zero_cpu_s_, (clock_now() - zero_at_).seconds()}, now_);
+        carry_out(network_, line, {cpu_s - zero_cpu_s_, (now_ - zero_at_).seconds(), busiest_share_}, now_);
     const auto words = words_of(line);
     if (words.front() == "zero") {
-        zero_cpu_s_ = cpu_s;
-        zero_at_ = clock_now();
+        zero_cpu_s_ = window_cpu_s_ = cpu_s;
+        zero_at_ = window_at_ = now_;
+        busiest_share_ = 0;
     }
     stopped_ = stopped_ || words.front() == "quit";
     return text;

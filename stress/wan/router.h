@@ -23,6 +23,7 @@ private:
     void serve(int descriptor, int input);
     bool read_packet(size_t host);
     void deliver();
+    void look_at_load();
     void write_packet(const Packet& packet);
     std::string command(const std::string& line);
 
@@ -31,8 +32,8 @@ private:
     Descriptor commands_, signals_, ready_;  // ready_: epoll
     std::vector<int> woken_;
     std::vector<uint8_t> buffer_;
-    whim::Instant now_, woken_at_, zero_at_;
-    double zero_cpu_s_ = 0;
+    whim::Instant now_, woken_at_, zero_at_, window_at_;
+    double zero_cpu_s_ = 0, window_cpu_s_ = 0, busiest_share_ = 0;
     bool stopped_ = false;
 };
 

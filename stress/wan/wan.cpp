@@ -81,6 +81,7 @@ Stats parse_stats(const std::string& text) {
                 count("dropped_by_cut")};
         } else if (kind == "router") {
             stats.cpu_share = std::stod(values.at("cpu_share"));
+            stats.busiest_share = std::stod(values.at("busiest_share"));
             stats.lateness_max_ms = std::stod(values.at("lateness_max_ms"));
         }
     }

@@ -35,7 +35,8 @@ struct Way {
 // Since the last tell("zero").
 struct Stats {
     std::map<std::pair<std::string, std::string>, Way> ways;  // from, to; those that carried something
-    double cpu_share = 0;                                     // of one core, by the router
+    double cpu_share = 0,
+           busiest_share = 0;  // of one core, by the router: of all time, of the busiest half second
     double lateness_max_ms = 0;
 };
 Stats parse_stats(const std::string& text);
