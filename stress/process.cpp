@@ -87,7 +87,7 @@ std::string Child::hear(Millis within) {
         const auto left = std::chrono::duration_cast<Millis>(until - std::chrono::steady_clock::now());
         pollfd wait{from_, POLLIN, 0};
         if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) == 0)
-            throw std::runtime_error("process " + std::to_string(pid_) + " says nothing in time");
+            throw Silence("process " + std::to_string(pid_) + " says nothing in time");
         char buffer[4096];
         const ssize_t got = read(from_, buffer, sizeof buffer);
         if (got <= 0) throw std::runtime_error("process " + std::to_string(pid_) + " has ended");

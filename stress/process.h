@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,11 @@
 namespace stress {
 
 using Millis = std::chrono::milliseconds;
+
+// Nothing was heard in time.
+struct Silence : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 
 class Child {
 public:
@@ -26,7 +32,7 @@ public:
     ~Child();  // kills it if it still runs
 
     void say(const std::string& line);
-    // The next line; throws when none comes in time, or the child has ended.
+    // The next line; throws Silence when none comes in time, something else when the child has ended.
     std::string hear(Millis within);
     // The next line, which begins with `word`: what follows it. Anything else is an error with both.
     std::string expect(const std::string& word, Millis within);

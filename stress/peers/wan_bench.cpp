@@ -1,8 +1,6 @@
 // One lab for each congestion control; losses are changed between cells.
 #include "stress/peers/wan_bench.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -57,37 +55,25 @@ Wishes wishes_of(const Options& options) {
 
 // cubic is held fast, so that nobody gets round it; another one is the default, and programs may choose.
 std::string topology_of(const Wishes& wishes, const std::string& congestion_control) {
-    std::string text;
-    for (uint64_t i = 0; i < wishes.peers; ++i)
-        text += fmt::format("host {} up={} down={} up_queue={} down_queue={}\n", static_cast<char>('a' + i),
-                            wishes.rate, wishes.rate, wishes.queue, wishes.queue);
-    text += fmt::format("link * * rtt={}\nsysctl net.ipv4.tcp_no_metrics_save=1\n", wishes.rtt);
+    const std::string text = wan::equal_hosts(wishes.peers, wishes.rate, "rtt=" + wishes.rtt, wishes.queue);
     return text + (congestion_control == "cubic"
                        ? "congestion cubic\n"
                        : "sysctl net.ipv4.tcp_congestion_control=" + congestion_control + "\n");
 }
 
-Places places_in(const wan::Lab& lab) {
-    Places places;
-    for (size_t i = 0; i < lab.hosts().size(); ++i)
-        places.push_back({lab.command_on(i), lab.hosts()[i], lab.address(i), "wan0"});
-    return places;
-}
-
-// Runs a contender while a ping watches, and leaves nothing of it behind.
+// Runs a contender while a ping watches, on hosts on which nothing of the one before is left.
 Totals run_watched(const wan::Lab& lab, const Contender& contender, const Cell& cell, Pooled& pooled) {
-    const auto clean = [&] { lab.kill_all(); };
+    lab.kill_all();
     lab.tell("zero");
     Ping ping(cell.places.front(), cell.places.back().address);
     try {
         const Totals totals = run_once(contender, cell);
         pooled.rtt_max_ms = std::max(pooled.rtt_max_ms, ping.longest_ms().value_or(0));
         pooled.router_share = std::max(pooled.router_share, lab.stats().busiest_share);
-        clean();
         return totals;
-    } catch (...) {
-        clean();
-        throw;
+    } catch (const Silence&) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*cell.patience).count();
+        throw std::runtime_error("killed: no result within " + std::to_string(seconds) + " s");
     }
 }
 
@@ -121,12 +107,13 @@ int bench_wan(const Options& options) {
     bool complete = true;
     for (const auto& congestion_control : wishes.congestion_controls) {
         const wan::Lab lab(topology_of(wishes, congestion_control));
-        const Places places = places_in(lab);
+        const Places places = lab.places();
         wishes.rounds.run = [&](const Contender& contender, const Cell& cell, Pooled& pooled) {
             return run_watched(lab, contender, cell, pooled);
         };
         for (const auto& loss : wishes.losses) {
             WanPath path = path_of(wishes, congestion_control, loss);
+            lab.kill_all();
             lab.tell("set * * loss=" + loss);
             measure_iperf(wishes, places, path);
             for (Cell cell : wishes.cells) {

@@ -13,15 +13,6 @@
 namespace stress {
 namespace {
 
-constexpr double kTcpShare = 0.965;       // 1448 of 1500 octets
-constexpr double kPingSlackMs = 10;       // of the emulator, and of a machine that is busy
-constexpr double kIcmpShareOfQueues = 4;  // up and down, there and back
-
-double time_ms(const Cell& cell, double mbit, double rtt_ms) {
-    const auto n = static_cast<double>(cell.peers);
-    return 2 * (n - 1) / n * static_cast<double>(cell.bytes) * 8 / (mbit * 1e3) + rtt_ms;
-}
-
 double ratio_to_other(const Pooled& pooled, const Pooled* other) {
     return other && pooled.contender.is_ours() ? median(pooled.seconds) / median(other->seconds) : 0;
 }
@@ -30,23 +21,21 @@ std::string named(const Pooled& pooled) {
     return pooled.contender.name() + " (" + pooled.contender.algorithm + ")";
 }
 
+bool has_headroom(const WanPath& path, const Pooled& pooled) {
+    return has_headroom(path, pooled.router_share, pooled.rtt_max_ms);
+}
+
+// Quotes would end the string it goes into.
+std::string without_quotes(std::string text) {
+    std::replace(text.begin(), text.end(), '"', '\'');
+    return text;
+}
+
 }  // namespace
 
-double ideal_ms(const Cell& cell, const WanPath& path) {
-    return time_ms(cell, kTcpShare * path.rate_mbit, path.rtt_ms);
-}
-
-double iperf_ms(const Cell& cell, const WanPath& path) {
-    return path.iperf_mbit > 0 ? time_ms(cell, path.iperf_mbit, path.rtt_ms) : 0;
-}
-
-bool has_headroom(const WanPath& path, const Pooled& pooled) {
-    const double rtt_max_ms = path.rtt_ms + kIcmpShareOfQueues * path.queue_ms + kPingSlackMs;
-    return pooled.router_share < kRouterShareMax && pooled.rtt_max_ms <= rtt_max_ms;
-}
-
 void print_wan_table(const Cell& cell, const WanPath& path, const std::vector<Pooled>& best) {
-    const double ideal = ideal_ms(cell, path), iperf = iperf_ms(cell, path);
+    const double ideal = ideal_ms(path, cell.peers, cell.bytes),
+                 iperf = iperf_ms(path, cell.peers, cell.bytes);
     fmt::print("\n{} peers, {}, {}, loss {:g} %, {:g} Mbit/s, {:g} ms: ideal {:.0f} ms", cell.peers,
                size_text(cell.bytes), path.congestion_control, 100 * path.loss, path.rate_mbit, path.rtt_ms,
                ideal);
@@ -81,7 +70,8 @@ void print_wan_table(const Cell& cell, const WanPath& path, const std::vector<Po
 }
 
 void print_wan_json(const Cell& cell, const WanPath& path, const std::vector<Pooled>& best) {
-    const double ideal = ideal_ms(cell, path), iperf = iperf_ms(cell, path);
+    const double ideal = ideal_ms(path, cell.peers, cell.bytes),
+                 iperf = iperf_ms(path, cell.peers, cell.bytes);
     const Pooled* other = best_other(best);
     const std::string where =
         fmt::format(R"("mode": "wan", "rtt_ms": {:g}, "rate_mbit": {:g}, "loss": {:g}, "iperf_mbit": {:g}, )"
@@ -93,7 +83,7 @@ void print_wan_json(const Cell& cell, const WanPath& path, const std::vector<Poo
                 R"({{"bench": "peers", "impl": "{}", "algorithm": "{}", "security": "{}", "cc": "{}", )"
                 R"("n": {}, "bytes": {}, {}, "failed": "{}"}})",
                 each.contender.implementation, each.contender.algorithm, each.contender.security,
-                path.congestion_control, cell.peers, cell.bytes, where, each.failure);
+                path.congestion_control, cell.peers, cell.bytes, where, without_quotes(each.failure));
             fmt::print("\n");
             continue;
         }

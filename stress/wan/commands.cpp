@@ -45,10 +45,12 @@ void heal(Network& network, const Words& words) {
 }
 
 std::string reset(Network& network, const Words& words, whim::Instant now) {
-    if (words.size() != 3) throw Error("usage: reset A B");
+    const bool one = words.size() == 4 && words[3] == "one";
+    if (words.size() != 3 && !one) throw Error("usage: reset A B [one]");
+    const auto which = one ? Network::Which::one : Network::Which::all;
     size_t count = 0;
     for_pairs(network.topology(), words[1], words[2],
-              [&](size_t a, size_t b) { count += network.reset(a, b, now); });
+              [&](size_t a, size_t b) { count += network.reset(a, b, which, now); });
     return fmt::format("{} connections reset\n", count);
 }
 

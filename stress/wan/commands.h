@@ -3,7 +3,7 @@
 //   set A B KEY=VALUE... · oneway A B KEY=VALUE... · host A KEY=VALUE...   as in topology files
 //   partition A [B]    cuts A off from all others, or from B alone: silently, packets on their way included
 //   heal [A B]         undoes that for all, or between two
-//   reset A B          resets the TCP connections between them
+//   reset A B [one]    resets the TCP connections between them, or of each pair one by chance
 //   stats              a line for each direction, and one for the router, of KEY=VALUE
 //   zero               lets stats begin anew
 //   quit

@@ -24,14 +24,19 @@ public:
     };
     Answer on_packet(const Packet& packet);
 
-    // Forgets all connections between two hosts; the resets that both ends of each get.
-    std::vector<Packet> reset(size_t a, size_t b);
+    // Forgets all connections between two hosts, or with `pick` one of those that nobody is closing; the
+    // resets that both ends of each get.
+    std::vector<Packet> reset(size_t a, size_t b, std::optional<uint64_t> pick = std::nullopt);
 
 private:
     struct Side {
         uint32_t expects = 0;  // the sequence number that this flow's sender waits for
+        bool closing = false;  // it has sent its last octet
         bool dead = false;
     };
+    std::vector<Flow> open_between(size_t a, size_t b) const;  // each connection once
+    void reset_side(const Flow& flow, std::vector<Packet>& resets);
+
     std::map<Flow, Side> sides_;
 };
 

@@ -30,7 +30,7 @@ constexpr const char* kUsage = R"(usage: whim_wan [--lab NAME] COMMAND
   host A KEY=VALUE...        change an access line: up, down, up_queue, down_queue
   partition A [B]            cut A off from all others, or from B alone
   heal [A B]                 undo partitions
-  reset A B                  reset the TCP connections between A and B
+  reset A B [one]            reset the TCP connections between A and B, or of each pair one by chance
   stats                      counters of each direction, and the router's load
   zero                       let stats begin anew
   down                       end what runs on the hosts, and remove everything

@@ -5,7 +5,7 @@
 
 namespace stress::wan {
 
-Network::Network(Topology topology) : topology_(std::move(topology)) {
+Network::Network(Topology topology) : topology_(std::move(topology)), chance_(topology_.seed) {
     const size_t hosts = topology_.hosts.size();
     for (size_t i = 0; i < hosts * hosts; ++i) {
         const uint64_t seed = whim::mix64(topology_.seed * kHostsMax * kHostsMax + i);
@@ -106,8 +106,9 @@ void Network::set_cut(size_t a, size_t b, bool cut) {
     topology_.between(b, a).cut = cut;
 }
 
-size_t Network::reset(size_t a, size_t b, whim::Instant now) {
-    std::vector<Packet> resets = connections_.reset(a, b);
+size_t Network::reset(size_t a, size_t b, Which which, whim::Instant now) {
+    const auto pick = which == Which::one ? std::optional(chance_.next()) : std::nullopt;
+    std::vector<Packet> resets = connections_.reset(a, b, pick);
     for (Packet& each : resets) wait(queue_before(each.to), std::move(each), now);
     return (resets.size() + 1) / 2;
 }

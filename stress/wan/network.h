@@ -38,8 +38,9 @@ public:
     void change(const std::vector<std::string>& words) { wan::change(topology_, words); }
     // Both directions, at once: packets on their way are dropped too.
     void set_cut(size_t a, size_t b, bool cut);
-    // How many connections between them there were.
-    size_t reset(size_t a, size_t b, whim::Instant now);
+    // All connections between two hosts, or one of them by chance: how many there were.
+    enum class Which { all, one };
+    size_t reset(size_t a, size_t b, Which which, whim::Instant now);
 
     const Counters& counters(size_t from, size_t to) const { return ways_[index(from, to)].counters; }
     // Of packets that arrival() gave out since the last clear_counters().
@@ -86,6 +87,7 @@ private:
     std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
     std::vector<whim::Instant> last_due_;  // of each queue
     Connections connections_;
+    whim::Prng chance_;  // which connection is reset
     whim::Duration lateness_max_;
     std::vector<Run> runs_;  // kept for its memory
 };

@@ -1,6 +1,7 @@
 // The router is the program whim_wan, beside this one; it lives as long as its standard input.
 #include "stress/wan/wan.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -60,6 +61,16 @@ std::vector<std::string> command_in(const std::string& lab, const std::string& h
     return {"ip", "netns", "exec", namespace_of(lab, host)};
 }
 
+std::string equal_hosts(size_t hosts, const std::string& rate, const std::string& link,
+                        const std::string& queue) {
+    std::string text;
+    for (size_t i = 0; i < hosts; ++i)
+        text += fmt::format("host {0} up={1} down={1} up_queue={2} down_queue={2}\n",
+                            static_cast<char>('a' + i), rate, queue);
+    // Else a path's window would be remembered, and the next run begin with it.
+    return text + "link * * " + link + "\nsysctl net.ipv4.tcp_no_metrics_save=1\n";
+}
+
 Stats parse_stats(const std::string& text) {
     Stats stats;
     std::istringstream lines(text);
@@ -99,7 +110,12 @@ Lab::Lab(const std::string& topology, const std::string& name)
 
 Lab::~Lab() { router_->finish(kDownWithin); }
 
-std::string Lab::address(size_t host) const { return Topology::address_of(host); }
+Places Lab::places() const {
+    Places places;
+    for (size_t i = 0; i < hosts_.size(); ++i)
+        places.push_back({command_in(name_, hosts_[i]), hosts_[i], Topology::address_of(i), "wan0"});
+    return places;
+}
 
 std::string Lab::tell(const std::string& command) const { return ask(name_, command); }
 

@@ -2,7 +2,7 @@
 // it.
 //
 //   stress::wan::Lab lab("host a up=10mbit\nhost b\nlink * * rtt=80ms\n");
-//   stress::Child far = lab.start("b", {"iperf3", "-s"});
+//   stress::Child far = stress::Child::start({"--role", "peer"}, lab.places()[1]);
 //   lab.tell("set a b loss=1%");
 //   lab.tell("partition a b");
 //
@@ -26,6 +26,10 @@ std::optional<std::string> why_unavailable();
 
 // What to put before a command so that it runs on a host.
 std::vector<std::string> command_in(const std::string& lab, const std::string& host);
+
+// `hosts` of them, named a, b and so on, on access lines of one rate with queues of 50 ms.
+std::string equal_hosts(size_t hosts, const std::string& rate, const std::string& link,
+                        const std::string& queue = "50ms");
 
 struct Way {
     uint64_t packets = 0, bytes = 0, delivered_packets = 0, delivered_bytes = 0;
@@ -52,8 +56,7 @@ public:
 
     const std::string& name() const { return name_; }
     const std::vector<std::string>& hosts() const { return hosts_; }
-    std::string address(size_t host) const;
-    std::vector<std::string> command_on(size_t host) const { return command_in(name_, hosts_.at(host)); }
+    Places places() const;  // of a process on each host
 
     std::string tell(const std::string& command) const;
     Stats stats() const { return parse_stats(tell("stats")); }

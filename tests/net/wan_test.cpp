@@ -42,7 +42,7 @@ sockaddr_in address_of(const Lab& lab, size_t host) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(kPort);
-    inet_pton(AF_INET, lab.address(host).c_str(), &address.sin_addr);
+    inet_pton(AF_INET, lab.places()[host].address.c_str(), &address.sin_addr);
     return address;
 }
 

@@ -153,9 +153,29 @@ TEST(Network, AResetReachesBothEndsAndIsBelieved) {
     EXPECT_EQ(drain(net).size(), 1u);
 }
 
+TEST(Network, OneConnectionIsResetAndNoneThatIsClosing) {
+    Network net = network("host a\nhost b\n");
+    const auto hear_both = [&](uint8_t flags) {
+        net.on_packet(packet_of({.from = 0, .to = 1, .flags = flags}), {0});
+        Packet back = packet_of({.from = 1, .to = 0, .flags = kAck});
+        std::swap(back.header[20], back.header[22]);  // the ports' upper octets; the lower ones are 0
+        net.on_packet(back, {0});
+    };
+    hear_both(kAck);
+    drain(net);
+    EXPECT_EQ(tell(net, "reset a b one"), "1 connections reset\n");
+    EXPECT_EQ(drain(net).size(), 2u) << "both ends are told";
+    EXPECT_EQ(tell(net, "reset a b one"), "0 connections reset\n");
+    net.on_packet(packet_of({.flags = kSyn}), {0});
+    hear_both(kAck | kFin);
+    EXPECT_EQ(tell(net, "reset a b one"), "0 connections reset\n");
+    EXPECT_EQ(tell(net, "reset a b"), "1 connections reset\n");
+}
+
 TEST(Commands, RefuseWhatTheyDoNotKnow) {
     Network net = network("host a\nhost b\n");
-    for (const char* line : {"", "partition", "heal a", "reset a", "reset a z", "stats now", "fly", "seed 3"})
+    for (const char* line :
+         {"", "partition", "heal a", "reset a", "reset a z", "reset a b two", "stats now", "fly", "seed 3"})
         EXPECT_THROW(tell(net, line), Error) << line;
 }
 
