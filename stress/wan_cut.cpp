@@ -116,8 +116,8 @@ int run(const Options& options) {
 }
 
 constexpr const char* kUsage =
-    R"(usage: ./run stress wan-cut [--trials 5] [--limit-ms 3000] [--peers 4] [--bytes 64MiB] [--rate 1gbit] [--rtt 80ms]
-                            [--loss 0] [--queue 50ms] [--security tls|none] [--seed 1]
+    R"(usage: ./run stress wan-cut [--trials 5] [--limit-ms 3000] [--peers 4] [--bytes 64MiB] [--security tls|none]
+                            [--rate 1gbit] [--rtt 80ms] [--loss 0] [--queue 50ms] [--seed 1]
 --limit-ms: of what the op in which the pair is cut off takes beyond twice the undisturbed time.
 )";
 
