@@ -51,20 +51,23 @@ int coordinator_role(const Options& options) {
 }
 
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
-                              const std::string& listen) {
-    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security,
-                                "--peers", std::to_string(peers), "--listen", listen});
+                              const Place& place, const std::string& listen) {
+    Child child =
+        Child::start({"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
+                      std::to_string(peers), "--listen", listen.empty() ? place.address + ":0" : listen},
+                     place);
     std::string address = child.expect("address", Millis(kPatienceMs));
     std::string invite = child.expect("invite", Millis(kPatienceMs));
     return {std::move(child), std::move(address), std::move(invite)};
 }
 
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name) {
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
+                     const std::string& listen) {
     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
     options.security = security_of(security);
     options.invite = invite.c_str();
     options.name = name.c_str();
-    options.listen = "127.0.0.1:0";
+    options.listen = listen.c_str();
     whimbrel::Group group(options);
     group.join().get(kPatienceMs);
     return group;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "stress/process.h"
 #include "stress/timed_loop.h"
 
 namespace stress {
@@ -24,7 +26,9 @@ struct Contender {
 std::vector<Contender> choose_contenders(const std::string& names);
 
 struct Cell {
-    uint64_t peers = 0, bytes = 0, iterations = 0;
+    uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps;
+    Places places;                   // of the peers; empty: all on loopback
+    std::optional<Millis> patience;  // with one run; patience_for() if there is none
 };
 
 // Starts the processes, and returns when all have measured, found the result right, and are gone. Throws
