@@ -147,6 +147,9 @@ void Engine::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) 
 void Engine::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
     impl_->post(app, birth_round, options, now);
 }
+void Engine::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
+    impl_->endpoint_.limit_rate(all_links, each_link, now);
+}
 void Engine::cancel(AppOp app, Instant now) { impl_->cancel(app, now); }
 void Engine::record(AppOp app, Round round, Instant now) { impl_->record(app, round, now); }
 MemberId Engine::self() const { return impl_->self(); }

@@ -66,6 +66,8 @@ struct PostOptions {
     Duration grace{};   // > 0: leave out members without progress for so long, down to min_contributors
     Duration budget{};  // > 0: this peer gives up its part after so long
     uint32_t source = UINT32_MAX;  // copy: birth rank of the source
+    uint32_t priority = 0;         // of its payloads on each link: higher goes first
+    uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
 };
 
@@ -190,6 +192,7 @@ public:
     void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
     void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
     void cancel(AppOp app, Instant now);  // ends this peer's part with E_CANCELLED
+    void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);  // bytes per second; 0: no bound
     void record(AppOp app, Round round, Instant now);
 
     // State.

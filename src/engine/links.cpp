@@ -290,6 +290,9 @@ void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire
     frame.header = wire::encode(header);
     frame.payload_bytes = payload_bytes;
     frame.cookie = make_cookie(record, header);
+    frame.flow = record;
+    frame.share = records_.at(record)->options.share;
+    frame.priority = records_.at(record)->options.priority;
     outgoing_.push_back({to, std::move(frame)});
 }
 

@@ -82,6 +82,7 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
     }
     link->options = std::move(options);
     link->stats.last_heard = now_;
+    link->limiter.set(rate_each_, now_);
     link->unpark_due = true;
     links_.emplace(key, link);
 }
@@ -120,7 +121,7 @@ bool Endpoint::Impl::send_bulk(const LinkKey& key, BulkFrame frame) {
                 frame.payload_bytes <= limits::kBulkPayloadBytesMax);
     if (!takes_bulk(key)) return false;
     const LinkPtr link = find_link(key);
-    link->bulk.push_back(std::move(frame));
+    link->bulk.push(std::move(frame));
     wake_bulk(*link);
     return true;
 }
@@ -183,6 +184,10 @@ Endpoint::~Endpoint() = default;
 void Endpoint::open_link(const LinkKey& key, LinkOptions options, Instant now) {
     impl_->set_now(now);
     impl_->open_link(key, std::move(options));
+}
+void Endpoint::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
+    impl_->set_now(now);
+    impl_->limit_rate(all_links, each_link);
 }
 void Endpoint::close_link(const LinkKey& key, Instant now) { impl_->close_link(key, now); }
 bool Endpoint::has_link(const LinkKey& key) const { return impl_->find_link(key) != nullptr; }

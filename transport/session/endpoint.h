@@ -38,6 +38,9 @@ struct BulkFrame {
     Bytes header;                // opaque to the transport; at most limits::kBulkHeaderBytesMax
     uint32_t payload_bytes = 0;  // at most limits::kBulkPayloadBytesMax
     uint64_t cookie = 0;         // the owner's name for the payload
+    uint64_t flow = 0;           // what it belongs to; flows share the link, frames of one keep their order
+    uint32_t share = 1;          // weight of the flow among those of its priority, at least 1
+    uint32_t priority = 0;       // higher goes first
 };
 
 // Where a payload that is arriving shall go. A null span discards it, and no bulk_end follows; otherwise its
@@ -149,6 +152,9 @@ public:
     bool takes_bulk(const LinkKey& key) const;  // whether send_bulk would
     std::optional<LinkStats> stats(const LinkKey& key) const;
     std::vector<LinkKey> links() const;  // sorted
+    // Bounds on what leaves, in bytes per second, 0 for none: of all links together, and of each. Bulk waits;
+    // control does not, but counts.
+    void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);
 
     // For the driver.
     StrandHandle accepted(const Address& from, Instant now);

@@ -1,6 +1,7 @@
-// Inside of Endpoint. Six files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Seven files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), loss.cpp (what ends and what follows), timers.cpp (dials, probes, heartbeats), stream.cpp
-// (frames in and out of attached strands), strands.cpp (how many there are).
+// (frames in and out of attached strands), strands.cpp (how many there are), pacing.cpp (bounds on
+// rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -8,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "base/prng.h"
 #include "transport/session/endpoint.h"
@@ -79,6 +81,13 @@ public:
     void look_at_strands(Link& link);
     void remember_strands(const Link& link);
 
+    // pacing.cpp
+    void limit_rate(uint64_t all_links, uint64_t each_link);
+    size_t trim_to_rate(Strand& strand, std::span<ByteSpan> pieces);  // how many of them may leave now
+    void spend_rate(Link& link, size_t bytes);
+    std::optional<Instant> next_paced() const;
+    void run_paced();
+
     // stream.cpp
     MutableByteSpan read_buffer(StrandHandle handle);
     void did_read(StrandHandle handle, size_t bytes, Instant now);
@@ -133,6 +142,9 @@ private:
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
+    RateLimiter limiter_;                       // of all links
+    uint64_t rate_each_ = 0;                    // of each link
+    std::set<StrandHandle> paced_;              // with bytes that wait for their time
     std::map<PeerId, uint32_t> strands_known_;  // bulk strands that a path to the peer took last
     Bytes plain_;                               // decrypted bytes without other destination
 };

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "transport/session/bulk_queue.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
+#include "transport/session/rate_limiter.h"
 #include "transport/session/rtt_histogram.h"
 #include "transport/session/send_window.h"
 #include "transport/session/strand_controller.h"
@@ -86,7 +88,8 @@ struct Link {
     uint32_t bulk_turn = 0;  // which idle strand is woken next
 
     MessageWindow messages;
-    std::deque<BulkFrame> bulk;       // not taken by a strand
+    BulkQueue bulk;  // not taken by a strand
+    RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;
 

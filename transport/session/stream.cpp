@@ -241,6 +241,7 @@ size_t Endpoint::Impl::write_buffers(StrandHandle handle, std::span<ByteSpan> ou
         pull(strand);
         count = strand->out.front(out);
     }
+    count = trim_to_rate(*strand, out.first(count));
     if (count == 0) strand->idle = true;
     return count;
 }
@@ -270,7 +271,10 @@ void Endpoint::Impl::did_write(StrandHandle handle, size_t bytes, Instant now) {
     now_ = now;
     const StrandPtr strand = find_strand(handle);
     if (!strand) return;
-    if (strand->state == StrandState::attached) strand->link->stats.bytes_sent += bytes;
+    if (strand->state == StrandState::attached) {
+        strand->link->stats.bytes_sent += bytes;
+        spend_rate(*strand->link, bytes);
+    }
     if (strand->channel) return strand->channel->sent(bytes);
     consumed(strand, bytes);
 }
@@ -324,8 +328,7 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
     if (strand->index > link->strands_used()) return;
     while (!link->bulk.empty() && strand->out.unwritten() < limits::kBulkBacklogBytes) {
-        BulkFrame frame = std::move(link->bulk.front());
-        link->bulk.pop_front();
+        BulkFrame frame = link->bulk.pop();
         const std::optional<ByteSpan> payload = owner_.bulk_pin(link->key, frame);
         if (strand->state != StrandState::attached) {
             if (payload) owner_.bulk_unpin(link->key, frame);

@@ -42,7 +42,7 @@ std::optional<Instant> Endpoint::Impl::deadline() {
         if (strand->state != StrandState::attached) at = earlier(at, strand->deadline);
     }
     for (const auto& [key, link] : links_) at = earlier(at, link_deadline(*link));
-    return at;
+    return earlier(at, next_paced());
 }
 
 void Endpoint::Impl::on_deadline(Instant now) {
@@ -53,6 +53,7 @@ void Endpoint::Impl::on_deadline(Instant now) {
     }
     for (const StrandPtr& strand : late) run_strand_deadline(strand);
 
+    run_paced();
     std::vector<LinkPtr> due;
     for (const auto& [key, link] : links_) {
         const auto at = link_deadline(*link);
