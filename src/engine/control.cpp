@@ -185,8 +185,8 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
             std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
         if (known != members.end()) info.participants.push_back(*known);
         else
-            info.participants.push_back(
-                wire::MemberInfo{.id = id, .name = {}, .region = {}, .addresses = {}});  // gone since
+            info.participants.push_back(wire::MemberInfo{
+                .id = id, .name = {}, .region = {}, .addresses = {}, .outbound_only = {}});  // gone since
     }
     for (const wire::Removal& removal : start.view.removed) {
         if (std::find(before.begin(), before.end(), removal.member) != before.end())

@@ -15,6 +15,7 @@ group::MemberConfig member_config(const EngineConfig& config) {
     m.name = config.name;
     m.region = config.region;
     m.addresses = config.advertise;
+    m.outbound_only = config.outbound_only;
     m.fingerprint = config.fingerprint;
     m.coordinators = static_cast<uint32_t>(config.coordinators.size());
     m.plant = config.plant;

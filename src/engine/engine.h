@@ -33,6 +33,7 @@ struct EngineConfig {
     uint64_t boot = 0;  // random per process start; not 0
     std::string run, token, name, region;
     std::vector<Address> advertise;
+    bool outbound_only = false;                           // nobody can dial this peer
     std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
     std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;

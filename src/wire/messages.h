@@ -26,11 +26,13 @@ struct JoinRequest {
     std::vector<Address> addresses;
     uint64_t fingerprint = 0;         // of shapes and settings; equal on all members
     uint32_t arithmetic_version = 0;  // of kernels, codecs and fold
+    bool outbound_only = false;       // nobody can dial this peer
     template <class A> void fields(A& a) {
         a(incarnation), a(fencing_seen), a.text(run, limits::kNameBytesMax),
             a.text(token, limits::kTokenBytesMax);
         a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
         a.list(addresses, limits::kAddressesPerPeerMax, 6), a(fingerprint), a(arithmetic_version);
+        a(outbound_only);
     }
 };
 

@@ -26,6 +26,7 @@ class Member:
     reason: str  # of those who left, were excluded or diverged: why
     by_own_wish: bool
     is_self: bool
+    outbound_only: bool  # nobody can dial it
     epoch: int  # of those who left: the first view without it
 
     def __str__(self) -> str:
