@@ -132,7 +132,7 @@ inline constexpr uint32_t kCircuitEndsMax = 4096;           // of our own
 inline constexpr uint32_t kDetoursInARow = 8;               // relays asked before a pause
 inline constexpr Duration kDetourDelay =
     milliseconds(1000);  // without control strand, before a relay is asked
-inline constexpr Duration kDetourSilence = milliseconds(1500);  // without an answered heartbeat, the same
+inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same
 inline constexpr Duration kRelayFresh =
     milliseconds(1000);  // since a relay's last answer, or it is not asked
 inline constexpr Duration kRelayAnswer = milliseconds(1000);  // for a circuit to open, beyond the path's time

@@ -11,7 +11,7 @@ namespace {
 
 constexpr Duration kHuntRelayEvery = milliseconds(20);
 // From the cut until bytes pass again: the silence that shows it, the circuit, the handshakes inside.
-constexpr Duration kReachedWithin = milliseconds(4000);
+constexpr Duration kReachedWithin = milliseconds(3000);
 
 }  // namespace
 
