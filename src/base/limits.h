@@ -135,7 +135,8 @@ inline constexpr Duration kDetourDelay =
 inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same
 inline constexpr Duration kRelayFresh =
     milliseconds(1000);  // since a relay's last answer, or it is not asked
-inline constexpr Duration kRelayAnswer = milliseconds(1000);  // for a circuit to open, beyond the path's time
+inline constexpr Duration kRelayAnswer =
+    milliseconds(1000);  // for a circuit to open, and its strand to greet, beyond the path's time
 inline constexpr Duration kDetourPauseMin = milliseconds(250);  // when no relay would have it
 inline constexpr Duration kDetourPauseMax = milliseconds(2000);
 inline constexpr Duration kDirectRetryMin = milliseconds(1000);  // between direct dials of a relayed link

@@ -10,7 +10,8 @@ namespace whim::sim {
 namespace {
 
 constexpr Duration kHuntRelayEvery = milliseconds(20);
-// From the cut until bytes pass again: the silence that shows it, the circuit, the handshakes inside.
+// From the last cut, or harm to a relay, until bytes pass again: the silence that shows it, the circuit, the
+// handshakes inside.
 constexpr Duration kReachedWithin = milliseconds(3000);
 
 }  // namespace
@@ -40,6 +41,7 @@ void Simulation::cut_pair(const Fault& fault, Instant until) {
     network_->block(fault.a, fault.b, until);
     if (fault.steps > 0) network_->block(fault.b, fault.a, until);
     cuts_.push_back({fault.a, fault.b, world_.now(), until});
+    paths_harmed_ = world_.now();
 }
 
 void Simulation::hunt_relay(const Fault& fault, uint32_t tries) {
@@ -48,6 +50,7 @@ void Simulation::hunt_relay(const Fault& fault, uint32_t tries) {
     if (!relay) return world_.after(kHuntRelayEvery, [this, fault, tries] { hunt_relay(fault, tries - 1); });
     const Instant until = std::min(world_.now() + fault.lasts, plan_.calm_at);
     coverage_.strike(fault.kind);
+    paths_harmed_ = world_.now();
     Fault at = fault;
     at.a = *relay;
     if (fault.kind == FaultKind::kill_relay) return kill_peer(*relay, at);
@@ -94,8 +97,8 @@ void Simulation::watch_pairs() {
     for (const PairCut& cut : cuts_) {
         if (!peer(cut.a) || !peer(cut.b) || hosts_[cut.a]->frozen() || hosts_[cut.b]->frozen()) continue;
         const Instant since = std::max({cut.from, started_[cut.a], started_[cut.b]});
-        const bool judged = world_.now() >= since + kReachedWithin && world_.now() <= cut.until &&
-                            disturbed_until_[cut.a] + kRecovery < since &&
+        const bool judged = world_.now() >= std::max(since, paths_harmed_) + kReachedWithin &&
+                            world_.now() <= cut.until && disturbed_until_[cut.a] + kRecovery < since &&
                             disturbed_until_[cut.b] + kRecovery < since;
         if (!judged || cut.from == Instant{} || !way_around(cut)) continue;
         for (const HostId from : {cut.a, cut.b}) {

@@ -77,6 +77,11 @@ Duration Endpoint::Impl::answer_patience(const LinkKey& relay) const {
     return limits::kRelayAnswer + (link ? link->stats.rtt_smoothed * 4 : Duration{});
 }
 
+// The answer to the opening took one round trip over the whole way; the handshakes take some of them.
+Duration Endpoint::Impl::handshake_patience(const Strand& strand) const {
+    return limits::kRelayAnswer + (now_ - strand.dialed_at) * 8;
+}
+
 void Endpoint::Impl::pause_detours(Link& link) {
     constexpr uint32_t kDoublingsMax = 8;
     const int64_t pause = limits::kDetourPauseMin.ns << std::min(link.detour_pauses++, kDoublingsMax);

@@ -151,7 +151,7 @@ void Endpoint::Impl::dialed(StrandHandle handle, Instant now) {
         if (link->open) link->next_probe = now + backoff(++link->probes);
         return;
     }
-    if (strand->via) strand->deadline = now + limits::kDialPatienceMin;  // the relay has answered
+    if (strand->via) strand->deadline = now + handshake_patience(*strand);
     strand->state = channels_ ? StrandState::securing : StrandState::greeting;
     if (!channels_) return greet(strand);
     strand->channel = channels_->make(ChannelFactory::Side::dialer);

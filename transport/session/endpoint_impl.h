@@ -102,6 +102,7 @@ private:
     bool silent(const Link& link) const;  // heartbeats have not been answered for too long
     std::optional<LinkKey> next_relay(const Link& link) const;
     Duration answer_patience(const LinkKey& relay) const;
+    Duration handshake_patience(const Strand& strand) const;  // once the circuit is open
     void dial_through(const StrandPtr& strand, const LinkKey& relay);
     void detour_after(Link& link, const std::optional<LinkKey>& lost_relay);
     void detour_failed(const LinkPtr& link, const Strand& strand);

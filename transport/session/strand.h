@@ -33,6 +33,7 @@ struct Strand {
     Address to;                  // dialer, of a connection
     std::optional<LinkKey> via;  // the member it runs through
     Instant deadline;            // of every state but attached
+    Instant dialed_at;           // dialer
     Instant attached_at;
 
     std::shared_ptr<Link> link;  // null until known

@@ -134,6 +134,7 @@ StrandPtr Endpoint::Impl::make_dialer(const LinkPtr& link, uint8_t index) {
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
     strand->dialer = true;
+    strand->dialed_at = now_;
     strand->link = link;
     strand->index = index;
     strands_.emplace(strand->handle, strand);
