@@ -138,7 +138,8 @@ void Engine::Impl::install_view(const wire::View& view) {
         const bool alike = info.outbound_only == config_.outbound_only;
         options.dial = alike ? me.peer < info.id.peer : config_.outbound_only;
         options.detours = true;
-        options.bulk_strands = config_.bulk_strands;
+        options.tune_strands = config_.bulk_strands == 0;
+        options.bulk_strands = options.tune_strands ? limits::kStrandsPerLinkMax - 1 : config_.bulk_strands;
         options.expected = info.id.peer;
         options.local_instance = me.incarnation;
         endpoint_.open_link(info.id, std::move(options), now_);

@@ -54,6 +54,9 @@ public:
     void dial_through(StrandHandle strand, const LinkKey& relay, const LinkKey& to, bool bulk) override;
     void close(StrandHandle strand) override;
     void wants_write(StrandHandle strand) override;
+    std::optional<PathSample> sample(StrandHandle strand) override {
+        return by_strand_.contains(strand) ? std::nullopt : connections_.sample(strand);
+    }
 
     // What came over links between members, for the owner to pass on. False: not about circuits.
     bool on_message(const LinkKey& from, const wire::Message& message, Instant now);

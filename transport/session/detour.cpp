@@ -18,6 +18,15 @@ namespace {
 // Unanswered for so long, a path is taken to be cut: beyond what its round trips take.
 Duration silence_of(const Link& link) { return limits::kDetourSilence + link.stats.rtt_smoothed * 4; }
 
+// What a link is worth to a relayed one: the time it takes to answer and to carry a chunk. One whose rate is
+// not known yet is judged by its answers.
+Duration cost_of(const LinkStats& stats) {
+    constexpr uint64_t kChunk = 1u << 20;
+    const double carry =
+        stats.rate_sent == 0 ? 0.0 : static_cast<double>(kChunk) / static_cast<double>(stats.rate_sent);
+    return stats.rtt_smoothed + nanoseconds(static_cast<int64_t>(carry * 1e9));
+}
+
 }  // namespace
 
 std::optional<LinkKey> Endpoint::Impl::via_of(const Link& link) {
@@ -58,7 +67,7 @@ void Endpoint::Impl::detour_after(Link& link, const std::optional<LinkKey>& lost
     link.next_detour = at_once ? now_ : now_ + limits::kDetourDelay;
 }
 
-// The one with the quickest answers of those that can be asked; nobody when all were.
+// The one with the best link of those that can be asked; nobody when all were.
 std::optional<LinkKey> Endpoint::Impl::next_relay(const Link& link) const {
     const std::optional<LinkKey> present = via_of(link);
     LinkPtr best;
@@ -67,7 +76,7 @@ std::optional<LinkKey> Endpoint::Impl::next_relay(const Link& link) const {
         if (key == link.key || key == present || std::find(tried.begin(), tried.end(), key) != tried.end())
             continue;
         if (!why_no_relay(key, now_).empty()) continue;
-        if (!best || other->stats.rtt_smoothed < best->stats.rtt_smoothed) best = other;
+        if (!best || cost_of(other->stats) < cost_of(best->stats)) best = other;
     }
     return best ? std::optional(best->key) : std::nullopt;
 }

@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "base/plant.h"
 #include "base/time.h"
+#include "transport/session/path_sample.h"
 #include "transport/session/secure_channel.h"
 #include "wire/address.h"
 
@@ -94,6 +95,8 @@ public:
     virtual void dial(StrandHandle strand, const Address& to) = 0;  // answers with dialed() or dial_failed()
     virtual void close(StrandHandle strand) = 0;                    // no further call names it
     virtual void wants_write(StrandHandle strand) = 0;  // write_buffers() has something, after it had nothing
+    // Of a connection that is up; nullopt where the system tells nothing. Answers at once, from inside.
+    virtual std::optional<PathSample> sample(StrandHandle) { return std::nullopt; }
 };
 
 // Dials strands that run through a third member; see circuits.h. What holds for a driver holds for it.
@@ -110,6 +113,7 @@ struct LinkOptions {
     bool dial = true;                // false: the other side dials; addresses serve to test that it lives
     bool detours = false;            // may run through a third member, and carry the links of others
     uint32_t bulk_strands = 1;       // 0 for links to coordinators
+    bool tune_strands = false;       // bulk_strands is the most; how many there are is found out by measuring
     std::optional<PeerId> expected;  // the key the other side must prove; links to members expect theirs
     Incarnation local_instance;      // what this end calls itself on this link
 };
@@ -117,9 +121,14 @@ struct LinkOptions {
 // Counters and state of one link, for detection, metrics and tests.
 struct LinkStats {
     bool up = false;
-    std::optional<LinkKey> via;      // the member that the control strand runs through
-    Instant last_heard;              // any byte on any strand
-    Duration rtt_min, rtt_smoothed;  // of heartbeats; 0 until known
+    std::optional<LinkKey> via;                 // the member that the control strand runs through
+    Instant last_heard;                         // any byte on any strand
+    Duration rtt_min, rtt_smoothed, rtt_p99;    // of heartbeats; 0 until known
+    Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
+    uint64_t rate_sent = 0, rate_received = 0;  // bytes per second in spans with enough to send; 0: not known
+    uint64_t bytes_retransmitted = 0;           // by the system, of those sent
+    uint32_t strands = 0, strands_used = 0;     // bulk: open; used for sending
+    std::string strands_reason;                 // why that many, in words
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint64_t messages_sent = 0, messages_received = 0;
     uint64_t bulk_frames_sent = 0, bulk_frames_received = 0;
