@@ -79,11 +79,16 @@ typedef struct whim_group_options {
      * folding is at most that times the number of others. Default 0: 4 MiB, over long paths up to 16 MiB and
      * 32 MiB for all others together. Range chunk_bytes..2^64-1. */
     uint64_t window_bytes;
+    /* 1: nobody can dial this peer (it is behind NAT or a firewall), so it dials all others, and unless
+     * advertise says otherwise it tells them no address. Default 0: others may dial it at its advertised
+     * addresses. */
+    uint32_t outbound_only;
+    uint32_t reserved_end; /* zero */
 } whim_group_options;
 
 /* clang-format off */
 #define WHIM_GROUP_OPTIONS_INIT \
-    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds (name

@@ -34,10 +34,12 @@ typedef struct whim_member {
     char addresses[WHIM_TEXT_MAX]; /* "HOST:PORT,HOST:PORT", in the order to try */
     char reason[WHIM_TEXT_MAX];    /* of those who left, were excluded or diverged: why */
     char reserved[5];              /* zero */
+    uint32_t outbound_only;        /* 1: nobody can dial it; it dials the others */
+    uint32_t reserved_end;         /* zero */
 } whim_member;
 
 /* clang-format off */
-#define WHIM_MEMBER_INIT {sizeof(whim_member), 0, 0, 0, 0, 0, "", "", "", "", "", ""}
+#define WHIM_MEMBER_INIT {sizeof(whim_member), 0, 0, 0, 0, 0, "", "", "", "", "", "", 0, 0}
 /* clang-format on */
 
 WHIM_END_DECLS

@@ -20,6 +20,7 @@ whim_member member_of(const wire::MemberInfo& info) {
     copy_text(out.name, info.name);
     copy_text(out.region, info.region);
     copy_text(out.addresses, join_addresses(info.addresses));
+    out.outbound_only = info.outbound_only ? 1 : 0;
     return out;
 }
 

@@ -129,6 +129,27 @@ inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the ke
 inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
 inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
 
+// Circuits: strands that run through a third member. See docs/decisions/0007-relay-circuits.md.
+inline constexpr uint32_t kCircuitDataBytesMax = 16u << 10;        // one message of a control strand's bytes
+inline constexpr uint32_t kCircuitPieceBytes = 64u << 10;          // one bulk frame of a bulk strand's bytes
+inline constexpr uint32_t kCircuitControlWindowBytes = 32u << 10;  // under way in one direction
+inline constexpr uint32_t kCircuitBulkWindowBytes = 2u << 20;      // the same of a bulk strand
+inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;  // windows of all circuits carried for others
+inline constexpr uint32_t kCarriedCircuitsMax = 1024;       // carried for others
+inline constexpr uint32_t kCircuitEndsMax = 4096;           // of our own
+inline constexpr uint32_t kDetoursInARow = 8;               // relays asked before a pause
+inline constexpr Duration kDetourDelay =
+    milliseconds(1000);  // without control strand, before a relay is asked
+inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same
+inline constexpr Duration kRelayFresh =
+    milliseconds(1000);  // since a relay's last answer, or it is not asked
+inline constexpr Duration kRelayAnswer =
+    milliseconds(1000);  // for a circuit to open, and its strand to greet, beyond the path's time
+inline constexpr Duration kDetourPauseMin = milliseconds(250);  // when no relay would have it
+inline constexpr Duration kDetourPauseMax = milliseconds(2000);
+inline constexpr Duration kDirectRetryMin = milliseconds(1000);  // between direct dials of a relayed link
+inline constexpr Duration kDirectRetryMax = milliseconds(10'000);
+
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`
 

@@ -41,6 +41,7 @@ void print_table(const json& state) {
     fmt::print("\n{:<16} {:<20} {:<12} {:>9}  {}\n", "MEMBER", "NAME", "REGION", "RTT", "STANDING");
     for (const json& m : state.at("members")) {
         std::string standing = m.at("standing").get<std::string>();
+        if (m.value("outbound_only", false)) standing += ", outbound only";
         for (const json& by : m.at("suspected_by")) standing += ", suspected by " + words(by);
         fmt::print("{:<16} {:<20} {:<12} {:>9}  {}\n",
                    fmt::format("{}#{}", m.at("peer").get<std::string>().substr(0, 8),

@@ -239,6 +239,7 @@ Snapshot Leader::snapshot(Instant now) const {
         line.name = m.info.name;
         line.region = m.info.region;
         for (const Address& a : m.info.addresses) line.addresses.push_back(to_string(a));
+        line.outbound_only = m.info.outbound_only;
         line.in_view = m.in_view;
         line.link_up = m.link_up;
         Instant heard = m.last_heard;

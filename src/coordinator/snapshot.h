@@ -30,7 +30,8 @@ struct MemberLine {
     uint64_t incarnation = 0;
     std::string name, region;
     std::vector<std::string> addresses;
-    bool in_view = false;  // else waiting for the next round
+    bool outbound_only = false;  // nobody can dial it
+    bool in_view = false;        // else waiting for the next round
     bool link_up = false;
     int64_t silent_ms = 0;
     int64_t rtt_us = 0;         // 0: not known

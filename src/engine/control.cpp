@@ -121,19 +121,23 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
 
 void Engine::Impl::install_view(const wire::View& view) {
     const MemberId me = self();
+    circuits_.set_self(me);
     const auto in_view = [&](const MemberId& id) {
         return std::any_of(view.members.begin(), view.members.end(),
                            [&](const wire::MemberInfo& m) { return m.id == id; });
     };
     for (const LinkKey& key : endpoint_.links()) {
-        if (!coordinator_index(key) && !in_view(key)) endpoint_.close_link(key, now_);
+        if (!coordinator_index(key) && !in_view(key)) close_link(key);
     }
     std::erase_if(had_session_, [&](const LinkKey& key) { return !in_view(key); });
     for (const wire::MemberInfo& info : view.members) {
         if (info.id == me || endpoint_.has_link(info.id)) continue;
         LinkOptions options;
-        options.addresses = info.addresses;
-        options.dial = me.peer < info.id.peer;
+        // Who cannot be dialled dials; two of them meet through a third member.
+        if (!info.outbound_only) options.addresses = info.addresses;
+        const bool alike = info.outbound_only == config_.outbound_only;
+        options.dial = alike ? me.peer < info.id.peer : config_.outbound_only;
+        options.detours = true;
         options.tune_strands = config_.bulk_strands == 0;
         options.bulk_strands = options.tune_strands ? limits::kStrandsPerLinkMax - 1 : config_.bulk_strands;
         options.expected = info.id.peer;
@@ -186,8 +190,8 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
             std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == id; });
         if (known != members.end()) info.participants.push_back(*known);
         else
-            info.participants.push_back(
-                wire::MemberInfo{.id = id, .name = {}, .region = {}, .addresses = {}});  // gone since
+            info.participants.push_back(wire::MemberInfo{
+                .id = id, .name = {}, .region = {}, .addresses = {}, .outbound_only = {}});  // gone since
     }
     for (const wire::Removal& removal : start.view.removed) {
         if (std::find(before.begin(), before.end(), removal.member) != before.end())
@@ -224,7 +228,7 @@ void Engine::Impl::forget_old_rounds(Round newest) {
 void Engine::Impl::evicted(const Error& error) {
     event(EventKind::evicted, self(), error.detail);
     for (const LinkKey& key : endpoint_.links()) {
-        if (!coordinator_index(key)) endpoint_.close_link(key, now_);
+        if (!coordinator_index(key)) close_link(key);
     }
     if (leave_app_) done(*leave_app_, Code::OK, "");
     leave_app_.reset();

@@ -33,6 +33,7 @@ struct EngineConfig {
     uint64_t boot = 0;  // random per process start; not 0
     std::string run, token, name, region;
     std::vector<Address> advertise;
+    bool outbound_only = false;                           // nobody can dial this peer
     std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
     std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;
@@ -42,6 +43,8 @@ struct EngineConfig {
     uint64_t eager_bytes = limits::kEagerBytesPerOpMax;
     uint64_t eager_large_bytes = limits::kEagerBytesLargeMax;  // of one op at a time
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
+    uint32_t circuit_control_window_bytes = limits::kCircuitControlWindowBytes;
+    uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
     uint64_t seed = 0;
     Plant plant = Plant::none;  // simulator only
 };
@@ -139,7 +142,8 @@ enum class EventKind : uint8_t {
     peer_back,
     op_paused,
     diverged,
-    waiting
+    waiting,
+    peer_routed  // a link runs through a third member now, or over its own path again
 };
 
 struct EngineEvent {
@@ -169,6 +173,11 @@ struct EngineCounters {
     uint64_t frames_waited = 0;    // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
+    uint64_t links_relayed = 0, links_direct_again = 0;  // changes of path
+    uint64_t circuits_opened = 0, circuits_refused = 0, circuits_lost = 0;
+    uint64_t circuits_now = 0;      // that end here or are carried for others
+    uint64_t circuits_carried = 0;  // for others
+    uint64_t circuits_overrun = 0;  // closed because an end sent more than it was granted: 0
 };
 
 class Engine {

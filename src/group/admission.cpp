@@ -12,7 +12,8 @@ namespace whim::group {
 Status CoordinatorCore::room_for(const ProcessKey& key, const wire::JoinRequest& request) const {
     Bytes encoded;
     wire::Writer writer(encoded);
-    writer(wire::MemberInfo{{key.peer, {}}, request.name, request.region, request.addresses});
+    writer(wire::MemberInfo{
+        {key.peer, {}}, request.name, request.region, request.addresses, request.outbound_only});
     size_t others = 0;
     for (const auto& [incarnation, a] : ledger_.living) {
         if (a.info.id.peer != key.peer) writer(a.info), ++others;
@@ -134,8 +135,11 @@ void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& reque
         remove(id, false, "restarted: its process came back as a new one", out);
 
     Admission admission;
-    admission.info = {
-        {key.peer, ledger_.last_incarnation.next()}, request.name, request.region, request.addresses};
+    admission.info = {{key.peer, ledger_.last_incarnation.next()},
+                      request.name,
+                      request.region,
+                      request.addresses,
+                      request.outbound_only};
     admission.boot = key.boot;
     admission.fingerprint = request.fingerprint;
     admission.arithmetic_version = request.arithmetic_version;

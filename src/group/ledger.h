@@ -84,7 +84,7 @@ struct Condensed {
     std::vector<RoundBegun> open;  // none or one
     template <class A> void fields(A& a) {
         a.text(run, limits::kNameBytesMax), a(fencing), a(fingerprint), a(arithmetic_version);
-        a(last_incarnation), a(view), a.list(living, limits::kMembersMax, 72);
+        a(last_incarnation), a(view), a.list(living, limits::kMembersMax, 73);
         a.list(past, limits::kRemovedKeptMax, 62), a(last_round), a(committed), a.list(open, 1, 76);
     }
 };

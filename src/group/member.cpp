@@ -32,6 +32,7 @@ void Member::introduce(uint32_t coordinator, MemberOutbox& out) {
     request.name = config_.name;
     request.region = config_.region;
     request.addresses = config_.addresses;
+    request.outbound_only = config_.outbound_only;
     request.fingerprint = config_.fingerprint;
     request.arithmetic_version = config_.arithmetic_version;
     out.push_back(SendToCoordinator{coordinator, std::move(request)});

@@ -25,6 +25,7 @@ struct MemberConfig {
     PeerId id;
     std::string run, token, name, region;
     std::vector<Address> addresses;  // advertised
+    bool outbound_only = false;      // nobody can dial this peer
     uint64_t fingerprint = 0;
     uint32_t arithmetic_version = 1;
     uint32_t coordinators = 1;  // how many coordinator links the engine has (index 0..n-1)

@@ -23,6 +23,7 @@ struct PeerOptions {
     std::vector<CoordinatorPlace> coordinators;
     Address listen;                  // host empty: every interface; port 0: a free one
     std::vector<Address> advertise;  // empty: found out; port 0: the one listened on
+    bool outbound_only = false;      // nobody can dial this peer: advertises only what it is told to
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
     uint32_t bulk_strands = 0;  // to each member; 0: found out by measuring

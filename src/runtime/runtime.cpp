@@ -20,6 +20,7 @@ LogLevel level_of(EventKind kind) {
         case EventKind::coordinator_back:
         case EventKind::peer_suspected:
         case EventKind::peer_back:
+        case EventKind::peer_routed:
         case EventKind::waiting: return LogLevel::info;
     }
     return LogLevel::info;

@@ -22,6 +22,7 @@ EngineConfig engine_config(const PeerOptions& options, const PeerId& id) {
     config.name = options.name;
     config.region = options.region;
     config.advertise = options.advertise;
+    config.outbound_only = options.outbound_only;
     for (const auto& place : options.coordinators) {
         config.coordinators.push_back(place.addresses);
         config.coordinator_pins.push_back(place.pin);
@@ -69,8 +70,10 @@ Status Runtime::open() {
         });
     });
     io_thread_ = std::thread([this] { run_io(); });
-    log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is reached at {}", short_name(id_),
-        options_.name, to_string(listening_), to_string(options_.advertise.front()));
+    log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is {}", short_name(id_), options_.name,
+        to_string(listening_),
+        options_.advertise.empty() ? "not to be dialled"
+                                   : "reached at " + to_string(options_.advertise.front()));
     return {};
 }
 
@@ -93,9 +96,10 @@ Status Runtime::choose_identity() {
 }
 
 // Where others reach this peer: as told, else the interface listened on, else the one that leads to a
-// coordinator.
+// coordinator. One that nobody can dial advertises nothing by itself.
 void Runtime::choose_advertised() {
     auto& advertise = options_.advertise;
+    if (advertise.empty() && options_.outbound_only) return;
     if (advertise.empty() && !names_every_interface(listening_.host)) advertise.push_back(listening_);
     for (const auto& place : options_.coordinators)
         for (const auto& address : place.addresses)

@@ -19,10 +19,11 @@ struct MemberInfo {
     std::string name;  // the replica's name, for people
     std::string region;
     std::vector<Address> addresses;  // advertised, in the order to try
+    bool outbound_only = false;      // nobody can dial it; it dials
     bool operator==(const MemberInfo&) const = default;
     template <class A> void fields(A& a) {
         a(id), a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
-        a.list(addresses, limits::kAddressesPerPeerMax, 6);
+        a.list(addresses, limits::kAddressesPerPeerMax, 6), a(outbound_only);
     }
 };
 
@@ -59,7 +60,7 @@ struct View {
     std::vector<OpExclusion> exclusions;
     bool operator==(const View&) const = default;
     template <class A> void fields(A& a) {
-        a(epoch), a.list(members, limits::kMembersMax, 52), a.list(removed, limits::kRemovedKeptMax, 53);
+        a(epoch), a.list(members, limits::kMembersMax, 53), a.list(removed, limits::kRemovedKeptMax, 53);
         a.list(exclusions, limits::kOpExclusionsMax, 72);
     }
 };

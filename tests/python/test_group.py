@@ -28,6 +28,12 @@ def test_one_peer_joins_and_sees_itself(make_group):
     assert group.waiting_for() == ""
 
 
+def test_a_peer_that_nobody_can_dial_says_so(make_group):
+    group = make_group("behind-nat", outbound_only=True)
+    begin([group])
+    assert group.view().members[0].outbound_only and group.view().members[0].addresses == ""
+
+
 def test_a_closed_group_says_so(make_group):
     group = make_group("closed")
     group.close()

@@ -1,7 +1,7 @@
-// Inside of Endpoint. Seven files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
-// reply), loss.cpp (what ends and what follows), timers.cpp (dials, probes, heartbeats), stream.cpp
-// (frames in and out of attached strands), strands.cpp (how many there are), pacing.cpp (bounds on
-// rates).
+// Inside of Endpoint. Eight files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// reply), loss.cpp (what ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths
+// through third members), stream.cpp (frames in and out of attached strands), strands.cpp (how many there
+// are), pacing.cpp (bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -19,7 +19,6 @@
 
 namespace whim {
 
-using StrandPtr = std::shared_ptr<Strand>;
 using LinkPtr = std::shared_ptr<Link>;
 
 class Endpoint::Impl {
@@ -33,7 +32,7 @@ public:
     bool send_message(const LinkKey& key, Bytes message);
     bool send_bulk(const LinkKey& key, BulkFrame frame);
     bool takes_bulk(const LinkKey& key) const;
-    StrandHandle accepted(const Address& from, Instant now);
+    StrandHandle accepted(std::string where, const std::optional<LinkKey>& via, Instant now);
     void dialed(StrandHandle handle, Instant now);
     void dial_failed(StrandHandle handle, DialError error, const std::string& detail, Instant now);
     void closed(StrandHandle handle, const std::string& detail, Instant now);
@@ -46,7 +45,7 @@ public:
     const std::map<LinkKey, LinkPtr>& links() const { return links_; }
 
     // handshake.cpp
-    void greet(Strand& strand);  // dialer: says hello
+    void greet(const StrandPtr& strand);  // dialer: says hello
     void on_hello(const StrandPtr& strand, const Hello& hello);
     void on_reply(const StrandPtr& strand, const HelloReply& reply);
     void unpark(const LinkPtr& link);
@@ -73,6 +72,10 @@ public:
     Duration backoff(uint32_t attempts);
     static Duration dial_patience(const Slot& slot);
     SessionNonce new_nonce() { return {boot_, ++sessions_}; }
+
+    // detour.cpp
+    static std::optional<LinkKey> via_of(const Link& link);
+    std::string why_no_relay(const LinkKey& key, Instant now) const;
 
     // strands.cpp
     void fit_strands(Link& link);
@@ -108,12 +111,32 @@ private:
     Instant pause_from(Slot& slot);
     void after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
 
+    // detour.cpp
+    std::optional<Instant> detour_at(const Link& link) const;
+    void run_detour(const LinkPtr& link);
+    bool may_detour(const Link& link) const;
+    bool silent(const Link& link) const;  // heartbeats have not been answered for too long
+    std::optional<LinkKey> next_relay(const Link& link) const;
+    Duration answer_patience(const LinkKey& relay) const;
+    Duration handshake_patience(const Strand& strand) const;  // once the circuit is open
+    void dial_through(const StrandPtr& strand, const LinkKey& relay);
+    void detour_after(Link& link, const std::optional<LinkKey>& lost_relay);
+    void detour_failed(const LinkPtr& link, const Strand& strand);
+    void bulk_detour_failed(const LinkPtr& link, const Strand& strand, const std::string& detail);
+    void pause_detours(Link& link);
+    Duration direct_pause(Link& link);
+    void let_go(const LinkPtr& link, const StrandPtr& of);
+    void leave_other_routes(const LinkPtr& link, const std::optional<LinkKey>& route);
+    void settle_route(const LinkPtr& link, const std::optional<LinkKey>& route);
+    void tell_route(const LinkPtr& link);
+
     // timers.cpp
     std::optional<Instant> link_deadline(const Link& link) const;
     void run_strand_deadline(const StrandPtr& strand);
     void run_link(const LinkPtr& link);
     void run_dials(const LinkPtr& link);
     void beat(Link& link);
+    StrandPtr make_dialer(const LinkPtr& link, uint8_t index);
     void dial(const LinkPtr& link, uint8_t index);
     void probe(const LinkPtr& link);
 

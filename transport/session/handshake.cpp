@@ -16,8 +16,13 @@ struct Endpoint::Impl::Answer {
     std::string detail;
 };
 
-void Endpoint::Impl::greet(Strand& strand) {
-    const Link& link = *strand.link;
+void Endpoint::Impl::greet(const StrandPtr& dialer) {
+    Strand& strand = *dialer;
+    Link& link = *strand.link;
+    const bool needless = dialer == link.detour && link.control_up() && !silent(link);
+    if (needless) return drop(dialer, Driver::tell);
+    let_go(strand.link, dialer);
+    strand.generation = ++link.slots[strand.index].dialed_generation;
     const Hello hello{
         .version_min = kProtocolVersionMin,
         .version_max = kProtocolVersionMax,
@@ -166,7 +171,9 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     };
     put_hello_reply(strand->pending, reply);
     attach(strand, link);
-    if (hello.index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    if (hello.index > 0 || !link->open || strand->state == StrandState::closed) return;
+    tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    tell_route(link);
 }
 
 void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::string detail) {
@@ -193,7 +200,10 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
             const bool had_begun = link->theirs.known();
             drop(strand, Driver::tell);
             break_link(link, LinkDownKind::closed, strand->where + ": the other side lost the session");
-            if (had_begun && link->open) link->control().next_dial = now_;  // it answers: nothing to wait for
+            if (!had_begun || !link->open) return;
+            // It answers: nothing to wait for.
+            if (link->dials_directly()) link->control().next_dial = now_;
+            if (strand->via) link->next_detour = now_;
             return;
         }
     }
@@ -218,12 +228,16 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
     if (begins) link->theirs = reply.mine;
     if (strand->index == 0) {
         link->bulk_strands = std::min<uint32_t>(link->options.bulk_strands, reply.bulk_strands);
+    }
+    if (strand->index == 0 && !strand->via) {
         const size_t count = link->options.addresses.size();
         link->good_address = (link->good_address.value_or(0) + link->failures) % count;
         link->failures = 0;
     }
     attach(strand, link);
-    if (strand->index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    if (strand->index > 0 || !link->open || strand->state == StrandState::closed) return;
+    tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    tell_route(link);
 }
 
 // From here on the strand carries frames of its link.
@@ -233,8 +247,9 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     strand->state = StrandState::attached;
     strand->attached_at = now_;
     slot.strand = strand;
-    slot.dialing = nullptr;
-    slot.unanswered = 0;
+    if (slot.dialing == strand) slot.dialing = nullptr;
+    if (link->detour == strand) link->detour = nullptr;
+    if (!strand->via) slot.unanswered = 0;
     slot.generation = strand->generation;
     link->stats.last_heard = now_;
     wake(*strand);
@@ -244,6 +259,10 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     link->next_probe.reset();
     if (const StrandPtr probe = link->probe) drop(probe, Driver::tell);
     link->heartbeat.next = now_;
+    link->answered = now_;
+    settle_route(link, strand->via);
+    leave_other_routes(link, strand->via);
+    if (!link->open || strand->state == StrandState::closed) return;
     link->losses_due.clear();
     for (uint8_t index = 1; index < link->slots.size(); ++index) {
         Slot& bulk = link->slots[index];

@@ -29,9 +29,11 @@ struct Strand {
     StrandHandle handle;
     StrandState state = StrandState::dialing;
     bool dialer = false;
-    std::string where;  // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
-    Address to;         // dialer
-    Instant deadline;   // of every state but attached
+    std::string where;           // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
+    Address to;                  // dialer, of a connection
+    std::optional<LinkKey> via;  // the member it runs through
+    Instant deadline;            // of every state but attached
+    Instant dialed_at;           // dialer
     Instant attached_at;
 
     std::shared_ptr<Link> link;  // null until known

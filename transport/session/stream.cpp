@@ -114,7 +114,7 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
                 strand->where + ": the other side's key is not that of peer " + short_name(*expected));
         }
         strand->state = StrandState::greeting;
-        if (strand->dialer) greet(*strand);
+        if (strand->dialer) greet(strand);
     }
     Inbound inbound(*this, strand);
     while (strand->state != StrandState::closed && strand->state != StrandState::draining &&
@@ -162,6 +162,8 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
         case FrameType::pong: {
             const auto rtt = link.heartbeat.answered(decode_stamp(body).value_or(0), now_);
             if (!rtt) return true;
+            link.answered = now_;
+            link.detour_pauses = 0;
             link.rtts.add(*rtt);
             Duration& smoothed = link.stats.rtt_smoothed;
             smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};

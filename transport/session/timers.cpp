@@ -30,6 +30,7 @@ std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     std::optional<Instant> at = link.heartbeat.next;
     if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
     if (!link.probe) at = earlier(at, link.next_probe);
+    at = earlier(at, detour_at(link));
     for (size_t index = 0; index < link.slots.size() && index <= link.strands_open(); ++index) {
         if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
     }
@@ -63,7 +64,7 @@ void Endpoint::Impl::on_deadline(Instant now) {
 }
 
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
-    if (strand->dialer && strand->link && strand->state != StrandState::probing)
+    if (strand->dialer && strand->link && !strand->via && strand->state != StrandState::probing)
         ++strand->link->slots[strand->index].unanswered;
     switch (strand->state) {
         case StrandState::parked:
@@ -100,13 +101,19 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
                 lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
             if (!link->open) return;
         }
+        if (!link->any_up())
+            tell_down(link, LinkDownKind::closed, "the control strand could not be restored in time");
+        if (!link->open) return;
     }
     if (link->heartbeat.next && *link->heartbeat.next <= now_) beat(*link);
     if (!link->probe && link->next_probe && *link->next_probe <= now_) probe(link);
     run_dials(link);
+    run_detour(link);
 }
 
 void Endpoint::Impl::beat(Link& link) {
+    // Where this process stood still, nobody's answers are late.
+    if (now_ - *link.heartbeat.next >= limits::kFreezeGap) link.answered = now_;
     link.heartbeat.next = now_ + limits::kHeartbeatInterval;
     link.heartbeat.ping_due = true;
     for (Slot& slot : link.slots) slot.ack_due = slot.received != slot.received_acked;
@@ -120,41 +127,48 @@ void Endpoint::Impl::run_dials(const LinkPtr& link) {
         Slot& slot = link->slots[index];
         if (!slot.next_dial || *slot.next_dial > now_) continue;
         slot.next_dial.reset();
-        if (!slot.strand && !slot.dialing) dial(link, static_cast<uint8_t>(index));
+        const bool wanted = !slot.strand || (slot.strand->via && config_.plant != Plant::never_direct_again);
+        if (wanted && !slot.dialing) dial(link, static_cast<uint8_t>(index));
     }
 }
 
-void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
-    Slot& slot = link->slots[index];
-    const size_t tried = index == 0 ? link->failures : 0;
+StrandPtr Endpoint::Impl::make_dialer(const LinkPtr& link, uint8_t index) {
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
     strand->dialer = true;
+    strand->dialed_at = now_;
+    strand->link = link;
+    strand->index = index;
+    strands_.emplace(strand->handle, strand);
+    return strand;
+}
+
+// Bulk strands take the path of the control strand.
+void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
+    Slot& slot = link->slots[index];
+    const StrandPtr strand = make_dialer(link, index);
+    slot.dialing = strand;
+    slot.dialed_at = now_;
+    if (const auto relay = index > 0 ? via_of(*link) : std::nullopt) {
+        strand->deadline = now_ + answer_patience(*relay);
+        return dial_through(strand, *relay);
+    }
+    const size_t tried = index == 0 ? link->failures : 0;
     strand->to =
         link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
     strand->where = "dial " + to_string(strand->to);
     strand->deadline = now_ + dial_patience(slot);
-    strand->link = link;
-    strand->index = index;
-    strand->generation = ++slot.dialed_generation;
-    slot.dialing = strand;
-    slot.dialed_at = now_;
-    strands_.emplace(strand->handle, strand);
     driver_.dial(strand->handle, strand->to);
 }
 
 void Endpoint::Impl::probe(const LinkPtr& link) {
     link->next_probe.reset();
-    const auto strand = std::make_shared<Strand>();
-    strand->handle = {++strands_made_};
-    strand->dialer = true;
+    const StrandPtr strand = make_dialer(link, 0);
     strand->state = StrandState::probing;
     strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
     strand->where = "dial " + to_string(strand->to);
     strand->deadline = now_ + limits::kDialPatienceMin;
-    strand->link = link;
     link->probe = strand;
-    strands_.emplace(strand->handle, strand);
     driver_.dial(strand->handle, strand->to);
 }
 

@@ -52,7 +52,7 @@ py::dict member_dict(const whim_member& member) {
                     "rank"_a = member.rank == WHIM_RANK_NONE ? py::object(py::none()) : py::int_(member.rank),
                     "region"_a = member.region, "addresses"_a = member.addresses, "reason"_a = member.reason,
                     "by_own_wish"_a = member.by_own_wish != 0, "is_self"_a = member.is_self != 0,
-                    "epoch"_a = member.epoch);
+                    "outbound_only"_a = member.outbound_only != 0, "epoch"_a = member.epoch);
 }
 
 py::dict op_info(const Op& op) {

@@ -26,6 +26,7 @@ class Member:
     reason: str  # of those who left, were excluded or diverged: why
     by_own_wish: bool
     is_self: bool
+    outbound_only: bool  # nobody can dial it
     epoch: int  # of those who left: the first view without it
 
     def __str__(self) -> str:
@@ -222,6 +223,7 @@ class EventKind(enum.IntEnum):
     OP_PAUSED = 7
     DIVERGED = 8
     WAITING = 9
+    PEER_ROUTED = 10
 
     @classmethod
     def _missing_(cls, value: object) -> EventKind:

@@ -65,6 +65,22 @@ public:
 
 constexpr auto kOk = static_cast<int32_t>(Code::OK);
 
+TEST(Admission, OutboundOnlyIsToldToAllAndSurvivesARestart) {
+    Desk desk;
+    wire::JoinRequest request = Desk::request();
+    request.outbound_only = true;
+    const wire::JoinReply reply = desk.ask(1, 5, request);
+    desk.coordinator->on_message(peer_id(1), 5, wire::RoundReady{}, desk.now, desk.out);
+    desk.now = desk.now + seconds(5);
+    desk.coordinator->on_deadline(desk.now, desk.out);
+    desk.restart(2);
+    ASSERT_EQ(desk.coordinator->members().size(), 1u);
+    EXPECT_TRUE(desk.coordinator->members()[0].info.outbound_only);
+    ASSERT_EQ(desk.coordinator->view().members.size(), 1u);
+    EXPECT_EQ(desk.coordinator->view().members[0].id.incarnation, reply.incarnation);
+    EXPECT_TRUE(desk.coordinator->view().members[0].outbound_only);
+}
+
 TEST(Admission, RefusalsNameBothSides) {
     Desk desk;
     ASSERT_EQ(desk.ask(1, 10, Desk::request()).code, kOk);
