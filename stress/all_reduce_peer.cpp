@@ -40,7 +40,7 @@ Dtype dtype_of(const std::string& name) {
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     return Child::start({"--role", "peer", "--invite", invite, "--security", run.security, "--name",
                          "peer" + std::to_string(index), "--bytes", std::to_string(run.bytes), "--dtype",
-                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0"});
+                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0", "--path", run.path});
 }
 
 }  // namespace
@@ -58,7 +58,8 @@ int all_reduce_peer_role(const Options& options) {
     const uint64_t key = key_of(1, options.text("name", ""), 0);
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
     make_input(key, dtype.element, 0, count, in.data());
-    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""));
+    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
+                      options.text("path", "auto"));
     std::cout << "joined" << std::endl;
 
     std::string order;

@@ -23,8 +23,9 @@ struct Coordinator {
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
                               const std::string& listen = "127.0.0.1:0");
 
-// A joined group; throws whimbrel::Error.
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);
+// A joined group; throws whimbrel::Error. path: "auto", or "tcp" also between peers of one machine.
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
+                     const std::string& path = "auto");
 
 // A new directory under /tmp, removed with all it holds when it goes out of scope.
 class ScratchDirectory {

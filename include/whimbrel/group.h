@@ -36,6 +36,11 @@ enum whim_security {
     WHIM_SECURITY_NONE = 1 /* nothing is encrypted or proved: for trusted networks; logged as a warning */
 };
 
+enum whim_same_host_path {
+    WHIM_SAME_HOST_AUTO = 0, /* shared memory where both peers are of one network namespace, TCP otherwise */
+    WHIM_SAME_HOST_TCP = 1   /* TCP always */
+};
+
 typedef struct whim_group_options {
     uint32_t struct_size;
     /* whim_security; all members and coordinators of a run use the same. An invite says which and need not be
@@ -70,7 +75,8 @@ typedef struct whim_group_options {
     uint32_t worker_threads;
     /* Largest slice in flight, in bytes. Default 262144. Range 4096..1048576. Equal on all members. */
     uint32_t chunk_bytes;
-    uint32_t reserved; /* zero */
+    /* whim_same_host_path: how peers of one machine meet. Handshake, TLS and everything above stay as they are. */
+    uint32_t same_host_path;
     /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
      * number: what does not fit is waited for, so that a small one makes completions later. */
     uint64_t retain_bytes_max;

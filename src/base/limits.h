@@ -69,6 +69,8 @@ inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
 inline constexpr uint32_t kReadStagingBytes = 64u << 10;  // of one strand, for what has no other destination
 inline constexpr uint32_t kReadHeadBytes = 4096;  // read ahead of a large payload, the only part copied
+inline constexpr uint32_t kReadWorthBytes = 256u << 10;  // of a payload, before its reader is woken; or its end
+inline constexpr uint32_t kChannelRecordBytesMax = (16u << 10) + 512;  // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
@@ -115,11 +117,17 @@ inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the ol
 inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
 
 // Strands.
+inline constexpr uint32_t kGatherPieces = 16;          // written by one call
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand
 inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
 inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
+
+// The same-host path.
+inline constexpr uint32_t kSameHostRingBytes = 256u << 10;            // each way of one strand
+inline constexpr uint32_t kSameHostGuestsMax = 64;                    // connected, without memory yet
+inline constexpr Duration kSameHostAnswer = milliseconds(500);        // for memory, or consent to it; then TCP
 
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`

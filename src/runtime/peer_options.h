@@ -26,6 +26,7 @@ struct PeerOptions {
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
     uint32_t bulk_strands = 1;
+    bool same_host_path = true;
     uint32_t worker_threads = 1;
     uint32_t chunk_bytes = limits::kChunkBytesDefault;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;

@@ -54,6 +54,7 @@ Status Runtime::open() {
     io_ = std::make_unique<asio::io_context>(1);
     timer_ = std::make_unique<asio::steady_timer>(*io_);
     driver_ = std::make_unique<AsioDriver>(*io_);
+    if (options_.same_host_path) driver_->allow_same_host();
     auto bound = driver_->listen(options_.listen);
     if (!bound) return bound.error();
     listening_ = *bound;

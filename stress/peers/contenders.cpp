@@ -16,6 +16,8 @@ namespace {
 const std::vector<Contender> kAll = {
     {"whimbrel", "direct", "none"},
     {"whimbrel", "direct", "tls"},
+    {"whimbrel-tcp", "direct", "none"},
+    {"whimbrel-tcp", "direct", "tls"},
     {"gloo", "ring", "none"},
     {"gloo", "ring-chunked", "none"},
     {"gloo", "halving-doubling", "none"},
@@ -53,6 +55,7 @@ Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     run.bytes = cell.bytes;
     run.iterations = cell.iterations;
     run.security = contender.security;
+    run.path = contender.implementation == "whimbrel-tcp" ? "tcp" : "auto";
     return measure_all_reduce(run);
 }
 
