@@ -50,7 +50,7 @@ inline constexpr uint64_t kWindowBytesPerSenderDefault =
     4ull << 20;  // contributions in flight to one root, per op
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
 inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
-inline constexpr uint32_t kJobInlineBytesMax = 32u << 10;  // smaller reductions run on the I/O thread
+inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // up to here waking a worker costs more than the job
 inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
 
+#include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/post.hpp>
 
@@ -81,21 +81,16 @@ void RingStream::close() {
     socket_.close(ignored);
 }
 
+// Receiving, not waiting: Asio asks the kernel to watch the socket anew for each wait.
 void RingStream::watch() {
-    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-        if (error == asio::error::operation_aborted || !self->socket_.is_open()) return;
-        self->gone_ = !self->hear();
+    socket_.async_receive(asio::buffer(wake_ups_), [self = shared_from_this()](const asio::error_code& error, size_t) {
+        if (!self->socket_.is_open()) return;
+        self->gone_ = bool(error);
         // A wake-up does not say what for: whoever waits looks, and waits again.
         self->call(self->readable_);
         self->call(self->writable_);
         if (!self->gone_ && self->socket_.is_open()) self->watch();
     });
-}
-
-bool RingStream::hear() {
-    std::array<char, 64> wake_ups;
-    const ssize_t got = ::recv(socket_.native_handle(), wake_ups.data(), wake_ups.size(), MSG_DONTWAIT);
-    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 // When there is no room for it, the other side has plenty of wake-ups to hear already.

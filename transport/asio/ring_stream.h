@@ -2,6 +2,7 @@
 // local socket that carries nothing but wake-ups and, by ending, the news that the other side is gone.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include <asio/local/stream_protocol.hpp>
@@ -50,8 +51,7 @@ public:
 
 private:
     RingStream(Socket socket, SharedMemory memory, Side side);
-    void watch();        // the socket, all the time
-    bool hear();         // takes the wake-ups that are there; false: the other side is gone
+    void watch();  // the socket, all the time
     void wake_other();
     void call(Ready& ready);
     void call_later(Ready ready);
@@ -60,8 +60,9 @@ private:
     const SharedMemory memory_;
     RingReader reader_;
     RingWriter writer_;
-    Ready readable_, writable_;  // who waits
-    bool gone_ = false;          // the other side; what it wrote can still be read
+    std::array<char, 64> wake_ups_;  // as heard; what they are does not matter
+    Ready readable_, writable_;      // who waits
+    bool gone_ = false;              // the other side; what it wrote can still be read
 };
 
 }  // namespace whim
