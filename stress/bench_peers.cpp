@@ -11,6 +11,7 @@
 #include "all_reduce_peer.h"
 #include "peer.h"
 #include "peers/contenders.h"
+#include "peers/rates.h"
 #include "peers/report.h"
 
 namespace {
@@ -95,11 +96,13 @@ int bench(const Options& options) {
     say_network(wanted, plan.network);
     std::set<std::string> implementations;
     for (const auto& each : plan.contenders) implementations.insert(each.name());
+    const Rates rates = measure_rates();
+    if (!options.has("json")) print_rates(rates);
     bool complete = true;
     for (const auto& cell : cells) {
         const std::vector<Pooled> best = best_of_each(measure(plan, cell));
-        if (options.has("json")) print_json(cell, plan.network, best);
-        else print_table(cell, plan.network, best);
+        if (options.has("json")) print_json(cell, plan.network, rates, best);
+        else print_table(cell, plan.network, rates, best);
         complete = complete && best.size() == implementations.size();
     }
     return complete ? 0 : 1;
@@ -109,9 +112,10 @@ int bench(const Options& options) {
 
 constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
-                         [--impl whimbrel-none,whimbrel-tls,gloo,openmpi] [--rounds 3] [--iters I]
+                         [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
+                         [--rounds 3] [--iters I]
                          [--cc cubic|bbr|default] [--json]
---impl: also gloo:ALGORITHM with ring, ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or
+--impl: whimbrel-tcp is whimbrel without its path between processes of one machine; also gloo:ALGORITHM with ring, ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or
 openmpi:tuned-yielding; of several algorithms the one with the best median counts, in each cell by itself.
 --iters: of one round; by default 10 from 16 MiB on, 50 below.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's.

@@ -15,9 +15,10 @@ struct Numbers {
     double algbw;  // GB/s
     double cpu_s;  // for each GiB
     double rss_mib;
+    double bound_ms;
 };
 
-Numbers numbers_of(const Cell& cell, const Pooled& pooled) {
+Numbers numbers_of(const Cell& cell, const Rates& rates, const Pooled& pooled) {
     const auto ms = [&](double part) { return 1e3 * quantile(pooled.seconds, part); };
     const auto bytes = static_cast<double>(cell.bytes);
     const double gib = bytes * static_cast<double>(pooled.seconds.size()) / 0x1p30;
@@ -27,7 +28,8 @@ Numbers numbers_of(const Cell& cell, const Pooled& pooled) {
             ms(0.9),
             bytes / median(pooled.seconds) / 1e9,
             pooled.cpu_s / gib,
-            static_cast<double>(pooled.rss_bytes) / 0x1p20};
+            static_cast<double>(pooled.rss_bytes) / 0x1p20,
+            1e3 * bound_seconds(rates, pooled.contender, cell)};
 }
 
 std::string size_text(uint64_t bytes) {
@@ -53,7 +55,25 @@ void print_ratios(const std::vector<Pooled>& best) {
                         rival->contender.implementation.c_str(), rival->contender.algorithm.c_str());
 }
 
+// How far TLS is from the same path without it, and one encryption and decryption of each byte.
+void print_tls_ratios(const Cell& cell, const Rates& rates, const std::vector<Pooled>& best) {
+    for (const auto& tls : best)
+        for (const auto& plain : best)
+            if (tls.contender.is_ours() && tls.contender.security == "tls" &&
+                plain.contender.implementation == tls.contender.implementation &&
+                plain.contender.security == "none")
+                std::printf("  %s takes %.2f times %s and the cipher\n", tls.contender.name().c_str(),
+                            median(tls.seconds) / (median(plain.seconds) + cipher_seconds(rates, cell)),
+                            plain.contender.name().c_str());
+}
+
 }  // namespace
+
+void print_rates(const Rates& rates) {
+    std::printf(
+        "CPU s/GB: copy %.3f out of memory and %.3f into it, add %.3f, TCP %.3f, encrypt and decrypt %.3f\n",
+        rates.copy_out, rates.copy_in, rates.add, rates.tcp, rates.cipher);
+}
 
 std::vector<Pooled> best_of_each(const std::vector<Pooled>& all) {
     std::vector<Pooled> best;
@@ -67,36 +87,37 @@ std::vector<Pooled> best_of_each(const std::vector<Pooled>& all) {
     return best;
 }
 
-void print_table(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+void print_table(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best) {
     std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
                 size_text(cell.bytes).c_str(), network.congestion_control.c_str());
-    std::printf("  %-14s %-16s %9s %9s %19s %7s %9s %8s\n", "", "algorithm", "median ms", "min ms",
-                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB");
+    std::printf("  %-18s %-16s %9s %9s %19s %7s %9s %8s %8s %7s\n", "", "algorithm", "median ms", "min ms",
+                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB", "bound ms", "x bound");
     for (const auto& each : best) {
-        const Numbers is = numbers_of(cell, each);
+        const Numbers is = numbers_of(cell, rates, each);
         char spread[48];
         std::snprintf(spread, sizeof spread, "%.3f..%.3f", is.p10_ms, is.p90_ms);
-        std::printf("  %-14s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f\n", each.contender.name().c_str(),
+        std::printf("  %-18s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f %8.3f %7.2f\n", each.contender.name().c_str(),
                     each.contender.algorithm.c_str(), is.median_ms, is.min_ms, spread, is.algbw, is.cpu_s,
-                    is.rss_mib);
+                    is.rss_mib, is.bound_ms, is.median_ms / is.bound_ms);
     }
     print_ratios(best);
+    print_tls_ratios(cell, rates, best);
     std::fflush(stdout);
 }
 
-void print_json(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+void print_json(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best) {
     for (const auto& each : best) {
-        const Numbers is = numbers_of(cell, each);
+        const Numbers is = numbers_of(cell, rates, each);
         std::printf(
             "{\"bench\": \"peers\", \"impl\": \"%s\", \"algorithm\": \"%s\", \"security\": \"%s\", "
             "\"cc\": \"%s\", \"n\": %llu, \"bytes\": %llu, \"dtype\": \"f32\", \"codec\": \"none\", "
             "\"median_ms\": %.4f, \"min_ms\": %.4f, \"p10_ms\": %.4f, \"p90_ms\": %.4f, "
-            "\"algbw\": %.4f, \"cpu_s\": %.4f, \"rss_mib\": %.1f, \"checked\": true, "
+            "\"algbw\": %.4f, \"cpu_s\": %.4f, \"rss_mib\": %.1f, \"bound_ms\": %.4f, \"checked\": true, "
             "\"commit\": \"%s\", \"machine\": \"%s\"}\n",
             each.contender.implementation.c_str(), each.contender.algorithm.c_str(),
             each.contender.security.c_str(), congestion_control(network, each.contender).c_str(),
             static_cast<unsigned long long>(cell.peers), static_cast<unsigned long long>(cell.bytes),
-            is.median_ms, is.min_ms, is.p10_ms, is.p90_ms, is.algbw, is.cpu_s, is.rss_mib, commit().c_str(),
+            is.median_ms, is.min_ms, is.p10_ms, is.p90_ms, is.algbw, is.cpu_s, is.rss_mib, is.bound_ms, commit().c_str(),
             machine().c_str());
     }
     std::fflush(stdout);

@@ -6,6 +6,7 @@
 
 #include "stress/peers/contenders.h"
 #include "stress/peers/network.h"
+#include "stress/peers/rates.h"
 
 namespace stress {
 
@@ -21,10 +22,13 @@ struct Pooled {
 // given.
 std::vector<Pooled> best_of_each(const std::vector<Pooled>& all);
 
-// A table, and the ratio of each median of ours to the best of the others.
-void print_table(const Cell& cell, const Network& network, const std::vector<Pooled>& best);
+// The rates that the bounds are made of.
+void print_rates(const Rates& rates);
+
+// A table, the ratio of each median of ours to the best of the others, and what TLS takes beside the cipher.
+void print_table(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best);
 
 // One object a line: docs/how-to/stress-and-simulate.md says what the fields are.
-void print_json(const Cell& cell, const Network& network, const std::vector<Pooled>& best);
+void print_json(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best);
 
 }  // namespace stress
