@@ -40,7 +40,8 @@ Dtype dtype_of(const std::string& name) {
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     return Child::start({"--role", "peer", "--invite", invite, "--security", run.security, "--name",
                          "peer" + std::to_string(index), "--bytes", std::to_string(run.bytes), "--dtype",
-                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0", "--path", run.path});
+                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0", "--path",
+                         run.path});
 }
 
 }  // namespace

@@ -113,10 +113,10 @@ int bench(const Options& options) {
 constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
                          [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
-                         [--rounds 3] [--iters I]
-                         [--cc cubic|bbr|default] [--json]
---impl: whimbrel-tcp is whimbrel without its path between processes of one machine; also gloo:ALGORITHM with ring, ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or
-openmpi:tuned-yielding; of several algorithms the one with the best median counts, in each cell by itself.
+                         [--rounds 3] [--iters I] [--cc cubic|bbr|default] [--json]
+--impl: whimbrel-tcp is whimbrel without its path between processes of one machine. Also gloo:ALGORITHM with ring,
+ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or openmpi:tuned-yielding; of several
+algorithms the one with the best median counts, in each cell by itself.
 --iters: of one round; by default 10 from 16 MiB on, 50 below.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's.
 )";

@@ -1,5 +1,5 @@
-// bench waiting: what a peer costs while it waits for another that is late: CPU time over wall time, which should be
-// that of heartbeats and nothing else.
+// bench waiting: what a peer costs while it waits for another that is late: CPU time over wall time, which
+// should be that of heartbeats and nothing else.
 //
 // Two peers; one calls an all-reduce at once and looks at its own clocks, the other calls it seconds later.
 #include <time.h>
@@ -24,7 +24,8 @@ double cpu_seconds() {
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// On "go wait MS" calls at once, on "go late MS" after so long; says "cpu SECONDS" of the waiting, or "cpu 0".
+// On "go wait MS" calls at once, on "go late MS" after so long; says "cpu SECONDS" of the waiting, or "cpu
+// 0".
 int peer_role(const Options& options) {
     std::vector<float> values(kElements, 1.0f), sums(kElements);
     auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
@@ -44,7 +45,8 @@ int peer_role(const Options& options) {
         call().get(kPatienceMs);
     } else {
         auto op = call();
-        if (op.wait(100)) throw std::runtime_error("the other peer was not late");  // what can be sent is sent
+        if (op.wait(100))
+            throw std::runtime_error("the other peer was not late");  // what can be sent is sent
         const double begun = cpu_seconds();
         if (op.wait(late_ms - 500)) throw std::runtime_error("the other peer was not late");
         cpu = cpu_seconds() - begun;
@@ -61,8 +63,8 @@ double percent_waiting(const std::string& security, const std::string& path, uin
     const ScratchDirectory scratch;
     const Coordinator coordinator = start_coordinator(scratch.path(), security, 2);
     const auto start = [&](const std::string& name) {
-        return Child::start({"--role", "peer", "--invite", coordinator.invite, "--security", security, "--path",
-                             path, "--name", name});
+        return Child::start({"--role", "peer", "--invite", coordinator.invite, "--security", security,
+                             "--path", path, "--name", name});
     };
     Child waits = start("waits"), late = start("late");
     waits.expect("joined", Millis(kPatienceMs));
@@ -97,10 +99,10 @@ constexpr const char* kUsage = "usage: ./run bench waiting [--late-ms 5000] [--p
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const Options options(argc, argv,
-                          {"role", "invite", "security", "path", "name", "listen", "dir", "peers", "late-ms",
-                           "percent-max"},
-                          {"help"});
+    const Options options(
+        argc, argv,
+        {"role", "invite", "security", "path", "name", "listen", "dir", "peers", "late-ms", "percent-max"},
+        {"help"});
     const std::string role = options.text("role", "");
     if (options.has("help")) return std::fputs(kUsage, stdout) < 0;
     if (role == "coordinator") return coordinator_role(options);

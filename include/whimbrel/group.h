@@ -75,7 +75,8 @@ typedef struct whim_group_options {
     uint32_t worker_threads;
     /* Largest slice in flight, in bytes. Default 262144. Range 4096..1048576. Equal on all members. */
     uint32_t chunk_bytes;
-    /* whim_same_host_path: how peers of one machine meet. Handshake, TLS and everything above stay as they are. */
+    /* whim_same_host_path: how peers of one machine meet. Handshake, TLS and everything above stay as they
+     * are. */
     uint32_t same_host_path;
     /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
      * number: what does not fit is waited for, so that a small one makes completions later. */

@@ -80,7 +80,9 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
         return ok;
     if (const Status ok = check_range(out.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
         return ok;
-    if (const Status ok = check_range(in.same_host_path, WHIM_SAME_HOST_AUTO, WHIM_SAME_HOST_TCP, "same_host_path"); !ok)
+    if (const Status ok =
+            check_range(in.same_host_path, WHIM_SAME_HOST_AUTO, WHIM_SAME_HOST_TCP, "same_host_path");
+        !ok)
         return ok;
     out.same_host_path = in.same_host_path == WHIM_SAME_HOST_AUTO;
     return {};

@@ -49,8 +49,8 @@ inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
 inline constexpr uint64_t kWindowBytesPerSenderDefault =
     4ull << 20;  // contributions in flight to one root, per op
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
-inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
-inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // up to here waking a worker costs more than the job
+inline constexpr uint32_t kEventsQueuedMax = 1024;        // unread by the application; the oldest are dropped
+inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // of a job that wakes no worker
 inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 
@@ -69,8 +69,9 @@ inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
 inline constexpr uint32_t kReadStagingBytes = 64u << 10;  // of one strand, for what has no other destination
 inline constexpr uint32_t kReadHeadBytes = 4096;  // read ahead of a large payload, the only part copied
-inline constexpr uint32_t kReadWorthBytes = 256u << 10;  // of a payload, before its reader is woken; or its end
-inline constexpr uint32_t kChannelRecordBytesMax = (16u << 10) + 512;  // of ciphertext that is decrypted at once
+inline constexpr uint32_t kReadWorthBytes = 256u << 10;  // of a payload, before its reader is woken
+inline constexpr uint32_t kChannelRecordBytesMax =
+    (16u << 10) + 512;                                       // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
@@ -125,9 +126,9 @@ inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
 inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
 
 // The same-host path.
-inline constexpr uint32_t kSameHostRingBytes = 256u << 10;            // each way of one strand
-inline constexpr uint32_t kSameHostGuestsMax = 64;                    // connected, without memory yet
-inline constexpr Duration kSameHostAnswer = milliseconds(500);        // for memory, or consent to it; then TCP
+inline constexpr uint32_t kSameHostRingBytes = 256u << 10;      // each way of one strand
+inline constexpr uint32_t kSameHostGuestsMax = 64;              // connected, without memory yet
+inline constexpr Duration kSameHostAnswer = milliseconds(500);  // for memory, or consent to it; then TCP
 
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`

@@ -1,4 +1,5 @@
-// Buffers are larger than the caches, walked in chunks as an all-reduce walks them; the best of a few passes counts.
+// Buffers are larger than the caches, walked in chunks as an all-reduce walks them; the best of a few passes
+// counts.
 #include "stress/peers/rates.h"
 
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
-// What this machine's memory, loopback and cipher cost right now, and the time below which no all-reduce that is made of
-// them can be. Measured by CPU time, so that other work on the machine changes it little.
+// What this machine's memory, loopback and cipher cost right now, and the time below which no all-reduce that
+// is made of them can be. Measured by CPU time, so that other work on the machine changes it little.
 #pragma once
 
 #include "stress/peers/contenders.h"
@@ -16,8 +16,9 @@ struct Rates {
 };
 Rates measure_rates();  // about a second
 
-// Seconds: every byte that a reduce-scatter and an all-gather send moves once over the contender's path, and each
-// contribution is added once, on all cores at once. Waiting, control and looking for non-finite numbers count nothing.
+// Seconds: every byte that a reduce-scatter and an all-gather send moves once over the contender's path, and
+// each contribution is added once, on all cores at once. Waiting, control and looking for non-finite numbers
+// count nothing.
 double bound_seconds(const Rates& rates, const Contender& contender, const Cell& cell);
 
 // Seconds of one encryption and one decryption of each byte, on all cores at once.

@@ -87,7 +87,8 @@ std::vector<Pooled> best_of_each(const std::vector<Pooled>& all) {
     return best;
 }
 
-void print_table(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best) {
+void print_table(const Cell& cell, const Network& network, const Rates& rates,
+                 const std::vector<Pooled>& best) {
     std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
                 size_text(cell.bytes).c_str(), network.congestion_control.c_str());
     std::printf("  %-18s %-16s %9s %9s %19s %7s %9s %8s %8s %7s\n", "", "algorithm", "median ms", "min ms",
@@ -96,16 +97,17 @@ void print_table(const Cell& cell, const Network& network, const Rates& rates, c
         const Numbers is = numbers_of(cell, rates, each);
         char spread[48];
         std::snprintf(spread, sizeof spread, "%.3f..%.3f", is.p10_ms, is.p90_ms);
-        std::printf("  %-18s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f %8.3f %7.2f\n", each.contender.name().c_str(),
-                    each.contender.algorithm.c_str(), is.median_ms, is.min_ms, spread, is.algbw, is.cpu_s,
-                    is.rss_mib, is.bound_ms, is.median_ms / is.bound_ms);
+        std::printf("  %-18s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f %8.3f %7.2f\n",
+                    each.contender.name().c_str(), each.contender.algorithm.c_str(), is.median_ms, is.min_ms,
+                    spread, is.algbw, is.cpu_s, is.rss_mib, is.bound_ms, is.median_ms / is.bound_ms);
     }
     print_ratios(best);
     print_tls_ratios(cell, rates, best);
     std::fflush(stdout);
 }
 
-void print_json(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best) {
+void print_json(const Cell& cell, const Network& network, const Rates& rates,
+                const std::vector<Pooled>& best) {
     for (const auto& each : best) {
         const Numbers is = numbers_of(cell, rates, each);
         std::printf(
@@ -117,8 +119,8 @@ void print_json(const Cell& cell, const Network& network, const Rates& rates, co
             each.contender.implementation.c_str(), each.contender.algorithm.c_str(),
             each.contender.security.c_str(), congestion_control(network, each.contender).c_str(),
             static_cast<unsigned long long>(cell.peers), static_cast<unsigned long long>(cell.bytes),
-            is.median_ms, is.min_ms, is.p10_ms, is.p90_ms, is.algbw, is.cpu_s, is.rss_mib, is.bound_ms, commit().c_str(),
-            machine().c_str());
+            is.median_ms, is.min_ms, is.p10_ms, is.p90_ms, is.algbw, is.cpu_s, is.rss_mib, is.bound_ms,
+            commit().c_str(), machine().c_str());
     }
     std::fflush(stdout);
 }

@@ -26,9 +26,11 @@ std::vector<Pooled> best_of_each(const std::vector<Pooled>& all);
 void print_rates(const Rates& rates);
 
 // A table, the ratio of each median of ours to the best of the others, and what TLS takes beside the cipher.
-void print_table(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best);
+void print_table(const Cell& cell, const Network& network, const Rates& rates,
+                 const std::vector<Pooled>& best);
 
 // One object a line: docs/how-to/stress-and-simulate.md says what the fields are.
-void print_json(const Cell& cell, const Network& network, const Rates& rates, const std::vector<Pooled>& best);
+void print_json(const Cell& cell, const Network& network, const Rates& rates,
+                const std::vector<Pooled>& best);
 
 }  // namespace stress

@@ -1,6 +1,6 @@
-// Goal: processes of one machine meet through shared memory, and lose nothing of what TCP promises: order, the news of
-// a death, TCP itself where the other side does not answer; strangers with odd memory harm nobody. Method: endpoints
-// over the driver, rings by hand, and raw local sockets.
+// Goal: processes of one machine meet through shared memory, and lose nothing of what TCP promises: order,
+// the news of a death, TCP itself where the other side does not answer; strangers with odd memory harm
+// nobody. Method: endpoints over the driver, rings by hand, and raw local sockets.
 #include "net_peer.h"
 
 #include <fcntl.h>
@@ -200,10 +200,9 @@ int memory_of(size_t bytes, int seals) {
 TEST(SameHost, GuestsWithoutFitMemoryAreShownOut) {
     Pair pair(true, true);
     constexpr int kFirm = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-    const std::array<std::optional<int>, 5> offers = {std::nullopt, open("/dev/null", O_RDWR | O_CLOEXEC),
-                                                      memory_of(2 * sizeof(RingMemory), F_SEAL_GROW),
-                                                      memory_of(4096, kFirm),
-                                                      memory_of(4 * sizeof(RingMemory), kFirm)};
+    const std::array<std::optional<int>, 5> offers = {
+        std::nullopt, open("/dev/null", O_RDWR | O_CLOEXEC), memory_of(2 * sizeof(RingMemory), F_SEAL_GROW),
+        memory_of(4096, kFirm), memory_of(4 * sizeof(RingMemory), kFirm)};
     for (const auto& offer : offers) {
         const int guest = guest_of(pair.at);
         send_byte(guest, offer);

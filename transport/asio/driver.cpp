@@ -41,8 +41,8 @@ public:
 
     void dial(StrandHandle strand, const Address& to) {
         if (!same_host_) return dial_tcp(strand, to);
-        const auto dialer = std::make_shared<SameHostDialer>(
-            io_, [this, strand, to](std::shared_ptr<ByteStream> stream) {
+        const auto dialer =
+            std::make_shared<SameHostDialer>(io_, [this, strand, to](std::shared_ptr<ByteStream> stream) {
                 same_host_dialers_.erase(strand);
                 if (!stream) return dial_tcp(strand, to);
                 dialed(strand, std::move(stream));

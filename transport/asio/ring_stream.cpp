@@ -65,7 +65,8 @@ SharedMemory::~SharedMemory() {
 // The dialer writes to the first ring.
 RingStream::RingStream(Socket socket, SharedMemory memory, Side side)
     : socket_(std::move(socket)), memory_(std::move(memory)),
-      reader_(memory_.ring(side == Side::dialer ? 1 : 0)), writer_(memory_.ring(side == Side::dialer ? 0 : 1)) {}
+      reader_(memory_.ring(side == Side::dialer ? 1 : 0)),
+      writer_(memory_.ring(side == Side::dialer ? 0 : 1)) {}
 
 std::shared_ptr<RingStream> RingStream::start(Socket socket, SharedMemory memory, Side side) {
     std::shared_ptr<RingStream> stream(new RingStream(std::move(socket), std::move(memory), side));
@@ -83,20 +84,19 @@ void RingStream::close() {
 
 // Receiving, not waiting: Asio asks the kernel to watch the socket anew for each wait.
 void RingStream::watch() {
-    socket_.async_receive(asio::buffer(wake_ups_), [self = shared_from_this()](const asio::error_code& error, size_t) {
-        if (!self->socket_.is_open()) return;
-        self->gone_ = bool(error);
-        // A wake-up does not say what for: whoever waits looks, and waits again.
-        self->call(self->readable_);
-        self->call(self->writable_);
-        if (!self->gone_ && self->socket_.is_open()) self->watch();
-    });
+    socket_.async_receive(asio::buffer(wake_ups_),
+                          [self = shared_from_this()](const asio::error_code& error, size_t) {
+                              if (!self->socket_.is_open()) return;
+                              self->gone_ = bool(error);
+                              // A wake-up does not say what for: whoever waits looks, and waits again.
+                              self->call(self->readable_);
+                              self->call(self->writable_);
+                              if (!self->gone_ && self->socket_.is_open()) self->watch();
+                          });
 }
 
 // When there is no room for it, the other side has plenty of wake-ups to hear already.
-void RingStream::wake_other() {
-    (void)!::send(socket_.native_handle(), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
+void RingStream::wake_other() { (void)!::send(socket_.native_handle(), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }
 
 void RingStream::call(Ready& ready) {
     if (const Ready now = std::exchange(ready, nullptr)) now();

@@ -1,5 +1,5 @@
-// A ByteStream through memory that is shared with a process of the same machine: one ring for each direction, and a
-// local socket that carries nothing but wake-ups and, by ending, the news that the other side is gone.
+// A ByteStream through memory that is shared with a process of the same machine: one ring for each direction,
+// and a local socket that carries nothing but wake-ups and, by ending, the news that the other side is gone.
 #pragma once
 
 #include <array>
@@ -16,11 +16,12 @@ namespace whim {
 // The mapped memory of one stream.
 class SharedMemory {
 public:
-    // Made new, cannot change its size any more; the caller closes the descriptor, which is for the other process.
+    // Made new, cannot change its size any more; the caller closes the descriptor, which is for the other
+    // process.
     struct Made;
     static Result<Made> make();
-    // What another process made. Refused unless it has the size and can never be made smaller: a mapping beyond the
-    // end kills whoever touches it. The descriptor stays the caller's.
+    // What another process made. Refused unless it has the size and can never be made smaller: a mapping
+    // beyond the end kills whoever touches it. The descriptor stays the caller's.
     static Result<SharedMemory> adopt(int descriptor);
 
     SharedMemory(SharedMemory&& other) noexcept : rings_(std::exchange(other.rings_, nullptr)) {}

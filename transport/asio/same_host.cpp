@@ -130,15 +130,16 @@ void SameHostListener::admit(RingStream::Socket socket) {
         asio::error_code ignored;
         if (!cancelled) guest->socket.close(ignored);
     });
-    guest->socket.async_wait(Local::socket::wait_read, [self = shared_from_this(),
-                                                        guest](const asio::error_code& error) {
-        --self->guests_;
-        guest->timer.cancel();
-        if (error || !self->accepted_) return;
-        auto memory = receive_memory(guest->socket.native_handle());
-        if (!memory || !send_consent(guest->socket.native_handle())) return;
-        self->accepted_(RingStream::start(std::move(guest->socket), std::move(*memory), RingStream::Side::listener));
-    });
+    guest->socket.async_wait(
+        Local::socket::wait_read, [self = shared_from_this(), guest](const asio::error_code& error) {
+            --self->guests_;
+            guest->timer.cancel();
+            if (error || !self->accepted_) return;
+            auto memory = receive_memory(guest->socket.native_handle());
+            if (!memory || !send_consent(guest->socket.native_handle())) return;
+            self->accepted_(
+                RingStream::start(std::move(guest->socket), std::move(*memory), RingStream::Side::listener));
+        });
 }
 
 SameHostDialer::SameHostDialer(asio::io_context& io, Answer answer)
@@ -156,7 +157,8 @@ bool SameHostDialer::start(const Address& to) {
     const asio::ip::address address = asio::ip::make_address(to.host, no_number);
     if (no_number) return false;
     const tcp::endpoint exact(address, to.port);
-    const bool connected = connect(name_of(exact)) || (is_ours(address, io_) && connect(name_of("*", to.port)));
+    const bool connected =
+        connect(name_of(exact)) || (is_ours(address, io_) && connect(name_of("*", to.port)));
     if (!connected || !offer()) return false;
     timer_.expires_after(std::chrono::nanoseconds(limits::kSameHostAnswer.ns));
     timer_.async_wait([self = shared_from_this()](const asio::error_code& cancelled) {
@@ -196,7 +198,8 @@ void SameHostDialer::finish(bool agreed) {
     timer_.cancel();
     asio::error_code ignored;
     if (!agreed) socket_.close(ignored);
-    answer(agreed ? RingStream::start(std::move(socket_), std::move(*memory_), RingStream::Side::dialer) : nullptr);
+    answer(agreed ? RingStream::start(std::move(socket_), std::move(*memory_), RingStream::Side::dialer)
+                  : nullptr);
 }
 
 }  // namespace whim

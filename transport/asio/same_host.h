@@ -1,9 +1,10 @@
-// The way to a process of the same machine that is no TCP: how it is found, and how two processes come to share memory.
+// The way to a process of the same machine that is no TCP: how it is found, and how two processes come to
+// share memory.
 //
-// Whoever listens on a TCP address also listens on an abstract Unix name made of that address, best effort. Such names
-// are seen in one network namespace only, where the address means the same. A dialer tries the name first, sends
-// memory it made, waits for one byte of consent, and otherwise takes TCP, which alone says who is refused. Anybody in
-// the namespace may take a name; who answers is proved above, by TLS, as with TCP.
+// Whoever listens on a TCP address also listens on an abstract Unix name made of that address, best effort.
+// Such names are seen in one network namespace only, where the address means the same. A dialer tries the
+// name first, sends memory it made, waits for one byte of consent, and otherwise takes TCP, which alone says
+// who is refused. Anybody in the namespace may take a name; who answers is proved above, by TLS, as with TCP.
 #pragma once
 
 #include <functional>

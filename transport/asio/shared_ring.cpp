@@ -1,4 +1,5 @@
-// Sleeping is Dekker's pattern: each side stores its own word, then looks at the other's, all sequentially consistent.
+// Sleeping is Dekker's pattern: each side stores its own word, then looks at the other's, all sequentially
+// consistent.
 #include "transport/asio/shared_ring.h"
 
 #include <algorithm>

@@ -1,8 +1,9 @@
 // One direction of a byte stream through memory that two processes share, and the two ends of it.
 //
-// Positions only grow; a side that has nothing to do leaves the position that is worth waking it for, and the other
-// side says when it has passed that. Whatever the other process writes here is read once and checked against what this
-// side knows by itself: the worst it can do is to break the stream. Bytes are copied out before anybody looks at them.
+// Positions only grow; a side that has nothing to do leaves the position that is worth waking it for, and the
+// other side says when it has passed that. Whatever the other process writes here is read once and checked
+// against what this side knows by itself: the worst it can do is to break the stream. Bytes are copied out
+// before anybody looks at them.
 #pragma once
 
 #include <atomic>
@@ -31,14 +32,16 @@ class RingReader {
 public:
     explicit RingReader(RingMemory& memory) : memory_(memory) {}
 
-    // Moves what is there, up to into.size(); nullopt: the other side broke the ring. wake: it waits for the room.
+    // Moves what is there, up to into.size(); nullopt: the other side broke the ring. wake: it waits for the
+    // room.
     struct Moved {
         size_t bytes = 0;
         bool wake = false;
     };
     std::optional<Moved> read(MutableByteSpan into);
 
-    // Asks to be woken from `worth` bytes on, or when the ring is half full. False: no need to, they are there.
+    // Asks to be woken from `worth` bytes on, or when the ring is half full. False: no need to, they are
+    // there.
     bool sleep_until(size_t worth);
 
 private:

@@ -21,7 +21,8 @@ size_t TcpStream::write_some(std::span<const ByteSpan> pieces, asio::error_code&
     return socket_.write_some(buffers, error);
 }
 
-// Without SO_RCVLOWAT: setting it for each payload costs as much as the wake-ups it saves (docs/explanation/performance.md).
+// Without SO_RCVLOWAT: setting it for each payload costs as much as the wake-ups it saves
+// (docs/explanation/performance.md).
 void TcpStream::wait_readable(size_t, Ready ready) {
     socket_.async_wait(tcp::socket::wait_read, [ready = std::move(ready)](const asio::error_code& error) {
         if (error != asio::error::operation_aborted) ready();
