@@ -18,7 +18,11 @@ namespace {
 
 using namespace stress;
 
-constexpr uint64_t kLarge = 16 << 20;  // from here on, iterations are long enough for fewer of them
+// Enough iterations for a median, few enough for the whole comparison to take ten minutes on two cores.
+uint64_t iterations_of(uint64_t bytes) {
+    if (bytes >= 256 << 20) return 5;
+    return bytes >= 16 << 20 ? 10 : 50;
+}
 
 struct Plan {
     std::vector<Contender> contenders;
@@ -31,7 +35,7 @@ std::vector<Cell> cells_of(const Options& options) {
     for (const auto& peers : split(options.text("peers", "2,4")))
         for (const auto& size : split(options.text("sizes", "4KiB,1MiB,16MiB,64MiB,256MiB"))) {
             const uint64_t bytes = parse_bytes(size);
-            cells.push_back({std::stoull(peers), bytes, options.number("iters", bytes >= kLarge ? 10 : 50)});
+            cells.push_back({std::stoull(peers), bytes, options.number("iters", iterations_of(bytes))});
             if (cells.back().peers < 2 || bytes == 0 || bytes % sizeof(float) != 0 ||
                 cells.back().iterations == 0)
                 throw std::runtime_error(
@@ -89,7 +93,7 @@ int bench(const Options& options) {
     const std::vector<Cell> cells = cells_of(options);
     Plan plan;
     plan.contenders = choose_contenders(options.text("impl", ""));
-    plan.rounds = options.number("rounds", 3);
+    plan.rounds = options.number("rounds", 2);
     if (plan.rounds == 0) throw std::runtime_error("--rounds: at least 1");
     const std::string wanted = options.text("cc", "cubic");
     plan.network = make_network(wanted);
@@ -113,11 +117,11 @@ int bench(const Options& options) {
 constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
                          [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
-                         [--rounds 3] [--iters I] [--cc cubic|bbr|default] [--json]
+                         [--rounds 2] [--iters I] [--cc cubic|bbr|default] [--json]
 --impl: whimbrel-tcp is whimbrel without its path between processes of one machine. Also gloo:ALGORITHM with ring,
 ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or openmpi:tuned-yielding; of several
 algorithms the one with the best median counts, in each cell by itself.
---iters: of one round; by default 10 from 16 MiB on, 50 below.
+--iters: of one round; by default 50, from 16 MiB on 10, from 256 MiB on 5.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's.
 )";
 
