@@ -48,6 +48,7 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                          "--reduce",   run.reduce,
                          "--check",    run.check ? "1" : "0",
                          "--listen",   place.address + ":0",
+                         "--path",     run.path,
                          "--warm-ups", std::to_string(run.warm_ups)},
                         place);
 }
@@ -68,7 +69,7 @@ int all_reduce_peer_role(const Options& options) {
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
     make_input(key, dtype.element, 0, count, in.data());
     auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
-                      options.text("listen", "127.0.0.1:0"));
+                      options.text("listen", "127.0.0.1:0"), options.text("path", "auto"));
     std::cout << "joined" << std::endl;
 
     std::string order;

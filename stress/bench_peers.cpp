@@ -11,6 +11,8 @@
 
 #include "all_reduce_peer.h"
 #include "peer.h"
+#include "peers/contenders.h"
+#include "peers/rates.h"
 #include "peers/report.h"
 #include "peers/wan_bench.h"
 
@@ -18,7 +20,11 @@ namespace {
 
 using namespace stress;
 
-constexpr uint64_t kLarge = 16 << 20;  // from here on, iterations are long enough for fewer of them
+// Enough iterations for a median, few enough for the whole comparison to take ten minutes on two cores.
+uint64_t iterations_of(uint64_t bytes) {
+    if (bytes >= 256 << 20) return 5;
+    return bytes >= 16 << 20 ? 10 : 50;
+}
 
 std::vector<Cell> cells_of(const Options& options) {
     std::vector<Cell> cells;
@@ -28,7 +34,7 @@ std::vector<Cell> cells_of(const Options& options) {
             cells.emplace_back();
             cells.back().peers = std::stoull(peers);
             cells.back().bytes = bytes;
-            cells.back().iterations = options.number("iters", bytes >= kLarge ? 10 : 50);
+            cells.back().iterations = options.number("iters", iterations_of(bytes));
             if (cells.back().peers < 2 || bytes == 0 || bytes % sizeof(float) != 0 ||
                 cells.back().iterations == 0)
                 throw std::runtime_error(
@@ -50,17 +56,19 @@ int bench_loopback(const Options& options) {
     const std::vector<Cell> cells = cells_of(options);
     const std::vector<Contender> contenders = choose_contenders(options.text("impl", ""));
     const Rounds rounds{
-        options.number("rounds", 3), Later::all,
+        options.number("rounds", 2), Later::all,
         [](const Contender& contender, const Cell& cell, Pooled&) { return run_once(contender, cell); }};
     if (rounds.count == 0) throw std::runtime_error("--rounds: at least 1");
     const std::string wanted = options.text("cc", "cubic");
     const Network network = make_network(wanted);
     say_network(wanted, network);
+    const Rates rates = measure_rates();
+    if (!options.has("json")) print_rates(rates);
     bool complete = true;
     for (const auto& cell : cells) {
         const std::vector<Pooled> best = best_of_each(measure(contenders, cell, rounds));
-        if (options.has("json")) print_json(cell, network, best);
-        else print_table(cell, network, best);
+        if (options.has("json")) print_json(cell, network, rates, best);
+        else print_table(cell, network, rates, best);
         for (const auto& each : best) complete = complete && each.failure.empty();
     }
     return complete ? 0 : 1;
@@ -74,14 +82,16 @@ int bench(const Options& options) {
 }  // namespace
 
 constexpr const char* kUsage =
-    R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB] [--rounds 3]
-                         [--impl whimbrel-none,whimbrel-tls,gloo,openmpi] [--iters I] [--cc cubic|bbr|default] [--json]
+    R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
+                         [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
+                         [--rounds 2] [--iters I] [--cc cubic|bbr|default] [--json]
        ./run bench peers --wan [--peers 4] [--sizes 1MiB,16MiB,64MiB,256MiB] [--cc cubic,bbr] [--losses 0,0.01%,0.1%]
                          [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--rounds 2] [--iters I] [--impl ...]
                          [--iperf 1,4,16,32|none] [--limit-s 120] [--json]
---impl: also gloo:ALGORITHM with ring, ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or
-openmpi:tuned-yielding; of several algorithms the one with the best median counts, in each cell by itself.
---iters: of one round; by default 10 from 16 MiB on, 50 below; with --wan 3 from 64 MiB on, 6 below.
+--impl: whimbrel-tcp is whimbrel without its path between processes of one machine. Also gloo:ALGORITHM with ring,
+ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or openmpi:tuned-yielding; of several
+algorithms the one with the best median counts, in each cell by itself.
+--iters: of one round; by default 50, from 16 MiB on 10, from 256 MiB on 5; with --wan 3 from 64 MiB on, 6 below.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's. With --wan
 cubic is held fast, and another one is the default that programs may change.
 --limit-s: with --wan, for one run of one contender; one that takes longer is killed and left out.

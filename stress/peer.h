@@ -26,9 +26,9 @@ struct Coordinator {
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
                               const Place& place = {}, const std::string& listen = "");
 
-// A joined group; throws whimbrel::Error.
+// A joined group; throws whimbrel::Error. path: "auto", or "tcp" also between peers of one machine.
 whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
-                     const std::string& listen = "127.0.0.1:0");
+                     const std::string& listen = "127.0.0.1:0", const std::string& path = "auto");
 
 // A new directory under /tmp, removed with all it holds when it goes out of scope.
 class ScratchDirectory {

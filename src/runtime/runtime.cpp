@@ -93,6 +93,13 @@ Result<Runtime::Handle> Runtime::post(OpKind kind, Round birth, PostOptions opti
     });
 }
 
+Status Runtime::limit_rate(uint64_t all_links, uint64_t each_link) {
+    return enqueue([this, all_links, each_link] {
+        engine_->limit_rate(all_links, each_link, now());
+        driver_->poke();
+    });
+}
+
 size_t Runtime::ops_open() {
     const std::lock_guard lock(mu_);
     return open_.size();

@@ -18,6 +18,8 @@ namespace {
 const std::vector<Contender> kAll = {
     {"whimbrel", "direct", "none"},
     {"whimbrel", "direct", "tls"},
+    {"whimbrel-tcp", "direct", "none"},
+    {"whimbrel-tcp", "direct", "tls"},
     {"gloo", "ring", "none"},
     {"gloo", "ring-chunked", "none"},
     {"gloo", "halving-doubling", "none"},
@@ -73,6 +75,7 @@ Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     run.security = contender.security;
     run.places = cell.places;
     run.patience = cell.patience;
+    run.path = contender.implementation == "whimbrel-tcp" ? "tcp" : "auto";
     return measure_all_reduce(run);
 }
 

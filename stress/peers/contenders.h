@@ -13,11 +13,11 @@
 namespace stress {
 
 struct Contender {
-    std::string implementation;  // whimbrel, gloo or openmpi
+    std::string implementation;  // whimbrel, whimbrel-tcp (its same-host path switched off), gloo or openmpi
     std::string algorithm;
     std::string security;  // none or tls
 
-    bool is_ours() const { return implementation == "whimbrel"; }
+    bool is_ours() const { return implementation.starts_with("whimbrel"); }
     std::string name() const;  // as --impl takes it: whimbrel-tls, gloo, openmpi
 };
 

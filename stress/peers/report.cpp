@@ -46,6 +46,18 @@ void print_ratios(const std::vector<Pooled>& best) {
                         rival->contender.implementation.c_str(), rival->contender.algorithm.c_str());
 }
 
+// How far TLS is from the same path without it, and one encryption and decryption of each byte.
+void print_tls_ratios(const Cell& cell, const Rates& rates, const std::vector<Pooled>& best) {
+    for (const auto& tls : best)
+        for (const auto& plain : best)
+            if (tls.contender.is_ours() && tls.contender.security == "tls" &&
+                plain.contender.implementation == tls.contender.implementation &&
+                plain.contender.security == "none")
+                std::printf("  %s takes %.2f times %s and the cipher\n", tls.contender.name().c_str(),
+                            median(tls.seconds) / (median(plain.seconds) + cipher_seconds(rates, cell)),
+                            plain.contender.name().c_str());
+}
+
 }  // namespace
 
 std::string size_text(uint64_t bytes) {
@@ -75,29 +87,40 @@ std::string json_fields(const Cell& cell, const std::string& congestion_control,
         is.cpu_s, is.rss_mib, commit(), machine());
 }
 
-void print_table(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+void print_rates(const Rates& rates) {
+    std::printf(
+        "CPU s/GB: copy %.3f out of memory and %.3f into it, add %.3f, TCP %.3f, encrypt and decrypt %.3f\n",
+        rates.copy_out, rates.copy_in, rates.add, rates.tcp, rates.cipher);
+}
+
+void print_table(const Cell& cell, const Network& network, const Rates& rates,
+                 const std::vector<Pooled>& best) {
     std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
                 size_text(cell.bytes).c_str(), network.congestion_control.c_str());
-    std::printf("  %-14s %-16s %9s %9s %19s %7s %9s %8s\n", "", "algorithm", "median ms", "min ms",
-                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB");
+    std::printf("  %-18s %-16s %9s %9s %19s %7s %9s %8s %8s %7s\n", "", "algorithm", "median ms", "min ms",
+                "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB", "bound ms", "x bound");
     for (const auto& each : best) {
         if (!each.failure.empty()) continue;
         const Numbers is = numbers_of(cell, each);
+        const double bound_ms = 1e3 * bound_seconds(rates, each.contender, cell);
         char spread[48];
         std::snprintf(spread, sizeof spread, "%.3f..%.3f", is.p10_ms, is.p90_ms);
-        std::printf("  %-14s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f\n", each.contender.name().c_str(),
-                    each.contender.algorithm.c_str(), is.median_ms, is.min_ms, spread, is.algbw, is.cpu_s,
-                    is.rss_mib);
+        std::printf("  %-18s %-16s %9.3f %9.3f %19s %7.3f %9.3f %8.1f %8.3f %7.2f\n",
+                    each.contender.name().c_str(), each.contender.algorithm.c_str(), is.median_ms, is.min_ms,
+                    spread, is.algbw, is.cpu_s, is.rss_mib, bound_ms, is.median_ms / bound_ms);
     }
     print_ratios(best);
+    print_tls_ratios(cell, rates, best);
     std::fflush(stdout);
 }
 
-void print_json(const Cell& cell, const Network& network, const std::vector<Pooled>& best) {
+void print_json(const Cell& cell, const Network& network, const Rates& rates,
+                const std::vector<Pooled>& best) {
     for (const auto& each : best)
         if (each.failure.empty())
-            std::printf("{%s}\n",
-                        json_fields(cell, congestion_control(network, each.contender), each).c_str());
+            std::printf("{%s, \"bound_ms\": %.4f}\n",
+                        json_fields(cell, congestion_control(network, each.contender), each).c_str(),
+                        1e3 * bound_seconds(rates, each.contender, cell));
     std::fflush(stdout);
 }
 

@@ -6,6 +6,7 @@
 
 #include "stress/peers/network.h"
 #include "stress/peers/rounds.h"
+#include "stress/peers/rates.h"
 
 namespace stress {
 
@@ -16,10 +17,15 @@ const Pooled* best_other(const std::vector<Pooled>& best);
 std::string json_fields(const Cell& cell, const std::string& congestion_control, const Pooled& pooled);
 std::string size_text(uint64_t bytes);
 
-// A table, and the ratio of each median of ours to the best of the others.
-void print_table(const Cell& cell, const Network& network, const std::vector<Pooled>& best);
+// The rates that the bounds are made of.
+void print_rates(const Rates& rates);
+
+// A table, the ratio of each median of ours to the best of the others, and what TLS takes beside the cipher.
+void print_table(const Cell& cell, const Network& network, const Rates& rates,
+                 const std::vector<Pooled>& best);
 
 // One object a line: docs/how-to/stress-and-simulate.md says what the fields are.
-void print_json(const Cell& cell, const Network& network, const std::vector<Pooled>& best);
+void print_json(const Cell& cell, const Network& network, const Rates& rates,
+                const std::vector<Pooled>& best);
 
 }  // namespace stress

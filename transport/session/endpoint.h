@@ -188,6 +188,8 @@ public:
     void did_write(StrandHandle strand, size_t bytes, Instant now);  // of the pieces last given, in order
     // Whether it carries bulk or control; nullopt until it is part of its link.
     std::optional<bool> carries_bulk(StrandHandle strand) const;
+    // Bytes below which reading gains nothing: what is certain to come of the payload under way. At least 1.
+    size_t worth_reading(StrandHandle strand) const;
     std::optional<Instant> deadline() const;  // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 

@@ -93,6 +93,7 @@ public:
 
     // stream.cpp
     MutableByteSpan read_buffer(StrandHandle handle);
+    size_t worth_reading(StrandHandle handle) const;
     void did_read(StrandHandle handle, size_t bytes, Instant now);
     size_t write_buffers(StrandHandle handle, std::span<ByteSpan> out);
     void did_write(StrandHandle handle, size_t bytes, Instant now);

@@ -85,6 +85,15 @@ MutableByteSpan Endpoint::Impl::read_buffer(StrandHandle handle) {
     return MutableByteSpan(strand->staging).first(bytes);
 }
 
+// Encrypted, a payload is no shorter, but the channel may hold the beginning of a record already.
+size_t Endpoint::Impl::worth_reading(StrandHandle handle) const {
+    const StrandPtr strand = find_strand(handle);
+    if (!strand) return 1;
+    const size_t left = strand->reader.payload_left();
+    const size_t held = strand->channel ? limits::kChannelRecordBytesMax : 0;
+    return left > held ? std::min<size_t>(left - held, limits::kReadWorthBytes) : 1;
+}
+
 void Endpoint::Impl::did_read(StrandHandle handle, size_t bytes, Instant now) {
     now_ = now;
     const StrandPtr strand = find_strand(handle);
