@@ -108,6 +108,7 @@ struct LinkOptions {
 // Counters and state of one link, for detection, metrics and tests.
 struct LinkStats {
     bool up = false;
+    std::optional<LinkKey> via;                 // the member that the control strand runs through
     Instant last_heard;                         // any byte on any strand
     Duration rtt_min, rtt_smoothed, rtt_p99;    // of heartbeats; 0 until known
     Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
@@ -121,6 +122,9 @@ struct LinkStats {
     uint64_t bulk_frames_resent = 0;  // written again because a strand was lost
     uint64_t strands_lost = 0;
     uint32_t bulk_queued = 0;
+
+    // What heartbeats wait for beyond the path's own time: the queues that this link and others fill.
+    Duration queueing_delay() const { return std::max(Duration{}, rtt_smoothed - rtt_min); }
 };
 
 struct EndpointConfig {
