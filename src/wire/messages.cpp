@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
     "leave_request", "record_query", "join_reply",  "view_update",    "round_start", "round_outcome",
     "probe_request", "record_reply", "wait_notice", "op_post",        "op_grant",    "op_status",
     "op_fetch",      "op_ack",       "op_stable",   "op_fail",        "op_listen",   "op_report",
-    "op_decide"};
+    "op_decide",     "link_report"};
 
 template <size_t I = 0> Result<Message> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Message>) {

@@ -285,10 +285,18 @@ struct OpDecide {
     }
 };
 
+// ---- peer to coordinator: measurements ------------------------------------------------------------------
+
+// What the sender measured on its links to other members, some of them at a time. Decides nothing by itself.
+struct LinkReport {
+    std::vector<LinkReading> links;
+    template <class A> void fields(A& a) { a.list(links, limits::kLinkReportLinksMax, 61); }
+};
+
 using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,
                              LeaveRequest, RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome,
                              ProbeRequest, RecordReply, WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck,
-                             OpStable, OpFail, OpListen, OpReport, OpDecide>;
+                             OpStable, OpFail, OpListen, OpReport, OpDecide, LinkReport>;
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 
