@@ -61,7 +61,7 @@ std::string BenchRun::start_coordinator(const BenchOptions& options) {
 BenchRun::BenchRun(const BenchOptions& options) {
     if (options.invite.empty() == options.coordinator.empty())
         throw std::runtime_error("give --invite, or --coordinator on one of the machines");
-    if (std::getenv("WHIMBREL_LOG") == nullptr) whimbrel::check(whim_log_set_filter("warn"));
+    if (std::getenv("WHIMBREL_LOG") == nullptr) whimbrel::check(whim_log_set_filter("error"));
     const std::string invite = options.coordinator.empty() ? options.invite : start_coordinator(options);
     tls_ = value_of(wire::decode_invite(invite), "--invite: ").tls;
     whim_group_options group = WHIM_GROUP_OPTIONS_INIT;

@@ -37,6 +37,7 @@ namespace whim::sim {
     X(rounds_aborted, false, "rounds aborted, as peers saw it")                                              \
     X(ops_completed, true, "ops that ended with a result")                                                   \
     X(ops_failed, false, "ops that ended without one")                                                       \
+    X(links_known, true, "the coordinator knew every link between members")                                  \
     X(lineage_lost, false, "every holder of the last committed state was gone")
 
 enum class Mark : uint8_t {
@@ -44,7 +45,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 24;
+inline constexpr uint32_t kMarkCount = 25;
 static_assert(static_cast<uint32_t>(Mark::lineage_lost) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);
