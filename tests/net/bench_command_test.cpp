@@ -93,5 +93,13 @@ TEST_F(BenchCommand, AnInviteOrACoordinatorIsNeeded) {
     EXPECT_EQ(neither.end(0), 1);
 }
 
+TEST_F(BenchCommand, SizesAreWrittenOneWay) {
+    for (const char* bytes : {"0", "64MB", "2000GiB", "-1", "1KiB..", ""}) {
+        Child refused({"bench", "all-reduce", "--peers", "2", "--bytes", bytes});
+        EXPECT_NE(refused.after("write a number and "), "") << bytes;
+        EXPECT_EQ(refused.end(0), 2) << bytes;
+    }
+}
+
 }  // namespace
 }  // namespace whim::testing
