@@ -184,7 +184,10 @@ WHIM_API uint32_t whim_view_size(const whim_view* view);
  * WHIM_E_STRUCT_SIZE. Does not block. */
 WHIM_API whim_result whim_view_get_member(const whim_view* view, uint32_t rank, whim_member* member);
 
-/* The link to a member since it was opened. All zero for this peer itself. */
+#define WHIM_LINK_REASON_SIZE 128
+
+/* The link to a member since it was opened, as this end sees it. All zero for this peer itself. Times are
+ * round trips; a figure that is not known yet is 0. */
 typedef struct whim_link_info {
     uint32_t struct_size;
     uint32_t up;         /* 1: connected */
@@ -196,10 +199,23 @@ typedef struct whim_link_info {
     uint64_t bulk_frames_sent, bulk_frames_received;
     uint64_t bulk_frames_resent; /* written again because a connection was lost */
     uint64_t strands_lost;
+    uint64_t rtt_p99_ns;        /* of heartbeats, as those before; 0: not known yet */
+    uint64_t queueing_delay_ns; /* rtt_smoothed_ns beyond rtt_min_ns: what queues on the way add */
+    uint64_t path_rtt_ns;       /* smoothed, of TCP segments, by the system; 0: not known */
+    /* What the link delivered in spans in which it had enough to carry, smoothed; 0: no such span yet. They
+     * are measured, not a promise: several links share a machine's uplink. */
+    uint64_t rate_sent_bytes_per_s, rate_received_bytes_per_s;
+    uint64_t bytes_retransmitted; /* of those sent, again by the system: segments that were lost */
+    uint32_t strands_open;        /* connections for bulk data */
+    uint32_t strands_used;        /* of these, for what this peer sends */
+    char strands_reason[WHIM_LINK_REASON_SIZE]; /* why so many, in words */
+    char via[WHIM_PEER_ID_SIZE];                /* the peer that relays the link; "" when it is direct */
+    char reserved[7];                           /* zero */
 } whim_link_info;
 
 /* clang-format off */
-#define WHIM_LINK_INFO_INIT {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define WHIM_LINK_INFO_INIT \
+    {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", ""}
 /* clang-format on */
 
 /* Copies the link to the member of a rank. Results as for whim_view_get_member. */

@@ -51,6 +51,34 @@ whim_group_info standing_of(const Engine& engine) {
     return out;
 }
 
+whim_link_info link_of(const LinkStats& in, Instant taken) {
+    const auto ns = [](Duration span) { return static_cast<uint64_t>(span.ns); };
+    whim_link_info out = WHIM_LINK_INFO_INIT;
+    out.up = in.up ? 1 : 0;
+    if (in.last_heard.ns > 0) out.silent_ns = ns(taken - in.last_heard);
+    out.rtt_min_ns = ns(in.rtt_min);
+    out.rtt_smoothed_ns = ns(in.rtt_smoothed);
+    out.bytes_sent = in.bytes_sent;
+    out.bytes_received = in.bytes_received;
+    out.messages_sent = in.messages_sent;
+    out.messages_received = in.messages_received;
+    out.bulk_frames_sent = in.bulk_frames_sent;
+    out.bulk_frames_received = in.bulk_frames_received;
+    out.bulk_frames_resent = in.bulk_frames_resent;
+    out.strands_lost = in.strands_lost;
+    out.rtt_p99_ns = ns(in.rtt_p99);
+    out.queueing_delay_ns = ns(in.queueing_delay());
+    out.path_rtt_ns = ns(in.path_rtt);
+    out.rate_sent_bytes_per_s = in.rate_sent;
+    out.rate_received_bytes_per_s = in.rate_received;
+    out.bytes_retransmitted = in.bytes_retransmitted;
+    out.strands_open = in.strands;
+    out.strands_used = in.strands_used;
+    copy_text(out.strands_reason, in.strands_reason);
+    if (in.via) copy_text(out.via, to_hex(in.via->peer));
+    return out;
+}
+
 Status gone() { return fail(Code::E_LEFT, "the group was shut down"); }
 
 Status check_rank(const whim_view* view, uint32_t rank) {
@@ -170,21 +198,7 @@ whim_result whim_view_get_member(const whim_view* view, uint32_t rank, whim_memb
 whim_result whim_view_get_link(const whim_view* view, uint32_t rank, whim_link_info* link) {
     return carry_out([&]() -> Status {
         if (const Status known = check_rank(view, rank); !known) return known;
-        const LinkStats& in = view->links[rank];
-        whim_link_info out = WHIM_LINK_INFO_INIT;
-        out.up = in.up ? 1 : 0;
-        if (in.last_heard.ns > 0) out.silent_ns = static_cast<uint64_t>((view->taken - in.last_heard).ns);
-        out.rtt_min_ns = static_cast<uint64_t>(in.rtt_min.ns);
-        out.rtt_smoothed_ns = static_cast<uint64_t>(in.rtt_smoothed.ns);
-        out.bytes_sent = in.bytes_sent;
-        out.bytes_received = in.bytes_received;
-        out.messages_sent = in.messages_sent;
-        out.messages_received = in.messages_received;
-        out.bulk_frames_sent = in.bulk_frames_sent;
-        out.bulk_frames_received = in.bulk_frames_received;
-        out.bulk_frames_resent = in.bulk_frames_resent;
-        out.strands_lost = in.strands_lost;
-        return write_info(link, out, "link");
+        return write_info(link, link_of(view->links[rank], view->taken), "link");
     });
 }
 

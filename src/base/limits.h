@@ -117,6 +117,13 @@ inline constexpr Duration kDialCandidateTimeout =
     milliseconds(2000);                                      // of each address of a name but its last
 inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept that failed
 
+// Measurements of links, told to the coordinator.
+inline constexpr uint32_t kLinkReportLinksMax = 64;    // in one report; the others' turn is in the next
+inline constexpr uint32_t kLinkReasonBytesMax = 120;   // why a link has so many strands, in words
+inline constexpr uint32_t kLinksKeptPerMember = 64;    // by the coordinator; of more, the slowest
+inline constexpr uint32_t kLinksShownMax = 64u * 64u;  // on the coordinator's pages; of more, the slowest
+inline constexpr Duration kLinkReportInterval = milliseconds(2000);  // between two reports of a member
+
 // HTTP pages of the coordinator.
 inline constexpr uint32_t kHttpHeadBytesMax = 8u << 10;       // of a request; more is answered with 431
 inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the oldest makes way for the next

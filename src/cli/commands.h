@@ -31,6 +31,38 @@ struct StateCommand {
 };
 int run_state(const StateCommand& command);
 
+struct LinksCommand {
+    std::string http = "127.0.0.1:7080";
+    bool json = false;
+};
+int run_links(const LinksCommand& command);
+
+// A peer of a benchmark that runs on several machines, and the run in which they meet.
+struct BenchOptions {
+    std::string invite;       // to a coordinator that runs somewhere, or
+    std::string coordinator;  // HOST:PORT: one that lives as long as the benchmark, beside this peer
+    uint32_t peers = 2;
+    std::string name, listen = "0.0.0.0:0", advertise;
+    std::string security = "tls";  // of that coordinator; an invite says it itself
+};
+
+struct BenchLinksCommand {
+    BenchOptions run;
+    uint64_t bytes = 16u << 20;
+    bool all_at_once = false, json = false;
+    std::string svg;  // file to write
+};
+int run_bench_links(const BenchLinksCommand& command);
+
+struct BenchAllReduceCommand {
+    BenchOptions run;
+    uint64_t bytes_from = 0, bytes_to = 0;
+    uint32_t factor = 4, iterations = 10;
+    std::string dtype = "f32", reduce = "avg";
+    bool check = true, json = false;
+};
+int run_bench_all_reduce(const BenchAllReduceCommand& command);
+
 // Prints "whimbrel: WHAT" to stderr; the exit code of a command that could not do its work.
 int fail_with(const std::string& what);
 

@@ -1,9 +1,11 @@
-// The whimbrel command: coordinator, invite, state, version.
+// The whimbrel command: coordinator, invite, state, links, bench, version.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/words.h"
+#include "whimbrel/version.h"
 
 namespace whim::cli {
 
@@ -13,6 +15,35 @@ int fail_with(const std::string& what) {
 }
 
 namespace {
+
+std::string check_bytes(const std::string& text) {
+    return bytes_of(text) ? std::string() : text + ": write a number and KiB, MiB or GiB";
+}
+
+std::string check_range(const std::string& text) {
+    const size_t dots = text.find("..");
+    if (dots == std::string::npos) return check_bytes(text);
+    return check_bytes(text.substr(0, dots)) + check_bytes(text.substr(dots + 2));
+}
+
+void set_range(BenchAllReduceCommand& command, const std::string& text) {
+    const size_t dots = text.find("..");
+    command.bytes_from = *bytes_of(text.substr(0, dots));
+    command.bytes_to = dots == std::string::npos ? command.bytes_from : *bytes_of(text.substr(dots + 2));
+}
+
+void add_bench_options(CLI::App* b, BenchOptions& run) {
+    b->add_option("--invite", run.invite, "To the coordinator of the benchmark");
+    b->add_option("--coordinator", run.coordinator,
+                  "Instead, on one machine: HOST:PORT where this process coordinates; it prints the invite");
+    b->add_option("--peers", run.peers, "How many machines run this")->check(CLI::Range(2, 64))->required();
+    b->add_option("--name", run.name, "What the others call this peer. Default: HOSTNAME/PID");
+    b->add_option("--listen", run.listen, "Where the others connect, HOST:PORT")->capture_default_str();
+    b->add_option("--advertise", run.advertise, "Where the others reach it, when that differs");
+    b->add_option("--security", run.security, "tls or none, of --coordinator")
+        ->check(CLI::IsMember({"tls", "none"}))
+        ->capture_default_str();
+}
 
 int run(int argc, char** argv) {
     CLI::App app("Fault-tolerant collectives for decentralised training.", "whimbrel");
@@ -58,6 +89,47 @@ int run(int argc, char** argv) {
     s->add_option("--http", state.http, "The coordinator's HTTP address, HOST:PORT")->capture_default_str();
     s->add_flag("--json", state.json, "The page as it is");
 
+    LinksCommand links;
+    CLI::App* l = app.add_subcommand("links", "Prints what members measured on their links to each other.");
+    l->add_option("--http", links.http, "The coordinator's HTTP address, HOST:PORT")->capture_default_str();
+    l->add_flag("--json", links.json, "Members and links as JSON");
+
+    CLI::App* b = app.add_subcommand("bench", "Measures between machines that all run the same command.");
+    b->require_subcommand(1);
+    BenchLinksCommand bench_links;
+    std::string bench_links_bytes = "16MiB";
+    CLI::App* bl = b->add_subcommand("links", "Round trip and rate of each pair.");
+    add_bench_options(bl, bench_links.run);
+    bl->add_option("--bytes", bench_links_bytes, "Sent over each link")
+        ->check(check_bytes)
+        ->capture_default_str();
+    bl->add_flag("--all-at-once", bench_links.all_at_once, "All links together, by all-reduces");
+    bl->add_flag("--json", bench_links.json, "One object");
+    bl->add_option("--svg", bench_links.svg, "File for a picture of the matrices");
+
+    BenchAllReduceCommand bench_all_reduce;
+    std::string bench_sizes = "64KiB..64MiB";
+    CLI::App* ba = b->add_subcommand("all-reduce", "Time, bandwidth, CPU and memory of all-reduces.");
+    add_bench_options(ba, bench_all_reduce.run);
+    ba->add_option("--bytes", bench_sizes, "FROM..TO, or one size")
+        ->check(check_range)
+        ->capture_default_str();
+    ba->add_option("--factor", bench_all_reduce.factor, "From one size to the next")
+        ->check(CLI::Range(2, 1024))
+        ->capture_default_str();
+    ba->add_option("--iters", bench_all_reduce.iterations, "Timed calls of each size")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    ba->add_option("--dtype", bench_all_reduce.dtype, "f32 or bf16")
+        ->check(CLI::IsMember({"f32", "bf16"}))
+        ->capture_default_str();
+    ba->add_option("--reduce", bench_all_reduce.reduce, "avg or sum")
+        ->check(CLI::IsMember({"avg", "sum"}))
+        ->capture_default_str();
+    bool unchecked = false;
+    ba->add_flag("--no-check", unchecked, "Does not look at the results");
+    ba->add_flag("--json", bench_all_reduce.json, "One object a size");
+
     CLI::App* version = app.add_subcommand("version", "Prints the version.");
 
     try {
@@ -66,7 +138,17 @@ int run(int argc, char** argv) {
     if (c->parsed()) return run_coordinator(coordinator);
     if (i->parsed()) return run_invite(invite);
     if (s->parsed()) return run_state(state);
-    if (version->parsed()) std::puts("whimbrel " WHIM_VERSION);
+    if (l->parsed()) return run_links(links);
+    if (bl->parsed()) {
+        bench_links.bytes = *bytes_of(bench_links_bytes);
+        return run_bench_links(bench_links);
+    }
+    if (ba->parsed()) {
+        set_range(bench_all_reduce, bench_sizes);
+        bench_all_reduce.check = !unchecked;
+        return run_bench_all_reduce(bench_all_reduce);
+    }
+    if (version->parsed()) std::printf("whimbrel %s\n", whim_version_text());
     return 0;
 }
 

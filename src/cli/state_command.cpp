@@ -1,6 +1,4 @@
 // `whimbrel state`: the coordinator's /state page as a table for people.
-#include <httplib.h>
-
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -8,17 +6,13 @@
 
 #include "base/printable.h"
 #include "cli/commands.h"
-#include "wire/address.h"
+#include "cli/state_client.h"
+#include "cli/words.h"
 
 namespace whim::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string rtt(int64_t us) {
-    if (us <= 0) return "-";
-    return us < 1000 ? fmt::format("{} us", us) : fmt::format("{:.1f} ms", static_cast<double>(us) / 1000);
-}
 
 std::string uptime(int64_t ms) {
     const int64_t s = ms / 1000;
@@ -46,7 +40,8 @@ void print_table(const json& state) {
         fmt::print("{:<16} {:<20} {:<12} {:>9}  {}\n",
                    fmt::format("{}#{}", m.at("peer").get<std::string>().substr(0, 8),
                                m.at("incarnation").get<uint64_t>()),
-                   words(m.at("name")), words(m.at("region")), rtt(m.at("rtt_us").get<int64_t>()), standing);
+                   words(m.at("name")), words(m.at("region")), round_trip(m.at("rtt_us").get<int64_t>()),
+                   standing);
     }
     if (state.at("members").empty()) fmt::print("(nobody)\n");
     if (state.at("removed").empty()) return;
@@ -61,29 +56,18 @@ void print_table(const json& state) {
 }  // namespace
 
 int run_state(const StateCommand& command) {
-    const Result<Address> address = parse_address(command.http);
-    if (!address.ok()) return fail_with("--http: " + address.error().detail);
-    httplib::Client client(address->host, address->port);
-    client.set_connection_timeout(5);
-    client.set_read_timeout(5);
-    const auto response = client.Get("/state");
-    if (!response)
-        return fail_with(fmt::format("{}: {}", command.http, httplib::to_string(response.error())));
-    const bool journal_failed = response->status == 503;  // the page is told all the same
-    if (response->status != 200 && !journal_failed)
-        return fail_with(fmt::format("{}: {} {}", command.http, response->status, response->body));
+    const Result<StatePage> page = fetch_state(command.http);
+    if (!page.ok()) return fail_with(page.error().detail);
     if (command.json) {
-        fmt::print("{}", response->body);
+        fmt::print("{}", page->body);
         return 0;
     }
     try {
-        print_table(json::parse(response->body));
+        print_table(json::parse(page->body));
     } catch (const json::exception& problem) {
         return fail_with(fmt::format("{}: not a coordinator's state: {}", command.http, problem.what()));
     }
-    if (journal_failed)
-        return fail_with(command.http + ": the coordinator cannot write its journal; see its log");
-    return 0;
+    return end_of(*page, command.http);
 }
 
 }  // namespace whim::cli

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/limits.h"
+#include "coordinator/link_lines.h"
 #include "group/ledger.h"
 
 namespace whim::coordinator {
@@ -232,7 +233,9 @@ Snapshot Leader::snapshot(Instant now) const {
     s.open_round = coordinator_.open_round().value;
     s.waiting_for = coordinator_.waiting_for();
     s.counters = counters_;
-    for (const group::MemberStatus& m : coordinator_.members()) {
+    const std::vector<group::MemberStatus> members = coordinator_.members();
+    add_links(s, coordinator_.links(), members, now);
+    for (const group::MemberStatus& m : members) {
         MemberLine line;
         line.peer = to_hex(m.info.id.peer);
         line.incarnation = m.info.id.incarnation.value;

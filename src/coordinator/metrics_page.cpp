@@ -1,4 +1,6 @@
 // The /metrics page: a snapshot as OpenMetrics text.
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "base/printable.h"
@@ -37,6 +39,45 @@ public:
 private:
     std::string text_;
 };
+
+void add_links(Page& page, const std::vector<LinkLine>& links) {
+    const auto each = [&](const char* name, const char* type, const char* help, const char* suffix,
+                          auto value) {
+        page.family(name, type, help);
+        for (const LinkLine& l : links) {
+            const std::optional<double> known = value(l);
+            if (!known) continue;
+            page.line(fmt::format("{}{}", name, suffix),
+                      fmt::format("from=\"{}\",to=\"{}\",from_name=\"{}\",to_name=\"{}\"", l.from, l.to,
+                                  label_value(l.from_name), label_value(l.to_name)),
+                      *known);
+        }
+    };
+    const auto gauge = [&](const char* name, const char* help, auto value) {
+        each(name, "gauge", help, "", value);
+    };
+    const auto seconds = [](int64_t us) -> std::optional<double> {
+        if (us <= 0) return std::nullopt;
+        return static_cast<double>(us) / 1e6;
+    };
+    gauge("link_up", "1 while the link works.",
+          [](const LinkLine& l) { return std::optional(l.up ? 1.0 : 0.0); });
+    gauge("link_relayed", "1 while a third member relays the link.",
+          [](const LinkLine& l) { return std::optional(l.via.empty() ? 0.0 : 1.0); });
+    gauge("link_rtt_seconds", "Round trip of heartbeats, smoothed.",
+          [&](const LinkLine& l) { return seconds(l.rtt_us); });
+    gauge("link_rtt_min_seconds", "The shortest round trip; what is beyond it queues on the way.",
+          [&](const LinkLine& l) { return seconds(l.rtt_min_us); });
+    gauge("link_rate_bytes_per_second", "Delivered in spans with enough to carry.", [](const LinkLine& l) {
+        return l.rate == 0 ? std::nullopt : std::optional(static_cast<double>(l.rate));
+    });
+    gauge("link_retransmitted_ratio", "Share of the bytes sent that the system sent again.",
+          [](const LinkLine& l) { return std::optional(l.retransmitted_ratio); });
+    gauge("link_strands", "Connections used for bulk data.",
+          [](const LinkLine& l) { return std::optional(static_cast<double>(l.strands)); });
+    each("link_sent_bytes", "counter", "Sent since the link was opened.", "_total",
+         [](const LinkLine& l) { return std::optional(static_cast<double>(l.bytes)); });
+}
 
 }  // namespace
 
@@ -79,6 +120,7 @@ std::string metrics_text(const Snapshot& s) {
                               m.incarnation, label_value(m.name)),
                   static_cast<double>(m.silent_ms) / 1000);
     }
+    add_links(page, s.links);
     return page.finish();
 }
 

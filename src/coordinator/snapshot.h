@@ -50,6 +50,21 @@ struct RemovalLine {
     std::string reason;
 };
 
+// A link in one direction, as its sender last said. Figures that are not known are 0.
+struct LinkLine {
+    std::string from, to;  // as in RemovalLine::member
+    std::string from_name, to_name;
+    bool up = false;
+    std::string via;  // the member that relays it; "": direct
+    int64_t rtt_us = 0, rtt_min_us = 0;
+    uint64_t rate = 0;  // bytes per second delivered in spans with enough to carry
+    uint64_t bytes = 0;
+    double retransmitted_ratio = 0;
+    uint32_t strands = 0;
+    std::string strands_reason;
+    int64_t age_ms = 0;  // of the report
+};
+
 struct Snapshot {
     std::string run;
     uint64_t fencing = 0;
@@ -62,6 +77,8 @@ struct Snapshot {
     std::string waiting_for;
     std::vector<MemberLine> members;
     std::vector<RemovalLine> removed;  // lately
+    std::vector<LinkLine> links;       // in rank order; of more than limits::kLinksShownMax the slowest
+    uint64_t links_left_out = 0;
     Counters counters;
 };
 

@@ -30,6 +30,21 @@ std::string state_json(const Snapshot& s) {
     for (const RemovalLine& r : s.removed) {
         removed.push_back({{"member", r.member}, {"epoch", r.epoch}, {"left", r.left}, {"reason", r.reason}});
     }
+    ordered_json links = ordered_json::array();
+    for (const LinkLine& l : s.links) {
+        links.push_back({{"from", l.from},
+                         {"to", l.to},
+                         {"up", l.up},
+                         {"via", l.via},
+                         {"rtt_us", l.rtt_us},
+                         {"rtt_min_us", l.rtt_min_us},
+                         {"rate_bytes_per_s", l.rate},
+                         {"bytes", l.bytes},
+                         {"retransmitted_ratio", l.retransmitted_ratio},
+                         {"strands", l.strands},
+                         {"strands_reason", l.strands_reason},
+                         {"age_ms", l.age_ms}});
+    }
     const Counters& c = s.counters;
     const ordered_json state = {{"run", s.run},
                                 {"fencing", s.fencing},
@@ -42,6 +57,8 @@ std::string state_json(const Snapshot& s) {
                                 {"waiting_for", s.waiting_for},
                                 {"members", members},
                                 {"removed", removed},
+                                {"links", links},
+                                {"links_left_out", s.links_left_out},
                                 {"counters",
                                  {{"admissions", c.admissions},
                                   {"refusals", c.refusals},

@@ -137,6 +137,7 @@ void Engine::Impl::on_deadline(Instant now) {
     group::MemberOutbox out;
     member_.on_deadline(now, out);
     run_member(out);
+    report_links();
     std::vector<AppOp> given_up;
     for (auto& [number, record] : records_) {
         if (record->give_up && *record->give_up <= now && !record->answered && !record->end_after_scan)

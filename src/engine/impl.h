@@ -1,6 +1,7 @@
-// The engine's parts: links and their owner callbacks (links.cpp), the control plane (control.cpp), the table
-// of ops (ops.cpp). Everything an op or the member wants sent is queued and flushed when the outermost call
-// returns, so that no part is called back while it is in the middle of a step.
+// The engine's parts: links and their owner callbacks (links.cpp), what they measured (link_report.cpp), the
+// control plane (control.cpp), the table of ops (ops.cpp). Everything an op or the member wants sent is
+// queued and flushed when the outermost call returns, so that no part is called back while it is in the
+// middle of a step.
 #pragma once
 
 #include <deque>
@@ -144,6 +145,9 @@ private:
     void close_link(const LinkKey& key);
     bool shares_open_op(const MemberId& member) const;
 
+    // link_report.cpp
+    void report_links();
+
     // ops.cpp
     Status check(Round birth_round, const PostOptions& options) const;
     void start_op(OpRecord& record, bool abstains);
@@ -190,6 +194,7 @@ private:
     std::vector<wire::Removal> removed_seen_;
     bool coordinator_connected_ = false;
     bool coordinators_open_ = false;
+    size_t report_from_ = 0;  // place in the view of the link whose turn to be reported is next
     std::string waiting_text_;
     std::optional<std::string> diverged_;
 

@@ -164,6 +164,7 @@ void CoordinatorCore::remove(const MemberId& id, bool left, const std::string& r
     late_since_.erase(id.incarnation);
     reports_.erase(id.incarnation);
     probing_.erase(id.incarnation);
+    links_.forget(id.incarnation);
     for (auto& [suspect, by] : reports_) by.erase(id.incarnation);
     std::erase_if(reports_, [](const auto& r) { return r.second.empty(); });
     if (was_member) publish_view(out);

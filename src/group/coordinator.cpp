@@ -108,8 +108,10 @@ void CoordinatorCore::peer_heard(const PeerId& peer, uint64_t boot, Instant last
 
 void CoordinatorCore::on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
                                  CoordinatorOutbox& out) {
-    arrive(now);
     const ProcessKey key{peer, boot};
+    // Nothing follows from it, so no step does: many members say it often.
+    if (const auto* m = std::get_if<wire::LinkReport>(&message)) return hear_of_links(key, *m, now);
+    arrive(now);
     const auto speaker = processes_.find(key);
     if (speaker != processes_.end()) speaker->second.last_heard = std::max(speaker->second.last_heard, now);
     if (const auto* request = std::get_if<wire::JoinRequest>(&message)) {
@@ -131,6 +133,15 @@ void CoordinatorCore::on_message(const PeerId& peer, uint64_t boot, const wire::
     if (const auto* m = std::get_if<wire::LeaveRequest>(&message)) remove(from.info.id, true, m->reason, out);
     if (const auto* m = std::get_if<wire::RecordQuery>(&message)) query_record(from, *m, out);
     step(now, out);
+}
+
+void CoordinatorCore::hear_of_links(const ProcessKey& key, const wire::LinkReport& report, Instant now) {
+    const auto speaker = processes_.find(key);
+    if (speaker == processes_.end() || !ledger_.in_view(speaker->second.incarnation)) return;
+    const Incarnation from = speaker->second.incarnation;
+    for (const wire::LinkReading& reading : report.links) {
+        if (reading.to != from && ledger_.in_view(reading.to)) links_.note(from, reading, now);
+    }
 }
 
 void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuery& query,
@@ -277,6 +288,7 @@ std::optional<wire::RoundRecord> Coordinator::record(Round round) const {
 }
 std::vector<MemberStatus> Coordinator::members() const { return core_->members(); }
 bool Coordinator::knows(const PeerId& peer, uint64_t boot) const { return core_->knows(peer, boot); }
+const LinkMatrix& Coordinator::links() const { return core_->links(); }
 std::string Coordinator::waiting_for() const { return core_->waiting_for(); }
 
 }  // namespace whim::group

@@ -16,6 +16,7 @@
 #include "base/plant.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "group/link_matrix.h"
 #include "wire/messages.h"
 
 namespace whim::group {
@@ -99,6 +100,7 @@ public:
         Round round) const;                               // of the last limits::kRoundRecordsKept rounds
     std::vector<MemberStatus> members() const;            // admitted processes in rank order
     bool knows(const PeerId& peer, uint64_t boot) const;  // an admitted process, as members() lists it
+    const LinkMatrix& links() const;                      // between members of the view
     std::string waiting_for() const;                      // why no round begins or ends; "" when none is due
 
 private:

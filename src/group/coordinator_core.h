@@ -13,6 +13,7 @@
 
 #include "group/coordinator.h"
 #include "group/ledger.h"
+#include "group/link_matrix.h"
 #include "group/rounds.h"
 #include "group/suspicion.h"
 
@@ -37,6 +38,7 @@ public:
     const Ledger& ledger() const { return ledger_; }
     FencingToken fencing() const { return fencing_; }
     const std::string& waiting_for() const { return waiting_; }
+    const LinkMatrix& links() const { return links_; }
 
 private:
     struct ProcessKey {
@@ -82,6 +84,7 @@ private:
     const Process* process_of(const Admission& a) const;
     void query_record(const Admission& from, const wire::RecordQuery& query, CoordinatorOutbox& out);
     void give_notice(Instant now, CoordinatorOutbox& out);
+    void hear_of_links(const ProcessKey& key, const wire::LinkReport& report, Instant now);
 
     // admission.cpp
     void join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out);
@@ -134,6 +137,7 @@ private:
     std::map<Incarnation, std::map<Incarnation, Standing>> reports_;  // suspect, reporter
     std::map<Incarnation, Probing> probing_;                          // suspect
     uint64_t next_nonce_ = 1;
+    LinkMatrix links_;
 
     Spread ready_spread_, vote_spread_;
     std::map<Incarnation, Instant> late_since_;  // left out of the last round: when the first was ready

@@ -207,6 +207,15 @@ void Member::peer_link_down(const MemberId& member, wire::SuspectKind kind, cons
     report(watch_.link_down(member, kind, detail, now), out);
 }
 
+bool Member::link_report_due(Instant now) const {
+    return phase_ == Phase::member && connected_ && now >= next_link_report_;
+}
+
+void Member::report_links(std::vector<wire::LinkReading> links, Instant now, MemberOutbox& out) {
+    next_link_report_ = now + limits::kLinkReportInterval;
+    send(wire::LinkReport{std::move(links)}, out);
+}
+
 std::optional<Instant> Member::deadline() const { return next_look_; }
 
 void Member::on_deadline(Instant now, MemberOutbox& out) {

@@ -101,6 +101,10 @@ public:
     void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail,
                         Instant now, MemberOutbox& out);
 
+    // What was measured on links, for the coordinator: whether a report is due, and one of some links.
+    bool link_report_due(Instant now) const;
+    void report_links(std::vector<wire::LinkReading> links, Instant now, MemberOutbox& out);
+
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now, MemberOutbox& out);
 
@@ -158,6 +162,7 @@ private:
     std::map<Round, wire::RoundOutcome> outcomes_;  // of the last few rounds, for late commits
     PeerWatch watch_;
     std::optional<Instant> next_look_;
+    Instant next_link_report_;                // not before
     std::vector<wire::ProbeRequest> probes_;  // answered at the next look, which is then at once
 
     // Requests without an answer yet; repeated to every coordinator that comes (back).

@@ -18,7 +18,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
     "op_fetch",       "op_ack",         "op_stable",
     "op_fail",        "op_listen",      "op_report",
     "op_decide",      "circuit_open",   "circuit_answer",
-    "circuit_data",   "circuit_credit", "circuit_close"};
+    "circuit_data",   "circuit_credit", "circuit_close",
+    "link_report"};
 
 template <size_t I = 0> Result<Message> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Message>) {

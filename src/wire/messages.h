@@ -328,11 +328,19 @@ struct CircuitClose {
     template <class A> void fields(A& a) { a(circuit), a.text(detail, limits::kReasonBytesMax); }
 };
 
+// ---- peer to coordinator: measurements ------------------------------------------------------------------
+
+// What the sender measured on its links to other members, some of them at a time. Decides nothing by itself.
+struct LinkReport {
+    std::vector<LinkReading> links;
+    template <class A> void fields(A& a) { a.list(links, limits::kLinkReportLinksMax, 61); }
+};
+
 using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,
                              LeaveRequest, RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome,
                              ProbeRequest, RecordReply, WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck,
                              OpStable, OpFail, OpListen, OpReport, OpDecide, CircuitOpen, CircuitAnswer,
-                             CircuitData, CircuitCredit, CircuitClose>;
+                             CircuitData, CircuitCredit, CircuitClose, LinkReport>;
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 

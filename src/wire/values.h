@@ -84,6 +84,25 @@ struct MemberReason {
     template <class A> void fields(A& a) { a(member), a.text(reason, limits::kReasonBytesMax); }
 };
 
+// One link as its end that tells about it measured it. Figures that it does not know yet are 0.
+struct LinkReading {
+    Incarnation to;  // the member at the other end
+    bool up = false;
+    Incarnation via;                               // the member that relays it; 0: direct
+    uint32_t rtt_min_us = 0, rtt_smoothed_us = 0;  // of heartbeats
+    uint64_t rate_sent = 0, rate_received = 0;     // bytes per second, in spans with enough to carry
+    uint64_t bytes_sent = 0;                       // since the link was opened
+    uint32_t retransmitted_ppm = 0;                // of the bytes sent
+    uint32_t strands_used = 0;                     // for what this end sends
+    std::string strands_reason;                    // why that many
+    bool operator==(const LinkReading&) const = default;
+    template <class A> void fields(A& a) {
+        a(to), a(up), a(via), a(rtt_min_us), a(rtt_smoothed_us), a(rate_sent), a(rate_received),
+            a(bytes_sent);
+        a(retransmitted_ppm), a(strands_used), a.text(strands_reason, limits::kLinkReasonBytesMax);
+    }
+};
+
 // Which members' contributions went into which part of an op, as reported with a vote.
 struct OpSummary {
     OpId op;

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "harness.h"
@@ -197,6 +198,60 @@ static void rounds_are_recorded(run* r) {
     begin_round(r);
 }
 
+static whim_link_info link_to(run* r, int from, int to) {
+    whim_view* view;
+    whim_link_info link = WHIM_LINK_INFO_INIT;
+    whim_group_info info = WHIM_GROUP_INFO_INIT;
+    CHECK_OK(whim_group_get_info(r->groups[to], &info));
+    CHECK_OK(whim_group_view(r->groups[from], &view));
+    CHECK_OK(whim_view_get_link(view, info.rank, &link));
+    whim_view_release(view);
+    return link;
+}
+
+/* Traffic until the looks that come with heartbeats have seen it. */
+static void a_link_tells_what_it_measured(run* r) {
+    enum { COUNT = 1 << 18 };
+    static float big[2][COUNT];
+    struct {
+        whim_link_info known;
+        char unknown[8];
+    } newer;
+    whim_link_info link, older;
+    whim_view* view;
+    whim_op* ops[2];
+    int i, round;
+    for (round = 0; round < 2000; round++) {
+        link = link_to(r, 0, 1);
+        if (link.rate_received_bytes_per_s > 0 && link.path_rtt_ns > 0 && link.rtt_p99_ns > 0) break;
+        for (i = 0; i < 2; i++)
+            CHECK_OK(whim_all_reduce(r->groups[i], big[i], big[i], COUNT, WHIM_F32, WHIM_AVG, NULL, &ops[i]));
+        for (i = 0; i < 2; i++) end_op(ops[i], WHIM_OK);
+    }
+    CHECK(link.rate_received_bytes_per_s > 0 && link.path_rtt_ns > 0);
+    CHECK(link.rtt_min_ns > 0 && link.rtt_min_ns <= link.rtt_smoothed_ns &&
+          link.rtt_min_ns <= link.rtt_p99_ns);
+    CHECK(link.queueing_delay_ns == link.rtt_smoothed_ns - link.rtt_min_ns);
+    CHECK(link.strands_open >= 1 && link.strands_used >= 1 && link.strands_used <= link.strands_open);
+    CHECK(link.strands_reason[0] != '\0' && link.via[0] == '\0');
+    CHECK(link_to(r, 0, 0).strands_reason[0] == '\0'); /* to itself: all zero */
+
+    /* Callers that know less, and more. */
+    CHECK_OK(whim_group_view(r->groups[0], &view));
+    memset(&older, 0x55, sizeof older);
+    older.struct_size = (uint32_t)offsetof(whim_link_info, rtt_p99_ns);
+    memset(&newer, 0x55, sizeof newer);
+    newer.known.struct_size = sizeof newer;
+    for (i = 0; i < 2; i++) {
+        CHECK_OK(whim_view_get_link(view, (uint32_t)i, &older));
+        CHECK(older.rtt_p99_ns == 0x5555555555555555u && older.via[0] == 0x55);
+        CHECK_OK(whim_view_get_link(view, (uint32_t)i, &newer.known));
+        CHECK(newer.unknown[0] == 0 && newer.unknown[7] == 0 && newer.known.reserved[6] == 0);
+        CHECK(older.bytes_sent == newer.known.bytes_sent);
+    }
+    whim_view_release(view);
+}
+
 static void views_and_events(run* r) {
     whim_view* view;
     whim_member member = WHIM_MEMBER_INIT;
@@ -294,6 +349,7 @@ int main(void) {
     run r;
     start_run(&r, 2);
     views_and_events(&r);
+    a_link_tells_what_it_measured(&r);
     callbacks_come_once(&r);
     waiting_inside_is_refused(&r);
     an_interrupt_wakes_and_harms_nothing(&r);

@@ -34,6 +34,18 @@ def test_a_peer_that_nobody_can_dial_says_so(make_group):
     assert group.view().members[0].outbound_only and group.view().members[0].addresses == ""
 
 
+def test_links_tell_what_they_measured(trio):
+    wait_all([group.barrier() for group in trio])
+    view = trio[0].view()
+    for member, link in zip(view.members, view.links, strict=True):
+        assert link.up is not member.is_self
+        assert link.via == "" and (link.strands_reason == "") is member.is_self
+        assert link.rtt_smoothed_s == pytest.approx(link.rtt_min_s + link.queueing_delay_s)
+        assert link.rtt_p99_s >= 0 and link.path_rtt_s >= 0 and link.bytes_retransmitted >= 0
+        assert link.rate_sent_bytes_per_s >= 0 and link.rate_received_bytes_per_s >= 0
+        assert link.strands_used <= link.strands_open
+
+
 def test_a_closed_group_says_so(make_group):
     group = make_group("closed")
     group.close()

@@ -64,6 +64,7 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::rounds_aborted:
         case Mark::ops_completed:
         case Mark::ops_failed:
+        case Mark::links_known:
         case Mark::lineage_lost: return true;
     }
     return false;

@@ -2,6 +2,7 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
+#include <set>
 
 namespace whim::sim {
 namespace {
@@ -223,6 +224,27 @@ std::string Simulation::who_waits() {
     return text;
 }
 
+// Whoever leads knows links between members of its view and no others; in quiet times, all of them.
+void Simulation::look_at_links() {
+    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h) {
+        if (!hosts_[h]->running()) continue;
+        const auto& c = static_cast<CoordinatorProcess*>(hosts_[h]->process())->coordinator();
+        std::set<Incarnation> members;
+        for (const wire::MemberInfo& m : c.view().members) members.insert(m.id.incarnation);
+        size_t links = 0;
+        for (const auto& [from, row] : c.links().rows()) {
+            for (const auto& [to, entry] : row) {
+                if (!members.contains(from) || !members.contains(to))
+                    world_.violate(fmt::format("{} knows a link from #{} to #{}, not both in its view",
+                                               world_.host_name(h), from.value, to.value));
+                ++links;
+            }
+        }
+        if (members.size() > 1 && links == members.size() * (members.size() - 1))
+            coverage_.hit(Mark::links_known);
+    }
+}
+
 SeedResult Simulation::run() {
     world_.trace(kNoHost, "seed {}, profile {}, {} peers{}{}", options_.seed, profile_name(plan_.profile),
                  plan_.peers, plan_.secure ? ", secure" : "",
@@ -245,6 +267,7 @@ SeedResult Simulation::run() {
         world_.run_until(world_.now() + milliseconds(100));
     if (const std::string link = still_relayed(); !world_.stopped() && !link.empty())
         world_.violate(fmt::format("{} s after the last fault {}", kDirectMax.ns / 1'000'000'000, link));
+    if (!world_.stopped()) look_at_links();
     for (HostId h = 0; h < machines_.size() && !world_.stopped(); ++h) {
         if (!peer(h)) continue;
         hosts_[h]->step(hosts_[h]->life(), [](Process& process, Instant now) {

@@ -63,6 +63,7 @@ private:
     bool everybody_left();
     bool some_lineage();
     std::string who_waits();
+    void look_at_links();
     void note_counters(HostId host);
 
     // routes.cpp

@@ -15,9 +15,13 @@ def output_of(program, *arguments):
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def commands_of(program):
-    listed = output_of(program, "--help").split("Subcommands:")[1]
-    return re.findall(r"^  (\w+) ", listed, re.MULTILINE)
+def commands_of(program, *prefix):
+    """Every command that has flags of its own: `links`, `bench links`."""
+    _, _, listed = output_of(program, *prefix, "--help").partition("Subcommands:")
+    if not listed:
+        return [" ".join(prefix)]
+    names = re.findall(r"^  ([\w-]+) ", listed, re.MULTILINE)
+    return [command for name in names for command in commands_of(program, *prefix, name)]
 
 
 def flags_of_help(text):
@@ -50,7 +54,7 @@ def findings(page, helps):
 
 def main():
     program = sys.argv[1]
-    helps = {command: output_of(program, command, "--help") for command in commands_of(program)}
+    helps = {command: output_of(program, *command.split(), "--help") for command in commands_of(program)}
     found = list(findings(PAGE.read_text(encoding="utf-8"), helps))
     for message in found:
         print(f"{PAGE.relative_to(ROOT)}: {message}")

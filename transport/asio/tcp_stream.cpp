@@ -7,6 +7,8 @@
 
 #include "base/limits.h"
 
+#include "transport/asio/tcp_info.h"
+
 namespace whim {
 
 TcpStream::TcpStream(tcp::socket socket) : socket_(std::move(socket)) { set_up(socket_); }

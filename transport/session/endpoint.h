@@ -138,6 +138,9 @@ struct LinkStats {
     uint64_t bulk_frames_resent = 0;  // written again because a strand was lost
     uint64_t strands_lost = 0;
     uint32_t bulk_queued = 0;
+
+    // What heartbeats wait for beyond the path's own time: the queues that this link and others fill.
+    Duration queueing_delay() const { return std::max(Duration{}, rtt_smoothed - rtt_min); }
 };
 
 struct EndpointConfig {

@@ -321,11 +321,17 @@ private:
     }
 
     static py::dict link_dict(const whim_link_info& link) {
+        const auto seconds = [](uint64_t ns) { return static_cast<double>(ns) * 1e-9; };
         return py::dict(
-            "up"_a = link.up != 0, "silent_s"_a = static_cast<double>(link.silent_ns) * 1e-9,
-            "rtt_min_s"_a = static_cast<double>(link.rtt_min_ns) * 1e-9,
-            "rtt_smoothed_s"_a = static_cast<double>(link.rtt_smoothed_ns) * 1e-9,
-            "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
+            "up"_a = link.up != 0, "silent_s"_a = seconds(link.silent_ns),
+            "rtt_min_s"_a = seconds(link.rtt_min_ns), "rtt_smoothed_s"_a = seconds(link.rtt_smoothed_ns),
+            "rtt_p99_s"_a = seconds(link.rtt_p99_ns), "path_rtt_s"_a = seconds(link.path_rtt_ns),
+            "queueing_delay_s"_a = seconds(link.queueing_delay_ns),
+            "rate_sent_bytes_per_s"_a = link.rate_sent_bytes_per_s,
+            "rate_received_bytes_per_s"_a = link.rate_received_bytes_per_s,
+            "bytes_retransmitted"_a = link.bytes_retransmitted, "strands_open"_a = link.strands_open,
+            "strands_used"_a = link.strands_used, "strands_reason"_a = link.strands_reason,
+            "via"_a = link.via, "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
             "messages_sent"_a = link.messages_sent, "messages_received"_a = link.messages_received,
             "bulk_frames_sent"_a = link.bulk_frames_sent,
             "bulk_frames_received"_a = link.bulk_frames_received,

@@ -153,12 +153,22 @@ class Record:
 
 @dataclass(frozen=True)
 class Link:
-    """The link to a member since it was opened."""
+    """The link to a member since it was opened, as this end sees it; what is not known yet is 0. See group.h."""
 
     up: bool
     silent_s: float
     rtt_min_s: float
     rtt_smoothed_s: float
+    rtt_p99_s: float
+    queueing_delay_s: float
+    path_rtt_s: float
+    rate_sent_bytes_per_s: int
+    rate_received_bytes_per_s: int
+    bytes_retransmitted: int
+    strands_open: int
+    strands_used: int
+    strands_reason: str
+    via: str  # id of the peer that relays the link; "" when it is direct
     bytes_sent: int
     bytes_received: int
     messages_sent: int

@@ -1,5 +1,6 @@
 // Goal: links that never speak for a member neither last nor keep anybody out; what no message can carry
-// costs a link, not the coordinator. Method: a Leader on a real journal, its endpoint fed with raw hellos.
+// costs a link, not the coordinator; pages show links as both ends tell of them. Method: a Leader on a real
+// journal, its endpoint fed with raw hellos.
 #include "coordinator/leader.h"
 
 #include <gtest/gtest.h>
@@ -27,6 +28,12 @@ PeerId peer(uint32_t n) {
     PeerId id;
     id.bytes[0] = 1, id.bytes[1] = static_cast<uint8_t>(n >> 8), id.bytes[2] = static_cast<uint8_t>(n);
     return id;
+}
+
+wire::LinkReading reading_to(uint64_t to, bool up = true, uint32_t rtt_us = 0) {
+    wire::LinkReading r;
+    r.to = {to}, r.up = up, r.rtt_smoothed_us = rtt_us;
+    return r;
 }
 
 class LeaderTest : public ::testing::Test {
@@ -75,6 +82,19 @@ protected:
         wire::JoinRequest request;
         request.run = "run";
         leader_->message(link(n), wire::encode(request), now_);
+    }
+    // In the view of round 1; member n has incarnation n + 1.
+    void found(uint32_t members) {
+        for (uint32_t n = 0; n < members; ++n) connect(n), join(n);
+        run(limits::kFounderGrace + milliseconds(400));
+        for (uint32_t n = 0; n < members; ++n) {
+            leader_->message(link(n), wire::encode(wire::RoundReady{{1}, {}}), now_);
+        }
+        settle();
+        ASSERT_EQ(leader_->snapshot(now_).open_round, 1u);
+    }
+    void report(uint32_t n, std::vector<wire::LinkReading> links) {
+        leader_->message(link(n), wire::encode(wire::LinkReport{std::move(links)}), now_);
     }
     static LinkKey link(uint32_t n) { return {peer(n), {1}}; }
     void run(Duration span) {
@@ -192,6 +212,66 @@ TEST_F(LeaderTest, AViewThatNoMessageCanCarryCostsALink) {
     settle();
     EXPECT_FALSE(endpoint_->has_link(link(0)));
     EXPECT_TRUE(leader_->journal_status().ok());
+}
+
+TEST_F(LeaderTest, PagesShowLinksAsBothEndsTell) {
+    found(3);
+    wire::LinkReading far = reading_to(2, true, 80'000);
+    far.rtt_min_us = 75'000, far.via = {3};
+    far.retransmitted_ppm = 2500, far.strands_used = 4, far.bytes_sent = 77;
+    far.strands_reason = "a \"long\" \x1b path\n";
+    report(0, {far});
+    now_ = now_ + milliseconds(300);
+    wire::LinkReading back = reading_to(1, false);
+    back.rate_sent = 5'000'000, back.rate_received = 3'000'000;
+    report(1, {back});
+    const Snapshot s = leader_->snapshot(now_);
+    ASSERT_EQ(s.links.size(), 2u);
+    EXPECT_EQ(s.links_left_out, 0u);
+    const LinkLine& there = s.links[0];
+    EXPECT_EQ(there.from, short_name(MemberId{peer(0), {1}}));
+    EXPECT_EQ(there.to, short_name(MemberId{peer(1), {2}}));
+    EXPECT_EQ(there.via, short_name(MemberId{peer(2), {3}}));
+    EXPECT_EQ(there.rate, 3'000'000u) << "the sender never had enough to tell; the receiver knows";
+    EXPECT_EQ(there.age_ms, 300);
+    EXPECT_EQ(s.links[1].rate, 5'000'000u) << "of both, what was acknowledged while there was enough to send";
+    EXPECT_FALSE(s.links[1].up);
+
+    const std::string metrics = metrics_text(s);
+    const std::string pair =
+        "from=\"" + there.from + "\",to=\"" + there.to + "\",from_name=\"\",to_name=\"\"}";
+    for (const std::string& line :
+         {"whimbrel_link_up{" + pair + " 1\n", "whimbrel_link_relayed{" + pair + " 1\n",
+          "whimbrel_link_rtt_seconds{" + pair + " 0.08\n",
+          "whimbrel_link_rtt_min_seconds{" + pair + " 0.075\n",
+          "whimbrel_link_rate_bytes_per_second{" + pair + " 3000000\n",
+          "whimbrel_link_retransmitted_ratio{" + pair + " 0.0025\n", "whimbrel_link_strands{" + pair + " 4\n",
+          "whimbrel_link_sent_bytes_total{" + pair + " 77\n"}) {
+        EXPECT_NE(metrics.find(line), std::string::npos) << line << " in " << metrics;
+    }
+    const std::string unknown = "whimbrel_link_rtt_seconds{from=\"" + there.to;
+    EXPECT_EQ(metrics.find(unknown), std::string::npos) << "not known, so not claimed";
+    const std::string state = state_json(s);
+    EXPECT_NE(state.find("\"rate_bytes_per_s\": 3000000"), std::string::npos) << state;
+    EXPECT_EQ(state.find('\x1b'), std::string::npos) << state;
+}
+
+TEST_F(LeaderTest, OfVeryManyLinksPagesShowTheSlowest) {
+    const uint32_t members = limits::kLinksKeptPerMember + 2;
+    found(members);
+    for (uint32_t n = 0; n < members; ++n) {
+        std::vector<wire::LinkReading> links;
+        for (uint32_t to = 0; to < members && links.size() < limits::kLinkReportLinksMax; ++to) {
+            if (to != n) links.push_back(reading_to(to + 1, true, 1 + n * 100 + to));
+        }
+        report(n, std::move(links));
+    }
+    const Snapshot s = leader_->snapshot(now_);
+    EXPECT_EQ(s.links.size(), limits::kLinksShownMax);
+    EXPECT_EQ(s.links_left_out, uint64_t{members} * limits::kLinksKeptPerMember - limits::kLinksShownMax);
+    EXPECT_EQ(s.links.front().from, short_name(MemberId{peer(2), {3}}))
+        << "the two fastest rows are left out";
+    EXPECT_EQ(s.links.back().from, short_name(MemberId{peer(members - 1), {members}}));
 }
 
 }  // namespace

@@ -1,0 +1,17 @@
+// Figures as people read them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace whim::cli {
+
+std::string round_trip(int64_t us);      // "850 us", "12.5 ms"; "-" when not known
+std::string rate(uint64_t bytes_per_s);  // "12.5 MB/s"; "-" when not known
+
+// The other way round: "64MiB", "1KiB", "100"; up to 1 TiB.
+std::optional<uint64_t> bytes_of(std::string_view text);
+
+}  // namespace whim::cli

@@ -1,0 +1,105 @@
+// Goal: operators that run the same bench command on their machines meet, and each gets the whole result.
+// Method: three processes of the command on loopback, the first of which coordinates.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "child.h"
+
+namespace whim::testing {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class BenchCommand : public ::testing::Test {
+protected:
+    static constexpr size_t kPeers = 3;
+
+    void start(const Words& bench) {
+        for (size_t i = 0; i < kPeers; ++i) {
+            Words words = {"bench",    bench.at(0),   "--peers", std::to_string(kPeers),
+                           "--listen", "127.0.0.1:0", "--name",  "peer" + std::to_string(i)};
+            words.insert(words.end(), bench.begin() + 1, bench.end());
+            if (i == 0) words.insert(words.end(), {"--coordinator", "127.0.0.1:0"});
+            else words.insert(words.end(), {"--invite", invite_});
+            children_.push_back(std::make_unique<Child>(words));
+            if (i == 0) invite_ = children_[0]->after("--invite ");
+        }
+    }
+    // All say the same and end well.
+    std::string everywhere(const std::string& word) {
+        const std::string said = children_.at(0)->after(word);
+        for (size_t i = 1; i < children_.size(); ++i) EXPECT_EQ(children_[i]->after(word), said);
+        return said;
+    }
+    void expect_the_end() {
+        for (auto& child : children_) {
+            EXPECT_EQ(child->after("whimbrel: "), "");
+            EXPECT_EQ(child->end(0), 0);
+        }
+    }
+    std::string invite_;
+    std::vector<std::unique_ptr<Child>> children_;
+};
+
+TEST_F(BenchCommand, LinksMakesAMatrixAndAPicture) {
+    const std::string svg = "/tmp/whim-bench-" + std::to_string(getpid()) + ".svg";
+    start({"links", "--bytes", "1MiB", "--security", "tls", "--svg", svg});
+    EXPECT_EQ(everywhere("links   3 peers   "), "security tls   1048576 bytes; row to column");
+    EXPECT_NE(everywhere("least round trip"), "");
+    EXPECT_NE(everywhere("  0 peer").find("s "), std::string::npos);
+    EXPECT_NE(everywhere("delivered, one sender at a time"), "");
+    EXPECT_NE(everywhere("  2 peer").find("B/s"), std::string::npos);
+    expect_the_end();
+    std::ostringstream picture;
+    picture << std::ifstream(svg).rdbuf();
+    EXPECT_EQ(picture.str().substr(0, 4), "<svg");
+    EXPECT_NE(picture.str().find("B/s</text>"), std::string::npos);
+    std::filesystem::remove(svg);
+}
+
+TEST_F(BenchCommand, AllAtOnceLoadsEveryLink) {
+    start({"links", "--bytes", "256KiB", "--all-at-once", "--json", "--security", "none"});
+    const std::string json =
+        everywhere("{\"bench\":\"links\",\"impl\":\"whimbrel\",\"security\":\"none\",\"n\":3,");
+    size_t links = 0;
+    for (size_t at = 0; (at = json.find("\"bytes_per_s\":", at)) != std::string::npos; at += 14) {
+        ++links;
+        EXPECT_GT(std::stod(json.substr(at + 14)), 0);
+    }
+    EXPECT_EQ(links, kPeers * (kPeers - 1)) << json;
+    expect_the_end();
+}
+
+TEST_F(BenchCommand, AllReduceHasALineASize) {
+    start({"all-reduce", "--bytes", "4KiB..64KiB", "--factor", "16", "--iters", "3", "--dtype", "bf16",
+           "--json"});
+    for (const char* bytes : {"4096", "65536"}) {
+        const std::string line =
+            everywhere("\"n\":3,\"bytes\":" + std::string(bytes) + ",\"dtype\":\"bf16\",");
+        EXPECT_NE(line.find("\"checked\":true"), std::string::npos) << line;
+    }
+    expect_the_end();
+}
+
+TEST_F(BenchCommand, AnInviteOrACoordinatorIsNeeded) {
+    Child neither({"bench", "links", "--peers", "2"});
+    EXPECT_EQ(neither.after("whimbrel: bench links: "),
+              "give --invite, or --coordinator on one of the machines");
+    EXPECT_EQ(neither.end(0), 1);
+}
+
+TEST_F(BenchCommand, SizesAreWrittenOneWay) {
+    for (const char* bytes : {"0", "64MB", "2000GiB", "-1", "1KiB..", ""}) {
+        Child refused({"bench", "all-reduce", "--peers", "2", "--bytes", bytes});
+        EXPECT_NE(refused.after("write a number and "), "") << bytes;
+        EXPECT_EQ(refused.end(0), 2) << bytes;
+    }
+}
+
+}  // namespace
+}  // namespace whim::testing
