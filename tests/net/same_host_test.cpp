@@ -63,9 +63,9 @@ struct Pair {
         return a->wait([&] { return !a->events.empty() && a->events.back() == "up fresh"; });
     }
     bool carries(size_t bytes) {
-        a->data = noise(bytes);
-        b->got.assign(bytes, std::byte{0});
-        b->frames.clear();
+        if (!a->wait([&] { return a->pinned == 0; })) return false;
+        a->call([&](Endpoint&) { a->data = noise(bytes); });
+        b->call([&](Endpoint&) { b->got.assign(bytes, std::byte{0}), b->frames.clear(); });
         const size_t frames = (bytes + (256 << 10) - 1) / (256 << 10);
         a->give(b->key(), 256 << 10);
         return b->wait([&] { return b->frames.size() == frames; }) && b->got == a->data;
@@ -77,7 +77,7 @@ struct Pair {
 TEST(SameHost, BulkAndMessagesThroughSharedMemory) {
     Pair pair(true, true);
     ASSERT_TRUE(pair.connect());
-    EXPECT_EQ(shared_mappings(), 4u);  // control and bulk, mapped at both ends
+    EXPECT_TRUE(pair.a->wait([] { return shared_mappings() == 4; }));  // control and bulk, at both ends
     EXPECT_TRUE(pair.carries(64 << 20));
     EXPECT_TRUE(pair.carries(1000));
     for (int i = 0; i < 100; ++i) {
@@ -112,7 +112,7 @@ TEST(SameHost, TlsProvesWhoIsThere) {
         e.open_link(b.key(), options, AsioDriver::now());
     });
     ASSERT_TRUE(a.wait([&] { return a.events.back() == "up fresh"; }));
-    EXPECT_EQ(shared_mappings(), 4u);
+    EXPECT_TRUE(a.wait([] { return shared_mappings() == 4; }));
     a.data = noise(16 << 20);
     a.give(b.key(), 256 << 10);
     ASSERT_TRUE(b.wait([&] { return b.frames.size() == 64; }));
@@ -122,7 +122,7 @@ TEST(SameHost, TlsProvesWhoIsThere) {
 TEST(SameHost, AllInterfacesAreFoundByEveryAddressOfThisMachine) {
     Pair pair(true, true, "");
     ASSERT_TRUE(pair.connect("127.0.0.2"));
-    EXPECT_EQ(shared_mappings(), 4u);
+    EXPECT_TRUE(pair.a->wait([] { return shared_mappings() == 4; }));
 }
 
 TEST(SameHost, TcpWhereOneSideDoesNotWantIt) {
@@ -155,7 +155,7 @@ TEST(SameHost, SilenceBehindTheNameLeadsToTcp) {
     ASSERT_EQ(listen(squatter, 8), 0);
     ASSERT_TRUE(pair.connect());
     EXPECT_TRUE(pair.carries(1 << 20));
-    EXPECT_EQ(shared_mappings(), 0u);
+    EXPECT_TRUE(pair.a->wait([] { return shared_mappings() == 0; }));
     close(squatter);
 }
 
@@ -216,7 +216,7 @@ TEST(SameHost, GuestsWithoutFitMemoryAreShownOut) {
     EXPECT_EQ(recv(mute, &consent, 1, 0), 0);  // had its time
     close(mute);
     ASSERT_TRUE(pair.connect());
-    EXPECT_EQ(shared_mappings(), 4u);
+    EXPECT_TRUE(pair.a->wait([] { return shared_mappings() == 4; }));
 }
 
 TEST(SameHost, AGuestWhoBreaksTheRingLosesItsStrandOnly) {
