@@ -26,9 +26,9 @@ void check_names(const AllReduceRun& run);
 Totals measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
-inline const std::set<std::string> kAllReducePeerOptions = {"role",   "invite", "security", "name",
-                                                            "bytes",  "dtype",  "reduce",   "check",
-                                                            "listen", "dir",    "peers",    "warm-ups", "path"};
+inline const std::set<std::string> kAllReducePeerOptions = {
+    "role",  "invite", "security", "name",  "bytes",    "dtype", "reduce",
+    "check", "listen", "dir",      "peers", "warm-ups", "path"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the

@@ -80,8 +80,8 @@ typedef struct whim_all_reduce_options {
     uint32_t uniform;
     /* whim_non_finite. */
     uint32_t non_finite;
-    /* How ops that are open at once share each link, as this peer sends: a higher priority goes first; among equals
-     * each gets its share. Defaults 0 and 1. Need not be equal on all members. */
+    /* How ops that are open at once share each link, as this peer sends: a higher priority goes first; among
+     * equals each gets its share. Defaults 0 and 1. Need not be equal on all members. */
     uint32_t priority;
     uint32_t share;
 } whim_all_reduce_options;

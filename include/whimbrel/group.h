@@ -91,8 +91,8 @@ typedef struct whim_group_options {
      * addresses. */
     uint32_t outbound_only;
     uint32_t reserved_end; /* zero */
-    /* Bounds on what this peer sends, in bytes per second: of all its links together, and of each. Bulk waits,
-     * control does not. Default 0: none. whim_group_set_rate_limits changes them. */
+    /* Bounds on what this peer sends, in bytes per second: of all its links together, and of each. Bulk
+     * waits, control does not. Default 0: none. whim_group_set_rate_limits changes them. */
     uint64_t rate_limit;
     uint64_t link_rate_limit;
 } whim_group_options;
@@ -131,10 +131,11 @@ WHIM_API whim_result whim_group_destroy(whim_group* group);
  * if nothing had happened. Does not block. Not for signal handlers. WHIM_OK; WHIM_E_INVALID for NULL. */
 WHIM_API whim_result whim_group_interrupt(whim_group* group);
 
-/* Changes rate_limit and link_rate_limit of the group's options at any time, from any thread; 0 takes a bound away.
- * What waits goes on under the new ones at once. Does not block. WHIM_OK; WHIM_E_INVALID for NULL; WHIM_E_LEFT
- * after the group has ended. */
-WHIM_API whim_result whim_group_set_rate_limits(whim_group* group, uint64_t rate_limit, uint64_t link_rate_limit);
+/* Changes rate_limit and link_rate_limit of the group's options at any time, from any thread; 0 takes a bound
+ * away. What waits goes on under the new ones at once. Does not block. WHIM_OK; WHIM_E_INVALID for NULL;
+ * WHIM_E_LEFT after the group has ended. */
+WHIM_API whim_result whim_group_set_rate_limits(whim_group* group, uint64_t rate_limit,
+                                                uint64_t link_rate_limit);
 
 typedef struct whim_group_info {
     uint32_t struct_size;

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "stress/peers/network.h"
-#include "stress/peers/rounds.h"
 #include "stress/peers/rates.h"
+#include "stress/peers/rounds.h"
 
 namespace stress {
 
