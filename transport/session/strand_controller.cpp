@@ -110,14 +110,17 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
                               static_cast<double>(std::max<uint64_t>(window_.bytes, 1));
     const uint32_t more = std::min(wanted_ * 2, most_);
 
-    // Even the smallest windows of many strands fill a thin line's queue, and heartbeats wait in it.
+    // Even the smallest windows of many strands fill a thin line's queue, and heartbeats wait in it. A
+    // congestion control that does not heed losses makes them itself when there are too many of it.
     const bool thin = rate_ / wanted_ < kThinStrand;
-    if (queue_full && (sent_again > 0.02 || thin) && wanted_ > 1 && now >= fewer_from_) {
+    const bool crowded = !last.loss_limited && sent_again > 0.05;
+    if (((queue_full && (sent_again > 0.02 || thin)) || crowded) && wanted_ > 1 && now >= fewer_from_) {
         begin(Trial::fewer, wanted_ / 2,
               thin ? "a thin path with a full queue: fewer may do"
                    : "the path's queue overflows: fewer may do");
         return true;
     }
+    if (!last.loss_limited && sent_again > 0.02) return false;
     if (more == wanted_ || queue_full) return false;
     if (window_.buffer_limited * 4 >= window_.time && now >= more_from_) {
         begin(Trial::more_held_back, more, "buffers of the system hold the strands back");

@@ -87,6 +87,15 @@ TEST(StrandController, LetsGoOnAThinPathWhoseQueueStands) {
     EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
 }
 
+TEST(StrandController, LetsGoOfACrowdThatMakesItsOwnLosses) {
+    Hand hand;
+    hand.per_strand = 5'000'000;
+    hand.at_most = 5'000'000;
+    hand.reading.bytes_retransmitted = 100'000;  // a tenth, and no queue to be seen
+    hand.run(seconds(20));
+    EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
+}
+
 TEST(StrandController, DoesNotGrowIntoAFullQueue) {
     Hand hand;
     hand.per_strand = 5'000'000;
