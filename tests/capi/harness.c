@@ -67,6 +67,7 @@ void start_run(run* r, int peers) {
         whim_group_options peer = peer_options(r);
         sprintf(name, "peer%d", i);
         peer.name = name;
+        peer.same_host_path = WHIM_SAME_HOST_TCP; /* a path about which the system tells something */
         CHECK_OK(whim_group_create(&peer, &r->groups[i]));
         CHECK_OK(whim_group_join(r->groups[i], &joined[i]));
     }
