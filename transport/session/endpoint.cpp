@@ -70,6 +70,7 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
     link->key = key;
     link->bulk_strands = options.bulk_strands;
     link->slots.resize(1 + options.bulk_strands);
+    link->connect_times.resize(options.addresses.size());
     if (options.dial) {
         link->mine = new_nonce();
         if (!options.addresses.empty()) link->control().next_dial = now_;
@@ -149,7 +150,7 @@ void Endpoint::Impl::dialed(StrandHandle handle, Instant now) {
         return;
     }
     strand->state = channels_ ? StrandState::securing : StrandState::greeting;
-    if (!channels_) return greet(*strand);
+    if (!channels_) return greet(strand);
     strand->channel = channels_->make(ChannelFactory::Side::dialer);
     wake(*strand);
 }
@@ -159,14 +160,20 @@ void Endpoint::Impl::dial_failed(StrandHandle handle, DialError error, const std
     now_ = now;
     const StrandPtr strand = find_strand(handle);
     if (!strand) return;
-    const LinkDownKind kind = error == DialError::refused ? LinkDownKind::refused : LinkDownKind::unreachable;
-    lose(strand, kind, detail, Driver::knows);
+    switch (error) {
+        case DialError::refused:
+            return lose(strand, LinkDownKind::refused, detail + " (nobody listens there)", Driver::knows);
+        case DialError::timed_out:
+            return lose(strand, LinkDownKind::unreachable, silence_of(*strand), Driver::knows);
+        case DialError::unreachable:
+        case DialError::name_unknown: return lose(strand, LinkDownKind::unreachable, detail, Driver::knows);
+    }
 }
 
 void Endpoint::Impl::closed(StrandHandle handle, const std::string& detail, Instant now) {
     now_ = now;
     if (const StrandPtr strand = find_strand(handle)) {
-        lose(strand, LinkDownKind::closed, strand->where + ": " + detail, Driver::knows);
+        lose(strand, LinkDownKind::closed, detail, Driver::knows);
     }
 }
 
@@ -204,6 +211,12 @@ std::vector<LinkKey> Endpoint::links() const {
     for (const auto& [key, link] : impl_->links()) keys.push_back(key);
     return keys;
 }
+
+void Endpoint::test_address(uint64_t test, const Address& to, Instant now) {
+    impl_->set_now(now);
+    impl_->test_address(test, to);
+}
+void Endpoint::end_test(uint64_t test) { impl_->end_test(test); }
 
 StrandHandle Endpoint::accepted(const Address& from, Instant now) { return impl_->accepted(from, now); }
 void Endpoint::dialed(StrandHandle strand, Instant now) { impl_->dialed(strand, now); }

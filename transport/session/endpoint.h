@@ -80,6 +80,12 @@ public:
     // nullopt: no longer needed. May be asked again for the same frame after a strand was lost.
     virtual std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) = 0;
     virtual void bulk_unpin(const LinkKey& to, const BulkFrame& frame) = 0;
+    // The end of a test_address(), said once: who answered there (with TLS: proved it), or why nobody did, as
+    // in "connection refused (nobody listens there)".
+    virtual void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                                  Instant now) {
+        (void)test, (void)who, (void)cause, (void)now;
+    }
 };
 
 // Asked from inside any call of the endpoint; a driver remembers and acts after that call has returned.
@@ -91,6 +97,7 @@ public:
     virtual void wants_write(StrandHandle strand) = 0;  // write_buffers() has something, after it had nothing
 };
 
+// With a detail that says no more than the cause: "connection refused".
 enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
 
 struct LinkOptions {
@@ -140,6 +147,10 @@ public:
     bool takes_bulk(const LinkKey& key) const;  // whether send_bulk would
     std::optional<LinkStats> stats(const LinkKey& key) const;
     std::vector<LinkKey> links() const;  // sorted
+    // Dials an address only to learn who answers there, which the owner hears within limits::kReachTestTime.
+    // The other side answers without a link and without asking its owner. test: the caller's number for it.
+    void test_address(uint64_t test, const Address& to, Instant now);
+    void end_test(uint64_t test);  // its answer is not wanted any more
 
     // For the driver.
     StrandHandle accepted(const Address& from, Instant now);

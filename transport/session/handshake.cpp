@@ -16,7 +16,10 @@ struct Endpoint::Impl::Answer {
     std::string detail;
 };
 
-void Endpoint::Impl::greet(Strand& strand) {
+void Endpoint::Impl::greet(const StrandPtr& dialed) {
+    Strand& strand = *dialed;
+    if (strand.test) return greet_test(strand);
+    if (strand.index == 0) lead_race(dialed);
     const Link& link = *strand.link;
     const Hello hello{
         .version_min = kProtocolVersionMin,
@@ -96,7 +99,7 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello&
 
 void Endpoint::Impl::on_hello(const StrandPtr& strand, const Hello& hello) {
     const Answer answer = judge_hello(*strand, hello);
-    if (answer.status != HelloStatus::ok) return refuse(strand, answer.status, answer.detail);
+    if (answer.status != HelloStatus::ok || hello.test) return refuse(strand, answer.status, answer.detail);
     const LinkKey key{hello.from, hello.from_instance};
     if (!find_link(key)) {
         if (hello.index > 0) return refuse(strand, HelloStatus::session_lost, "no such session");
@@ -176,10 +179,12 @@ void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::st
 }
 
 void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) {
+    if (strand->test) return on_test_reply(strand, reply);
     const LinkPtr link = strand->link;
-    const auto failed = [&](LinkDownKind kind, const std::string& why) {
-        lose(strand, kind, strand->where + ": " + why);
-    };
+    const auto failed = [&](LinkDownKind kind, const std::string& why) { lose(strand, kind, why); };
+    const bool proved = !strand->channel || strand->channel->remote_id() == reply.from;
+    if (!proved || (link->options.expected && *link->options.expected != reply.from))
+        return failed(LinkDownKind::identity, "another peer answers, " + short_name(reply.from));
     switch (reply.status) {
         case HelloStatus::ok: break;
         case HelloStatus::rejected: return failed(LinkDownKind::rejected, reply.detail);
@@ -199,11 +204,6 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
         return failed(LinkDownKind::version,
                       "answered with protocol version " + std::to_string(reply.version));
     }
-    const bool proved = !strand->channel || strand->channel->remote_id() == reply.from;
-    if (!proved || (link->options.expected && *link->options.expected != reply.from)) {
-        return failed(LinkDownKind::identity,
-                      "the other side is peer " + short_name(reply.from) + ", not the expected one");
-    }
     const bool begins = !link->theirs.known();
     const bool same_session =
         reply.theirs == link->mine && reply.mine.known() && (begins || reply.mine == link->theirs);
@@ -216,9 +216,7 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
     if (begins) link->theirs = reply.mine;
     if (strand->index == 0) {
         link->bulk_strands = std::min<uint32_t>(link->options.bulk_strands, reply.bulk_strands);
-        const size_t count = link->options.addresses.size();
-        link->good_address = (link->good_address.value_or(0) + link->failures) % count;
-        link->failures = 0;
+        win_race(link, *strand);
     }
     attach(strand, link);
     if (strand->index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);

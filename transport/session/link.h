@@ -89,10 +89,18 @@ struct Link {
     bool unpark_due = false;
     bool stuck = false;  // the bound of unacknowledged bytes was reached
 
-    size_t failures = 0;                                    // addresses that failed since the last pause
-    std::optional<size_t> good_address;                     // the one that worked last; tried first
-    LinkDownKind failure_kind = LinkDownKind::unreachable;  // verdict over the addresses tried
-    std::string failure_detail;
+    // The race for the control strand between the addresses, which are numbered as in options; race.cpp.
+    struct Failure {
+        size_t address = 0;
+        LinkDownKind kind = LinkDownKind::unreachable;
+        std::string detail;
+    };
+    std::vector<std::optional<Duration>> connect_times;  // last measured; nullopt: never, or it failed since
+    std::optional<size_t> good_address;                  // the one that worked last
+    std::deque<size_t> untried;                          // in this race, best first
+    std::vector<std::shared_ptr<Strand>> racers;         // dialled and not attached
+    std::optional<Instant> next_racer;
+    std::vector<Failure> failures;  // of this race
 
     LinkStats stats;
 

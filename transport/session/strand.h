@@ -29,9 +29,12 @@ struct Strand {
     StrandHandle handle;
     StrandState state = StrandState::dialing;
     bool dialer = false;
-    std::string where;  // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
-    Address to;         // dialer
-    Instant deadline;   // of every state but attached
+    std::string where;   // "at 10.0.0.1:7001" when dialled, "from 10.0.0.2:40112" when accepted: for texts
+    Address to;          // dialer
+    size_t address = 0;  // its number in the link's options
+    Instant begun;       // dialer: when it began
+    std::optional<uint64_t> test;  // dialer: only asks who answers, see reach_test.cpp
+    Instant deadline;              // of every state but attached
     Instant attached_at;
 
     std::shared_ptr<Link> link;  // null until known

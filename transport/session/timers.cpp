@@ -25,11 +25,18 @@ Duration Endpoint::Impl::dial_patience(const Slot& slot) {
     return std::min(patience, limits::kHandshakeTimeout);
 }
 
+std::string Endpoint::Impl::silence_of(const Strand& strand) const {
+    const int64_t tenths = ((now_ - strand.begun).ms() + 50) / 100;
+    const std::string fraction = tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10);
+    return "no answer in " + std::to_string(tenths / 10) + fraction + " s (a firewall?)";
+}
+
 std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.stuck || link.unpark_due) return now_;
     std::optional<Instant> at = link.heartbeat.next;
     if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
     if (!link.probe) at = earlier(at, link.next_probe);
+    at = earlier(at, link.next_racer);
     for (size_t index = 0; index <= link.bulk_strands; ++index) {
         if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
     }
@@ -69,11 +76,10 @@ void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
             return refuse(strand, HelloStatus::rejected,
                           "peer " + short_name(strand->hello->from) + " is not known here");
         case StrandState::dialing:
-        case StrandState::probing:
-            return lose(strand, LinkDownKind::unreachable, strand->where + ": no answer in time");
+        case StrandState::probing: return lose(strand, LinkDownKind::unreachable, silence_of(*strand));
         case StrandState::securing:
         case StrandState::greeting:
-            return lose(strand, LinkDownKind::unreachable, strand->where + ": the handshake took too long");
+            return lose(strand, LinkDownKind::unreachable, "the handshake took too long");
         case StrandState::draining: return drop(strand, Driver::tell);
         case StrandState::attached:
         case StrandState::closed: return;
@@ -102,6 +108,7 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
     }
     if (link->heartbeat.next && *link->heartbeat.next <= now_) beat(*link);
     if (!link->probe && link->next_probe && *link->next_probe <= now_) probe(link);
+    if (link->next_racer && *link->next_racer <= now_) send_racer(link);
     run_dials(link);
 }
 
@@ -118,27 +125,35 @@ void Endpoint::Impl::run_dials(const LinkPtr& link) {
         Slot& slot = link->slots[index];
         if (!slot.next_dial || *slot.next_dial > now_) continue;
         slot.next_dial.reset();
-        if (!slot.strand && !slot.dialing) dial(link, static_cast<uint8_t>(index));
+        const bool under_way =
+            index == 0 ? !link->racers.empty() || link->next_racer : slot.dialing != nullptr;
+        if (!slot.strand && !under_way) dial(link, static_cast<uint8_t>(index));
     }
 }
 
 void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
+    if (index == 0) return begin_race(link);
     Slot& slot = link->slots[index];
-    const size_t tried = index == 0 ? link->failures : 0;
+    slot.dialed_at = now_;
+    slot.dialing = dial_address(link, index, link->good_address.value_or(0));
+}
+
+StrandPtr Endpoint::Impl::dial_address(const LinkPtr& link, uint8_t index, size_t address) {
+    Slot& slot = link->slots[index];
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
     strand->dialer = true;
-    strand->to =
-        link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
-    strand->where = "dial " + to_string(strand->to);
+    strand->address = address;
+    strand->to = link->options.addresses[address];
+    strand->where = "at " + to_string(strand->to);
+    strand->begun = now_;
     strand->deadline = now_ + dial_patience(slot);
     strand->link = link;
     strand->index = index;
     strand->generation = ++slot.dialed_generation;
-    slot.dialing = strand;
-    slot.dialed_at = now_;
     strands_.emplace(strand->handle, strand);
     driver_.dial(strand->handle, strand->to);
+    return strand;
 }
 
 void Endpoint::Impl::probe(const LinkPtr& link) {
@@ -148,7 +163,8 @@ void Endpoint::Impl::probe(const LinkPtr& link) {
     strand->dialer = true;
     strand->state = StrandState::probing;
     strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
-    strand->where = "dial " + to_string(strand->to);
+    strand->where = "at " + to_string(strand->to);
+    strand->begun = now_;
     strand->deadline = now_ + limits::kDialPatienceMin;
     strand->link = link;
     link->probe = strand;

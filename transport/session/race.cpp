@@ -1,0 +1,82 @@
+// Which of a peer's addresses: those known to work go first, the quickest before the others, and the rest in
+// the order advertised. One more is dialled each limits::kAttemptDelay, or as soon as one fails; the first
+// that is connected leads, alone says hello, and wins when it is answered. Only then are the others
+// forgotten.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+
+std::vector<size_t> Endpoint::Impl::best_first(const Link& link) {
+    std::vector<size_t> order(link.options.addresses.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    const auto time_of = [&](size_t i) { return link.connect_times[i].value_or(Duration{INT64_MAX}); };
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return time_of(a) < time_of(b); });
+    return order;
+}
+
+void Endpoint::Impl::begin_race(const LinkPtr& link) {
+    const std::vector<size_t> order = best_first(*link);
+    link->untried.assign(order.begin(), order.end());
+    link->failures.clear();
+    link->control().dialed_at = now_;
+    send_racer(link);
+}
+
+void Endpoint::Impl::send_racer(const LinkPtr& link) {
+    link->next_racer.reset();
+    if (link->untried.empty()) return;
+    const size_t address = link->untried.front();
+    link->untried.pop_front();
+    if (!link->untried.empty()) link->next_racer = now_ + limits::kAttemptDelay;
+    link->racers.push_back(dial_address(link, 0, address));
+}
+
+// Two hellos of one session would displace each other, so the rest waits until this one is answered.
+void Endpoint::Impl::lead_race(const StrandPtr& strand) {
+    const LinkPtr link = strand->link;
+    link->next_racer.reset();
+    const std::vector<StrandPtr> racers = link->racers;
+    for (auto racer = racers.rbegin(); racer != racers.rend(); ++racer) {
+        if (*racer == strand) continue;
+        link->untried.push_front((*racer)->address);
+        drop(*racer, Driver::tell);
+    }
+}
+
+void Endpoint::Impl::win_race(const LinkPtr& link, const Strand& strand) {
+    link->good_address = strand.address;
+    link->connect_times[strand.address] = now_ - strand.begun;
+    std::erase_if(link->racers, [&](const StrandPtr& racer) { return racer.get() == &strand; });
+    end_race(*link);
+}
+
+void Endpoint::Impl::end_race(Link& link) {
+    link.untried.clear();
+    link.next_racer.reset();
+    link.failures.clear();
+    for (const StrandPtr& racer : std::vector<StrandPtr>(link.racers)) drop(racer, Driver::tell);
+}
+
+// True when it was the last one: nobody is left who could win.
+bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
+                               const std::string& detail) {
+    link->connect_times[strand.address].reset();
+    link->failures.push_back({strand.address, kind, detail});
+    if (!link->untried.empty()) link->next_racer = now_;
+    return link->untried.empty() && link->racers.empty();
+}
+
+// That of the address that used to work, or else "refused" only when every address refused.
+LinkDownKind Endpoint::Impl::race_verdict(const Link& link) {
+    LinkDownKind verdict = LinkDownKind::refused;
+    for (const Link::Failure& failure : link.failures) {
+        if (failure.address == link.good_address) return failure.kind;
+        if (verdict == LinkDownKind::refused) verdict = failure.kind;
+    }
+    return verdict;
+}
+
+}  // namespace whim
