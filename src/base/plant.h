@@ -35,7 +35,8 @@
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \
     X(stale_incarnation, "a removed incarnation stays removed")                                              \
-    X(commit_twice, "a committed round is committed once")
+    X(commit_twice, "a committed round is committed once")                                                   \
+    X(accept_any_answer, "an address is a peer's when that very peer answers there")
 
 namespace whim {
 

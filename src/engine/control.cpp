@@ -112,6 +112,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
             event(changed->connected ? EventKind::coordinator_back : EventKind::coordinator_lost, {},
                   changed->detail);
             note_paused();
+        } else if (const auto* unreached = std::get_if<group::NotReached>(&effect)) {
+            event(EventKind::not_reached, self(), unreached->text);
         } else if (const auto* waiting = std::get_if<group::Waiting>(&effect)) {
             waiting_text_ = waiting->text;
             if (!waiting->text.empty()) event(EventKind::waiting, {}, waiting->text);

@@ -37,15 +37,16 @@ namespace whim::sim {
     X(rounds_aborted, false, "rounds aborted, as peers saw it")                                              \
     X(ops_completed, true, "ops that ended with a result")                                                   \
     X(ops_failed, false, "ops that ended without one")                                                       \
-    X(lineage_lost, false, "every holder of the last committed state was gone")
+    X(lineage_lost, false, "every holder of the last committed state was gone")                              \
+    X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")
 
 enum class Mark : uint8_t {
 #define WHIM_X(name, floor, what) name,
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 24;
-static_assert(static_cast<uint32_t>(Mark::lineage_lost) + 1 == kMarkCount);
+inline constexpr uint32_t kMarkCount = 25;
+static_assert(static_cast<uint32_t>(Mark::found_unreachable) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);
 

@@ -223,6 +223,7 @@ class EventKind(enum.IntEnum):
     OP_PAUSED = 7
     DIVERGED = 8
     WAITING = 9
+    NOT_REACHED = 10
 
     @classmethod
     def _missing_(cls, value: object) -> EventKind:
