@@ -20,6 +20,7 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     alive_ = config_.alive;
     evicted_.assign(birth_count_, false);
     posted_.assign(birth_count_, false);
+    window_of_.assign(birth_count_, 1);
     abstains_.assign(birth_count_, false);
     delivered_.assign(birth_count_, false);
     listening_.assign(birth_count_, false);
@@ -31,13 +32,14 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     open_by_root_.assign(birth_count_, 0);
     if (uniform() && in_place() && config_.plant != Plant::touch_failed_input)
         staging_ = pool_.take(config_.out.size());
-    begin_attempt(0);
+    begin_attempt(0, std::vector<bool>(birth_count_, true));
 }
 
-// Everything that was folded before counts no longer; who roots what is settled among the living.
-void Op::begin_attempt(uint32_t attempt) {
+// Everything that was folded before counts no longer; who roots what is settled among the attempt's set.
+void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
+    drop_retained();
     attempt_ = attempt;
-    attempt_set_ = attempt == 0 ? std::vector<bool>(birth_count_, true) : alive_;
+    attempt_set_ = std::move(set);
     rooted_.clear();
     base_list_.assign(birth_count_, {});
     next_.assign(birth_count_, 0);
@@ -45,8 +47,6 @@ void Op::begin_attempt(uint32_t attempt) {
     closed_by_.assign(birth_count_, 0);
     open_by_root_.assign(birth_count_, 0);
     closed_count_ = granted_count_ = 0;
-    held_by_.clear();
-    held_told_ = false;
     pending_acks_.clear();
     pending_stable_.clear();
     open_count_ = unreleased_count_ = static_cast<uint32_t>(chunks_.size());
@@ -64,7 +64,7 @@ void Op::begin_attempt(uint32_t attempt) {
 
 void Op::start(Instant now) {
     now_ = now;
-    send_all(wire::OpPost{config_.id, config_.descriptor, config_.abstains});
+    send_all(wire::OpPost{config_.id, config_.descriptor, config_.abstains, window_chunks()});
     begin_grace();
     if (version_ > 0) {
         if (uniform()) freeze_and_report(now);
@@ -72,7 +72,7 @@ void Op::start(Instant now) {
     }
     pump(now);
     for (const uint32_t c : base_list_[self()]) try_fold(c, now);
-    settle(now);
+    settle();
 }
 
 void Op::send_all(const wire::Message& message) {
@@ -84,6 +84,13 @@ void Op::send_all(const wire::Message& message) {
 bool Op::contributes(uint32_t rank) const {
     if (config_.descriptor.reduce == Reduce::copy) return rank == config_.descriptor.source;
     return !abstains_[rank];
+}
+
+bool Op::all_posted() const {
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (alive(r) && !posted_[r]) return false;
+    }
+    return true;
 }
 
 uint32_t Op::payload_bytes(uint32_t chunk) const {
@@ -123,7 +130,7 @@ void Op::on_message(Rank from, const wire::Message& message, Instant now) {
     if (mode_ == Mode::abandoned) return;
     progress_[from.value] = now;
     dispatch(from, message, now);
-    settle(now);
+    settle();
 }
 
 namespace {
@@ -134,7 +141,6 @@ struct VersionOf {
     uint32_t operator()(const wire::OpFetch& m) const { return m.version; }
     uint32_t operator()(const wire::OpListen& m) const { return m.version; }
     uint32_t operator()(const wire::OpStable& m) const { return m.version; }
-    uint32_t operator()(const wire::OpHeld& m) const { return m.version; }
     uint32_t operator()(const wire::OpReport& m) const { return m.version; }
     uint32_t operator()(const wire::OpDecide& m) const { return m.version; }
     template <class T> uint32_t operator()(const T&) const { return 0; }
@@ -147,7 +153,6 @@ struct AttemptOf {
     uint32_t operator()(const wire::OpFetch& m) const { return m.attempt; }
     uint32_t operator()(const wire::OpAck& m) const { return m.attempt; }
     uint32_t operator()(const wire::OpStable& m) const { return m.attempt; }
-    uint32_t operator()(const wire::OpHeld& m) const { return m.attempt; }
     template <class T> std::optional<uint32_t> operator()(const T&) const { return std::nullopt; }
 };
 
@@ -160,8 +165,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     const bool newer = version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
     // Frozen, a uniform op has not yet moved its orphans: what is said about them waits for the decision.
     const bool premature = frozen_ && (std::holds_alternative<wire::OpStatus>(message) ||
-                                       std::holds_alternative<wire::OpFetch>(message) ||
-                                       std::holds_alternative<wire::OpHeld>(message));
+                                       std::holds_alternative<wire::OpFetch>(message));
     if (newer || premature || (attempt && *attempt > attempt_)) {
         if (wait(from, version, attempt.value_or(0))) waiting_.push_back({from, message});
         return;
@@ -176,7 +180,6 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     else if (const auto* m = std::get_if<wire::OpAck>(&message)) on_ack(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m, now);
     else if (const auto* m = std::get_if<wire::OpListen>(&message)) on_listen(from, *m, now);
-    else if (const auto* m = std::get_if<wire::OpHeld>(&message)) on_held(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpReport>(&message)) on_report(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpDecide>(&message)) {
         if (alive(from.value)) on_decide(*m, now);
@@ -206,6 +209,7 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     }
     posted_[from.value] = true;
     abstains_[from.value] = post.abstains;
+    window_of_[from.value] = std::max(1u, post.window_chunks);
     begin_grace();
     if (granted_count_ > 0) grant(from.value);
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
@@ -245,7 +249,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     }
     const uint32_t version = static_cast<uint32_t>(std::count(alive.begin(), alive.end(), false));
     if (version <= version_) {
-        settle(now);
+        settle();
         return;
     }
     bool root_gone = false;
@@ -263,15 +267,15 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     alive_ = alive;
     version_ = version;
     reports_.clear();
-    if (mode_ == Mode::abandoned || final_) {
-        settle(now);
+    if (mode_ == Mode::abandoned) {
+        settle();
         return;
     }
     if (!alive_[self()]) become_listener(now);
     else if (uniform() && config_.plant != Plant::no_freeze) freeze_and_report(now);
     else reroot(now);
     replay_waiting(now);
-    settle(now);
+    settle();
 }
 
 std::optional<Instant> Op::deadline() const {

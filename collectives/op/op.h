@@ -63,9 +63,9 @@ struct OpConfig {
     MutableByteSpan out;
     float weight = 1.0f;
     bool abstains = false;
-    Duration grace{};  // 0: never ask for the exclusion of laggards
-    uint64_t window_bytes = 0;
-    uint64_t eager_bytes = 0;
+    Duration grace{};           // 0: never ask for the exclusion of laggards
+    uint64_t window_bytes = 0;  // of each sender's contributions to this peer's chunks
+    uint64_t eager_bytes = 0;   // of this peer's contributions to a root that has not called the op
     Plant plant = Plant::none;
 };
 
@@ -101,14 +101,14 @@ public:
     // Each pin that gave bytes is followed by one unpin of the same frame; the bytes stay as they are
     // between.
     std::optional<ByteSpan> pin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt);
-    void unpin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt, Instant now);
+    void unpin(Rank to, wire::BulkKind kind, uint32_t chunk, uint32_t attempt);
 
     // Ends this peer's part. Its buffers are released through ended() as soon as no job writes to them.
     void abandon(Code code, const std::string& detail, Instant now);
     // The op ends for all.
     void fail_for_all(Code code, const std::string& detail, Instant now);
     // Something outside changed that a waiting end may need (retention budget).
-    void poke(Instant now) { settle(now); }
+    void poke() { settle(); }
 
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now);
@@ -117,9 +117,7 @@ public:
     bool closed() const;  // nobody can need this record any more
     bool completed() const { return ended_ && end_code_ == Code::OK; }
     // Completed, and every member is known to have the whole result: may be said to whoever still asks.
-    bool known_everywhere() const {
-        return completed() && mode_ == Mode::member && (final_ || unreleased_count_ == 0);
-    }
+    bool known_everywhere() const { return completed() && mode_ == Mode::member && unreleased_count_ == 0; }
     uint32_t version() const { return version_; }
     uint32_t attempt() const { return attempt_; }
     const OpId& id() const { return config_.id; }
@@ -128,6 +126,7 @@ public:
     void refresh_card();
     std::string waiting_for() const;
     uint32_t payload_bytes(uint32_t chunk) const;
+    bool all_posted() const;  // every living member is known to have called it
     const std::vector<bool>& alive_ranks() const { return alive_; }
     const ChunkLayout& layout() const { return layout_; }
     uint32_t chunk_count() const { return static_cast<uint32_t>(chunks_.size()); }
@@ -177,17 +176,17 @@ private:
     };
     struct Report {
         uint32_t attempt = 0;
-        bool final = false;
-        std::vector<bool> available;
+        bool completed = false;
+        std::vector<bool> set, available;
     };
 
     // op.cpp
-    void begin_attempt(uint32_t attempt);
+    void begin_attempt(uint32_t attempt, std::vector<bool> set);
     void dispatch(Rank from, const wire::Message& message, Instant now);
     void on_post(Rank from, const wire::OpPost& post, Instant now);
     bool wait(Rank from, uint32_t version, uint32_t attempt);
     void replay_waiting(Instant now);
-    void settle(Instant now);  // ends the op when it can be ended
+    void settle();  // ends the op when it can be ended
     void fail(Code code, const std::string& detail, Instant now);
     bool holds_all() const { return open_count_ == 0; }
     bool uniform() const { return config_.descriptor.uniform; }
@@ -214,6 +213,7 @@ private:
     // op_contribute.cpp
     void pump(Instant now);
     bool contribute_next(uint32_t root);
+    uint32_t window_chunks() const;
     void contribute_orphans(uint32_t root);
     void contribute(uint32_t chunk, uint32_t root);
 
@@ -259,9 +259,7 @@ private:
     void decide(Instant now);
     void on_decide(const wire::OpDecide& decision, Instant now);
     void apply_decision(Instant now);
-    void tell_held(Instant now);
-    void on_held(Rank from, const wire::OpHeld& held, Instant now);
-    void finish_uniform(Instant now);
+    void all_have_all();
 
     OpConfig config_;
     OpHost& host_;
@@ -283,7 +281,7 @@ private:
 
     // Contributing.
     std::vector<std::vector<uint32_t>> base_list_;  // chunks by base root
-    std::vector<uint32_t> next_, sent_count_, closed_by_;
+    std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
 
     // Acknowledging and stability.
@@ -297,9 +295,8 @@ private:
     // Uniform ops.
     uint32_t attempt_ = 0;
     std::vector<bool> attempt_set_;
-    bool frozen_ = false, final_ = false, held_told_ = false;
+    bool frozen_ = false;
     std::map<uint32_t, Report> reports_;
-    std::set<uint32_t> held_by_;
     std::optional<wire::OpDecide> decision_;
     BufferRef staging_;
     std::optional<uint64_t> unstaging_;  // the job that copies the final result to the application's buffer

@@ -35,14 +35,19 @@ bool Op::contribute_next(uint32_t root) {
         ++sent_count_[root];
     }
     if (next >= list.size()) return false;
-    const uint64_t window = std::max<uint64_t>(1, config_.window_bytes / chunk_bytes);
-    const bool allowed = posted_[root] ? sent_count_[root] < closed_by_[root] + window
+    const bool allowed = posted_[root] ? sent_count_[root] < uint64_t{closed_by_[root]} + window_of_[root]
                                        : (sent_count_[root] + 1) * chunk_bytes <= config_.eager_bytes;
     if (!allowed && config_.plant != Plant::ignore_grants) return false;
     contribute(list[next], root);
     ++next;
     ++sent_count_[root];
     return true;
+}
+
+uint32_t Op::window_chunks() const {
+    const uint64_t chunk_bytes =
+        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
+    return static_cast<uint32_t>(std::clamp<uint64_t>(config_.window_bytes / chunk_bytes, 1, UINT32_MAX));
 }
 
 // Chunks that moved to this root when theirs went. Not under the window: they are a dead peer's share, once.

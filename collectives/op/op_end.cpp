@@ -19,7 +19,7 @@ void Op::abandon(Code code, const std::string& detail, Instant now) {
     }
     mode_ = Mode::abandoned;
     fail(code, detail, now);
-    settle(now);
+    settle();
 }
 
 // Those that were left out hear of it too: they wait for results that will never come.
@@ -33,7 +33,7 @@ void Op::fail_for_all(Code code, const std::string& detail, Instant now) {
         }
     }
     fail(code, detail, now);
-    settle(now);
+    settle();
 }
 
 void Op::fail(Code code, const std::string& detail, Instant) {
@@ -48,7 +48,7 @@ bool Op::lends() const {
     return std::any_of(pins_.begin(), pins_.end(), [](const Pin& pin) { return !pin.buffer; });
 }
 
-void Op::settle(Instant now) {
+void Op::settle() {
     if (ended_) return;
     if (ending_) {
         if (lends()) return;
@@ -63,14 +63,9 @@ void Op::settle(Instant now) {
         return;
     }
     if (mode_ == Mode::abandoned) return;
-    if (uniform()) {
-        if (!final_) {
-            tell_held(now);
-            if (!final_ || ended_) return;
-        }
-    } else if (mode_ == Mode::listener) {
+    if (mode_ == Mode::listener) {
         if (unreleased_count_ > 0) return;
-    } else if (!holds_all()) {
+    } else if (!holds_all() || (frozen_ && !unstaging_)) {  // what is frozen may yet be void
         return;
     }
     if (!unstaging_ && jobs_ > 0) return;
@@ -139,7 +134,9 @@ void Op::drop_retained() {
 
 bool Op::closed() const {
     if (!ended_ || jobs_ > 0 || !pins_.empty()) return false;
-    if (end_code_ != Code::OK || mode_ == Mode::abandoned || final_) return true;
+    if (end_code_ != Code::OK || mode_ == Mode::abandoned) return true;
+    // Others wait for what this peer decides, or reports once it has installed what they have.
+    if (frozen_ || !waiting_.empty()) return false;
     return unreleased_count_ == 0 && retained_.empty() && pending_stable_.empty();
 }
 
@@ -153,7 +150,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     const Chunk& chunk = chunks_[c];
     Pin pin{to.value, kind, c, attempt, nullptr};
     if (kind == wire::BulkKind::contribution) {
-        const bool wanted = uniform() ? !final_ : chunk.state == ChunkState::open;
+        const bool wanted = chunk.state == ChunkState::open;
         if (ended_ || ending_ || chunk.root != to.value || !wanted) return std::nullopt;
         return pinned(std::move(pin), input(c));
     }
@@ -169,13 +166,13 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     return pinned(std::move(pin), output(c));
 }
 
-void Op::unpin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt, Instant now) {
+void Op::unpin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
     const auto found = std::find_if(pins_.begin(), pins_.end(), [&](const Pin& pin) {
         return pin.to == to.value && pin.kind == kind && pin.chunk == c && pin.attempt == attempt;
     });
     WHIM_ASSERT(found != pins_.end());
     pins_.erase(found);
-    settle(now);
+    settle();
 }
 
 }  // namespace whim::op

@@ -49,7 +49,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution))
         on_contribution(from, arrival, now);
     else on_result(from, arrival, now);
-    settle(now);
+    settle();
 }
 
 void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
@@ -182,7 +182,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     if (unstaging_ == job_id) {
         --jobs_;
         unstaged_ = true;
-        return settle(now);
+        return settle();
     }
     WHIM_ASSERT(it != running_.end());
     const RunningJob running = std::move(it->second);
@@ -195,7 +195,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     else if (!uniform()) chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
-    settle(now);
+    settle();
 }
 
 void Op::folded(uint32_t c, const std::vector<bool>& set) {
@@ -213,9 +213,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
 void Op::close_chunk(uint32_t c) {
     if (chunks_[c].base_root != self()) return;
     ++closed_count_;
-    const uint64_t chunk_bytes =
-        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
-    const uint64_t window = std::max<uint64_t>(1, config_.window_bytes / chunk_bytes);
+    const uint64_t window = window_chunks();
     const uint64_t total = base_list_[self()].size();
     if (total <= window) return;  // nobody waits for it
     const bool due = closed_count_ - granted_count_ >= std::max<uint64_t>(1, window / 4);
@@ -282,7 +280,6 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
 }
 
 void Op::acknowledge(uint32_t c) {
-    if (uniform()) return;
     const uint32_t root = chunks_[c].root;
     std::vector<uint32_t>& pending = pending_acks_[root];
     pending.push_back(c);
@@ -316,7 +313,7 @@ void Op::on_ack(Rank from, const wire::OpAck& ack, Instant) {
 // Stable: every member has the result, so nobody will ever ask for it again.
 void Op::check_stable(uint32_t c) {
     Chunk& chunk = chunks_[c];
-    if (chunk.root != self() || chunk.state == ChunkState::open || uniform()) return;
+    if (chunk.root != self() || chunk.state == ChunkState::open) return;
     Rooted& root = rooted(c);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (alive(r) && r != self() && !root.acked[r]) return;

@@ -1,9 +1,13 @@
-// Uniform ops: one contributor set for the whole buffer. Outputs are final only when the op's leader, the
-// lowest living birth rank, has heard that every member holds every chunk of the attempt. After a loss
-// everyone freezes and reports; the leader keeps the attempt when every chunk is held or can still be folded
-// with exactly its set, and otherwise begins a new one among the living. An attempt's number is the version
-// it began under.
+// Uniform ops: one contributor set for the whole buffer. An attempt runs like any other op: results are
+// acknowledged and become stable, and whoever holds every chunk completes and keeps what is not stable yet.
+// After a loss everyone freezes and reports; the leader, the lowest living birth rank, keeps an attempt that
+// somebody has completed, or in which every chunk is held or can still be folded with exactly its set, and
+// otherwise begins a new one among the living. An attempt's number is the version it began under.
+//
+// Nobody waits for the others to have everything too: the leader hears every living member before it decides,
+// so no decision overrules a completion, and who has completed can give every chunk to those who lack it.
 #include <algorithm>
+#include <utility>
 
 #include "collectives/op/bitmap.h"
 #include "collectives/op/op.h"
@@ -16,8 +20,6 @@ uint32_t Op::leader() const {
 
 void Op::freeze_and_report(Instant now) {
     frozen_ = true;
-    held_told_ = false;
-    held_by_.clear();
     decision_.reset();
     std::vector<uint32_t> available;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
@@ -36,16 +38,22 @@ void Op::freeze_and_report(Instant now) {
         }
         if (can) available.push_back(c);
     }
-    const wire::OpReport report{config_.id, attempt_, version_, final_, to_ranges(available)};
-    if (leader() == self()) on_report(config_.self, report, now);
-    else host_.send({leader()}, report);
+    const bool done = completed() || unstaging_;  // the result is, or is about to be, the application's
+    if (done && config_.plant == Plant::uniform_forgets_completion) available.clear();
+    const wire::OpReport report{
+        config_.id,          attempt_, version_, done && !available.empty(), to_bitmap(attempt_set_),
+        to_ranges(available)};
+    if (leader() != self()) return host_.send({leader()}, report);
+    send_all(report);  // a member that has forgotten the op, because everybody had everything, says so
+    on_report(config_.self, report, now);
 }
 
 void Op::on_report(Rank from, const wire::OpReport& message, Instant now) {
     if (message.version < version_ || !alive(from.value) || leader() != self() || mode_ != Mode::member)
         return;
     Report report{.attempt = message.attempt,
-                  .final = message.final,
+                  .completed = message.completed,
+                  .set = from_bitmap(message.set, birth_count_),
                   .available = std::vector<bool>(chunks_.size(), false)};
     for (const wire::ChunkRange& range : message.available) {
         const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
@@ -59,31 +67,33 @@ void Op::on_report(Rank from, const wire::OpReport& message, Instant now) {
 }
 
 void Op::decide(Instant now) {
-    bool final = false;
     bool same_attempt = true;
+    const Report* done = nullptr;
     std::vector<bool> available(chunks_.size(), false);
     for (const auto& [rank, report] : reports_) {
-        final |= report.final;
+        if (report.completed) done = &report;
         same_attempt &= report.attempt == attempt_;
         for (size_t c = 0; c < available.size(); ++c) available[c] = available[c] || report.available[c];
     }
     const bool whole = std::find(available.begin(), available.end(), false) == available.end();
     const bool keep = (same_attempt && whole) || config_.plant == Plant::uniform_mix_sets;
-    wire::OpDecide decision{config_.id, keep ? attempt_ : version_, version_, final};
+    wire::OpDecide decision{config_.id, version_, version_, false, to_bitmap(alive_)};
+    if (done) decision.attempt = done->attempt, decision.set = to_bitmap(done->set);
+    else if (keep) decision.attempt = attempt_, decision.set = to_bitmap(attempt_set_);
     send_all(decision);
     on_decide(decision, now);
 }
 
 void Op::on_decide(const wire::OpDecide& decision, Instant now) {
-    if (ended_ || ending_ || mode_ != Mode::member) return;
-    if (decision.final) {
-        // Who does not hold what became final is no member any more, and will hear of it.
-        if (decision.attempt == attempt_ && holds_all()) finish_uniform(now);
+    if (ending_ || mode_ != Mode::member) return;
+    if (decision.everywhere) {
+        // Who does not hold what everybody has is no member any more, and will hear of it.
+        if (decision.attempt == attempt_ && holds_all()) all_have_all();
         return;
     }
     if (decision.version < version_ || !frozen_) return;
     decision_ = decision;
-    if (jobs_ == 0) apply_decision(now);  // otherwise when the last job has stopped writing to the output
+    if (jobs_ == 0 || ended_ || unstaging_) apply_decision(now);  // else when no job writes to the output
 }
 
 void Op::apply_decision(Instant now) {
@@ -91,42 +101,25 @@ void Op::apply_decision(Instant now) {
     decision_.reset();
     if (decision.version < version_) return;
     frozen_ = false;
-    if (decision.attempt != attempt_) begin_attempt(decision.attempt);
+    if (decision.attempt != attempt_) {
+        if (ended_ || unstaging_) return;  // no leader decides so
+        begin_attempt(decision.attempt, from_bitmap(decision.set, birth_count_));
+    }
     reroot(now);
     for (uint32_t c = 0; c < chunks_.size(); ++c) try_fold(c, now);
     replay_waiting(now);
-    tell_held(now);
 }
 
-void Op::tell_held(Instant now) {
-    if (frozen_ || held_told_ || !holds_all() || jobs_ > 0 || final_ || ending_) return;
-    held_told_ = true;
-    if (config_.plant == Plant::uniform_final_early) return finish_uniform(now);
-    if (leader() == self()) on_held(config_.self, wire::OpHeld{config_.id, attempt_, version_}, now);
-    else host_.send({leader()}, wire::OpHeld{config_.id, attempt_, version_});
-}
-
-void Op::on_held(Rank from, const wire::OpHeld& held, Instant now) {
-    if (held.version < version_ || held.attempt != attempt_ || !alive(from.value) || frozen_ ||
-        leader() != self())
-        return;
-    held_by_.insert(from.value);
-    for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (alive(r) && !held_by_.contains(r)) return;
-    }
-    finish_uniform(now);
-}
-
-// Every member holds every chunk. Passed on by everyone once, since the leader may die while it tells.
-void Op::finish_uniform(Instant now) {
-    if (final_ || ended_ || ending_) return;
-    final_ = true;
-    frozen_ = false;
-    send_all(wire::OpDecide{config_.id, attempt_, version_, true});
+// Passed on by everyone once: whoever said so may tell only some before it is gone.
+void Op::all_have_all() {
+    const bool news = std::exchange(frozen_, false) || unreleased_count_ > 0;
+    if (!news) return;
+    decision_.reset();
+    send_all(wire::OpDecide{config_.id, attempt_, version_, true, to_bitmap(attempt_set_)});
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state == ChunkState::has) release(c);
     }
-    settle(now);
+    settle();
 }
 
 }  // namespace whim::op

@@ -54,6 +54,8 @@ ElementRange ChunkLayout::range(ChunkIndex chunk) const {
     return {begin, begin + std::min<uint64_t>(elements - begin, chunk_elements)};
 }
 
+constexpr uint64_t kPiecesOfSmallOps = 4;
+
 uint32_t choose_chunk_elements(uint64_t elements, uint32_t element_bytes, uint32_t members,
                                uint64_t chunk_bytes_max) {
     WHIM_ASSERT(element_bytes > 0 && members > 0);
@@ -61,7 +63,10 @@ uint32_t choose_chunk_elements(uint64_t elements, uint32_t element_bytes, uint32
     const uint64_t elements_min =
         std::clamp<uint64_t>(limits::kChunkBytesMin / element_bytes, 1, elements_max);
     const uint64_t per_member = std::max<uint64_t>(divide_up(elements, members), 1);
-    const uint64_t chunks_per_member = divide_up(per_member, elements_max);
+    // A few of each member, so that the first results leave while the last contributions arrive.
+    const uint64_t pieces =
+        std::min(kPiecesOfSmallOps, per_member * element_bytes / limits::kChunkBytesPipelined);
+    const uint64_t chunks_per_member = std::max(divide_up(per_member, elements_max), pieces);
     const uint64_t even = std::max(divide_up(per_member, chunks_per_member), elements_min);
     const uint64_t fits_limit = divide_up(elements, limits::kChunksPerOpMax);
     return static_cast<uint32_t>(std::min<uint64_t>(std::max(even, fits_limit), UINT32_MAX));

@@ -64,7 +64,8 @@ typedef struct whim_group_options {
     /* A number over whatever all members must have in common (shapes, settings): a peer whose number differs
      * from the run's is refused. Default 0. */
     uint64_t fingerprint;
-    /* Connections for bulk data to each member. Default 1. Range 1..32. */
+    /* Connections for bulk data to each member. Default 0: as many as the path turns out to need, found out
+     * by measuring and changed when it changes (1 to 32). 1..32: exactly so many. */
     uint32_t bulk_strands;
     /* Threads that reduce. Default: the number of cores, at most 4. Range 1..64. */
     uint32_t worker_threads;
@@ -74,8 +75,9 @@ typedef struct whim_group_options {
     /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
      * number: what does not fit is waited for, so that a small one makes completions later. */
     uint64_t retain_bytes_max;
-    /* Contributions on their way from this peer to one other, in bytes per op. Default 4 MiB.
-     * Range chunk_bytes..2^64-1. */
+    /* Contributions on their way from one other peer to this one, in bytes per op: what this peer holds for
+     * folding is at most that times the number of others. Default 0: 4 MiB, over long paths up to 16 MiB and
+     * 32 MiB for all others together. Range chunk_bytes..2^64-1. */
     uint64_t window_bytes;
     /* 1: nobody can dial this peer (it is behind NAT or a firewall), so it dials all others, and unless
      * advertise says otherwise it tells them no address. Default 0: others may dial it at its advertised

@@ -64,7 +64,7 @@ Status set_places(runtime::PeerOptions& out, const whim_group_options& in) {
 }
 
 Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
-    if (in.bulk_strands) out.bulk_strands = in.bulk_strands;
+    out.bulk_strands = in.bulk_strands;
     out.worker_threads = in.worker_threads ? in.worker_threads
                                            : std::min(runtime::core_count(), limits::kWorkerThreadsDefault);
     if (in.chunk_bytes) out.chunk_bytes = in.chunk_bytes;
@@ -72,7 +72,7 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
     if (in.window_bytes) out.window_bytes = in.window_bytes;
     out.fingerprint = in.fingerprint;
     out.identity_file = text_or(in.identity_file, "");
-    if (const Status ok = check_range(out.bulk_strands, 1, limits::kStrandsPerLinkMax - 1, "bulk_strands");
+    if (const Status ok = check_range(out.bulk_strands, 0, limits::kStrandsPerLinkMax - 1, "bulk_strands");
         !ok)
         return ok;
     if (const Status ok = check_range(out.worker_threads, 1, limits::kWorkerThreadsMax, "worker_threads");
@@ -82,8 +82,10 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
             check_range(out.chunk_bytes, limits::kChunkBytesMin, limits::kBulkPayloadBytesMax, "chunk_bytes");
         !ok)
         return ok;
-    if (const Status ok = check_range(out.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
-        return ok;
+    if (in.window_bytes) {
+        if (const Status ok = check_range(in.window_bytes, out.chunk_bytes, UINT64_MAX, "window_bytes"); !ok)
+            return ok;
+    }
     if (const Status ok = check_range(in.outbound_only, 0, 1, "outbound_only"); !ok) return ok;
     if (const Status ok = check_range(in.require_reachable, 0, 1, "require_reachable"); !ok) return ok;
     if (in.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", in.reserved));

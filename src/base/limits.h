@@ -28,8 +28,9 @@ inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20;  // one bulk frame's 
 inline constexpr uint32_t kBulkHeaderBytesMax = 512;
 inline constexpr uint32_t kControlUnackedBytesMax =
     8u << 20;  // control messages kept for a redialled strand, per link
-inline constexpr uint32_t kBulkQueuedMax = 1u << 16;       // bulk descriptors queued on one link
-inline constexpr uint32_t kStrandsPerLinkMax = 33;         // one control and up to 32 bulk
+inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
+inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
+inline constexpr uint32_t kStrandsFar = 4;            // bulk strands that a long path begins with, when tuned
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
 
@@ -40,14 +41,18 @@ inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
 inline constexpr uint32_t kWaitingPerMember =
     64;  // messages of newer views kept per sender and member of an op
-inline constexpr uint32_t kStatusRangesMax = 1u << 15;      // ranges in one op status message
-inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;  // contributions sent before the receiver posts
+inline constexpr uint32_t kStatusRangesMax = 1u << 15;        // ranges in one op status message
+inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;    // contributions sent before the receiver posts
+inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one op at a time of each sender
+inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
-inline constexpr uint32_t kChunkBytesMin = 4u << 10;  // a small op is not cut below this
+inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
+inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap
 inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
-inline constexpr uint64_t kWindowBytesPerSenderDefault =
-    4ull << 20;  // contributions in flight to one root, per op
+inline constexpr uint64_t kWindowBytesNear = 4ull << 20;  // of one sender's contributions to one root, per op
+inline constexpr uint64_t kWindowBytesFar = 16ull << 20;  // the same over a long path, at most
+inline constexpr uint64_t kWindowBytesFarTotal = 32ull << 20;  // shared by all senders to one root
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
 inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
 inline constexpr uint32_t kJobInlineBytesMax = 32u << 10;  // smaller reductions run on the I/O thread
@@ -121,6 +126,9 @@ inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the ol
 inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
 
 // Strands.
+inline constexpr Duration kShortPathRtt = milliseconds(2);  // below it a path is a LAN or this machine
+inline constexpr uint32_t kUnsentBytesMax = 512u
+                                            << 10;     // in the system, written and not yet sent, bulk strand
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand

@@ -29,7 +29,7 @@
     X(released_contributes, "exchange: a released chunk is never folded again")                              \
     X(stale_status, "exchange: a further shrink starts the exchange over")                                   \
     X(no_freeze, "uniform: after a loss every root freezes and reports")                                     \
-    X(uniform_final_early, "uniform: final only when every member holds all chunks")                         \
+    X(uniform_forgets_completion, "uniform: an attempt that somebody completed is kept")                     \
     X(uniform_mix_sets, "uniform: what was folded with another set is void")                                 \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \

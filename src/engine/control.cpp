@@ -136,7 +136,8 @@ void Engine::Impl::install_view(const wire::View& view) {
         LinkOptions options;
         options.addresses = info.addresses;
         options.dial = me.peer < info.id.peer;
-        options.bulk_strands = config_.bulk_strands;
+        options.tune_strands = config_.bulk_strands == 0;
+        options.bulk_strands = options.tune_strands ? limits::kStrandsPerLinkMax - 1 : config_.bulk_strands;
         options.expected = info.id.peer;
         options.local_instance = me.incarnation;
         endpoint_.open_link(info.id, std::move(options), now_);

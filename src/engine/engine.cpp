@@ -60,7 +60,7 @@ void Engine::Impl::flush() {
         if (retention_freed_) {
             retention_freed_ = false;
             for (auto& [number, record] : records_) {
-                if (record->op && !record->op->ended()) record->op->poke(now_);
+                if (record->op && !record->op->ended()) record->op->poke();
             }
         }
         send_queued();

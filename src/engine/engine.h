@@ -38,10 +38,11 @@ struct EngineConfig {
     std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
     std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;
-    uint32_t bulk_strands = 1;
+    uint32_t bulk_strands = 0;                          // to each member; 0: found out by measuring
     uint32_t chunk_bytes = limits::kChunkBytesDefault;  // small in tests, to reach multi-chunk paths
-    uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
+    uint64_t window_bytes = 0;  // of each other's contributions to this peer, per op; 0: fits the paths
     uint64_t eager_bytes = limits::kEagerBytesPerOpMax;
+    uint64_t eager_large_bytes = limits::kEagerBytesLargeMax;  // of one op at a time
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
     uint64_t seed = 0;
     Plant plant = Plant::none;  // simulator only

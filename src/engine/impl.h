@@ -104,6 +104,11 @@ private:
         bool uniform = false;
         uint32_t attempt = 0;  // that was final, of a uniform op
     };
+    struct EagerHolder {  // the op that may send more before the others have called it
+        uint64_t record = 0;
+        Round round;
+        bool all_posted = false;  // when its record went
+    };
     struct Scanning {  // an op whose input is being scanned
         uint64_t record = 0;
         std::shared_ptr<std::optional<size_t>> non_finite;
@@ -138,6 +143,9 @@ private:
     // ops.cpp
     Status check(Round birth_round, const PostOptions& options) const;
     void start_op(OpRecord& record, bool abstains);
+    uint64_t window_for(const OpRecord& record) const;
+    uint64_t eager_for(const OpRecord& record);
+    bool eager_holder_free() const;
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
     std::pair<std::vector<bool>, std::vector<bool>> members_of(const OpRecord& record) const;
@@ -193,6 +201,7 @@ private:
     std::map<uint64_t, uint64_t> job_record_;
     std::map<uint64_t, Scanning> scans_;
     uint64_t next_record_ = 1, next_job_ = 1, next_token_ = 1;
+    std::optional<EagerHolder> eager_holder_;
     uint64_t retained_bytes_ = 0;
     bool retention_freed_ = false;
     EngineCounters totals_;

@@ -200,21 +200,25 @@ void Engine::Impl::say_long_over(const MemberId& from, const OpId& id,
 void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
                          uint64_t bytes) {
     if (!births_.empty() && id.round < births_.begin()->first) return say_long_over(from, id, item);
+    const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
     uint64_t ops = 0;
     uint64_t message_bytes = 0;
+    uint64_t large = 0;  // what exceeds the quota of the others: one at a time may
     for (const auto& [other, entry] : early_) {
         const auto share = entry.by_sender.find(from);
         if (share == entry.by_sender.end()) continue;
         ops += other != id;
         message_bytes += share->second.message_bytes;
+        if (other != id && share->second.payload_bytes > quota) large += share->second.payload_bytes - quota;
     }
     if (ops >= limits::kOpsUnpostedMax) return misbehaved(from, "too many ops posted ahead");
     Early& entry = early_[id];
     Early::Share& share = entry.by_sender[from];
     const bool payload = std::holds_alternative<op::Arrival>(item);
     (payload ? share.payload_bytes : share.message_bytes) += bytes;
-    const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
-    const bool over = payload ? share.payload_bytes > quota && config_.plant != Plant::ignore_grants
+    // Twice: of an op that its sender gave up, nothing may have told us yet.
+    const uint64_t room = config_.eager_large_bytes * 2 - std::min(config_.eager_large_bytes * 2, large);
+    const bool over = payload ? share.payload_bytes > quota + room && config_.plant != Plant::ignore_grants
                               : message_bytes + bytes > limits::kEarlyMessageBytesMax;
     if (over) return misbehaved(from, "more than the eager quota for op " + to_string(id));
     entry.items.push_back({from, std::move(item)});
@@ -280,7 +284,7 @@ void Engine::Impl::bulk_unpin(const LinkKey& to, const BulkFrame& frame) {
     const auto found = records_.find(cookie.record);
     WHIM_ASSERT(found != records_.end() && found->second->op);  // a pinned op is not closed
     const Rank rank = *found->second->rank_of(to);
-    found->second->op->unpin(rank, cookie.kind, cookie.chunk, cookie.attempt, now_);
+    found->second->op->unpin(rank, cookie.kind, cookie.chunk, cookie.attempt);
 }
 
 void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire::BulkHeader& header,

@@ -27,11 +27,11 @@ struct PeerOptions {
     bool require_reachable = false;  // be refused rather than admitted when nobody can
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
-    uint32_t bulk_strands = 1;
+    uint32_t bulk_strands = 0;  // to each member; 0: found out by measuring
     uint32_t worker_threads = 1;
     uint32_t chunk_bytes = limits::kChunkBytesDefault;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
-    uint64_t window_bytes = limits::kWindowBytesPerSenderDefault;
+    uint64_t window_bytes = 0;  // 0: fits the paths
 };
 
 // Takes run, security, coordinators and token from an invite. E_TOKEN when it cannot be read.

@@ -12,8 +12,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
     "join_request",  "round_ready",  "commit_vote", "suspect_report", "probe_reply", "op_exclude_request",
     "leave_request", "record_query", "join_reply",  "view_update",    "round_start", "round_outcome",
     "probe_request", "record_reply", "wait_notice", "op_post",        "op_grant",    "op_status",
-    "op_fetch",      "op_ack",       "op_stable",   "op_fail",        "op_listen",   "op_held",
-    "op_report",     "op_decide"};
+    "op_fetch",      "op_ack",       "op_stable",   "op_fail",        "op_listen",   "op_report",
+    "op_decide"};
 
 template <size_t I = 0> Result<Message> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Message>) {

@@ -182,7 +182,9 @@ struct OpPost {
     OpId op;
     OpDescriptor descriptor;
     bool abstains = false;  // takes part, contributes nothing (non-finite input)
-    template <class A> void fields(A& a) { a(op), a(descriptor), a(abstains); }
+    uint32_t window_chunks =
+        1;  // each member may be so many of its contributions ahead of the sender's grants
+    template <class A> void fields(A& a) { a(op), a(descriptor), a(abstains), a(window_chunks); }
 };
 
 // Chunks rooted at the sender that need nothing more from anybody; the window follows it.
@@ -259,24 +261,19 @@ struct OpListen {
     template <class A> void fields(A& a) { a(op), a(version), a.list(chunks, limits::kStatusRangesMax, 8); }
 };
 
-// Uniform ops. Held: the sender has every chunk of the attempt. Report: where the sender stands after a
-// shrink. Decide: the op leader's answer (same attempt: go on; higher: fold anew among the living). Final:
-// use it.
-struct OpHeld {
-    OpId op;
-    uint32_t attempt = 0;
-    uint32_t version = 0;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(version); }
-};
-
+// Uniform ops. Report: where the sender stands after a shrink. Decide: the op leader's answer (same attempt:
+// go on; another: fold anew), or that everybody has everything. set: the attempt's members, a bitmap over
+// birth ranks.
 struct OpReport {
     OpId op;
     uint32_t attempt = 0;
     uint32_t version = 0;
-    bool final = false;
+    bool completed = false;
+    std::vector<uint8_t> set;
     std::vector<ChunkRange> available;  // held, or rooted here with all contributions of the set
     template <class A> void fields(A& a) {
-        a(op), a(attempt), a(version), a(final), a.list(available, limits::kStatusRangesMax, 8);
+        a(op), a(attempt), a(version), a(completed), a.blob_u8(set, limits::kMembersMax / 8);
+        a.list(available, limits::kStatusRangesMax, 8);
     }
 };
 
@@ -284,14 +281,17 @@ struct OpDecide {
     OpId op;
     uint32_t attempt = 0;
     uint32_t version = 0;
-    bool final = false;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(version), a(final); }
+    bool everywhere = false;
+    std::vector<uint8_t> set;
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(version), a(everywhere), a.blob_u8(set, limits::kMembersMax / 8);
+    }
 };
 
 using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,
                              LeaveRequest, RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome,
                              ProbeRequest, RecordReply, WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck,
-                             OpStable, OpFail, OpListen, OpHeld, OpReport, OpDecide>;
+                             OpStable, OpFail, OpListen, OpReport, OpDecide>;
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ static void ranges_of_a_peer_are_checked(void) {
         uint64_t retain_bytes_max, window_bytes;
         const char* words; /* NULL: fine */
     } cases[] = {
-        {33, 0, 0, 0, 0, 0, 0, "bulk_strands 33: from 1 to 32"},
+        {33, 0, 0, 0, 0, 0, 0, "bulk_strands 33: from 0 to 32"},
         {0, 65, 0, 0, 0, 0, 0, "worker_threads 65: from 1 to 64"},
         {0, 0, 4095, 0, 0, 0, 0, "chunk_bytes 4095: from 4096 to 1048576"},
         {0, 0, 1048577, 0, 0, 0, 0, "chunk_bytes 1048577: from 4096 to 1048576"},

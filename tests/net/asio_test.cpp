@@ -1,5 +1,6 @@
 // Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses,
 // refusals.
+#include "black_hole.h"
 #include "net_peer.h"
 #include "proxy.h"
 
@@ -183,28 +184,6 @@ TEST(NetAddress, ANameIsRefusedOnlyWhenAllItsAddressesAre) {
     EXPECT_EQ(verdict({nobody, no_route, nobody}), DialError::unreachable);
 }
 
-// A listener whose backlog is full: the kernel drops further attempts, as a firewall does.
-class BlackHole {
-public:
-    explicit BlackHole(asio::io_context& io) : full_(io) {
-        full_.open(tcp::v4());
-        full_.bind(tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
-        full_.listen(0);
-        for (int i = 0; i < 8; ++i) {
-            auto& filler = fillers_.emplace_back(io);
-            filler.open(tcp::v4());
-            filler.non_blocking(true);  // Asio's own connect would wait all the same
-            const tcp::endpoint to = full_.local_endpoint();
-            (void)::connect(filler.native_handle(), to.data(), static_cast<socklen_t>(to.size()));
-        }
-    }
-    tcp::endpoint at() const { return full_.local_endpoint(); }
-
-private:
-    tcp::acceptor full_;
-    std::vector<tcp::socket> fillers_;
-};
-
 TEST(NetAddress, FamiliesAreTriedInTurns) {
     const auto v4 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v4::loopback(), port); };
     const auto v6 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v6::loopback(), port); };
@@ -218,7 +197,7 @@ TEST(NetAddress, FamiliesAreTriedInTurns) {
 
 TEST(NetAddress, AnAddressThatSwallowsDialsCostsAQuarterOfASecond) {
     asio::io_context io;
-    BlackHole hole(io);
+    const BlackHole hole;
     tcp::acceptor alive(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
     std::optional<tcp::endpoint> met;
     std::optional<DialError> failed;

@@ -83,8 +83,21 @@ void Network::push(Connection& c, int index, Segment segment) {
     segment.arrives = std::max(side.last_arrival, side.line_free + delay_of(side.host, to));
     side.last_arrival = segment.arrives;
     side.flight_bytes += segment.bytes.size();
+    side.written_bytes += segment.bytes.size();
     side.flight.push_back(std::move(segment));
     plan_delivery(c, index);
+}
+
+// A system that says what it sees: round trips, and that its bound of bytes in flight holds the sender back.
+std::optional<PathSample> Network::sample(const Connection& c, int index) {
+    const Side& side = c.sides[index];
+    const HostId to = c.sides[1 - index].host;
+    PathSample sample;
+    sample.rtt_min = path(side.host, to).delay + path(to, side.host).delay;
+    sample.rtt_smoothed = delay_of(side.host, to) + delay_of(to, side.host);
+    sample.bytes_acked = side.written_bytes - std::min<uint64_t>(side.flight_bytes, side.written_bytes);
+    sample.buffer_limited = world_.now() - Instant{};
+    return sample;
 }
 
 void Network::plan_delivery(Connection& c, int index) {

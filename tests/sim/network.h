@@ -73,6 +73,7 @@ private:
         SideState state = SideState::closed;
         std::deque<Segment> flight;
         size_t flight_bytes = 0;
+        uint64_t written_bytes = 0;
         Instant last_arrival{}, line_free{};
         std::optional<Instant> blocked_since;
         bool write_planned = false, delivery_planned = false, wants_write = false;
@@ -87,6 +88,7 @@ private:
     void dial(Port& port, StrandHandle handle, const Address& to);
     void arrive(uint64_t id);  // the first packet, at the host that was dialled
     void accept(uint64_t id);
+    std::optional<PathSample> sample(const Connection& c, int side);
     void fail_dial(uint64_t id, DialError error, const std::string& detail);
     void close(uint64_t id, int side);
     void plan_write(uint64_t id, int side);
@@ -121,6 +123,7 @@ public:
     void dial(StrandHandle strand, const Address& to) override;
     void close(StrandHandle strand) override;
     void wants_write(StrandHandle strand) override;
+    std::optional<PathSample> sample(StrandHandle strand) override;
 
 private:
     friend class Network;

@@ -36,6 +36,13 @@ void Port::wants_write(StrandHandle strand) {
     if (it != places_.end()) network_.plan_write(it->second.connection, it->second.side);
 }
 
+std::optional<PathSample> Port::sample(StrandHandle strand) {
+    const auto it = places_.find(strand);
+    const Network::Connection* c = it == places_.end() ? nullptr : network_.find(it->second.connection);
+    if (!c) return std::nullopt;
+    return network_.sample(*c, it->second.side);
+}
+
 void Network::dial(Port& port, StrandHandle handle, const Address& to) {
     const uint64_t id = next_connection_++;
     Connection& c = connections_[id];

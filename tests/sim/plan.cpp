@@ -17,8 +17,9 @@ void draw_limits(Prng& prng, Plan& plan) {
     plan.chunk_bytes = kChunks[prng.below(std::size(kChunks))];
     if (prng.chance(1, 3)) plan.window_bytes = plan.chunk_bytes * (1 + prng.below(4));
     if (prng.chance(1, 3)) plan.eager_bytes = plan.chunk_bytes * prng.below(4);
+    if (prng.chance(1, 3)) plan.eager_large_bytes = plan.chunk_bytes * prng.below(16);
     if (prng.chance(1, 4)) plan.retain_bytes_max = plan.chunk_bytes * prng.below(20);
-    plan.bulk_strands = 1 + static_cast<uint32_t>(prng.below(3));
+    plan.bulk_strands = static_cast<uint32_t>(prng.below(4));  // 0: tuned
     if (prng.chance(1, 2)) plan.job_delay_max = between_ms(prng, 0, 20);
 }
 

@@ -87,7 +87,8 @@ struct Plan {
     wire::RunOptions options;
     ScriptStyle style;
     uint32_t chunk_bytes = 64;
-    uint64_t window_bytes = 1 << 20, eager_bytes = 64 << 10, retain_bytes_max = 64 << 20;
+    uint64_t window_bytes = 1 << 20, eager_bytes = 64 << 10, eager_large_bytes = 0,
+             retain_bytes_max = 64 << 20;
     uint32_t bulk_strands = 1;
     Duration job_delay_max{}, inner_training{};
     Duration delay_min = milliseconds(1), delay_max = milliseconds(20), jitter_max = milliseconds(5);

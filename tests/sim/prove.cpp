@@ -82,7 +82,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::ignore_has:                            // for the contribution of one who has completed
         case Plant::newer_frames_do_not_wait:              // for the frame
         case Plant::no_freeze: return kind == Kind::hang;  // for the contribution of the dead
-        case Plant::uniform_final_early:                   // the others wait, or go on without
+        case Plant::uniform_forgets_completion:            // the others go on without, or wait for it
         case Plant::uniform_mix_sets: return kind == Kind::hang || kind == Kind::sets;
     }
     return false;

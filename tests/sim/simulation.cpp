@@ -120,6 +120,7 @@ void Simulation::start_peer(HostId host) {
     e.chunk_bytes = plan_.chunk_bytes;
     e.window_bytes = plan_.window_bytes;
     e.eager_bytes = plan_.eager_bytes;
+    e.eager_large_bytes = plan_.eager_large_bytes;
     e.retain_bytes_max = plan_.retain_bytes_max;
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
@@ -167,7 +168,8 @@ void Simulation::kill(HostId host, DeathKind kind) {
 
 void Simulation::note_counters(HostId host) {
     peer(host)->app().check_buffers();
-    ops_.counters(peer(host)->engine().self(), peer(host)->engine().counters(), plan_.eager_bytes);
+    ops_.counters(peer(host)->engine().self(), peer(host)->engine().counters(),
+                  plan_.eager_bytes + 2 * plan_.eager_large_bytes);
     coverage_.add(peer(host)->engine().counters());
 }
 
@@ -175,7 +177,8 @@ void Simulation::watch() {
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (!peer(h)) continue;
         peer(h)->app().check_buffers();
-        ops_.counters(peer(h)->engine().self(), peer(h)->engine().counters(), plan_.eager_bytes);
+        ops_.counters(peer(h)->engine().self(), peer(h)->engine().counters(),
+                      plan_.eager_bytes + 2 * plan_.eager_large_bytes);
     }
     if (!world_.stopped()) world_.after(kWatchEvery, [this] { watch(); });
 }

@@ -27,7 +27,7 @@ std::string details(const wire::Message& message) {
             if constexpr (requires { m.ranges; }) text += ranges(m.ranges);
             if constexpr (requires { m.available; }) text += ranges(m.available);
             if constexpr (requires { m.chunks_closed; }) text += fmt::format(" closed {}", m.chunks_closed);
-            if constexpr (requires { m.final; }) text += m.final ? " final" : "";
+            if constexpr (requires { m.everywhere; }) text += m.everywhere ? " everywhere" : "";
             if constexpr (requires { m.view; }) text += fmt::format(" epoch {}", m.view.epoch.value);
             if constexpr (requires { m.fencing; }) text += fmt::format(" fencing {}", m.fencing.value);
             if constexpr (requires { m.reason; }) text += " " + m.reason;

@@ -7,6 +7,8 @@
 #include <asio/error.hpp>
 #include <asio/post.hpp>
 
+#include "transport/asio/tcp_info.h"
+
 namespace whim {
 namespace {
 
@@ -74,8 +76,12 @@ void Connection::read() {
 void Connection::learn_kind() {
     const std::optional<bool> bulk = host_->endpoint().carries_bulk(strand_);
     kind_known_ = bulk.has_value();
-    if (bulk.value_or(false)) lose_when_silent(socket_);
+    if (!bulk.value_or(false)) return;
+    lose_when_silent(socket_);
+    keep_backlog_short(socket_);
 }
+
+std::optional<PathSample> Connection::sample() { return tcp_path_sample(socket_.native_handle()); }
 
 void Connection::wait_writable() {
     waiting_writable_ = true;

@@ -26,6 +26,7 @@ public:
     void start_reading();
     void write();  // until there is nothing, or the kernel takes no more
     void close();  // quietly; no further call of the host
+    std::optional<PathSample> sample();
 
 private:
     // A turn's share, so that one busy strand does not starve the others.

@@ -63,6 +63,11 @@ public:
         if (writable_.size() == 1) poke();
     }
 
+    std::optional<PathSample> sample(StrandHandle strand) const {
+        const auto found = connections_.find(strand);
+        return found == connections_.end() ? std::nullopt : found->second->sample();
+    }
+
     // Work that was asked for outside of an event gets an event of its own.
     void poke() {
         if (poked_) return;
@@ -159,6 +164,7 @@ void AsioDriver::poke() { core_->poke(); }
 void AsioDriver::dial(StrandHandle strand, const Address& to) { core_->dial(strand, to); }
 void AsioDriver::close(StrandHandle strand) { core_->close(strand); }
 void AsioDriver::wants_write(StrandHandle strand) { core_->wants_write(strand); }
+std::optional<PathSample> AsioDriver::sample(StrandHandle strand) { return core_->sample(strand); }
 
 Instant AsioDriver::now() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();

@@ -42,6 +42,7 @@ public:
     void dial(StrandHandle strand, const Address& to) override;
     void close(StrandHandle strand) override;
     void wants_write(StrandHandle strand) override;
+    std::optional<PathSample> sample(StrandHandle strand) override;
 
 private:
     class Core;

@@ -6,11 +6,38 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <string_view>
+
 #include <asio/error.hpp>
 
 #include "base/limits.h"
+#include "transport/asio/tcp_info.h"
 
 namespace whim {
+namespace {
+
+#ifdef TCP_CONGESTION
+bool use_congestion_control(tcp::socket& socket, std::string_view name) {
+    return ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                        static_cast<socklen_t>(name.size())) == 0;
+}
+#endif
+
+// The round trip of the handshake tells what path it is. What the system refuses, it refuses: its default
+// stays.
+void choose_congestion_control(tcp::socket& socket) {
+#ifdef TCP_CONGESTION
+    asio::error_code unknown;
+    const tcp::endpoint remote = socket.remote_endpoint(unknown);
+    const std::optional<PathSample> path = tcp_path_sample(socket.native_handle());
+    const bool local = !unknown && remote.address().is_loopback();
+    if (local || (path && path->rtt_smoothed < limits::kShortPathRtt))
+        use_congestion_control(socket, "cubic");
+    else if (path) use_congestion_control(socket, "bbr");
+#endif
+}
+
+}  // namespace
 
 // Asio 1.22 makes its sockets without SOCK_CLOEXEC. Between socket() and here a fork on another thread can
 // still take the descriptor along.
@@ -25,15 +52,7 @@ void set_up(tcp::socket& socket) {
     socket.non_blocking(true, ignored);
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(false), ignored);
-#ifdef TCP_CONGESTION
-    // Where bbr is the system's choice it paces loopback to a fraction of what cubic reaches.
-    asio::error_code unknown;
-    const tcp::endpoint remote = socket.remote_endpoint(unknown);
-    if (!unknown && remote.address().is_loopback()) {
-        constexpr char kName[] = "cubic";
-        ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, kName, sizeof kName - 1);
-    }
-#endif
+    choose_congestion_control(socket);
 }
 
 void lose_when_silent(tcp::socket& socket) {
@@ -51,6 +70,13 @@ void lose_when_silent(tcp::socket& socket) {
 #endif
 #ifdef TCP_USER_TIMEOUT
     set(TCP_USER_TIMEOUT, static_cast<int>(limits::kStrandSilenceMax.ms()));  // while there is
+#endif
+}
+
+void keep_backlog_short(tcp::socket& socket) {
+#ifdef TCP_NOTSENT_LOWAT
+    const int bytes = limits::kUnsentBytesMax;
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 #endif
 }
 

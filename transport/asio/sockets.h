@@ -13,8 +13,9 @@ using asio::ip::tcp;
 // alive.
 void close_on_exec(int descriptor);
 
-// Non-blocking, not inherited, no Nagle delays, no keep-alive (see lose_when_silent), a congestion control
-// fit for the path.
+// Of a connected socket: non-blocking, not inherited, no Nagle delays, no keep-alive (see lose_when_silent),
+// and the congestion control that fits the path: cubic on short ones, where bbr's pacing costs most of the
+// rate; bbr on long ones if the system has it, for it does not take each lost packet for congestion.
 void set_up(tcp::socket& socket);
 
 // For strands that carry bulk: the kernel ends a connection whose other end no longer answers, or takes
@@ -24,6 +25,10 @@ void set_up(tcp::socket& socket);
 // heartbeats notice silence, and how much of it is too much is the run's setting (suspect_after_ms, up to ten
 // minutes), not the kernel's.
 void lose_when_silent(tcp::socket& socket);
+
+// For strands that carry bulk: the system takes little more than it can send at once, so that the next frame
+// goes to the strand that will deliver it first, and what is no longer needed is not written.
+void keep_backlog_short(tcp::socket& socket);
 
 Address to_address(const tcp::endpoint& endpoint);
 std::string reason_of(const asio::error_code& error);  // lower case: "connection refused"

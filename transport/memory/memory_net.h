@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,6 +28,9 @@ public:
         }
         void close(StrandHandle strand) override { net_.close(*this, strand, "closed by the other side"); }
         void wants_write(StrandHandle strand) override { writable.insert(strand); }
+        std::optional<PathSample> sample(StrandHandle strand) override {
+            return path ? path(strand) : std::nullopt;
+        }
 
     private:
         MemoryNet& net_;
@@ -37,6 +41,7 @@ public:
         bool listening = true;
         bool silent = false;  // neither refuses nor answers
         std::set<StrandHandle> writable;
+        std::function<std::optional<PathSample>(StrandHandle)> path;  // what sample() answers
     };
 
     Node& add(const std::string& host) {

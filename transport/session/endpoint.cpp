@@ -54,7 +54,7 @@ void Endpoint::Impl::wake_control(Link& link) {
 
 // One idle strand is enough for one frame; busy ones look at the queue by themselves.
 void Endpoint::Impl::wake_bulk(Link& link) {
-    const size_t count = link.slots.size() - 1;
+    const size_t count = std::min<size_t>(link.slots.size() - 1, link.strands_used());
     for (size_t i = 0; i < count; ++i) {
         const size_t index = 1 + (link.bulk_turn + i) % count;
         const StrandPtr& strand = link.slots[index].strand;
@@ -69,7 +69,11 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
     const auto link = std::make_shared<Link>();
     link->key = key;
     link->bulk_strands = options.bulk_strands;
-    link->slots.resize(1 + options.bulk_strands);
+    if (options.tune_strands && options.bulk_strands > 0) {
+        const auto known = strands_known_.find(key.peer);
+        link->tuner.emplace(options.bulk_strands, known == strands_known_.end() ? 0 : known->second);
+    }
+    link->slots.resize(1 + link->strands_open());
     link->connect_times.resize(options.addresses.size());
     if (options.dial) {
         link->mine = new_nonce();
@@ -88,6 +92,7 @@ void Endpoint::Impl::close_link(const LinkKey& key, Instant now) {
     const LinkPtr link = find_link(key);
     if (!link) return;
     links_.erase(key);
+    remember_strands(*link);
     link->open = false;
     end_session(link);
     if (const StrandPtr probe = link->probe) drop(probe, Driver::tell);
@@ -204,6 +209,11 @@ std::optional<LinkStats> Endpoint::stats(const LinkKey& key) const {
     LinkStats stats = link->stats;
     stats.up = link->up;
     stats.bulk_queued = static_cast<uint32_t>(link->bulk.size());
+    stats.rtt_p99 = link->rtts.quantile(0.99);
+    for (size_t index = 1; index < link->slots.size(); ++index)
+        stats.strands += link->slots[index].strand != nullptr;
+    stats.strands_used = std::min(stats.strands, link->strands_used());
+    stats.strands_reason = link->tuner ? link->tuner->reason() : "as configured";
     return stats;
 }
 std::vector<LinkKey> Endpoint::links() const {

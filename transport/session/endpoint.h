@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "transport/session/path_sample.h"
 #include "transport/session/secure_channel.h"
 #include "wire/address.h"
 
@@ -95,6 +96,8 @@ public:
     virtual void dial(StrandHandle strand, const Address& to) = 0;  // answers with dialed() or dial_failed()
     virtual void close(StrandHandle strand) = 0;                    // no further call names it
     virtual void wants_write(StrandHandle strand) = 0;  // write_buffers() has something, after it had nothing
+    // Of a connection that is up; nullopt where the system tells nothing. Answers at once, from inside.
+    virtual std::optional<PathSample> sample(StrandHandle) { return std::nullopt; }
 };
 
 // With a detail that says no more than the cause: "connection refused".
@@ -104,6 +107,7 @@ struct LinkOptions {
     std::vector<Address> addresses;  // empty: wait to be dialled
     bool dial = true;                // false: the other side dials; addresses serve to test that it lives
     uint32_t bulk_strands = 1;       // 0 for links to coordinators
+    bool tune_strands = false;       // bulk_strands is the most; how many there are is found out by measuring
     std::optional<PeerId> expected;  // the key the other side must prove; links to members expect theirs
     Incarnation local_instance;      // what this end calls itself on this link
 };
@@ -111,8 +115,13 @@ struct LinkOptions {
 // Counters and state of one link, for detection, metrics and tests.
 struct LinkStats {
     bool up = false;
-    Instant last_heard;              // any byte on any strand
-    Duration rtt_min, rtt_smoothed;  // of heartbeats; 0 until known
+    Instant last_heard;                         // any byte on any strand
+    Duration rtt_min, rtt_smoothed, rtt_p99;    // of heartbeats; 0 until known
+    Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
+    uint64_t rate_sent = 0, rate_received = 0;  // bytes per second in spans with enough to send; 0: not known
+    uint64_t bytes_retransmitted = 0;           // by the system, of those sent
+    uint32_t strands = 0, strands_used = 0;     // bulk: open; used for sending
+    std::string strands_reason;                 // why that many, in words
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint64_t messages_sent = 0, messages_received = 0;
     uint64_t bulk_frames_sent = 0, bulk_frames_received = 0;

@@ -1,7 +1,7 @@
-// Inside of Endpoint. Seven files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Eight files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), stream.cpp (frames in and out of attached
-// strands).
+// strands), strands.cpp (how many there are).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -78,6 +78,13 @@ public:
     static Duration dial_patience(const Slot& slot);
     SessionNonce new_nonce() { return {boot_, ++sessions_}; }
 
+    // strands.cpp
+    void fit_strands(Link& link);
+    void wanted_changed(Link& link);
+    void learn_path(Link& link);  // its control strand was attached
+    void look_at_strands(Link& link);
+    void remember_strands(const Link& link);
+
     // stream.cpp
     MutableByteSpan read_buffer(StrandHandle handle);
     void did_read(StrandHandle handle, size_t bytes, Instant now);
@@ -150,7 +157,8 @@ private:
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
-    Bytes plain_;  // decrypted bytes without other destination
+    std::map<PeerId, uint32_t> strands_known_;  // bulk strands that a path to the peer took last
+    Bytes plain_;                               // decrypted bytes without other destination
 };
 
 }  // namespace whim

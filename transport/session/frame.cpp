@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kStampBytes = 8;
 constexpr uint32_t kCountBytes = 13;
+constexpr uint32_t kWantedBytes = 1;
 
 // Whether a frame of this type may have these lengths.
 bool lengths_fit(const FramePrefix& prefix) {
@@ -23,6 +24,7 @@ bool lengths_fit(const FramePrefix& prefix) {
         case FrameType::pong: return prefix.payload_bytes == kStampBytes;
         case FrameType::ack:
         case FrameType::strand_lost: return prefix.payload_bytes == kCountBytes;
+        case FrameType::strands_wanted: return prefix.payload_bytes == kWantedBytes;
     }
     return false;
 }
@@ -53,7 +55,7 @@ Result<FramePrefix> decode_prefix(ByteSpan bytes) {
     prefix.header_bytes = in.u16();
     prefix.payload_bytes = in.u32();
     const bool known = type >= static_cast<uint8_t>(FrameType::hello) &&
-                       type <= static_cast<uint8_t>(FrameType::strand_lost);
+                       type <= static_cast<uint8_t>(FrameType::strands_wanted);
     if (!in.ok() || reserved != 0 || !known) return fail(Code::E_PROTOCOL, "not a frame of this protocol");
     prefix.type = static_cast<FrameType>(type);
     if (!lengths_fit(prefix)) {
@@ -169,6 +171,18 @@ std::optional<StrandCount> decode_count(ByteSpan body) {
     count.generation = in.u32();
     count.received = in.u64();
     if (!in.done()) return std::nullopt;
+    return count;
+}
+
+void put_strands_wanted(Bytes& out, uint32_t count) {
+    put_prefix(out, {FrameType::strands_wanted, 0, kWantedBytes});
+    ByteWriter(out).u8(static_cast<uint8_t>(count));
+}
+
+std::optional<uint32_t> decode_strands_wanted(ByteSpan body) {
+    ByteReader in(body);
+    const uint8_t count = in.u8();
+    if (!in.done() || count == 0 || count >= limits::kStrandsPerLinkMax) return std::nullopt;
     return count;
 }
 

@@ -21,6 +21,7 @@ enum class FrameType : uint8_t {
     pong,         // control strand: its echo
     ack,          // control strand: how many numbered frames of a strand arrived whole
     strand_lost,  // control strand: the same, for a strand that is no more; its sender sends the rest again
+    strands_wanted,  // control strand: how many bulk strands its sender would use
 };
 
 inline constexpr size_t kFramePrefixBytes = 8;
@@ -89,6 +90,8 @@ void put_stamp(Bytes& out, FrameType type, uint64_t stamp);
 std::optional<Hello> decode_hello(ByteSpan body);
 std::optional<HelloReply> decode_hello_reply(ByteSpan body);
 std::optional<StrandCount> decode_count(ByteSpan body);
+void put_strands_wanted(Bytes& out, uint32_t count);
+std::optional<uint32_t> decode_strands_wanted(ByteSpan body);  // 1..kStrandsPerLinkMax - 1
 std::optional<uint64_t> decode_stamp(ByteSpan body);
 
 }  // namespace whim

@@ -87,7 +87,8 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello&
             !known && hello.mine.boot == link.theirs.boot && hello.mine.number < link.theirs.number;
         if (older) return {HelloStatus::stale, "a newer session was begun"};
     }
-    const Slot& slot = link.slots[hello.index];
+    static const Slot none;
+    const Slot& slot = hello.index < link.slots.size() ? link.slots[hello.index] : none;
     if (known && hello.generation <= slot.generation)
         return {HelloStatus::stale, "a newer strand was dialled"};
     const bool possible = hello.index > 0 ? slot.sent.possible(hello.received)
@@ -150,6 +151,7 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
         link->theirs = hello.mine;
         link->bulk_strands = std::min<uint32_t>(link->options.bulk_strands, hello.bulk_strands);
     }
+    if (link->slots.size() <= hello.index) link->slots.resize(hello.index + 1u);
     Slot& slot = link->slots[hello.index];
     if (const StrandPtr old = slot.strand) drop(old, Driver::tell);  // its end is news to us
     if (!link->open || strand->state == StrandState::closed) return;
@@ -245,8 +247,13 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
         Slot& bulk = link->slots[index];
         if (bulk.strand) continue;
         if (bulk.generation > 0) link->losses_due.push_back(index);
-        if (link->options.dial && index <= link->bulk_strands && !bulk.dialing) bulk.next_dial = now_;
+        bulk.next_dial.reset();  // now, not after its pause
     }
+    link->looked_at = now_;
+    link->ran_dry = true;  // what was before says nothing about this connection
+    if (link->bulk_strands == 0) return;
+    fit_strands(*link);
+    learn_path(*link);
 }
 
 }  // namespace whim

@@ -2,6 +2,7 @@
 // A plain record with the arithmetic of its counters; endpoint_impl.h says who moves it on.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -11,7 +12,9 @@
 
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
+#include "transport/session/rtt_histogram.h"
 #include "transport/session/send_window.h"
+#include "transport/session/strand_controller.h"
 
 namespace whim {
 
@@ -71,9 +74,16 @@ struct Link {
 
     SessionNonce mine;
     SessionNonce theirs;        // unknown: no session yet
-    std::vector<Slot> slots;    // 0: control
+    std::deque<Slot> slots;     // 0: control; only grows, and nobody moves: windows are referred to
     uint32_t bulk_strands = 0;  // agreed; the smaller wish
-    uint32_t bulk_turn = 0;     // which idle strand is woken next
+    std::optional<StrandController> tuner;  // none: all that were agreed are used
+    uint32_t wanted_there = 1;              // by the other side's, for its direction
+    bool wanted_due = false;                // the other side has to be told of ours
+    bool ran_dry = false;  // a strand could have taken more than was queued, since the last look
+    Instant looked_at;
+    uint64_t received_before = 0;  // stats.bytes_received at the last look
+    RttHistogram rtts;
+    uint32_t bulk_turn = 0;  // which idle strand is woken next
 
     MessageWindow messages;
     std::deque<BulkFrame> bulk;       // not taken by a strand
@@ -105,6 +115,11 @@ struct Link {
     LinkStats stats;
 
     Slot& control() { return slots[0]; }
+    // Bulk strands that carry what this side sends, and those that have to be there for both directions.
+    uint32_t strands_used() const { return tuner ? std::min(tuner->wanted(), bulk_strands) : bulk_strands; }
+    uint32_t strands_open() const {
+        return tuner ? std::min(std::max(tuner->wanted(), wanted_there), bulk_strands) : bulk_strands;
+    }
     bool control_up() const { return slots[0].strand != nullptr; }
     bool any_up() const {
         for (const Slot& slot : slots) {

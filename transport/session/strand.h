@@ -45,9 +45,10 @@ struct Strand {
     std::unique_ptr<SecureChannel> channel;  // null: security none
     FrameReader reader;
     Bytes staging;
-    bool reading_direct = false;       // the buffer last given is the payload's destination
-    std::optional<uint64_t> arriving;  // the owner's token of the payload that is arriving
-    uint64_t handshake_bytes = 0;      // received before it was attached
+    bool reading_direct = false;        // the buffer last given is the payload's destination
+    std::optional<PathSample> sampled;  // at the last look
+    std::optional<uint64_t> arriving;   // the owner's token of the payload that is arriving
+    uint64_t handshake_bytes = 0;       // received before it was attached
 
     Bytes pending;  // handshake frames to write
     OutQueue out;

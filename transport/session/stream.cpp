@@ -161,9 +161,17 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
         case FrameType::pong: {
             const auto rtt = link.heartbeat.answered(decode_stamp(body).value_or(0), now_);
             if (!rtt) return true;
+            link.rtts.add(*rtt);
             Duration& smoothed = link.stats.rtt_smoothed;
             smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};
             link.stats.rtt_min = link.stats.rtt_min.ns == 0 ? *rtt : std::min(link.stats.rtt_min, *rtt);
+            return true;
+        }
+        case FrameType::strands_wanted: {
+            const auto count = decode_strands_wanted(body);
+            if (!count) return wrong("an impossible number of strands");
+            link.wanted_there = *count;
+            fit_strands(link);
             return true;
         }
         case FrameType::ack:
@@ -292,6 +300,7 @@ void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
         heartbeat.pings[number % Heartbeat::kKept] = {number, now_};
         put_stamp(out.tail(), FrameType::ping, number);
     }
+    if (std::exchange(link.wanted_due, false)) put_strands_wanted(out.tail(), link.strands_used());
     for (const uint8_t index : std::exchange(link.losses_due, {})) {
         const Slot& slot = link.slots[index];
         if (!slot.strand)
@@ -312,6 +321,7 @@ void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
 
 void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
+    if (strand->index > link->strands_used()) return;
     while (!link->bulk.empty() && strand->out.unwritten() < limits::kBulkBacklogBytes) {
         BulkFrame frame = std::move(link->bulk.front());
         link->bulk.pop_front();
@@ -335,6 +345,7 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
         head.insert(head.end(), payload->begin(), payload->end());
         owner_.bulk_unpin(link->key, kept);
     }
+    if (link->bulk.empty() && strand->out.unwritten() == 0) link->ran_dry = true;
 }
 
 }  // namespace whim

@@ -37,7 +37,7 @@ std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
     if (!link.probe) at = earlier(at, link.next_probe);
     at = earlier(at, link.next_racer);
-    for (size_t index = 0; index <= link.bulk_strands; ++index) {
+    for (size_t index = 0; index < link.slots.size() && index <= link.strands_open(); ++index) {
         if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
     }
     return at;
@@ -116,11 +116,12 @@ void Endpoint::Impl::beat(Link& link) {
     link.heartbeat.next = now_ + limits::kHeartbeatInterval;
     link.heartbeat.ping_due = true;
     for (Slot& slot : link.slots) slot.ack_due = slot.received != slot.received_acked;
+    look_at_strands(link);
     wake_control(link);
 }
 
 void Endpoint::Impl::run_dials(const LinkPtr& link) {
-    for (size_t index = 0; index <= link->bulk_strands; ++index) {
+    for (size_t index = 0; index < link->slots.size() && index <= link->strands_open(); ++index) {
         if (index > 0 && !link->control_up()) return;
         Slot& slot = link->slots[index];
         if (!slot.next_dial || *slot.next_dial > now_) continue;

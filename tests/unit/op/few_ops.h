@@ -144,7 +144,7 @@ public:
         return peers[f.from]->op->pin({f.to}, f.kind(), f.header.chunk, f.header.attempt);
     }
     void unpin(const Frame& f) {
-        peers[f.from]->op->unpin({f.to}, f.kind(), f.header.chunk, f.header.attempt, {});
+        peers[f.from]->op->unpin({f.to}, f.kind(), f.header.chunk, f.header.attempt);
     }
     void deliver(const Frame& f) {
         const auto bytes = pin(f);

@@ -131,7 +131,7 @@ private:
             else p.op->on_chunk({from}, std::move(std::get<Arrival>(item)), {});
         }
         p.early.clear();
-        p.op->poke({});
+        p.op->poke();
     }
 
     std::vector<bool> alive_for(const Peer& p) const {
@@ -216,7 +216,7 @@ private:
         if (const auto* s = std::get_if<wire::OpStatus>(&message))
             queue(p.rank, from, wire::OpStable{id, s->attempt, s->version, {{0, 1u << 20}}});
         if (const auto* r = std::get_if<wire::OpReport>(&message))
-            queue(p.rank, from, wire::OpDecide{id, p.op->attempt(), r->version, true});
+            queue(p.rank, from, wire::OpDecide{id, p.op->attempt(), r->version, true, r->set});
     }
 
     // A frame is pinned, and some steps later its bytes, as they are then, are at the other side.
@@ -243,7 +243,7 @@ private:
                             sender->attempt() == frame.header.attempt;
         if (counts && !std::equal(frame.pinned->begin(), frame.pinned->end(), frame.as_pinned.begin()))
             changed_ = "a result was changed while a strand wrote it";
-        if (sender) sender->unpin({frame.to}, kind, frame.header.chunk, frame.header.attempt, {});
+        if (sender) sender->unpin({frame.to}, kind, frame.header.chunk, frame.header.attempt);
         if (lost) return;
         const uint32_t resent = to.posted ? to.op->card().chunks_resent : 0;
         if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});

@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Exchange, PlantedBug,
                                          Plant::adopt_after_report, Plant::decide_before_all,
                                          Plant::keep_own_result, Plant::ignore_has,
                                          Plant::newer_frames_do_not_wait, Plant::released_contributes,
-                                         Plant::stale_status, Plant::uniform_final_early,
+                                         Plant::stale_status, Plant::uniform_forgets_completion,
                                          Plant::uniform_mix_sets, Plant::count_the_unreported),
                          [](const auto& info) { return std::string(plant_name(info.param)); });
 

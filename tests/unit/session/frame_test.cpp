@@ -88,6 +88,19 @@ TEST(Frame, HellosThatMakeNoSenseAreRefused) {
     EXPECT_FALSE(refused([](Hello&) {}));
 }
 
+TEST(Frame, ANumberOfStrandsIsOneThatALinkCanHave) {
+    for (uint32_t count = 1; count < limits::kStrandsPerLinkMax; ++count) {
+        Bytes bytes;
+        put_strands_wanted(bytes, count);
+        EXPECT_EQ(decode_strands_wanted(body_of(bytes)), count);
+    }
+    for (const int count : {0, 33, 255}) {
+        const Bytes body = {static_cast<std::byte>(count)};
+        EXPECT_FALSE(decode_strands_wanted(body)) << count;
+    }
+    EXPECT_FALSE(decode_strands_wanted({}));
+}
+
 TEST(Frame, LengthsAreBoundedByType) {
     const auto fits = [](FrameType type, uint32_t header, uint32_t payload) {
         Bytes bytes;
@@ -103,8 +116,9 @@ TEST(Frame, LengthsAreBoundedByType) {
     EXPECT_FALSE(fits(FrameType::hello, 0, limits::kHelloBytesMax + 1));
     EXPECT_FALSE(fits(FrameType::ping, 0, 9));
     EXPECT_FALSE(fits(FrameType::ack, 0, 0xffffffff));
+    EXPECT_FALSE(fits(FrameType::strands_wanted, 0, 2));
     EXPECT_FALSE(fits(static_cast<FrameType>(0), 0, 0));
-    EXPECT_FALSE(fits(static_cast<FrameType>(9), 0, 0));
+    EXPECT_FALSE(fits(static_cast<FrameType>(10), 0, 0));
 }
 
 // Writes down what it is handed.

@@ -111,6 +111,84 @@ TEST(Link, LosingABulkStrandIsNotLosingThePeer) {
     EXPECT_GT(a.endpoint.stats(b.key())->strands_lost, 5u);
 }
 
+// Whatever the system says about the path, and whatever is reset meanwhile: frames arrive once, and the
+// number stays within what both ends allow.
+TEST(Link, TunedStrandsComeAndGoAndLoseNothing) {
+    uint32_t most_seen = 0;
+    for (uint64_t seed = 1; seed <= 12; ++seed) {
+        MemoryNet net(seed);
+        net.window = 3'000;
+        net.latency = milliseconds(net.prng().between(3, 25));
+        TestPeer a(net, 1), b(net, 2);
+        std::map<StrandHandle, PathSample> totals[2];
+        const auto path_of = [&](int side) {
+            return [&net, &all = totals[side]](StrandHandle strand) -> std::optional<PathSample> {
+                PathSample& total = all[strand];
+                total.rtt_min = net.latency * 2;
+                total.rtt_smoothed = total.rtt_min + milliseconds(net.prng().between(0, 8));
+                total.bytes_acked += 20'000 + net.prng().below(100'000);
+                total.bytes_retransmitted += net.prng().below(5'000);
+                total.buffer_limited = total.buffer_limited + milliseconds(net.prng().between(0, 200));
+                total.loss_limited = net.prng().chance(1, 2);
+                return total;
+            };
+        };
+        a.node.path = path_of(0);
+        b.node.path = path_of(1);
+        const auto tuned = [](LinkOptions options) {
+            options.tune_strands = true;
+            return options;
+        };
+        a.endpoint.open_link(b.key(), tuned(dial_options(b.node, 32)), net.now);
+        b.endpoint.open_link(a.key(), tuned(wait_options(a.node, 12)), net.now);
+        size_t frames[2] = {0, 0};
+        for (int i = 0; i < 300; ++i) {
+            for (int n = 0; n < 4; ++n) {
+                frames[0] += a.give(b.key(), net.prng().below(40'000));
+                frames[1] += b.give(a.key(), net.prng().below(20'000));
+            }
+            net.run_for(milliseconds(60));
+            const LinkStats stats = *a.endpoint.stats(b.key());
+            ASSERT_LE(stats.strands, 12u) << "seed " << seed;
+            most_seen = std::max(most_seen, stats.strands);
+            if (net.prng().chance(1, 30)) net.reset_one();
+            if (net.prng().chance(1, 300)) net.reset_all();
+        }
+        net.run_for(seconds(120));
+        ASSERT_EQ(b.received.size(), frames[0]) << "seed " << seed << "\n" << b.history();
+        ASSERT_EQ(a.received.size(), frames[1]) << "seed " << seed;
+        for (const auto& [cookie, times] : b.received) ASSERT_EQ(times, 1) << "seed " << seed;
+        ASSERT_TRUE(a.at_rest() && b.at_rest()) << "seed " << seed;
+        for (const std::string& event : a.events) ASSERT_NE(event, "down protocol") << a.last_detail;
+    }
+    EXPECT_EQ(most_seen, 12u);
+}
+
+// The path takes as many as it took before, also after the peer's link was closed and opened again.
+TEST(Link, RemembersHowManyStrandsAPathTook) {
+    MemoryNet net(7);
+    TestPeer a(net, 1), b(net, 2);
+    PathSample sample;
+    a.node.path = [&](StrandHandle) {
+        sample.rtt_min = sample.rtt_smoothed = milliseconds(20);
+        return sample;
+    };
+    LinkOptions options = dial_options(b.node, 32);
+    options.tune_strands = true;
+    a.endpoint.open_link(b.key(), options, net.now);
+    LinkOptions waiting = wait_options(a.node, 32);
+    waiting.tune_strands = true;
+    b.endpoint.open_link(a.key(), waiting, net.now);
+    net.run_for(seconds(1));
+    EXPECT_EQ(a.endpoint.stats(b.key())->strands, limits::kStrandsFar);
+    EXPECT_EQ(b.endpoint.stats(a.key())->strands_used, 1u) << "its system tells nothing";
+    a.endpoint.close_link(b.key(), net.now);
+    a.node.path = nullptr;
+    a.endpoint.open_link(b.key(), options, net.now);
+    net.run_for(seconds(1));
+    EXPECT_EQ(a.endpoint.stats(b.key())->strands, limits::kStrandsFar);
+}
+
 TEST(Link, SaysDownAtOnceWhenAllStrandsAreLostAndResumesThem) {
     MemoryNet net(4);
     TestPeer a(net, 1), b(net, 2);

@@ -1,0 +1,133 @@
+// The rules, in the order in which they are asked. The thresholds are from measurements on emulated paths;
+// tests/unit/session/strand_controller_test.cpp shows what they lead to over rate, RTT and loss.
+#include "transport/session/strand_controller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/limits.h"
+
+namespace whim {
+namespace {
+
+constexpr Duration kFar = milliseconds(5);  // round trips from here on make windows matter
+constexpr int64_t kSettleRtts = 6;          // a new strand's window needs some to open
+constexpr int64_t kWindowRtts = 4;
+constexpr Duration kWindowMin = milliseconds(400);
+constexpr Duration kPauseMin = seconds(4);
+constexpr Duration kPauseMax = seconds(120);
+
+uint64_t percent(uint64_t of, uint64_t share) { return of / 100 * share; }
+
+uint64_t per_second(uint64_t bytes, Duration time) {
+    return static_cast<uint64_t>(static_cast<double>(bytes) / time.seconds());
+}
+
+}  // namespace
+
+StrandController::StrandController(uint32_t most, uint32_t remembered)
+    : most_(most), more_pause_(kPauseMin), fewer_pause_(kPauseMin) {
+    WHIM_ASSERT(most >= 1);
+    if (remembered == 0) return;
+    wanted_ = std::min(remembered, most);
+    chosen_ = true;
+    reason_ = "as many as this path took before";
+}
+
+void StrandController::learn_path(Duration rtt, Instant now) {
+    if (std::exchange(chosen_, true)) return;
+    const bool far = rtt >= kFar;
+    wanted_ = far ? std::min(limits::kStrandsFar, most_) : 1;
+    reason_ = far ? "a long path: several windows fill it sooner" : "a short path: one window fills it";
+    settle(now, rtt);
+}
+
+void StrandController::settle(Instant now, Duration rtt) {
+    settled_at_ = now + std::max(rtt * kSettleRtts, limits::kHeartbeatInterval);
+    window_ = {};
+}
+
+void StrandController::begin(Trial trial, uint32_t count, std::string why) {
+    trial_ = trial;
+    before_ = std::exchange(wanted_, count);
+    rate_before_ = rate_;
+    reason_ = std::move(why);
+}
+
+bool StrandController::look(const StrandReading& reading, Instant now) {
+    // A window is of one number of strands, all of them there and busy.
+    if (reading.strands < wanted_ || !reading.backlogged || now < settled_at_) return false;
+    window_.time = window_.time + reading.elapsed;
+    window_.buffer_limited = window_.buffer_limited + reading.buffer_limited;
+    window_.bytes += reading.bytes_acked;
+    window_.retransmitted += reading.bytes_retransmitted;
+    if (window_.time < std::max(reading.rtt_smoothed * kWindowRtts, kWindowMin)) return false;
+    rate_ = per_second(window_.bytes, window_.time);
+    const bool changed = trial_ == Trial::none ? judge(reading, now) : judge_trial(now);
+    if (changed) settle(now, reading.rtt_smoothed);
+    window_ = {};
+    return changed;
+}
+
+// What a trial has to deliver, of what was delivered before. Under random loss the windows that slow start
+// opened shrink for tens of seconds whatever is done, so that where more are known to help, no less is
+// enough.
+uint64_t StrandController::rate_needed(Trial trial) const {
+    switch (trial) {
+        case Trial::more_held_back: return rate_before_;
+        case Trial::more_blind: return percent(rate_before_, 110);
+        case Trial::fewer: return percent(rate_before_, 95);
+        case Trial::none: break;
+    }
+    return 0;
+}
+
+bool StrandController::judge_trial(Instant now) {
+    const Trial trial = std::exchange(trial_, Trial::none);
+    Duration& pause = trial == Trial::fewer ? fewer_pause_ : more_pause_;
+    Instant& from = trial == Trial::fewer ? fewer_from_ : more_from_;
+    if (rate_ >= rate_needed(trial)) {
+        pause = kPauseMin;
+        from = now;
+        return false;
+    }
+    from = now + pause;
+    pause = std::min(pause * 2, kPauseMax);
+    reason_ = std::to_string(wanted_) +
+              (trial == Trial::fewer ? " brought less than " : " brought no more than ") +
+              std::to_string(before_);
+    wanted_ = before_;
+    rate_ = rate_before_;
+    return true;
+}
+
+bool StrandController::judge(const StrandReading& last, Instant now) {
+    const Duration queueing = last.rtt_smoothed - last.rtt_min;
+    const bool queue_full = queueing > std::max(last.rtt_min / 4, kFar);
+    const double sent_again = static_cast<double>(window_.retransmitted) /
+                              static_cast<double>(std::max<uint64_t>(window_.bytes, 1));
+    const uint32_t more = std::min(wanted_ * 2, most_);
+
+    if (queue_full && sent_again > 0.02 && wanted_ > 1 && now >= fewer_from_) {
+        begin(Trial::fewer, wanted_ / 2, "the path's queue overflows: fewer may do");
+        return true;
+    }
+    if (more == wanted_ || queue_full) return false;
+    if (window_.buffer_limited * 4 >= window_.time && now >= more_from_) {
+        begin(Trial::more_held_back, more, "buffers of the system hold the strands back");
+        return true;
+    }
+    if (last.loss_limited && window_.retransmitted > 0 && now >= more_from_) {
+        begin(Trial::more_held_back, more, "losses without a queue hold the strands back");
+        return true;
+    }
+    // Without a sign, rarely: a limit of each connection somewhere on the way shows nowhere else.
+    if (last.rtt_min >= kFar && now >= more_from_ + kPauseMax / 4) {
+        begin(Trial::more_blind, more, "to see whether more bring more");
+        return true;
+    }
+    return false;
+}
+
+}  // namespace whim

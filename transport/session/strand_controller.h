@@ -1,0 +1,72 @@
+// How many bulk strands one direction of a link uses: more while that pays, fewer when it does not.
+//
+// One connection is enough on a path without loss and with buffers as large as the path; several buy exactly
+// two things: more buffer where the system's bound caps a window, and more window where a congestion control
+// takes random loss for congestion. What they cost is a fuller queue and more retransmissions. So a step up
+// is tried when something that another strand would lift holds the link back, and now and then without a
+// sign; a step down when the path's queue overflows; and every step is judged by the rate that it delivers,
+// kept or taken back. A step that did not pay is not tried again for a while, each time longer.
+//
+// Only time in which the link had more to send than it could counts. Pure: same readings, same decisions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+
+namespace whim {
+
+// All bulk strands of one direction, between two looks.
+struct StrandReading {
+    Duration elapsed;
+    uint32_t strands = 0;     // attached, of those wanted
+    bool backlogged = false;  // frames waited for a strand all the time
+    uint64_t bytes_acked = 0;
+    uint64_t bytes_retransmitted = 0;
+    Duration buffer_limited;  // mean over the strands
+    bool loss_limited = false;
+    Duration rtt_min, rtt_smoothed;
+};
+
+class StrandController {
+public:
+    // From one strand to `most`; begins with what the path's round-trip time suggests, or with `remembered`
+    // (0: nothing is).
+    StrandController(uint32_t most, uint32_t remembered = 0);
+
+    void learn_path(Duration rtt, Instant now);  // of a new connection; decides only before anything else has
+    // True: wanted() changed.
+    bool look(const StrandReading& reading, Instant now);
+
+    uint32_t wanted() const { return wanted_; }
+    uint64_t rate() const { return rate_; }  // bytes per second while backlogged; 0: not known yet
+    const std::string& reason() const { return reason_; }  // of the last change, in words
+
+private:
+    enum class Trial : uint8_t { none, more_held_back, more_blind, fewer };
+    struct Window {
+        Duration time, buffer_limited;
+        uint64_t bytes = 0, retransmitted = 0;
+    };
+    bool judge(const StrandReading& last, Instant now);
+    bool judge_trial(Instant now);
+    uint64_t rate_needed(Trial trial) const;
+    void begin(Trial trial, uint32_t count, std::string why);
+    void settle(Instant now, Duration rtt);
+
+    const uint32_t most_;
+    uint32_t wanted_ = 1;
+    bool chosen_ = false;  // by anything but the default
+    Trial trial_ = Trial::none;
+    uint32_t before_ = 1;             // strands before the trial
+    uint64_t rate_before_ = 0;        // and what they delivered
+    Instant settled_at_;              // readings before it do not count
+    Instant more_from_, fewer_from_;  // not tried earlier
+    Duration more_pause_, fewer_pause_;
+    Window window_;
+    uint64_t rate_ = 0;
+    std::string reason_ = "one until the path is known";
+};
+
+}  // namespace whim

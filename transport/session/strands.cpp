@@ -1,0 +1,96 @@
+// How many bulk strands a link has, and what is learnt from them: readings for the controller, figures for
+// LinkStats. Looked at with each heartbeat.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+namespace {
+
+// A span says what the path can do when it carried enough to tell.
+constexpr uint64_t kTellingBytes = 64u << 10;
+
+uint64_t smoothed(uint64_t before, uint64_t bytes, Duration elapsed) {
+    const auto rate = static_cast<uint64_t>(static_cast<double>(bytes) / elapsed.seconds());
+    return before == 0 ? rate : before + rate / 8 - before / 8;
+}
+
+}  // namespace
+
+// The number changed at one end, or what belongs to it: makes the slots, dials what lacks, lets go of
+// nothing.
+void Endpoint::Impl::fit_strands(Link& link) {
+    const size_t open = link.strands_open();
+    if (link.slots.size() < 1 + open) link.slots.resize(1 + open);
+    if (!link.options.dial || !link.control_up()) return;
+    for (size_t index = 1; index <= open; ++index) {
+        Slot& slot = link.slots[index];
+        if (!slot.strand && !slot.dialing && !slot.next_dial) slot.next_dial = now_;
+    }
+}
+
+void Endpoint::Impl::wanted_changed(Link& link) {
+    fit_strands(link);
+    link.wanted_due = true;
+    wake_control(link);
+    if (link.bulk.empty()) return;
+    for (size_t index = 1; index <= std::min<size_t>(link.strands_used(), link.slots.size() - 1); ++index) {
+        if (link.slots[index].strand) wake(*link.slots[index].strand);
+    }
+}
+
+void Endpoint::Impl::learn_path(Link& link) {
+    if (!link.tuner) return;
+    const std::optional<PathSample> path = driver_.sample(link.control().strand->handle);
+    if (path) link.tuner->learn_path(path->rtt_smoothed, now_);
+    wanted_changed(link);
+}
+
+void Endpoint::Impl::look_at_strands(Link& link) {
+    StrandReading reading;
+    reading.elapsed = now_ - std::exchange(link.looked_at, now_);
+    reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty());
+    if (reading.elapsed.ns <= 0) return;
+    LinkStats& stats = link.stats;
+    const uint64_t received =
+        stats.bytes_received - std::exchange(link.received_before, stats.bytes_received);
+    if (received >= kTellingBytes)
+        stats.rate_received = smoothed(stats.rate_received, received, reading.elapsed);
+
+    Duration rtt_sum{};
+    for (size_t index = 0; index < link.slots.size() && index <= link.strands_used(); ++index) {
+        const StrandPtr& strand = link.slots[index].strand;
+        const std::optional<PathSample> now = strand ? driver_.sample(strand->handle) : std::nullopt;
+        if (!now) continue;
+        const std::optional<PathSample> before = std::exchange(strand->sampled, now);
+        const PathSample since = before.value_or(PathSample{});
+        const uint64_t again = now->bytes_retransmitted - since.bytes_retransmitted;
+        stats.bytes_retransmitted += again;
+        if (index == 0) stats.path_rtt = now->rtt_smoothed;
+        if (index == 0 || !before) continue;  // a new one has not been there all the time
+        ++reading.strands;
+        reading.bytes_acked += now->bytes_acked - since.bytes_acked;
+        reading.bytes_retransmitted += again;
+        reading.buffer_limited = reading.buffer_limited + (now->buffer_limited - since.buffer_limited);
+        reading.loss_limited = now->loss_limited;
+        rtt_sum = rtt_sum + now->rtt_smoothed;
+        const bool first = reading.rtt_min.ns == 0;
+        reading.rtt_min = first ? now->rtt_min : std::min(reading.rtt_min, now->rtt_min);
+    }
+    if (reading.strands == 0) return;
+    reading.rtt_smoothed = rtt_sum / reading.strands;
+    reading.buffer_limited = reading.buffer_limited / reading.strands;
+    stats.path_rtt = reading.rtt_smoothed;
+    if (reading.backlogged && reading.bytes_acked >= kTellingBytes)
+        stats.rate_sent = smoothed(stats.rate_sent, reading.bytes_acked, reading.elapsed);
+    if (link.tuner && link.tuner->look(reading, now_)) wanted_changed(link);
+}
+
+void Endpoint::Impl::remember_strands(const Link& link) {
+    if (!link.tuner) return;
+    if (strands_known_.size() >= limits::kMembersMax) strands_known_.clear();  // of runs with much churn
+    strands_known_[link.key.peer] = link.tuner->wanted();
+}
+
+}  // namespace whim
