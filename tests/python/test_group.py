@@ -42,7 +42,7 @@ def free_port() -> int:
 def test_a_peer_that_cannot_be_dialled_is_told_and_goes_on_as_outbound_only(make_group):
     nowhere = f"127.0.0.1:{free_port()}"
     group = make_group("walled", advertise=nowhere)
-    told = [e.text for e in iter(group.next_event, None) if e.kind == whimbrel.EventKind.NOT_REACHED]
+    told = [e.text for e in group.events() if e.kind == whimbrel.EventKind.NOT_REACHED]
     assert len(told) == 1 and told[0].startswith(
         f"coordinator -> walled at {nowhere}: connection refused (nobody listens there)"
     )
