@@ -111,6 +111,7 @@ private:
     static std::vector<size_t> best_first(const Link& link);
     void begin_race(const LinkPtr& link);
     void send_racer(const LinkPtr& link);
+    Duration pause_of_next(Link& link);
     void lead_race(const StrandPtr& strand);
     void win_race(const LinkPtr& link, const Strand& strand);
     void end_race(Link& link);

@@ -110,7 +110,9 @@ struct Link {
     std::deque<size_t> untried;                          // in this race, best first
     std::vector<std::shared_ptr<Strand>> racers;         // dialled and not attached
     std::optional<Instant> next_racer;
-    std::vector<Failure> failures;  // of this race
+    std::vector<Failure> failures;  // of this race, the last of each address
+    uint32_t retries = 0;           // of addresses that failed while others were silent
+    bool silence = false;           // somebody in this race did not answer in time
 
     LinkStats stats;
 

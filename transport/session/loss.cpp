@@ -90,6 +90,7 @@ void Endpoint::Impl::attempt_failed(const LinkPtr& link, const Strand& strand, L
     std::string text;
     for (const Link::Failure& failure : link->failures) text += (text.empty() ? "" : "; ") + failure.detail;
     const LinkDownKind verdict = answered ? kind : race_verdict(*link);
+    slot.unanswered += link->silence;
     end_race(*link);
     slot.next_dial = pause_from(slot);
     if (!link->any_up()) tell_down(link, verdict, text.substr(0, limits::kReasonBytesMax));

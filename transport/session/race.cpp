@@ -1,7 +1,8 @@
 // Which of a peer's addresses: those known to work go first, the quickest before the others, and the rest in
 // the order advertised. One more is dialled each limits::kAttemptDelay, or as soon as one fails; the first
 // that is connected leads, alone says hello, and wins when it is answered. Only then are the others
-// forgotten.
+// forgotten. The race is lost once every address has failed; until then those that failed are dialled again,
+// after pauses, so that an address that swallows dials holds up nobody.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -21,6 +22,8 @@ void Endpoint::Impl::begin_race(const LinkPtr& link) {
     const std::vector<size_t> order = best_first(*link);
     link->untried.assign(order.begin(), order.end());
     link->failures.clear();
+    link->retries = 0;
+    link->silence = false;
     link->control().dialed_at = now_;
     send_racer(link);
 }
@@ -30,8 +33,16 @@ void Endpoint::Impl::send_racer(const LinkPtr& link) {
     if (link->untried.empty()) return;
     const size_t address = link->untried.front();
     link->untried.pop_front();
-    if (!link->untried.empty()) link->next_racer = now_ + limits::kAttemptDelay;
     link->racers.push_back(dial_address(link, 0, address));
+    if (!link->untried.empty())
+        link->next_racer = now_ + std::max(limits::kAttemptDelay, pause_of_next(*link));
+}
+
+// None for an address that has not failed in this race.
+Duration Endpoint::Impl::pause_of_next(Link& link) {
+    const auto failed = [&](const Link::Failure& f) { return f.address == link.untried.front(); };
+    const bool again = std::any_of(link.failures.begin(), link.failures.end(), failed);
+    return again ? backoff(++link.retries) : Duration{};
 }
 
 // Two hellos of one session would displace each other, so the rest waits until this one is answered.
@@ -60,13 +71,16 @@ void Endpoint::Impl::end_race(Link& link) {
     for (const StrandPtr& racer : std::vector<StrandPtr>(link.racers)) drop(racer, Driver::tell);
 }
 
-// True when it was the last one: nobody is left who could win.
+// True when no address is left that could win.
 bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
                                const std::string& detail) {
     link->connect_times[strand.address].reset();
+    std::erase_if(link->failures, [&](const Link::Failure& f) { return f.address == strand.address; });
     link->failures.push_back({strand.address, kind, detail});
-    if (!link->untried.empty()) link->next_racer = now_;
-    return link->untried.empty() && link->racers.empty();
+    if (link->failures.size() == link->options.addresses.size()) return true;
+    link->untried.push_back(strand.address);
+    link->next_racer = now_ + pause_of_next(*link);
+    return false;
 }
 
 // That of the address that used to work, or else "refused" only when every address refused.

@@ -69,8 +69,10 @@ void Endpoint::Impl::on_deadline(Instant now) {
 }
 
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
-    if (strand->dialer && strand->link && strand->state != StrandState::probing)
-        ++strand->link->slots[strand->index].unanswered;
+    if (strand->dialer && strand->link && strand->state != StrandState::probing) {
+        if (strand->index > 0) ++strand->link->slots[strand->index].unanswered;
+        else strand->link->silence = true;  // counted once for all addresses, when the race is lost
+    }
     switch (strand->state) {
         case StrandState::parked:
             return refuse(strand, HelloStatus::rejected,

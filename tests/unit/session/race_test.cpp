@@ -111,6 +111,22 @@ TEST(Race, TheVerdictNamesEveryAddressAndIsRefusedOnlyWhenAllRefuse) {
     EXPECT_EQ(all.events, Events{"down refused"});
 }
 
+// A process that comes back is found soon, whatever another of its addresses does.
+TEST(Race, AnAddressThatSwallowsDialsHoldsUpNobody) {
+    Race race;
+    race.refuse(race.dialed[0]);
+    race.refuse(race.dialed[1]);
+    EXPECT_EQ(race.dials(), "abc");
+    race.run_until(race.now + limits::kAttemptDelay * 2);
+    EXPECT_EQ(race.dials(), "ab") << "again, while c is silent";
+    race.refuse(race.dialed[3]);
+    race.run_until(race.now + limits::kAttemptDelay * 2);
+    EXPECT_EQ(race.dials(), "a") << "and again; b is under way";
+    EXPECT_TRUE(race.events.empty()) << "c may answer yet";
+    race.answer(race.dialed[5], 1);
+    EXPECT_EQ(race.events, Events{"up fresh"});
+}
+
 TEST(Race, WhatThePeerItselfAnswersEndsIt) {
     Race race;
     race.run_until(race.now + limits::kAttemptDelay);
