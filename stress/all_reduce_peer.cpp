@@ -38,9 +38,19 @@ Dtype dtype_of(const std::string& name) {
 }
 
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
-    return Child::start({"--role", "peer", "--invite", invite, "--security", run.security, "--name",
-                         "peer" + std::to_string(index), "--bytes", std::to_string(run.bytes), "--dtype",
-                         run.dtype, "--reduce", run.reduce, "--check", run.check ? "1" : "0"});
+    const Place place = place_of(run.places, index);
+    return Child::start({"--role",     "peer",
+                         "--invite",   invite,
+                         "--security", run.security,
+                         "--name",     "peer" + std::to_string(index),
+                         "--bytes",    std::to_string(run.bytes),
+                         "--dtype",    run.dtype,
+                         "--reduce",   run.reduce,
+                         "--check",    run.check ? "1" : "0",
+                         "--listen",   place.address + ":0",
+                         "--path",     run.path,
+                         "--warm-ups", std::to_string(run.warm_ups)},
+                        place);
 }
 
 }  // namespace
@@ -58,7 +68,8 @@ int all_reduce_peer_role(const Options& options) {
     const uint64_t key = key_of(1, options.text("name", ""), 0);
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
     make_input(key, dtype.element, 0, count, in.data());
-    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""));
+    auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
+                      options.text("listen", "127.0.0.1:0"), options.text("path", "auto"));
     std::cout << "joined" << std::endl;
 
     std::string order;
@@ -77,7 +88,7 @@ int all_reduce_peer_role(const Options& options) {
     const auto call = [&] {
         group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code).get(kPatienceMs);
     };
-    Share share = timed_loop(iterations, {nullptr, barrier, call});
+    Share share = timed_loop({options.number("warm-ups", kWarmUps), iterations}, {nullptr, barrier, call});
     if (options.number("check", 1)) {
         std::vector<Contribution> all;
         for (uint32_t rank = 0; rank < peers; ++rank)
@@ -91,17 +102,18 @@ int all_reduce_peer_role(const Options& options) {
 
 Totals measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
-    const Coordinator coordinator = start_coordinator(scratch.path(), run.security, run.peers);
+    const Coordinator coordinator =
+        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0));
     std::vector<Child> children;
     for (uint64_t i = 0; i < run.peers; ++i) children.push_back(start_peer(run, coordinator.invite, i));
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));
     for (auto& child : children)
         child.say("go " + std::to_string(run.iterations) + " " + std::to_string(run.peers));
     Totals totals(run.iterations);
+    const Deadline deadline(run.patience.value_or(patience_for(run.iterations)));
     for (auto& child : children)
-        totals.add(hear_share(run.iterations, [&](const std::string& word) {
-            return child.expect(word, Millis(kPatienceMs) * (run.iterations + 1));
-        }));
+        totals.add(hear_share(run.iterations,
+                              [&](const std::string& word) { return child.expect(word, deadline.left()); }));
     return totals;
 }
 

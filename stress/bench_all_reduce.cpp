@@ -21,6 +21,7 @@ int bench(const Options& options) {
     run.security = options.text("security", "tls");
     run.dtype = options.text("dtype", "f32");
     run.reduce = options.text("reduce", "avg");
+    run.path = options.text("path", "auto");
     run.check = !options.has("no-check");
     if (run.peers == 0 || run.iterations == 0 || run.bytes == 0)
         throw std::runtime_error("--peers, --iters and --bytes: at least 1");
@@ -61,7 +62,7 @@ int bench(const Options& options) {
 
 constexpr const char* kUsage =
     R"(usage: ./run bench all-reduce [--peers 4] [--bytes 64MiB] [--dtype f32|bf16] [--reduce avg|sum]
-                              [--security tls|none] [--iters 10] [--json] [--no-check]
+                              [--security tls|none] [--path auto|tcp] [--iters 10] [--json] [--no-check]
 )";
 
 int main(int argc, char** argv) try {

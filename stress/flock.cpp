@@ -38,18 +38,20 @@ std::optional<int> play_role(const Options& options) {
 }
 
 Flock::Flock(const FlockSettings& settings)
-    : settings_(settings),
-      coordinator_(start_coordinator(scratch_.path(), settings.security, settings.peers)) {
-    for (uint64_t i = 0; i < settings.peers; ++i) peers_.push_back(start_peer());
+    : settings_(settings), coordinator_(start_coordinator(scratch_.path(), settings.security, settings.peers,
+                                                          settings.coordinator_place)) {
+    for (uint64_t i = 0; i < settings.peers; ++i) peers_.push_back(start_peer(i));
     for (auto& peer : peers_) peer.child.expect("joined", Millis(kPatienceMs));
 }
 
-Flock::Peer Flock::start_peer() {
+Flock::Peer Flock::start_peer(size_t at) {
+    const Place place = place_of(settings_.places, at);
     const std::string name = "peer" + std::to_string(++started_);
     return {Child::start({"--role", "peer", "--invite", coordinator_.invite, "--name", name, "--security",
                           settings_.security, "--bytes", std::to_string(settings_.bytes), "--dtype",
                           settings_.dtype, "--reduce", settings_.reduce, "--seed",
-                          std::to_string(settings_.seed)}),
+                          std::to_string(settings_.seed), "--listen", place.address + ":0"},
+                         place),
             name};
 }
 
@@ -94,36 +96,55 @@ Report Flock::hear_reduced(size_t i) {
     return report;
 }
 
-void Flock::hear_checked(const std::vector<size_t>& who) {
+size_t Flock::hear_checked(const std::vector<size_t>& who, Late late) {
     std::string digest;
+    size_t late_votes = 0;
     for (const size_t i : who) {
         std::string own, wrong;
-        std::istringstream(peers_[i].child.expect("checked", Millis(kPatienceMs))) >> own >> wrong;
+        std::string verdict;
+        const std::string line = peers_[i].child.hear(Millis(kPatienceMs));
+        std::istringstream(line) >> verdict >> own >> wrong;
+        const bool is_late = verdict == "late" && late == Late::counted;
+        if (verdict != "checked" && !is_late) throw std::runtime_error(name(i) + " says '" + line + "'");
+        late_votes += is_late;
         if (wrong != "none")
             throw std::runtime_error(name(i) + ": element " + wrong +
                                      " is not the fold of the reported contributors");
         if (digest.empty()) digest = own;
         if (digest != own) throw std::runtime_error(name(i) + " holds other bytes than the peers before it");
     }
+    return late_votes;
 }
 
-double Flock::play_undisturbed() {
+double Flock::play_undisturbed(Late late) {
     begin_round();
     tell(everyone(), "go");
     double longest_ms = 0;
     for (const size_t i : everyone()) longest_ms = std::max(longest_ms, hear_reduced(i).took_ms);
-    hear_checked(everyone());
+    late_votes_ += hear_checked(everyone(), late);
     return longest_ms;
 }
 
+RoundTrips Flock::hear_round_trips() {
+    RoundTrips worst;
+    tell(everyone(), "watched");
+    for (auto& peer : peers_) {
+        RoundTrips of;
+        std::istringstream(peer.child.expect("watched", Millis(kPatienceMs))) >> of.p99_ms >> of.longest_ms;
+        worst.p99_ms = std::max(worst.p99_ms, of.p99_ms);
+        worst.longest_ms = std::max(worst.longest_ms, of.longest_ms);
+    }
+    return worst;
+}
+
 void Flock::replace(const std::vector<size_t>& dead) {
-    for (const size_t i : dead) peers_[i] = start_peer();
+    for (const size_t i : dead) peers_[i] = start_peer(i);
     for (const size_t i : dead) peers_[i].child.expect("joined", Millis(kPatienceMs));
 }
 
 void Flock::restart_coordinator() {
-    coordinator_ =
-        start_coordinator(scratch_.path(), settings_.security, settings_.peers, coordinator_.address);
+    coordinator_ = start_coordinator(scratch_.path(), settings_.security, settings_.peers,
+                                     settings_.coordinator_place, coordinator_.address);
 }
 
 void Flock::finish() {

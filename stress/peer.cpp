@@ -18,6 +18,12 @@ uint32_t security_of(const std::string& text) {
     throw std::runtime_error("security is tls or none, not '" + text + "'");
 }
 
+uint32_t path_of(const std::string& text) {
+    if (text == "auto") return WHIM_SAME_HOST_AUTO;
+    if (text == "tcp") return WHIM_SAME_HOST_TCP;
+    throw std::runtime_error("path is auto or tcp, not '" + text + "'");
+}
+
 void check_coordinator(whim_result result) {
     if (result >= 0) return;
     whim_error error = WHIM_ERROR_INIT;
@@ -51,20 +57,24 @@ int coordinator_role(const Options& options) {
 }
 
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
-                              const std::string& listen) {
-    Child child = Child::start({"--role", "coordinator", "--dir", directory, "--security", security,
-                                "--peers", std::to_string(peers), "--listen", listen});
+                              const Place& place, const std::string& listen) {
+    Child child =
+        Child::start({"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
+                      std::to_string(peers), "--listen", listen.empty() ? place.address + ":0" : listen},
+                     place);
     std::string address = child.expect("address", Millis(kPatienceMs));
     std::string invite = child.expect("invite", Millis(kPatienceMs));
     return {std::move(child), std::move(address), std::move(invite)};
 }
 
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name) {
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
+                     const std::string& listen, const std::string& path) {
     whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
+    options.same_host_path = path_of(path);
     options.security = security_of(security);
     options.invite = invite.c_str();
     options.name = name.c_str();
-    options.listen = "127.0.0.1:0";
+    options.listen = listen.c_str();
     whimbrel::Group group(options);
     group.join().get(kPatienceMs);
     return group;

@@ -10,6 +10,9 @@
 namespace stress {
 
 inline constexpr uint32_t kPatienceMs = 120'000;  // for any single step of a role
+inline Millis patience_for(uint64_t iterations) {
+    return Millis(kPatienceMs) * static_cast<int64_t>(iterations + 1);
+}
 
 // Role "coordinator" with --dir, --security, --listen and --peers, below which it begins no round: says
 // "address HOST:PORT" and "invite TEXT", runs until its stdin ends. Returns the exit code.
@@ -19,12 +22,13 @@ struct Coordinator {
     Child child;
     std::string address, invite;
 };
-// listen: that of one that was killed, or a free port.
+// listen: that of one that was killed, or a free port at the place if empty.
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
-                              const std::string& listen = "127.0.0.1:0");
+                              const Place& place = {}, const std::string& listen = "");
 
-// A joined group; throws whimbrel::Error.
-whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name);
+// A joined group; throws whimbrel::Error. path: "auto", or "tcp" also between peers of one machine.
+whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,
+                     const std::string& listen = "127.0.0.1:0", const std::string& path = "auto");
 
 // A new directory under /tmp, removed with all it holds when it goes out of scope.
 class ScratchDirectory {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -31,9 +32,11 @@ namespace {
 
 }  // namespace
 
-Child Child::start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "/proc/self/exe");
-    return start_program(arguments);
+Child Child::start(const std::vector<std::string>& arguments, const Place& place) {
+    std::vector<std::string> command = place.command;
+    command.push_back(std::filesystem::read_symlink("/proc/self/exe"));
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return start_program(command);
 }
 
 Child Child::start_program(const std::vector<std::string>& command) {
@@ -84,7 +87,7 @@ std::string Child::hear(Millis within) {
         const auto left = std::chrono::duration_cast<Millis>(until - std::chrono::steady_clock::now());
         pollfd wait{from_, POLLIN, 0};
         if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) == 0)
-            throw std::runtime_error("process " + std::to_string(pid_) + " says nothing in time");
+            throw Silence("process " + std::to_string(pid_) + " says nothing in time");
         char buffer[4096];
         const ssize_t got = read(from_, buffer, sizeof buffer);
         if (got <= 0) throw std::runtime_error("process " + std::to_string(pid_) + " has ended");

@@ -6,17 +6,25 @@
 
 #include <chrono>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "stress/place.h"
 
 namespace stress {
 
 using Millis = std::chrono::milliseconds;
 
+// Nothing was heard in time.
+struct Silence : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 class Child {
 public:
     // Runs this executable with the arguments; its stdin and stdout are pipes to us. It dies with us.
-    static Child start(std::vector<std::string> arguments);
+    static Child start(const std::vector<std::string>& arguments, const Place& place = {});
     // The same for another program, found by PATH if it has no slash, with its arguments.
     static Child start_program(const std::vector<std::string>& command);
     Child(Child&& other) noexcept;
@@ -24,7 +32,7 @@ public:
     ~Child();  // kills it if it still runs
 
     void say(const std::string& line);
-    // The next line; throws when none comes in time, or the child has ended.
+    // The next line; throws Silence when none comes in time, something else when the child has ended.
     std::string hear(Millis within);
     // The next line, which begins with `word`: what follows it. Anything else is an error with both.
     std::string expect(const std::string& word, Millis within);
@@ -39,6 +47,16 @@ private:
     pid_t pid_ = -1;
     int to_ = -1, from_ = -1;
     std::string pending_;
+};
+
+// What is left of a patience with several answers together.
+class Deadline {
+public:
+    explicit Deadline(Millis patience) : at_(std::chrono::steady_clock::now() + patience) {}
+    Millis left() const { return std::chrono::duration_cast<Millis>(at_ - std::chrono::steady_clock::now()); }
+
+private:
+    const std::chrono::steady_clock::time_point at_;
 };
 
 // "256MiB", "64M", "4096": bytes. Throws for anything else.

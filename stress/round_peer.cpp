@@ -9,10 +9,13 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
+#include "link_watch.h"
 #include "pattern.h"
 #include "peer.h"
+#include "statistics.h"
 
 namespace stress {
 namespace {
@@ -36,8 +39,8 @@ public:
           element_(options.text("dtype", "f32") == "bf16" ? Element::bf16 : Element::f32),
           fold_(options.text("reduce", "avg") == "sum" ? Fold::sum : Fold::avg),
           count_(options.number("bytes", 0) / element_bytes(element_)), in_(count_ * element_bytes(element_)),
-          out_(in_.size()), group_(join(options.text("invite", ""), options.text("security", "tls"), name_)) {
-    }
+          out_(in_.size()), group_(join(options.text("invite", ""), options.text("security", "tls"), name_,
+                                        options.text("listen", "127.0.0.1:0"))) {}
 
     void begin(uint64_t trial) {
         trial_ = trial;
@@ -60,6 +63,7 @@ public:
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.weight = &weight;
         paused_.clear();
+        if (is_watching_) watch_.emplace(group_);
         op_.emplace(group_.all_reduce(in_.data(), out_.data(), count_,
                                       element_ == Element::f32 ? WHIM_F32 : WHIM_BF16,
                                       fold_ == Fold::avg ? WHIM_AVG : WHIM_SUM, &options));
@@ -79,13 +83,15 @@ public:
         const char* call = "all_reduce";
         try {
             op_->get(kPatienceMs);
+            note_round_trips();
             const auto at = std::chrono::steady_clock::now().time_since_epoch();
             say_reduced(std::chrono::nanoseconds(at).count());
             const size_t wrong = first_wrong_of(*op_, op_->info());
             call = "round_commit";
-            const std::string digest = commit();
-            std::cout << "checked " << digest << ' ' << (wrong == count_ ? "none" : std::to_string(wrong))
-                      << std::endl;
+            const Digest digest = digest_of_result();
+            const bool in_time = commit(digest);
+            std::cout << (in_time ? "checked " : "late ") << hex(digest.bytes) << ' '
+                      << (wrong == count_ ? "none" : std::to_string(wrong)) << std::endl;
         } catch (const whimbrel::Error& error) {
             std::cout << "ended " << call << ' ' << error.what() << std::endl;
             if (error.result() != WHIM_E_EVICTED) return;
@@ -116,11 +122,30 @@ public:
                   << XXH3_64bits(votes.data(), votes.size()) << std::endl;
     }
 
+    void watch() {
+        is_watching_ = true;
+        round_trips_ms_.clear();
+    }
+
+    void watched() {
+        is_watching_ = false;
+        if (round_trips_ms_.empty()) throw std::runtime_error("no link had a round trip while an op ran");
+        std::cout << "watched " << quantile(round_trips_ms_, 0.99) << ' ' << quantile(round_trips_ms_, 1)
+                  << std::endl;
+    }
+
 private:
     static std::string waiting_for(const whimbrel::Op& op) {
         char text[WHIM_TEXT_MAX] = "";
         whimbrel::check(whim_op_waiting_for(op.handle(), text, sizeof text));
         return text;
+    }
+
+    void note_round_trips() {
+        if (!watch_) return;
+        const std::vector<double> seen = watch_->round_trips_ms();
+        round_trips_ms_.insert(round_trips_ms_.end(), seen.begin(), seen.end());
+        watch_.reset();
     }
 
     whimbrel::Op record_op(uint64_t round) {
@@ -168,17 +193,32 @@ private:
         return out;
     }
 
-    std::string commit() {
+    struct Digest {
+        uint8_t bytes[WHIM_DIGEST_SIZE];
+    };
+    Digest digest_of_result() const {
         const XXH128_hash_t hash = XXH3_128bits(out_.data(), out_.size());
+        Digest digest;
+        std::memcpy(digest.bytes, &hash, sizeof digest.bytes);
+        return digest;
+    }
+
+    // false: the round was committed without this peer, whose vote came too late.
+    bool commit(const Digest& digest) {
         whim_commit_options options = WHIM_COMMIT_OPTIONS_INIT;
-        std::memcpy(options.digest, &hash, sizeof options.digest);
+        std::memcpy(options.digest, digest.bytes, sizeof options.digest);
         const std::string bytes = name_ + " in trial " + std::to_string(trial_);
         options.bytes = bytes.data();
         options.bytes_len = static_cast<uint32_t>(bytes.size());
         options.samples = count_;
-        group_.round_commit(&options).get(kPatienceMs);
+        try {
+            group_.round_commit(&options).get(kPatienceMs);
+        } catch (const whimbrel::Error& error) {
+            if (error.result() == WHIM_E_EXCLUDED) return false;
+            throw;
+        }
         committed_ = round_;
-        return hex(options.digest);
+        return true;
     }
 
     const std::string name_;
@@ -192,6 +232,9 @@ private:
     std::vector<std::string> names_;  // by birth rank
     std::optional<whimbrel::Op> op_;
     std::string paused_;
+    bool is_watching_ = false;
+    std::optional<LinkWatch> watch_;  // while an op is open
+    std::vector<double> round_trips_ms_;
 };
 
 }  // namespace
@@ -209,6 +252,8 @@ int round_peer_role(const Options& options) {
         else if (order == "finish") peer.finish();
         else if (order == "ask" && std::cin >> number) peer.ask(number);
         else if (order == "record" && std::cin >> number) peer.record(number);
+        else if (order == "watch") peer.watch();
+        else if (order == "watched") peer.watched();
         else return 1;
     }
     return 0;

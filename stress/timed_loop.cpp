@@ -13,8 +13,6 @@
 namespace stress {
 namespace {
 
-constexpr uint64_t kWarmUps = 2;
-
 double clock_seconds(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
@@ -33,11 +31,11 @@ uint64_t peak_rss_bytes() {
 
 }  // namespace
 
-Share timed_loop(uint64_t iterations, const TimedCalls& calls) {
+Share timed_loop(const Loop& loop, const TimedCalls& calls) {
     Share share;
     double begun = 0, prepared = 0;
-    for (uint64_t i = 0; i < kWarmUps + iterations; ++i) {
-        if (i == kWarmUps) {
+    for (uint64_t i = 0; i < loop.warm_ups + loop.iterations; ++i) {
+        if (i == loop.warm_ups) {
             begun = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
             prepared = 0;
         }
@@ -50,7 +48,8 @@ Share timed_loop(uint64_t iterations, const TimedCalls& calls) {
         const auto start = std::chrono::steady_clock::now();
         calls.call();
         const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
-        if (i >= kWarmUps) share.ns.push_back(static_cast<uint64_t>(took.count()));
+        if (i == 0) share.first_ns = static_cast<uint64_t>(took.count());
+        if (i >= loop.warm_ups) share.ns.push_back(static_cast<uint64_t>(took.count()));
     }
     calls.barrier();  // what the last iteration left to be done counts as well
     share.cpu_s = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun - prepared;
@@ -59,6 +58,7 @@ Share timed_loop(uint64_t iterations, const TimedCalls& calls) {
 }
 
 void say(const Share& share) {
+    std::cout << "first " << share.first_ns << '\n';
     for (const uint64_t ns : share.ns) std::cout << "time " << ns << '\n';
     std::cout << "end " << share.cpu_s << ' ' << share.rss_bytes << ' ' << (share.right ? "right" : "wrong")
               << std::endl;
@@ -66,6 +66,7 @@ void say(const Share& share) {
 
 Share hear_share(uint64_t iterations, const std::function<std::string(const std::string&)>& expect) {
     Share share;
+    share.first_ns = std::stoull(expect("first"));
     for (uint64_t i = 0; i < iterations; ++i) share.ns.push_back(std::stoull(expect("time")));
     std::string verdict;
     std::istringstream(expect("end")) >> share.cpu_s >> share.rss_bytes >> verdict;
@@ -77,6 +78,7 @@ void Totals::add(const Share& share) {
     if (!share.right) throw std::runtime_error("a result is wrong");
     for (size_t i = 0; i < seconds.size(); ++i)
         seconds[i] = std::max(seconds[i], 1e-9 * static_cast<double>(share.ns.at(i)));
+    first_s = std::max(first_s, 1e-9 * static_cast<double>(share.first_ns));
     cpu_s += share.cpu_s;
     rss_sum_bytes += share.rss_bytes;
     rss_max_bytes = std::max(rss_max_bytes, share.rss_bytes);

@@ -1,5 +1,6 @@
 // The loop in which every benchmark's peer measures a collective, whatever library it is of, and the lines in
-// which it reports: "time NS" for each iteration, then "end CPU_S RSS_BYTES right|wrong".
+// which it reports: "first NS" of the very first call, "time NS" for each iteration, then "end CPU_S
+// RSS_BYTES right|wrong".
 //
 // Nothing is said before the last iteration, since whoever listens would want a core in the middle of the
 // next one.
@@ -18,17 +19,23 @@ struct TimedCalls {
     std::function<void()> call;  // this is what is timed, until its result is there
 };
 
+constexpr uint64_t kWarmUps = 2;
+struct Loop {
+    uint64_t warm_ups = kWarmUps, iterations = 1;
+};
+
 // What one process measured.
 struct Share {
+    uint64_t first_ns = 0;     // of the first call, a warm-up if there are any
     std::vector<uint64_t> ns;  // of each iteration
     double cpu_s = 0;          // all threads, barriers included
     uint64_t rss_bytes = 0;    // largest ever
     bool right = true;
 };
 
-// Two warm-ups, then the iterations; each begins with a barrier. right is left to the caller, who has seen
-// the result.
-Share timed_loop(uint64_t iterations, const TimedCalls& calls);
+// Warm-ups, then the iterations; each begins with a barrier. right is left to the caller, who has seen the
+// result.
+Share timed_loop(const Loop& loop, const TimedCalls& calls);
 
 void say(const Share& share);
 
@@ -42,6 +49,7 @@ struct Totals {
     void add(const Share& share);  // throws when its result is wrong
 
     std::vector<double> seconds;  // of each iteration, slowest process
+    double first_s = 0;           // of the first call
     double cpu_s = 0;
     uint64_t rss_sum_bytes = 0, rss_max_bytes = 0;
 };

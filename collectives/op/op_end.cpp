@@ -63,7 +63,7 @@ void Op::settle() {
         return;
     }
     if (mode_ == Mode::abandoned) return;
-    if (mode_ == Mode::listener) {
+    if (mode_ == Mode::listener && !unstaging_) {
         if (unreleased_count_ > 0) return;
     } else if (!holds_all() || (frozen_ && !unstaging_)) {  // what is frozen may yet be void
         return;
@@ -77,6 +77,10 @@ void Op::settle() {
     stop_listening();
     ended_ = true;
     refresh_card();
+    if (mode_ == Mode::listener && uniform()) {  // left out while the result was written: nobody asks for it
+        mode_ = Mode::abandoned;
+        drop_retained();
+    }
     host_.ended(Code::OK, "");
 }
 

@@ -179,12 +179,13 @@ void Op::become_listener(Instant now) {
     card_.excluded_self = true;
     const bool first = mode_ == Mode::member;
     mode_ = Mode::listener;
-    if (ended_) {
+    if (ended_ || unstaging_) {
         bool unstable = false;
         for (const Chunk& chunk : chunks_) unstable |= chunk.state == ChunkState::has;
         if (unstable && end_code_ == Code::OK) {
             host_.diverged("left out of op " + to_string(config_.id) + " after completing it");
         }
+        if (unstaging_ && !ended_) return;  // ends once the result is all in the application's buffer
         mode_ = Mode::abandoned;
         drop_retained();
         return;

@@ -80,10 +80,14 @@ typedef struct whim_all_reduce_options {
     uint32_t uniform;
     /* whim_non_finite. */
     uint32_t non_finite;
+    /* How ops that are open at once share each link, as this peer sends: a higher priority goes first; among
+     * equals each gets its share. Defaults 0 and 1. Need not be equal on all members. */
+    uint32_t priority;
+    uint32_t share;
 } whim_all_reduce_options;
 
 /* clang-format off */
-#define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0}
+#define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
@@ -106,10 +110,12 @@ typedef struct whim_collective_options {
     uint64_t round;
     uint32_t grace_ms;
     uint32_t budget_ms;
+    uint32_t priority;
+    uint32_t share;
 } whim_collective_options;
 
 /* clang-format off */
-#define WHIM_COLLECTIVE_OPTIONS_INIT {sizeof(whim_collective_options), 0, 0, 0, 0, 0}
+#define WHIM_COLLECTIVE_OPTIONS_INIT {sizeof(whim_collective_options), 0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /* Copies the buffer of the member of birth rank source_rank into everybody's. min_contributors is not used.

@@ -36,6 +36,11 @@ enum whim_security {
     WHIM_SECURITY_NONE = 1 /* nothing is encrypted or proved: for trusted networks; logged as a warning */
 };
 
+enum whim_same_host_path {
+    WHIM_SAME_HOST_AUTO = 0, /* shared memory where both peers are of one network namespace, TCP otherwise */
+    WHIM_SAME_HOST_TCP = 1   /* TCP always */
+};
+
 typedef struct whim_group_options {
     uint32_t struct_size;
     /* whim_security; all members and coordinators of a run use the same. An invite says which and need not be
@@ -71,7 +76,9 @@ typedef struct whim_group_options {
     uint32_t worker_threads;
     /* Largest slice in flight, in bytes. Default 262144. Range 4096..1048576. Equal on all members. */
     uint32_t chunk_bytes;
-    uint32_t reserved; /* zero */
+    /* whim_same_host_path: how peers of one machine meet. Handshake, TLS and everything above stay as they
+     * are. */
+    uint32_t same_host_path;
     /* Copies of results kept for members that do not have them yet, in bytes. Default 64 MiB. Any
      * number: what does not fit is waited for, so that a small one makes completions later. */
     uint64_t retain_bytes_max;
@@ -83,15 +90,22 @@ typedef struct whim_group_options {
      * advertise says otherwise it tells them no address. Default 0: others may dial it at its advertised
      * addresses. */
     uint32_t outbound_only;
+    uint32_t reserved_end; /* zero */
+    /* Bounds on what this peer sends, in bytes per second: of all its links together, and of each. Bulk
+     * waits, control does not. Default 0: none. whim_group_set_rate_limits changes them. */
+    uint64_t rate_limit;
+    uint64_t link_rate_limit;
     /* The coordinator dials each advertised address before it admits this peer. When none answers, the peer
      * is admitted as if it had said outbound_only, with a WHIM_EVENT_NOT_REACHED that says why; 1: it is
      * refused with WHIM_E_UNREACHABLE instead. Default 0. Not together with outbound_only. */
     uint32_t require_reachable;
+    uint32_t reserved_tail; /* zero */
 } whim_group_options;
 
 /* clang-format off */
 #define WHIM_GROUP_OPTIONS_INIT \
-    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, \
+     0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds (name
@@ -124,6 +138,12 @@ WHIM_API whim_result whim_group_destroy(whim_group* group);
 /* Makes all waits of other threads on this group's ops return WHIM_E_INTERRUPTED now. Ops and group go on as
  * if nothing had happened. Does not block. Not for signal handlers. WHIM_OK; WHIM_E_INVALID for NULL. */
 WHIM_API whim_result whim_group_interrupt(whim_group* group);
+
+/* Changes rate_limit and link_rate_limit of the group's options at any time, from any thread; 0 takes a bound
+ * away. What waits goes on under the new ones at once. Does not block. WHIM_OK; WHIM_E_INVALID for NULL;
+ * WHIM_E_LEFT after the group has ended. */
+WHIM_API whim_result whim_group_set_rate_limits(whim_group* group, uint64_t rate_limit,
+                                                uint64_t link_rate_limit);
 
 typedef struct whim_group_info {
     uint32_t struct_size;

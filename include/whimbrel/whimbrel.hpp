@@ -154,6 +154,9 @@ public:
     }
 
     void interrupt() { check(whim_group_interrupt(handle())); }
+    void set_rate_limits(uint64_t rate_limit, uint64_t link_rate_limit = 0) {
+        check(whim_group_set_rate_limits(handle(), rate_limit, link_rate_limit));
+    }
 
     std::optional<whim_event> next_event() {
         whim_event event = WHIM_EVENT_INIT;

@@ -41,6 +41,8 @@ template <class Options> void set_common(PostOptions& post, const Options& optio
     post.min_contributors = std::max(1u, options.min_contributors);
     post.grace = milliseconds(options.grace_ms);
     post.budget = milliseconds(options.budget_ms);
+    post.priority = options.priority;
+    post.share = std::max(1u, options.share);
 }
 
 Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_options& options) {

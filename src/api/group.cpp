@@ -103,6 +103,13 @@ whim_result whim_group_interrupt(whim_group* group) {
     });
 }
 
+whim_result whim_group_set_rate_limits(whim_group* group, uint64_t rate_limit, uint64_t link_rate_limit) {
+    return carry_out([&]() -> Status {
+        if (!group) return invalid("group is NULL");
+        return group->runtime->limit_rate(rate_limit, link_rate_limit);
+    });
+}
+
 whim_result whim_group_get_info(whim_group* group, whim_group_info* info) {
     return carry_out([&]() -> Status {
         if (!group) return invalid("group is NULL");

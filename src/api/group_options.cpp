@@ -71,6 +71,8 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
     if (in.retain_bytes_max) out.retain_bytes_max = in.retain_bytes_max;
     if (in.window_bytes) out.window_bytes = in.window_bytes;
     out.fingerprint = in.fingerprint;
+    out.rate_limit = in.rate_limit;
+    out.link_rate_limit = in.link_rate_limit;
     out.identity_file = text_or(in.identity_file, "");
     if (const Status ok = check_range(out.bulk_strands, 0, limits::kStrandsPerLinkMax - 1, "bulk_strands");
         !ok)
@@ -87,8 +89,14 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
             return ok;
     }
     if (const Status ok = check_range(in.outbound_only, 0, 1, "outbound_only"); !ok) return ok;
+    if (const Status ok =
+            check_range(in.same_host_path, WHIM_SAME_HOST_AUTO, WHIM_SAME_HOST_TCP, "same_host_path");
+        !ok)
+        return ok;
+    out.same_host_path = in.same_host_path == WHIM_SAME_HOST_AUTO;
+    if (in.reserved_end != 0) return invalid(fmt::format("reserved_end {}: it is zero", in.reserved_end));
     if (const Status ok = check_range(in.require_reachable, 0, 1, "require_reachable"); !ok) return ok;
-    if (in.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", in.reserved));
+    if (in.reserved_tail != 0) return invalid(fmt::format("reserved_tail {}: it is zero", in.reserved_tail));
     return {};
 }
 

@@ -54,8 +54,8 @@ inline constexpr uint64_t kWindowBytesNear = 4ull << 20;  // of one sender's con
 inline constexpr uint64_t kWindowBytesFar = 16ull << 20;  // the same over a long path, at most
 inline constexpr uint64_t kWindowBytesFarTotal = 32ull << 20;  // shared by all senders to one root
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
-inline constexpr uint32_t kEventsQueuedMax = 1024;  // unread by the application; the oldest are dropped
-inline constexpr uint32_t kJobInlineBytesMax = 32u << 10;  // smaller reductions run on the I/O thread
+inline constexpr uint32_t kEventsQueuedMax = 1024;        // unread by the application; the oldest are dropped
+inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // of a job that wakes no worker
 inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 
@@ -82,6 +82,9 @@ inline constexpr Duration kAttemptDelay =
 inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
 inline constexpr uint32_t kReadStagingBytes = 64u << 10;  // of one strand, for what has no other destination
 inline constexpr uint32_t kReadHeadBytes = 4096;  // read ahead of a large payload, the only part copied
+inline constexpr uint32_t kReadWorthBytes = 256u << 10;  // of a payload, before its reader is woken
+inline constexpr uint32_t kChannelRecordBytesMax =
+    (16u << 10) + 512;                                       // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
@@ -129,11 +132,37 @@ inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection
 inline constexpr Duration kShortPathRtt = milliseconds(2);  // below it a path is a LAN or this machine
 inline constexpr uint32_t kUnsentBytesMax = 512u
                                             << 10;     // in the system, written and not yet sent, bulk strand
+inline constexpr uint32_t kGatherPieces = 16;          // written by one call
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand
 inline constexpr Duration kKeepAliveInterval = milliseconds(5000);
 inline constexpr uint32_t kKeepAliveProbes = 3;  // unanswered, and the strand is lost
+
+// Circuits: strands that run through a third member. See docs/decisions/0007-relay-circuits.md.
+inline constexpr uint32_t kCircuitDataBytesMax = 16u << 10;        // one message of a control strand's bytes
+inline constexpr uint32_t kCircuitPieceBytes = 64u << 10;          // one bulk frame of a bulk strand's bytes
+inline constexpr uint32_t kCircuitControlWindowBytes = 32u << 10;  // under way in one direction
+inline constexpr uint32_t kCircuitBulkWindowBytes = 2u << 20;      // the same of a bulk strand
+inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;  // windows of all circuits carried for others
+inline constexpr uint32_t kCarriedCircuitsMax = 1024;       // carried for others
+inline constexpr uint32_t kCircuitEndsMax = 4096;           // of our own
+inline constexpr uint32_t kDetoursInARow = 8;               // relays asked before a pause
+inline constexpr Duration kDetourDelay =
+    milliseconds(1000);  // without control strand, before a relay is asked
+inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same
+inline constexpr Duration kRelayFresh =
+    milliseconds(1000);  // since a relay's last answer, or it is not asked
+inline constexpr Duration kRelayAnswer =
+    milliseconds(1000);  // for a circuit to open, and its strand to greet, beyond the path's time
+inline constexpr Duration kDetourPauseMin = milliseconds(250);  // when no relay would have it
+inline constexpr Duration kDetourPauseMax = milliseconds(2000);
+inline constexpr Duration kDirectRetryMin = milliseconds(1000);  // between direct dials of a relayed link
+inline constexpr Duration kDirectRetryMax = milliseconds(10'000);
+// The same-host path.
+inline constexpr uint32_t kSameHostRingBytes = 256u << 10;      // each way of one strand
+inline constexpr uint32_t kSameHostGuestsMax = 64;              // connected, without memory yet
+inline constexpr Duration kSameHostAnswer = milliseconds(500);  // for memory, or consent to it; then TCP
 
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`

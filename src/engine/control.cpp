@@ -123,19 +123,28 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
 
 void Engine::Impl::install_view(const wire::View& view) {
     const MemberId me = self();
+    circuits_.set_self(me);
     const auto in_view = [&](const MemberId& id) {
         return std::any_of(view.members.begin(), view.members.end(),
                            [&](const wire::MemberInfo& m) { return m.id == id; });
     };
+    // As this peer says, or as the coordinator found.
+    const bool outbound_only =
+        std::any_of(view.members.begin(), view.members.end(),
+                    [&](const wire::MemberInfo& m) { return m.id == me && m.outbound_only; });
     for (const LinkKey& key : endpoint_.links()) {
-        if (!coordinator_index(key) && !in_view(key)) endpoint_.close_link(key, now_);
+        if (!coordinator_index(key) && !in_view(key)) close_link(key);
     }
     std::erase_if(had_session_, [&](const LinkKey& key) { return !in_view(key); });
     for (const wire::MemberInfo& info : view.members) {
         if (info.id == me || endpoint_.has_link(info.id)) continue;
         LinkOptions options;
-        options.addresses = info.addresses;
-        options.dial = me.peer < info.id.peer;
+        // Who cannot be dialled dials. Two of them meet through a third member, unless an address that the
+        // coordinator could not reach works between them; nobody probes it.
+        const bool alike = info.outbound_only == outbound_only;
+        options.dial = alike ? me.peer < info.id.peer : outbound_only;
+        if (!info.outbound_only || options.dial) options.addresses = info.addresses;
+        options.detours = true;
         options.tune_strands = config_.bulk_strands == 0;
         options.bulk_strands = options.tune_strands ? limits::kStrandsPerLinkMax - 1 : config_.bulk_strands;
         options.expected = info.id.peer;
@@ -226,7 +235,7 @@ void Engine::Impl::forget_old_rounds(Round newest) {
 void Engine::Impl::evicted(const Error& error) {
     event(EventKind::evicted, self(), error.detail);
     for (const LinkKey& key : endpoint_.links()) {
-        if (!coordinator_index(key)) endpoint_.close_link(key, now_);
+        if (!coordinator_index(key)) close_link(key);
     }
     if (leave_app_) done(*leave_app_, Code::OK, "");
     leave_app_.reset();

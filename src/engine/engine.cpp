@@ -23,11 +23,22 @@ group::MemberConfig member_config(const EngineConfig& config) {
     return m;
 }
 
-EndpointConfig endpoint_config(const EngineConfig& config) {
+CircuitsConfig circuits_config(const EngineConfig& config) {
+    CircuitsConfig c;
+    c.seed = config.seed;
+    c.control_window_bytes = config.circuit_control_window_bytes;
+    c.bulk_window_bytes = config.circuit_bulk_window_bytes;
+    c.plant = config.plant;
+    return c;
+}
+
+EndpointConfig endpoint_config(const EngineConfig& config, CircuitDialer& circuits) {
     EndpointConfig e;
     e.id = config.id;
     e.run_name = config.run;
     e.seed = config.seed;
+    e.circuits = &circuits;
+    e.plant = config.plant;
     return e;
 }
 
@@ -36,7 +47,9 @@ EndpointConfig endpoint_config(const EngineConfig& config) {
 Engine::Impl::Impl(EngineConfig config, ChannelFactory* channels, StrandDriver& driver,
                    std::function<void()> effects_ready)
     : config_(std::move(config)), effects_ready_(std::move(effects_ready)), member_(member_config(config_)),
-      endpoint_(endpoint_config(config_), channels, *this, driver), pool_(64u << 20) {
+      circuits_(circuits_config(config_), driver),
+      endpoint_(endpoint_config(config_, circuits_), channels, *this, circuits_), pool_(64u << 20) {
+    circuits_.attach(endpoint_);
     WHIM_ASSERT(config_.boot != 0);
 }
 
@@ -56,7 +69,7 @@ void Engine::Impl::event(EventKind kind, const MemberId& about, const std::strin
 // so the loop goes on until nothing is left; depth_ keeps nested steps from flushing themselves.
 void Engine::Impl::flush() {
     ++depth_;
-    while (!outgoing_.empty() || !violations_.empty() || retention_freed_) {
+    while (!outgoing_.empty() || !violations_.empty() || retention_freed_ || circuits_.has_outbox()) {
         if (retention_freed_) {
             retention_freed_ = false;
             for (auto& [number, record] : records_) {
@@ -75,6 +88,11 @@ void Engine::Impl::flush() {
 
 // A link that takes no message is stuck: its owner, this engine, hears of it. Bulk frames wait for room.
 void Engine::Impl::send_queued() {
+    for (CircuitFrame& frame : circuits_.take_outbox()) {
+        if (auto* message = std::get_if<wire::Message>(&frame.what))
+            outgoing_.push_back({frame.to, wire::encode(*message)});
+        else outgoing_.push_back({frame.to, std::move(std::get<BulkFrame>(frame.what))});
+    }
     std::vector<Outgoing> batch;
     batch.swap(outgoing_);
     for (Outgoing& out : batch) {
@@ -101,6 +119,7 @@ std::vector<EngineEffect> Engine::Impl::take_effects() {
 
 std::optional<Instant> Engine::Impl::deadline() const {
     std::optional<Instant> due = earlier(endpoint_.deadline(), member_.deadline());
+    if (circuits_.work_due()) due = earlier(due, now_);
     for (const auto& [number, record] : records_) {
         due = earlier(due, record->answered || record->end_after_scan ? std::nullopt : record->give_up);
         if (record->op) due = earlier(due, record->op->deadline());
@@ -110,6 +129,7 @@ std::optional<Instant> Engine::Impl::deadline() const {
 
 void Engine::Impl::on_deadline(Instant now) {
     Step step(*this, now);
+    circuits_.run(now);
     endpoint_.on_deadline(now);
     for (const LinkKey& key : endpoint_.links()) {
         const std::optional<LinkStats> stats = endpoint_.stats(key);
@@ -148,6 +168,9 @@ void Engine::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) 
 }
 void Engine::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
     impl_->post(app, birth_round, options, now);
+}
+void Engine::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
+    impl_->endpoint_.limit_rate(all_links, each_link, now);
 }
 void Engine::cancel(AppOp app, Instant now) { impl_->cancel(app, now); }
 void Engine::record(AppOp app, Round round, Instant now) { impl_->record(app, round, now); }

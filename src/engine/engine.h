@@ -44,6 +44,8 @@ struct EngineConfig {
     uint64_t eager_bytes = limits::kEagerBytesPerOpMax;
     uint64_t eager_large_bytes = limits::kEagerBytesLargeMax;  // of one op at a time
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
+    uint32_t circuit_control_window_bytes = limits::kCircuitControlWindowBytes;
+    uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
     uint64_t seed = 0;
     Plant plant = Plant::none;  // simulator only
 };
@@ -68,6 +70,8 @@ struct PostOptions {
     Duration grace{};   // > 0: leave out members without progress for so long, down to min_contributors
     Duration budget{};  // > 0: this peer gives up its part after so long
     uint32_t source = UINT32_MAX;  // copy: birth rank of the source
+    uint32_t priority = 0;         // of its payloads on each link: higher goes first
+    uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
 };
 
@@ -140,6 +144,7 @@ enum class EventKind : uint8_t {
     op_paused,
     diverged,
     waiting,
+    peer_routed,  // a link runs through a third member now, or over its own path again
     not_reached
 };
 
@@ -170,6 +175,11 @@ struct EngineCounters {
     uint64_t frames_waited = 0;    // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
+    uint64_t links_relayed = 0, links_direct_again = 0;  // changes of path
+    uint64_t circuits_opened = 0, circuits_refused = 0, circuits_lost = 0;
+    uint64_t circuits_now = 0;      // that end here or are carried for others
+    uint64_t circuits_carried = 0;  // for others
+    uint64_t circuits_overrun = 0;  // closed because an end sent more than it was granted: 0
 };
 
 class Engine {
@@ -193,6 +203,7 @@ public:
     void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
     void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
     void cancel(AppOp app, Instant now);  // ends this peer's part with E_CANCELLED
+    void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);  // bytes per second; 0: no bound
     void record(AppOp app, Round round, Instant now);
 
     // State.

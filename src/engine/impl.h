@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/op_record.h"
 #include "group/member.h"
+#include "transport/session/circuits.h"
 
 namespace whim {
 
@@ -47,6 +48,8 @@ public:
     void bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) override;
     std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) override;
     void bulk_unpin(const LinkKey& to, const BulkFrame& frame) override;
+    void link_routed(const LinkKey& key, const std::optional<LinkKey>& via, const std::string& why,
+                     Instant now) override;
 
     // OpRecordOwner (ops.cpp).
     void op_send(const MemberId& to, wire::Message message) override;
@@ -138,6 +141,7 @@ private:
                        const std::variant<wire::Message, op::Arrival>& item);
     void misbehaved(const LinkKey& from, const std::string& what);
     void send_queued();
+    void close_link(const LinkKey& key);
     bool shares_open_op(const MemberId& member) const;
 
     // ops.cpp
@@ -162,6 +166,7 @@ private:
     EngineConfig config_;
     std::function<void()> effects_ready_;
     group::Member member_;
+    Circuits circuits_;  // the endpoint's driver
     Endpoint endpoint_;
     op::ChunkPool pool_;
     Instant now_{};

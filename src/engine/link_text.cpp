@@ -23,7 +23,8 @@ std::string what_happened(const std::string& here, const std::string& there, Lin
 
 std::string link_text(const std::string& here, const std::string& there, LinkDownKind kind,
                       const std::string& detail) {
-    const bool places = detail.starts_with("at ") || detail.starts_with("from ");
+    const bool places =
+        detail.starts_with("at ") || detail.starts_with("from ") || detail.starts_with("through ");
     const std::string text =
         what_happened(here, there, kind) + (detail.empty() ? "" : (places ? " " : ": ") + detail);
     return text.substr(0, limits::kReasonBytesMax);

@@ -114,6 +114,7 @@ void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now)
     if (const auto index = coordinator_index(key))
         member_.coordinator_up(*index, session == LinkSession::fresh, now, out);
     else {
+        if (session == LinkSession::fresh) circuits_.link_lost(key, "the session with its relay began anew");
         member_.peer_link_up(key, now, out);
         event(EventKind::peer_back, key, op_name(key) + " is connected");
         // What a lost session held is gone, and ops between the two would wait for it for ever.
@@ -134,6 +135,7 @@ void Engine::Impl::link_down(const LinkKey& key, LinkDownKind kind, const std::s
         if (const auto code = refusal_code(kind))
             member_.coordinator_refuses(*index, fail(*code, text), now, out);
     } else {
+        circuits_.link_lost(key, "its relay's link is lost: " + text);
         member_.peer_link_down(key, suspect_kind(kind), text, now, out);
         event(EventKind::peer_suspected, key, text);
     }
@@ -146,7 +148,23 @@ void Engine::Impl::misbehaved(const LinkKey& from, const std::string& what) {
     member_.peer_link_down(from, wire::SuspectKind::protocol, what, now_, out);
     event(EventKind::peer_suspected, from, op_name(from) + " broke the protocol: " + what);
     run_member(out);
-    endpoint_.close_link(from, now_);
+    close_link(from);
+}
+
+void Engine::Impl::close_link(const LinkKey& key) {
+    endpoint_.close_link(key, now_);
+    circuits_.link_lost(key, "its relay's link was closed");
+}
+
+void Engine::Impl::link_routed(const LinkKey& key, const std::optional<LinkKey>& via, const std::string& why,
+                               Instant now) {
+    Step step(*this, now);
+    // What it carried for others would run in circles, were their links to run through this one in turn.
+    if (via) circuits_.link_lost(key, "its relay's link runs through another member itself");
+    ++(via ? totals_.links_relayed : totals_.links_direct_again);
+    event(EventKind::peer_routed, key,
+          via ? op_name(key) + " is reached through " + op_name(*via) + ": " + why
+              : op_name(key) + " is reached directly again: " + why);
 }
 
 void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
@@ -160,6 +178,7 @@ void Engine::Impl::message(const LinkKey& from, ByteSpan bytes, Instant now) {
         return run_member(out);
     }
     if (!decoded.ok()) return misbehaved(from, decoded.error().detail);
+    if (circuits_.on_message(from, *decoded, now)) return;
     const OpId* op = op_of(*decoded);
     if (op == nullptr)
         return misbehaved(from, "sent " + std::string(wire::message_name(*decoded)) + " to a peer");
@@ -226,6 +245,8 @@ void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire
 }
 
 BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, uint32_t payload_bytes) {
+    if (wire::is_circuit_header(header_bytes))
+        return coordinator_index(from) ? BulkSink{} : circuits_.bulk_begin(from, header_bytes, payload_bytes);
     Result<wire::BulkHeader> header = wire::decode_bulk_header(header_bytes);
     if (!header.ok() || coordinator_index(from)) return {};
     if (!std::isfinite(header->weight) || header->weight < 0.0f) return {};  // no API takes such a weight
@@ -248,6 +269,7 @@ BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, ui
 
 void Engine::Impl::bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) {
     Step step(*this, now);
+    if (Circuits::owns(token)) return circuits_.bulk_end(token, whole);
     const auto found = incoming_.find(token);
     if (found == incoming_.end()) return;
     Incoming incoming = std::move(found->second);
@@ -267,6 +289,7 @@ void Engine::Impl::bulk_end(const LinkKey& from, uint64_t token, bool whole, Ins
 }
 
 std::optional<ByteSpan> Engine::Impl::bulk_pin(const LinkKey& to, const BulkFrame& frame) {
+    if (wire::is_circuit_header(frame.header)) return circuits_.bulk_pin(frame);
     const Cookie cookie(frame.cookie);
     const auto found = records_.find(cookie.record);
     if (found == records_.end() || !found->second->op) return std::nullopt;
@@ -279,6 +302,7 @@ std::optional<ByteSpan> Engine::Impl::bulk_pin(const LinkKey& to, const BulkFram
 }
 
 void Engine::Impl::bulk_unpin(const LinkKey& to, const BulkFrame& frame) {
+    if (wire::is_circuit_header(frame.header)) return circuits_.bulk_unpin(frame);
     Step step(*this, now_);
     const Cookie cookie(frame.cookie);
     const auto found = records_.find(cookie.record);
@@ -293,6 +317,9 @@ void Engine::Impl::op_send_chunk(const MemberId& to, uint64_t record, const wire
     frame.header = wire::encode(header);
     frame.payload_bytes = payload_bytes;
     frame.cookie = make_cookie(record, header);
+    frame.flow = record;
+    frame.share = records_.at(record)->options.share;
+    frame.priority = records_.at(record)->options.priority;
     outgoing_.push_back({to, std::move(frame)});
 }
 

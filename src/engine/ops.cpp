@@ -455,6 +455,14 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
 EngineCounters Engine::Impl::counters() const {
     EngineCounters all = totals_;
     for (const auto& [number, record] : records_) add_card(all, *record);
+    const Circuits::Counters& ends = circuits_.counters();
+    const Relay::Counters& relay = circuits_.relay_counters();
+    all.circuits_opened = ends.opened;
+    all.circuits_refused = ends.refused;
+    all.circuits_lost = ends.lost;
+    all.circuits_carried = relay.carried;
+    all.circuits_now = circuits_.ends_now() + circuits_.carried_now();
+    all.circuits_overrun = ends.overrun + relay.overrun;
     return all;
 }
 

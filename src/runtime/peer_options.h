@@ -27,11 +27,13 @@ struct PeerOptions {
     bool require_reachable = false;  // be refused rather than admitted when nobody can
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
-    uint32_t bulk_strands = 0;  // to each member; 0: found out by measuring
+    uint32_t bulk_strands = 0;   // to each member; 0: found out by measuring
+    bool same_host_path = true;  // memory shared with peers of this machine, where both want it
     uint32_t worker_threads = 1;
     uint32_t chunk_bytes = limits::kChunkBytesDefault;
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
-    uint64_t window_bytes = 0;  // 0: fits the paths
+    uint64_t window_bytes = 0;                     // 0: fits the paths
+    uint64_t rate_limit = 0, link_rate_limit = 0;  // bytes per second; 0: none
 };
 
 // Takes run, security, coordinators and token from an invite. E_TOKEN when it cannot be read.

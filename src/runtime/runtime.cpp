@@ -21,6 +21,7 @@ LogLevel level_of(EventKind kind) {
         case EventKind::coordinator_back:
         case EventKind::peer_suspected:
         case EventKind::peer_back:
+        case EventKind::peer_routed:
         case EventKind::waiting: return LogLevel::info;
     }
     return LogLevel::info;
@@ -90,6 +91,13 @@ Result<Runtime::Handle> Runtime::record(Round round) {
 Result<Runtime::Handle> Runtime::post(OpKind kind, Round birth, PostOptions options) {
     return start(kind, [birth, options](Engine& engine, AppOp app, Instant at) {
         engine.post(app, birth == Round{} ? engine.round() : birth, options, at);
+    });
+}
+
+Status Runtime::limit_rate(uint64_t all_links, uint64_t each_link) {
+    return enqueue([this, all_links, each_link] {
+        engine_->limit_rate(all_links, each_link, now());
+        driver_->poke();
     });
 }
 

@@ -44,6 +44,8 @@ public:
     Result<Handle> record(Round round);
     Result<Handle> post(OpKind kind, Round birth, PostOptions options);  // birth 0: begun last
 
+    Status limit_rate(uint64_t all_links, uint64_t each_link);  // E_LEFT once it has ended
+
     // What question(engine) answers on the I/O thread; nullopt once shut down.
     template <class Question>
     auto ask(Question question) -> std::optional<decltype(question(std::declval<const Engine&>()))>;

@@ -64,11 +64,13 @@ Status Runtime::open() {
     io_ = std::make_unique<asio::io_context>(1);
     timer_ = std::make_unique<asio::steady_timer>(*io_);
     driver_ = std::make_unique<AsioDriver>(*io_);
+    if (options_.same_host_path) driver_->allow_same_host();
     auto bound = driver_->listen(options_.listen);
     if (!bound) return bound.error();
     listening_ = *bound;
     choose_advertised();
     engine_ = std::make_unique<Engine>(engine_config(options_, id_), channels_.get(), *driver_, [] {});
+    engine_->limit_rate(options_.rate_limit, options_.link_rate_limit, now());
     driver_->attach(engine_->endpoint());
     driver_->after_events([this] { step(); });  // also after poke(), which follows every call of ours
     board_ = std::make_shared<Board>();

@@ -9,11 +9,16 @@ namespace whim::wire {
 namespace {
 
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames = {
-    "join_request",  "round_ready",  "commit_vote", "suspect_report", "probe_reply", "op_exclude_request",
-    "leave_request", "record_query", "join_reply",  "view_update",    "round_start", "round_outcome",
-    "probe_request", "record_reply", "wait_notice", "op_post",        "op_grant",    "op_status",
-    "op_fetch",      "op_ack",       "op_stable",   "op_fail",        "op_listen",   "op_report",
-    "op_decide"};
+    "join_request",   "round_ready",    "commit_vote",
+    "suspect_report", "probe_reply",    "op_exclude_request",
+    "leave_request",  "record_query",   "join_reply",
+    "view_update",    "round_start",    "round_outcome",
+    "probe_request",  "record_reply",   "wait_notice",
+    "op_post",        "op_grant",       "op_status",
+    "op_fetch",       "op_ack",         "op_stable",
+    "op_fail",        "op_listen",      "op_report",
+    "op_decide",      "circuit_open",   "circuit_answer",
+    "circuit_data",   "circuit_credit", "circuit_close"};
 
 template <size_t I = 0> Result<Message> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Message>) {
@@ -70,6 +75,17 @@ Result<BulkHeader> decode_bulk_header(ByteSpan bytes) {
         return fail(Code::E_PROTOCOL, "bulk header: unknown kind");
     }
     return header;
+}
+
+Bytes encode(const CircuitHeader& header) { return encode_value(header); }
+
+bool is_circuit_header(ByteSpan bytes) {
+    return !bytes.empty() && static_cast<uint8_t>(bytes[0]) == kCircuitHeaderKind;
+}
+
+Result<CircuitHeader> decode_circuit_header(ByteSpan bytes) {
+    if (!is_circuit_header(bytes)) return fail(Code::E_PROTOCOL, "circuit header: another kind of header");
+    return decode_value<CircuitHeader>(bytes, "circuit header");
 }
 
 Bytes encode_record(const RoundRecord& record) { return encode_value(record); }

@@ -288,10 +288,52 @@ struct OpDecide {
     }
 };
 
+// ---- peer to peer: circuits, which carry a strand through a third member (transport/session/circuits.h) --
+
+// A circuit from one member to another over the receiver's links, or to the receiver.
+struct CircuitOpen {
+    uint64_t circuit = 0;  // drawn by its opener
+    MemberId from;
+    MemberId to;
+    bool bulk = false;          // its bytes travel as bulk frames, not as CircuitData
+    uint32_t window_bytes = 0;  // `from` takes so many before it says CircuitCredit
+    template <class A> void fields(A& a) { a(circuit), a(from), a(to), a(bulk), a(window_bytes); }
+};
+
+struct CircuitAnswer {
+    uint64_t circuit = 0;
+    bool accepted = false;
+    uint32_t window_bytes = 0;  // the same for `to`
+    std::string detail;         // why not
+    template <class A> void fields(A& a) {
+        a(circuit), a(accepted), a(window_bytes), a.text(detail, limits::kReasonBytesMax);
+    }
+};
+
+struct CircuitData {
+    uint64_t circuit = 0;
+    std::vector<uint8_t> bytes;
+    template <class A> void fields(A& a) { a(circuit), a.blob_u8(bytes, limits::kCircuitDataBytesMax); }
+};
+
+// An end has taken so many bytes since the circuit was opened.
+struct CircuitCredit {
+    uint64_t circuit = 0;
+    uint64_t taken = 0;
+    template <class A> void fields(A& a) { a(circuit), a(taken); }
+};
+
+struct CircuitClose {
+    uint64_t circuit = 0;
+    std::string detail;
+    template <class A> void fields(A& a) { a(circuit), a.text(detail, limits::kReasonBytesMax); }
+};
+
 using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,
                              LeaveRequest, RecordQuery, JoinReply, ViewUpdate, RoundStart, RoundOutcome,
                              ProbeRequest, RecordReply, WaitNotice, OpPost, OpGrant, OpStatus, OpFetch, OpAck,
-                             OpStable, OpFail, OpListen, OpReport, OpDecide>;
+                             OpStable, OpFail, OpListen, OpReport, OpDecide, CircuitOpen, CircuitAnswer,
+                             CircuitData, CircuitCredit, CircuitClose>;
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 
@@ -311,12 +353,26 @@ struct BulkHeader {
     }
 };
 
+// Bytes of a bulk circuit. Its first byte tells it from an op's header.
+inline constexpr uint8_t kCircuitHeaderKind = 2;
+
+struct CircuitHeader {
+    uint8_t kind = kCircuitHeaderKind;
+    uint64_t circuit = 0;
+    uint64_t offset = 0;  // of the payload in the circuit's stream
+    template <class A> void fields(A& a) { a(kind), a(circuit), a(offset); }
+};
+
 Bytes encode(const Message& message);
 Result<Message> decode(ByteSpan bytes);  // E_PROTOCOL, naming the message type and what is wrong
 std::string_view message_name(const Message& message);
 
 Bytes encode(const BulkHeader& header);
 Result<BulkHeader> decode_bulk_header(ByteSpan bytes);
+
+Bytes encode(const CircuitHeader& header);
+Result<CircuitHeader> decode_circuit_header(ByteSpan bytes);
+bool is_circuit_header(ByteSpan bytes);  // by its first byte; it may still be malformed
 
 // For journals: a value with a fields() list, alone.
 Bytes encode_record(const RoundRecord& record);

@@ -3,19 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "stress/process.h"
 #include "stress/timed_loop.h"
 
 namespace stress {
 
 struct Contender {
-    std::string implementation;  // whimbrel, gloo or openmpi
+    std::string implementation;  // whimbrel, whimbrel-tcp (its same-host path switched off), gloo or openmpi
     std::string algorithm;
     std::string security;  // none or tls
 
-    bool is_ours() const { return implementation == "whimbrel"; }
+    bool is_ours() const { return implementation.starts_with("whimbrel"); }
     std::string name() const;  // as --impl takes it: whimbrel-tls, gloo, openmpi
 };
 
@@ -24,7 +26,9 @@ struct Contender {
 std::vector<Contender> choose_contenders(const std::string& names);
 
 struct Cell {
-    uint64_t peers = 0, bytes = 0, iterations = 0;
+    uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps;
+    Places places;                   // of the peers; empty: all on loopback
+    std::optional<Millis> patience;  // with one run; patience_for() if there is none
 };
 
 // Starts the processes, and returns when all have measured, found the result right, and are gone. Throws

@@ -27,6 +27,10 @@ Buffers make_buffers(uint64_t rank, size_t count) {
     return buffers;
 }
 
+Loop loop_of(const Options& options) {
+    return {options.number("warm-ups", kWarmUps), options.number("iters", 1)};
+}
+
 bool is_sum(const std::vector<float>& out, uint64_t peers) {
     for (size_t i = 0; i < out.size(); ++i) {
         int32_t sum = 0;

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "stress/options.h"
+#include "stress/timed_loop.h"
+
 namespace stress {
 
 // To be called first. The process dies with its parent, and malloc keeps what is freed: scratch that an
@@ -17,6 +20,9 @@ struct Buffers {
     std::vector<float> in, out;  // both touched
 };
 Buffers make_buffers(uint64_t rank, size_t count);
+
+// What --iters and --warm-ups ask for.
+Loop loop_of(const Options& options);
 
 // Whether every element of `out` is the sum over that many ranks.
 bool is_sum(const std::vector<float>& out, uint64_t peers);

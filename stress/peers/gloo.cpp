@@ -27,12 +27,12 @@ namespace {
 
 using namespace stress;
 
-constexpr std::chrono::minutes kTimeout{2};
+constexpr std::chrono::minutes kTimeout{30};  // bench_peers has less patience
 
 using ContextPointer = std::shared_ptr<gloo::rendezvous::Context>;
 
 ContextPointer connect(const Options& options) {
-    auto device = gloo::transport::tcp::CreateDevice("127.0.0.1");
+    auto device = gloo::transport::tcp::CreateDevice(options.text("address", "127.0.0.1").c_str());
     auto context = std::make_shared<gloo::rendezvous::Context>(static_cast<int>(options.number("rank", 0)),
                                                                static_cast<int>(options.number("peers", 1)));
     context->setTimeout(kTimeout);
@@ -80,7 +80,7 @@ int peer(const Options& options) {
     TimedCalls calls;
     calls.barrier = [&] { gloo::barrier(barrier); };
     choose(options.text("algorithm", ""), context, buffers, calls);
-    Share share = timed_loop(options.number("iters", 1), calls);
+    Share share = timed_loop(loop_of(options), calls);
     share.right = is_sum(buffers.out, peers);
     say(share);
     for (std::string line; std::getline(std::cin, line);) {}  // the others may still be at the last barrier
@@ -91,7 +91,8 @@ int peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    return peer(Options(argc, argv, {"rank", "peers", "bytes", "iters", "algorithm", "store"}));
+    return peer(Options(argc, argv,
+                        {"rank", "peers", "bytes", "iters", "warm-ups", "algorithm", "store", "address"}));
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "peer_gloo: %s\n", problem.what());
     return 1;

@@ -18,9 +18,9 @@ using namespace stress;
 void gather_and_say(const Share& mine, int rank, int ranks) {
     struct Numbers {
         double cpu_s;
-        uint64_t rss_bytes, right;
+        uint64_t first_ns, rss_bytes, right;
     };
-    const Numbers numbers{mine.cpu_s, mine.rss_bytes, mine.right};
+    const Numbers numbers{mine.cpu_s, mine.first_ns, mine.rss_bytes, mine.right};
     const size_t iterations = mine.ns.size();
     std::vector<Numbers> all(static_cast<size_t>(ranks));
     std::vector<uint64_t> times(iterations * all.size());
@@ -30,7 +30,7 @@ void gather_and_say(const Share& mine, int rank, int ranks) {
     if (rank != 0) return;
     for (size_t i = 0; i < all.size(); ++i) {
         const auto first = times.begin() + static_cast<std::ptrdiff_t>(i * iterations);
-        say({{first, first + count}, all[i].cpu_s, all[i].rss_bytes, all[i].right != 0});
+        say({all[i].first_ns, {first, first + count}, all[i].cpu_s, all[i].rss_bytes, all[i].right != 0});
     }
 }
 
@@ -44,7 +44,7 @@ void peer(const Options& options) {
     const auto call = [&] {
         MPI_Allreduce(buffers.in.data(), buffers.out.data(), count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
     };
-    Share share = timed_loop(options.number("iters", 1), {nullptr, barrier, call});
+    Share share = timed_loop(loop_of(options), {nullptr, barrier, call});
     share.right = is_sum(buffers.out, static_cast<uint64_t>(ranks));
     gather_and_say(share, rank, ranks);
 }
@@ -53,7 +53,7 @@ void peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    const Options options(argc, argv, {"bytes", "iters"});
+    const Options options(argc, argv, {"bytes", "iters", "warm-ups"});
     MPI_Init(nullptr, nullptr);
     peer(options);
     MPI_Finalize();

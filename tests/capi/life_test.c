@@ -83,6 +83,8 @@ static void* interrupt_soon(void* group) {
     struct timespec soon = {0, 100000000};
     nanosleep(&soon, NULL);
     CHECK_OK(whim_group_interrupt(group));
+    CHECK_OK(whim_group_set_rate_limits(group, 1000000, 0));
+    CHECK_OK(whim_group_set_rate_limits(group, 0, 0));
     return NULL;
 }
 

@@ -22,6 +22,7 @@ static void nulls_are_refused(run* r) {
     CHECK_IS(whim_group_view(NULL, &view), WHIM_E_INVALID);
     CHECK_IS(whim_group_event_fd(NULL), WHIM_E_INVALID);
     CHECK_IS(whim_group_interrupt(NULL), WHIM_E_INVALID);
+    CHECK_IS(whim_group_set_rate_limits(NULL, 0, 0), WHIM_E_INVALID);
     CHECK_IS(whim_view_get_member(NULL, 0, NULL), WHIM_E_INVALID);
     CHECK_IS(whim_last_error(NULL), WHIM_E_INVALID);
     CHECK(whim_view_size(NULL) == 0 && whim_view_epoch(NULL) == 0);

@@ -128,7 +128,7 @@ static void each_wrong_option_is_named(void) {
 /* Numbers out of range: the option, the value and the range are named; the ends of each range are fine. */
 static void ranges_of_a_peer_are_checked(void) {
     static const struct {
-        uint32_t bulk_strands, worker_threads, chunk_bytes, reserved, outbound_only;
+        uint32_t bulk_strands, worker_threads, chunk_bytes, same_host_path, outbound_only;
         uint64_t retain_bytes_max, window_bytes;
         const char* words; /* NULL: fine */
     } cases[] = {
@@ -136,12 +136,12 @@ static void ranges_of_a_peer_are_checked(void) {
         {0, 65, 0, 0, 0, 0, 0, "worker_threads 65: from 1 to 64"},
         {0, 0, 4095, 0, 0, 0, 0, "chunk_bytes 4095: from 4096 to 1048576"},
         {0, 0, 1048577, 0, 0, 0, 0, "chunk_bytes 1048577: from 4096 to 1048576"},
-        {0, 0, 0, 1, 0, 0, 0, "reserved 1: it is zero"},
+        {0, 0, 0, 2, 0, 0, 0, "same_host_path 2: from 0 to 1"},
         {0, 0, 0, 0, 0, 0, 262143, "window_bytes 262143: from 262144"},
         {0, 0, 8192, 0, 0, 0, 8191, "window_bytes 8191: from 8192"},
         {0, 0, 0, 0, 2, 0, 0, "outbound_only 2: from 0 to 1"},
         {1, 1, 4096, 0, 1, 1, 4096, NULL},
-        {32, 64, 1048576, 0, 0, UINT64_MAX, UINT64_MAX, NULL},
+        {32, 64, 1048576, 1, 0, UINT64_MAX, UINT64_MAX, NULL},
     };
     size_t i;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -150,7 +150,7 @@ static void ranges_of_a_peer_are_checked(void) {
         options.bulk_strands = cases[i].bulk_strands;
         options.worker_threads = cases[i].worker_threads;
         options.chunk_bytes = cases[i].chunk_bytes;
-        options.reserved = cases[i].reserved;
+        options.same_host_path = cases[i].same_host_path;
         options.outbound_only = cases[i].outbound_only;
         options.retain_bytes_max = cases[i].retain_bytes_max;
         options.window_bytes = cases[i].window_bytes;

@@ -58,6 +58,10 @@ TEST(GoldenWire, BulkHeaderAndRoundRecord) {
     RoundRecord record;
     record.fields(filler);
     expect_golden("round_record", encode_record(record));
+    CircuitHeader circuit;
+    circuit.fields(filler);
+    circuit.kind = kCircuitHeaderKind;
+    expect_golden("circuit_header", encode(circuit));
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ public:
         io_.stop();
         if (thread_.joinable()) thread_.join();
     }
+    void allow_same_host() { driver_.allow_same_host(); }
     Result<Address> listen(const Address& bind) { return driver_.listen(bind); }
     void run() {
         thread_ = std::thread([this] { io_.run(); });

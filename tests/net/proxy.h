@@ -43,6 +43,16 @@ public:
             }
         });
     }
+    // From now on nothing passes and nobody is told, as behind a firewall that drops; connections that are
+    // made meanwhile are taken and lead nowhere. Those from before stay dead when it is over.
+    void swallow(bool on) {
+        asio::post(io_, [this, on] {
+            swallows_ = on;
+            if (on) return;
+            for (const auto& pipe : stalled_) pipe->a.close(), pipe->b.close();
+            stalled_.clear();
+        });
+    }
     void break_all() {
         asio::post(io_, [this] {
             for (const auto& weak : pipes_) {
@@ -68,6 +78,10 @@ private:
             if (error) return;
             const auto pipe = std::make_shared<Pipe>(io_);
             pipe->a = std::move(socket);
+            if (swallows_) {
+                stalled_.push_back(pipe);
+                return accept();
+            }
             asio::error_code refused;
             pipe->b.connect(to_, refused);
             if (!refused) {
@@ -82,6 +96,10 @@ private:
               Bytes& buffer) {
         from.async_read_some(asio::buffer(buffer),
                              [this, pipe, &from, &to, &buffer](const asio::error_code& error, size_t got) {
+                                 if (swallows_ && !pipe->stalled) {
+                                     pipe->stalled = true;
+                                     stalled_.push_back(pipe);
+                                 }
                                  if (pipe->stalled) return;  // what it just read is lost with the rest
                                  asio::error_code broken = error;
                                  bytes_passed_ += got;
@@ -96,6 +114,7 @@ private:
     asio::ip::tcp::acceptor acceptor_;
     std::vector<std::weak_ptr<Pipe>> pipes_;
     std::vector<std::shared_ptr<Pipe>> stalled_;  // kept open
+    bool swallows_ = false;
     std::atomic<uint64_t> bytes_passed_ = 0;
     std::thread thread_;
 };

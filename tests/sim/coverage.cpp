@@ -54,6 +54,11 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
         case Mark::found_unreachable: return plan.shut_out.has_value();
         case Mark::coordinator_died_between: return plan.has(FaultKind::coordinator_die_between);
+        case Mark::link_relayed: return plan.profile == Profile::relay;
+        case Mark::direct_again: return plan.has(FaultKind::cut_pair);
+        case Mark::circuit_refused:
+            return plan.has(FaultKind::freeze_relay) || plan.has(FaultKind::kill_relay);
+        case Mark::circuit_lost: return plan.has(FaultKind::cut_relay) || plan.has(FaultKind::kill_relay);
         case Mark::retention_used:
         case Mark::diverged:
         case Mark::rounds_committed:
@@ -79,6 +84,10 @@ void SeedCoverage::add(const EngineCounters& c) {
     hit(Mark::frames_waited, c.frames_waited);
     hit(Mark::ops_completed, c.ops_completed);
     hit(Mark::ops_failed, c.ops_failed);
+    hit(Mark::link_relayed, c.links_relayed);
+    hit(Mark::direct_again, c.links_direct_again);
+    hit(Mark::circuit_refused, c.circuits_refused);
+    hit(Mark::circuit_lost, c.circuits_lost);
 }
 
 void Coverage::add(const Plan& plan, const SeedCoverage& seed) {

@@ -37,6 +37,10 @@ namespace whim::sim {
     X(rounds_aborted, false, "rounds aborted, as peers saw it")                                              \
     X(ops_completed, true, "ops that ended with a result")                                                   \
     X(ops_failed, false, "ops that ended without one")                                                       \
+    X(link_relayed, true, "a link went on through a third member")                                           \
+    X(direct_again, true, "and went back to its own path")                                                   \
+    X(circuit_refused, true, "a member that was asked to relay could not")                                   \
+    X(circuit_lost, true, "a circuit ended with the link to its relay")                                      \
     X(lineage_lost, false, "every holder of the last committed state was gone")                              \
     X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")
 
@@ -45,7 +49,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 25;
+inline constexpr uint32_t kMarkCount = 29;
 static_assert(static_cast<uint32_t>(Mark::found_unreachable) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);

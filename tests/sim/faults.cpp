@@ -8,8 +8,6 @@ namespace {
 
 constexpr uint32_t kHuntTries = 1000;
 constexpr Duration kHuntEvery = milliseconds(2);
-// What a fault leaves behind, lost connections and reports about them, is cleared up by then.
-constexpr Duration kRecovery = seconds(5);
 
 }  // namespace
 
@@ -96,6 +94,10 @@ void Simulation::strike(const Fault& fault) {
                 if (h != fault.a) network_->block(fault.a, h, until), network_->block(h, fault.a, until);
             }
             return;
+        case FaultKind::cut_pair: return cut_pair(fault, until);
+        case FaultKind::kill_relay:
+        case FaultKind::freeze_relay:
+        case FaultKind::cut_relay: return hunt_relay(fault, kHuntTries);
         case FaultKind::coordinator_kill:
         case FaultKind::coordinator_die_between:
         case FaultKind::coordinator_takeover: return coordinator_fault(fault);
@@ -176,6 +178,7 @@ void Simulation::disturb(const Fault& fault, Instant until) {
     const bool both = fault.kind >= FaultKind::cut_strand && fault.kind <= FaultKind::block_both;
     if (fault.kind < FaultKind::freeze || fault.kind == FaultKind::join)
         return;  // who dies is no longer there
+    if (fault.kind >= FaultKind::cut_pair && fault.kind <= FaultKind::cut_relay) return;  // see routes.cpp
     touch(fault.a);
     if (both) touch(fault.b);
     if (coordinator)
@@ -189,7 +192,9 @@ void Simulation::judge_removal(const wire::Removal& removal) {
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (machines_[h].id != removal.member.peer || !peer(h) || hosts_[h]->frozen()) continue;
         if (peer(h)->engine().self() != removal.member) continue;
-        if (plan_.profile == Profile::quiet || world_.now() > disturbed_until_[h] + kRecovery)
+        const bool touched =
+            plan_.profile != Profile::quiet && world_.now() <= disturbed_until_[h] + kRecovery;
+        if (!touched && !excused_by_cut(h))
             world_.violate(fmt::format("{} was evicted without a cause: {}", short_name(removal.member),
                                        removal.reason));
     }
@@ -200,6 +205,7 @@ void Simulation::judge_admission(const group::Admission& admission) {
     const wire::MemberInfo& info = admission.info;
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (machines_[h].id != info.id.peer) continue;
+        if (h < plan_.outbound_only) continue;  // says so itself
         const bool open = plan_.shut_out != h;
         if (info.outbound_only) {
             if (!open) coverage_.hit(Mark::found_unreachable);

@@ -10,7 +10,8 @@ namespace whim::sim {
 
 Network::Network(World& world, std::vector<Host*> hosts)
     : world_(world), hosts_(std::move(hosts)), paths_(hosts_.size() * hosts_.size()),
-      ports_(hosts_.size(), nullptr), machine_down_(hosts_.size(), false), prng_(world.stream(0x2e7)) {}
+      ports_(hosts_.size(), nullptr), machine_down_(hosts_.size(), false),
+      closed_to_dials_(hosts_.size(), false), prng_(world.stream(0x2e7)) {}
 
 Network::~Network() = default;
 

@@ -51,6 +51,7 @@ public:
     void block(HostId from, HostId to, Instant until);  // nothing is delivered before
     bool cut_one(HostId a, HostId b);  // resets one stream, in the middle of what is in flight; false: none
     void cut_all(HostId host);
+    void close_to_dials(HostId host);                // from now on nobody's dial reaches it
     void process_died(HostId host, DeathKind kind);  // before Host::kill()
     void process_started(HostId host);               // after Host::start()
 
@@ -109,6 +110,7 @@ private:
     std::vector<Path> paths_;
     std::vector<Port*> ports_;  // of the running process, by host
     std::vector<bool> machine_down_;
+    std::vector<bool> closed_to_dials_;
     std::map<uint64_t, Connection> connections_;
     uint64_t next_connection_ = 1;
     Prng prng_;

@@ -66,7 +66,7 @@ void Network::dial(Port& port, StrandHandle handle, const Address& to) {
     const HostId target = static_cast<HostId>(number);
     c.sides[1].host = target;
     if (path(from, target).shut) return;
-    if (blocked(from, target) || blocked(target, from) || machine_down_[target]) {
+    if (blocked(from, target) || blocked(target, from) || machine_down_[target] || closed_to_dials_[target]) {
         const bool told = prng_.chance(1, 4);
         const Duration wait =
             told ? delay_of(from, target) : nanoseconds(prng_.between(kDialTimeout.ns / 2, kDialTimeout.ns));
@@ -149,6 +149,8 @@ void Network::block(HostId from, HostId to, Instant until) {
     Path& p = path(from, to);
     p.blocked_until = std::max(p.blocked_until, until);
 }
+
+void Network::close_to_dials(HostId host) { closed_to_dials_[host] = true; }
 
 bool Network::cut_one(HostId a, HostId b) {
     std::vector<uint64_t> between;

@@ -249,6 +249,8 @@ void OpChecker::outcome(const MemberId& member, const wire::RoundOutcome& outcom
 
 void OpChecker::counters(const MemberId& member, const EngineCounters& counters, uint64_t eager_bytes) {
     if (counters.chunks_resent > 0) world_.violate(short_name(member) + " sent a finished chunk again");
+    if (counters.circuits_overrun > 0)
+        world_.violate("to " + short_name(member) + " somebody sent more over a circuit than it was granted");
     if (counters.early_bytes_max > eager_bytes + chunk_bytes_) {
         world_.violate(
             fmt::format("{} holds {} bytes of one sender for an op it has not posted; the quota is {}",

@@ -20,6 +20,7 @@ void draw_limits(Prng& prng, Plan& plan) {
     if (prng.chance(1, 3)) plan.eager_large_bytes = plan.chunk_bytes * prng.below(16);
     if (prng.chance(1, 4)) plan.retain_bytes_max = plan.chunk_bytes * prng.below(20);
     plan.bulk_strands = static_cast<uint32_t>(prng.below(4));  // 0: tuned
+    if (prng.chance(1, 3)) plan.circuit_window_bytes = 16 + static_cast<uint32_t>(prng.below(2'000));
     if (prng.chance(1, 2)) plan.job_delay_max = between_ms(prng, 0, 20);
 }
 
@@ -192,6 +193,28 @@ void draw_faults(Prng& prng, Plan& plan) {
             }
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
             break;
+        case Profile::relay: {
+            if (prng.chance(1, 3)) plan.outbound_only = 2 + static_cast<uint32_t>(prng.below(plan.peers - 2));
+            const uint64_t cuts = plan.outbound_only > 0 ? prng.below(2) : 1 + prng.below(2);
+            for (uint64_t i = 0; i < cuts; ++i) {
+                Fault& fault = draw.add(FaultKind::cut_pair);
+                fault.at_activity = 0;
+                fault.at = Instant{prng.between(milliseconds(800).ns, seconds(4).ns)};
+                fault.lasts = between_ms(prng, 5'500, 9'000);
+                fault.steps = prng.below(3);  // 0: from a to b only
+            }
+            constexpr FaultKind kRelays[] = {FaultKind::kill_relay, FaultKind::freeze_relay,
+                                             FaultKind::cut_relay};
+            for (uint64_t i = 0; i < prng.below(3); ++i) {
+                Fault& fault = draw.add(kRelays[prng.below(std::size(kRelays))]);
+                fault.at_activity = 0;
+                fault.at = Instant{prng.between(seconds(2).ns, seconds(8).ns)};
+                fault.lasts = between_ms(prng, 500, 4'000);
+                fault.returns =
+                    prng.chance(2, 3) || plan.outbound_only > 0;  // two that cannot meet never commit
+            }
+            break;
+        }
         case Profile::storm: {
             constexpr FaultKind kKinds[] = {
                 FaultKind::kill,          FaultKind::kill_two, FaultKind::kill_mourner,
@@ -247,7 +270,8 @@ uint32_t Plan::deaths() const {
     for (const Fault& f : faults) {
         count += f.kind == FaultKind::kill_two ? 2 : 0;
         count += f.kind == FaultKind::kill || f.kind == FaultKind::kill_machine ||
-                 f.kind == FaultKind::kill_mourner || f.kind == FaultKind::kill_listener;
+                 f.kind == FaultKind::kill_mourner || f.kind == FaultKind::kill_listener ||
+                 f.kind == FaultKind::kill_relay;
     }
     return count;
 }
@@ -261,10 +285,12 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     constexpr uint32_t kPeers[] = {2, 3, 3, 4, 4, 5, 6};
     plan.peers = kPeers[prng.below(std::size(kPeers))];
     if (plan.profile == Profile::double_death && plan.peers < 4) plan.peers = 4;
+    if (plan.profile == Profile::relay) plan.peers = std::max(plan.peers, 3u);
     if (plan.profile == Profile::churn) plan.late_peers = 1 + static_cast<uint32_t>(prng.below(2));
     if (plan.profile == Profile::leaders || plan.profile == Profile::storm) plan.coordinators = 2;
     plan.calm_at = Instant{prng.between(seconds(4).ns, seconds(9).ns)};
     if (plan.profile == Profile::quiet) plan.calm_at = Instant{seconds(2).ns};
+    if (plan.profile == Profile::relay) plan.calm_at = plan.calm_at + seconds(7);
     plan.options.suspect_after_ms = static_cast<uint32_t>(prng.between(600, 2000));
     if (prng.chance(1, 3)) plan.options.round_grace_ms = static_cast<uint32_t>(prng.between(100, 1500));
     plan.inner_training = between_ms(prng, 0, 600);
@@ -274,7 +300,8 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     draw_faults(prng, plan);
     draw_last_words(prng, plan);
     if (prng.chance(1, 2)) plan.decoy = static_cast<Plan::Decoy>(prng.below(4));
-    if (prng.chance(1, 6)) plan.shut_out = static_cast<HostId>(prng.below(plan.peers + plan.late_peers));
+    if (plan.outbound_only == 0 && prng.chance(1, 6))
+        plan.shut_out = static_cast<HostId>(prng.below(plan.peers + plan.late_peers));
     return plan;
 }
 

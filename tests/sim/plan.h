@@ -26,6 +26,7 @@ namespace whim::sim {
     X(links, "strands are lost, clogged, cut in the middle of frames")                                       \
     X(freeze, "peers and coordinators stop and go on")                                                       \
     X(leaders, "a second coordinator takes over while the first still runs")                                 \
+    X(relay, "pairs that cannot connect, and what happens to those that relay between them")                 \
     X(storm, "everything")
 
 enum class Profile : uint8_t {
@@ -33,7 +34,7 @@ enum class Profile : uint8_t {
     WHIM_SIM_PROFILES(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kProfileCount = 12;
+inline constexpr uint32_t kProfileCount = 13;
 std::string_view profile_name(Profile profile);
 std::string_view profile_what(Profile profile);
 std::optional<Profile> profile_from(std::string_view name);
@@ -52,6 +53,10 @@ std::optional<Profile> profile_from(std::string_view name);
     X(block_one_way, "nothing from a to b for long")                                                         \
     X(block_both, "nothing between a and b")                                                                 \
     X(isolate, "a from everybody")                                                                           \
+    X(cut_pair, "nothing between a and b, in one direction or both, for longer than a pair may be broken")   \
+    X(kill_relay, "whoever relays a link dies")                                                              \
+    X(freeze_relay, "whoever relays a link stops and goes on")                                               \
+    X(cut_relay, "a stream of whoever relays a link, to one of the two")                                     \
     X(coordinator_kill, "returns after lasts, from its journal")                                             \
     X(coordinator_die_between, "the same, between two of its effects")                                       \
     X(coordinator_freeze, "a coordinator stops and goes on")                                                 \
@@ -63,7 +68,7 @@ enum class FaultKind : uint8_t {
     WHIM_SIM_FAULTS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kFaultKindCount = 18;
+inline constexpr uint32_t kFaultKindCount = 22;
 static_assert(static_cast<uint32_t>(FaultKind::join) + 1 == kFaultKindCount);
 
 struct Fault {
@@ -83,6 +88,8 @@ struct Plan {
     uint32_t peers = 3;       // founders
     uint32_t late_peers = 0;  // may be started by FaultKind::join
     uint32_t coordinators = 1;
+    uint32_t outbound_only = 0;         // of the founders, the first so many: nobody's dial reaches them
+    uint32_t circuit_window_bytes = 0;  // 0: the default
     bool secure = false;
     wire::RunOptions options;
     ScriptStyle style;

@@ -9,6 +9,7 @@ namespace {
 constexpr Duration kWatchEvery = milliseconds(250);
 constexpr Duration kCalmMax = seconds(60);  // from the last fault until everybody has committed again
 constexpr Duration kLeaveMax = seconds(30);
+constexpr Duration kDirectMax = seconds(25);  // of calm, until every link is back on its own path
 constexpr HostClock kTrueClock{};
 
 PeerId draw_id(Prng& prng) {
@@ -83,6 +84,11 @@ void Simulation::build() {
         machines_.push_back(machine);
     }
     for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
+    started_.assign(hosts_.size(), Instant{});
+    for (HostId a = 0; a < plan_.outbound_only; ++a) {
+        network_->close_to_dials(a);
+        for (HostId b = 0; b < a; ++b) cuts_.push_back({b, a, Instant{}, Instant{seconds(1'000'000).ns}});
+    }
     disturbed_until_.assign(hosts_.size(), Instant{-seconds(60).ns});  // never
     start_coordinator(peers);
     for (HostId h = 0; h < plan_.peers; ++h) {
@@ -95,6 +101,7 @@ void Simulation::start_peer(HostId host) {
     PeerMachine& machine = machines_[host];
     machine.present = true;
     machine.boots += 1;
+    started_[host] = world_.now();
     PeerSetup setup;
     setup.secure = plan_.secure;
     setup.job_delay_max = plan_.job_delay_max;
@@ -122,6 +129,9 @@ void Simulation::start_peer(HostId host) {
     e.eager_bytes = plan_.eager_bytes;
     e.eager_large_bytes = plan_.eager_large_bytes;
     e.retain_bytes_max = plan_.retain_bytes_max;
+    e.outbound_only = host < plan_.outbound_only;
+    if (plan_.circuit_window_bytes > 0)
+        e.circuit_control_window_bytes = e.circuit_bulk_window_bytes = plan_.circuit_window_bytes;
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
     world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot,
@@ -180,6 +190,7 @@ void Simulation::watch() {
         ops_.counters(peer(h)->engine().self(), peer(h)->engine().counters(),
                       plan_.eager_bytes + 2 * plan_.eager_large_bytes);
     }
+    watch_pairs();
     if (!world_.stopped()) world_.after(kWatchEvery, [this] { watch(); });
 }
 
@@ -239,6 +250,10 @@ SeedResult Simulation::run() {
                                        kCalmMax.ns / 1'000'000'000, who_waits()));
         else coverage_.hit(Mark::lineage_lost);
     }
+    while (!world_.stopped() && world_.now() < plan_.calm_at + kDirectMax && !still_relayed().empty())
+        world_.run_until(world_.now() + milliseconds(100));
+    if (const std::string link = still_relayed(); !world_.stopped() && !link.empty())
+        world_.violate(fmt::format("{} s after the last fault {}", kDirectMax.ns / 1'000'000'000, link));
     for (HostId h = 0; h < machines_.size() && !world_.stopped(); ++h) {
         if (!peer(h)) continue;
         hosts_[h]->step(hosts_[h]->life(), [](Process& process, Instant now) {

@@ -34,6 +34,9 @@ struct SeedResult {
 
 SeedResult run_seed(const SeedOptions& options);
 
+// What a fault leaves behind, lost connections and reports about them, is cleared up by then.
+inline constexpr Duration kRecovery = seconds(5);
+
 class Simulation {
 public:
     explicit Simulation(const SeedOptions& options);
@@ -61,6 +64,20 @@ private:
     bool some_lineage();
     std::string who_waits();
     void note_counters(HostId host);
+
+    // routes.cpp
+    struct PairCut {  // nothing gets from one to the other, or no dial reaches either
+        HostId a = 0, b = 0;
+        Instant from, until;
+    };
+    void cut_pair(const Fault& fault, Instant until);
+    void hunt_relay(const Fault& fault, uint32_t tries);
+    std::optional<HostId> host_of(const MemberId& member);
+    std::optional<HostId> some_relay();
+    bool way_around(const PairCut& cut);
+    bool excused_by_cut(HostId host);
+    void watch_pairs();
+    std::string still_relayed();  // though every path works
 
     // faults.cpp
     void plan_faults();
@@ -92,8 +109,11 @@ private:
     std::vector<PeerMachine> machines_;
     std::vector<PeerId> coordinator_ids_;
     uint64_t activity_ = 0;
-    std::vector<bool> struck_;                        // by fault
-    std::vector<Instant> disturbed_until_;            // by host; its network or its process
+    std::vector<bool> struck_;              // by fault
+    std::vector<Instant> disturbed_until_;  // by host; its network or its process
+    std::vector<Instant> started_;          // by host; its present process
+    std::vector<PairCut> cuts_;
+    Instant paths_harmed_{};                          // by the last cut, or harm to a relay
     std::vector<Fault> mourners_, listener_killers_;  // armed
     bool hunting_ = false;                            // a listener to kill
     bool calm_ = false;

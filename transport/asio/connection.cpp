@@ -1,18 +1,15 @@
-// Reading and writing of one socket.
+// Reading and writing of one stream.
 #include "transport/asio/connection.h"
 
 #include <array>
 
-#include <asio/buffer.hpp>
 #include <asio/error.hpp>
-#include <asio/post.hpp>
 
-#include "transport/asio/tcp_info.h"
+#include "base/limits.h"
+#include "transport/asio/sockets.h"
 
 namespace whim {
 namespace {
-
-constexpr size_t kGatherPieces = 16;
 
 bool would_block(const asio::error_code& error) {
     return error == asio::error::would_block || error == asio::error::try_again;
@@ -20,17 +17,14 @@ bool would_block(const asio::error_code& error) {
 
 }  // namespace
 
-Connection::Connection(Host& host, tcp::socket socket, StrandHandle strand)
-    : host_(&host), socket_(std::move(socket)), strand_(strand) {
-    set_up(socket_);
-}
+Connection::Connection(Host& host, std::shared_ptr<ByteStream> stream, StrandHandle strand)
+    : host_(&host), stream_(std::move(stream)), strand_(strand) {}
 
 void Connection::start_reading() { wait_readable(); }
 
 void Connection::close() {
     host_ = nullptr;
-    asio::error_code ignored;
-    socket_.close(ignored);
+    stream_->close();
 }
 
 void Connection::finish(const asio::error_code& error) {
@@ -41,8 +35,8 @@ void Connection::finish(const asio::error_code& error) {
 }
 
 void Connection::wait_readable() {
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-        if (self->host_ && !error) self->read();
+    stream_->wait_readable(host_->endpoint().worth_reading(strand_), [self = shared_from_this()] {
+        if (self->host_) self->read();
     });
 }
 
@@ -51,23 +45,17 @@ void Connection::read() {
     for (;;) {
         const MutableByteSpan into = host_->endpoint().read_buffer(strand_);
         asio::error_code error;
-        const size_t got = socket_.read_some(asio::buffer(into.data(), into.size()), error);
+        const size_t got = stream_->read_some(into, error);
         if (would_block(error)) break;
+        Host* const host = host_;
         if (error) {
-            Host* const host = host_;
             finish(error);
             return host->event_done();
         }
-        Host* const host = host_;
         host->endpoint().did_read(strand_, got, host->now());
         if (!host_) return host->event_done();  // closed by what it read
         if (!kind_known_) learn_kind();
-        if (got < into.size()) break;
-        if ((turn += got) < kTurnBytes) continue;
-        asio::post(socket_.get_executor(), [self = shared_from_this()] {
-            if (self->host_) self->read();
-        });
-        return host_->event_done();
+        if (got < into.size() || (turn += got) >= kTurnBytes) break;
     }
     wait_readable();
     host_->event_done();
@@ -77,17 +65,17 @@ void Connection::learn_kind() {
     const std::optional<bool> bulk = host_->endpoint().carries_bulk(strand_);
     kind_known_ = bulk.has_value();
     if (!bulk.value_or(false)) return;
-    lose_when_silent(socket_);
-    keep_backlog_short(socket_);
+    stream_->lose_when_silent();
+    stream_->keep_backlog_short();
 }
 
-std::optional<PathSample> Connection::sample() { return tcp_path_sample(socket_.native_handle()); }
+std::optional<PathSample> Connection::sample() const { return stream_->sample(); }
 
 void Connection::wait_writable() {
     waiting_writable_ = true;
-    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const asio::error_code& error) {
+    stream_->wait_writable([self = shared_from_this()] {
         self->waiting_writable_ = false;
-        if (!self->host_ || error) return;
+        if (!self->host_) return;
         Host* const host = self->host_;
         self->write();
         host->event_done();
@@ -98,17 +86,13 @@ void Connection::write() {
     if (waiting_writable_) return;
     size_t turn = 0;
     while (host_) {
-        std::array<ByteSpan, kGatherPieces> pieces;
+        std::array<ByteSpan, limits::kGatherPieces> pieces;
         const size_t count = host_->endpoint().write_buffers(strand_, pieces);
         if (!host_ || count == 0) return;
-        std::array<asio::const_buffer, kGatherPieces> buffers;
         size_t offered = 0;
-        for (size_t i = 0; i < count; ++i) {
-            buffers[i] = asio::const_buffer(pieces[i].data(), pieces[i].size());
-            offered += pieces[i].size();
-        }
+        for (size_t i = 0; i < count; ++i) offered += pieces[i].size();
         asio::error_code error;
-        const size_t sent = socket_.write_some(buffers, error);
+        const size_t sent = stream_->write_some(std::span(pieces).first(count), error);
         if (would_block(error)) return wait_writable();
         if (error) return finish(error);
         host_->endpoint().did_write(strand_, sent, host_->now());

@@ -1,11 +1,11 @@
-// One connected socket and the endpoint's strand on it: moves bytes as far as the kernel takes them, in
+// One connected stream and the endpoint's strand on it: moves bytes as far as the other side takes them, in
 // turns, and waits for readiness only when it does not. Buffers are the endpoint's own; nothing is copied.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "transport/asio/sockets.h"
+#include "transport/asio/byte_stream.h"
 #include "transport/session/endpoint.h"
 
 namespace whim {
@@ -22,11 +22,11 @@ public:
         virtual void event_done() = 0;
     };
 
-    Connection(Host& host, tcp::socket socket, StrandHandle strand);
+    Connection(Host& host, std::shared_ptr<ByteStream> stream, StrandHandle strand);
     void start_reading();
-    void write();  // until there is nothing, or the kernel takes no more
+    void write();  // until there is nothing, or the other side takes no more
     void close();  // quietly; no further call of the host
-    std::optional<PathSample> sample();
+    std::optional<PathSample> sample() const;
 
 private:
     // A turn's share, so that one busy strand does not starve the others.
@@ -39,7 +39,7 @@ private:
     void finish(const asio::error_code& error);
 
     Host* host_;  // null once closed
-    tcp::socket socket_;
+    const std::shared_ptr<ByteStream> stream_;
     const StrandHandle strand_;
     bool waiting_writable_ = false;
     bool kind_known_ = false;

@@ -13,6 +13,8 @@
 #include "transport/asio/connection.h"
 #include "transport/asio/dialer.h"
 #include "transport/asio/listener.h"
+#include "transport/asio/same_host.h"
+#include "transport/asio/tcp_stream.h"
 
 namespace whim {
 
@@ -23,26 +25,38 @@ public:
     void attach(Endpoint& endpoint) { endpoint_ = &endpoint; }
     void after_events(std::function<void()> then) { after_events_ = std::move(then); }
 
+    void allow_same_host() { same_host_ = true; }
+
     Result<Address> listen(const Address& bind) {
         const auto listener =
             std::make_shared<Listener>(io_, [this](tcp::socket socket, const Address& from) {
-                const StrandHandle strand = endpoint_->accepted(from, now());
-                adopt(strand, std::move(socket));
-                event_done();
+                accepted(std::make_shared<TcpStream>(std::move(socket)), from);
             });
         Result<Address> bound = listener->open(bind);
-        if (bound) listeners_.push_back(listener);
+        if (!bound) return bound;
+        listeners_.push_back(listener);
+        if (same_host_) listen_same_host(listener->bound());
         return bound;
     }
 
     void dial(StrandHandle strand, const Address& to) {
+        if (!same_host_) return dial_tcp(strand, to);
+        const auto dialer =
+            std::make_shared<SameHostDialer>(io_, [this, strand, to](std::shared_ptr<ByteStream> stream) {
+                same_host_dialers_.erase(strand);
+                if (!stream) return dial_tcp(strand, to);
+                dialed(strand, std::move(stream));
+            });
+        if (!dialer->start(to)) return dial_tcp(strand, to);
+        same_host_dialers_.emplace(strand, dialer);
+    }
+
+    void dial_tcp(StrandHandle strand, const Address& to) {
         const auto dialer = std::make_shared<Dialer>(
             io_, to,
             [this, strand](tcp::socket socket) {
                 dialers_.erase(strand);
-                adopt(strand, std::move(socket));
-                endpoint_->dialed(strand, now());
-                event_done();
+                dialed(strand, std::make_shared<TcpStream>(std::move(socket)));
             },
             [this, strand](DialError error, const std::string& detail) {
                 dialers_.erase(strand);
@@ -55,6 +69,7 @@ public:
 
     void close(StrandHandle strand) {
         if (auto dialer = dialers_.extract(strand)) dialer.mapped()->cancel();
+        if (auto dialer = same_host_dialers_.extract(strand)) dialer.mapped()->cancel();
         if (auto connection = connections_.extract(strand)) connection.mapped()->close();
     }
 
@@ -82,7 +97,9 @@ public:
         stopped_ = true;
         for (const auto& [strand, dialer] : dialers_) dialer->cancel();
         for (const auto& [strand, connection] : connections_) connection->close();
+        for (const auto& [strand, dialer] : same_host_dialers_) dialer->cancel();
         for (const auto& listener : listeners_) listener->close();
+        for (const auto& listener : same_host_listeners_) listener->close();
         timer_.cancel();
         after_events_ = nullptr;
     }
@@ -103,8 +120,28 @@ public:
     }
 
 private:
-    void adopt(StrandHandle strand, tcp::socket socket) {
-        const auto connection = std::make_shared<Connection>(*this, std::move(socket), strand);
+    void listen_same_host(const tcp::endpoint& bound) {
+        const auto listener = std::make_shared<SameHostListener>(
+            io_, [this, at = to_address(bound)](std::shared_ptr<ByteStream> stream) {
+                accepted(std::move(stream), {"this-machine", at.port});
+            });
+        listener->open(bound);
+        same_host_listeners_.push_back(listener);
+    }
+
+    void accepted(std::shared_ptr<ByteStream> stream, const Address& from) {
+        adopt(endpoint_->accepted(from, now()), std::move(stream));
+        event_done();
+    }
+
+    void dialed(StrandHandle strand, std::shared_ptr<ByteStream> stream) {
+        adopt(strand, std::move(stream));
+        endpoint_->dialed(strand, now());
+        event_done();
+    }
+
+    void adopt(StrandHandle strand, std::shared_ptr<ByteStream> stream) {
+        const auto connection = std::make_shared<Connection>(*this, std::move(stream), strand);
         connections_.emplace(strand, connection);
         connection->start_reading();
     }
@@ -143,10 +180,13 @@ private:
     std::function<void()> after_events_;
     std::map<StrandHandle, std::shared_ptr<Dialer>> dialers_;
     std::map<StrandHandle, std::shared_ptr<Connection>> connections_;
+    std::map<StrandHandle, std::shared_ptr<SameHostDialer>> same_host_dialers_;
     std::vector<std::shared_ptr<Listener>> listeners_;
+    std::vector<std::shared_ptr<SameHostListener>> same_host_listeners_;
     std::vector<StrandHandle> writable_;
     asio::steady_timer timer_;
     std::optional<Instant> timer_at_;
+    bool same_host_ = false;
     bool poked_ = false;
     bool stopped_ = false;
 };
@@ -158,6 +198,7 @@ void AsioDriver::attach(Endpoint& endpoint) {
     core_->attach(endpoint);
     core_->poke();
 }
+void AsioDriver::allow_same_host() { core_->allow_same_host(); }
 void AsioDriver::after_events(std::function<void()> then) { core_->after_events(std::move(then)); }
 Result<Address> AsioDriver::listen(const Address& bind) { return core_->listen(bind); }
 void AsioDriver::poke() { core_->poke(); }

@@ -30,6 +30,9 @@ public:
     // Called after each event in which the endpoint was fed: where an owner performs what it decided.
     void after_events(std::function<void()> then);
 
+    // From now on processes of this machine are met through shared memory where both sides want it.
+    void allow_same_host();
+
     // Where others dial us. An empty host means every interface, IPv6 and IPv4; port 0 takes a free one. The
     // answer names the port. May be called again for further addresses. E_BIND says what failed.
     Result<Address> listen(const Address& bind);

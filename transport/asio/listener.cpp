@@ -47,6 +47,11 @@ Result<Address> Listener::open(const Address& address) {
     return Address{address.host, acceptor_.local_endpoint(error).port()};
 }
 
+tcp::endpoint Listener::bound() const {
+    asio::error_code ignored;
+    return acceptor_.local_endpoint(ignored);
+}
+
 void Listener::accept() {
     acceptor_.async_accept([self = shared_from_this()](const asio::error_code& error, tcp::socket socket) {
         if (!self->accepted_) return;

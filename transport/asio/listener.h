@@ -18,6 +18,7 @@ public:
 
     Listener(asio::io_context& io, Accepted accepted);
     Result<Address> open(const Address& bind);  // then accepts
+    tcp::endpoint bound() const;                // once open
     void close();
 
 private:

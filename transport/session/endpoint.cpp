@@ -82,7 +82,9 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
         link->next_probe = now_ + limits::kControlRedialGrace;
     }
     link->options = std::move(options);
-    link->stats.last_heard = now_;
+    link->stats.last_heard = link->answered = now_;
+    link->limiter.set(rate_each_, now_);
+    detour_after(*link, std::nullopt);
     link->unpark_due = true;
     links_.emplace(key, link);
 }
@@ -96,6 +98,7 @@ void Endpoint::Impl::close_link(const LinkKey& key, Instant now) {
     link->open = false;
     end_session(link);
     if (const StrandPtr probe = link->probe) drop(probe, Driver::tell);
+    if (const StrandPtr detour = link->detour) drop(detour, Driver::tell);
 }
 
 bool Endpoint::Impl::send_message(const LinkKey& key, Bytes message) {
@@ -121,12 +124,12 @@ bool Endpoint::Impl::send_bulk(const LinkKey& key, BulkFrame frame) {
                 frame.payload_bytes <= limits::kBulkPayloadBytesMax);
     if (!takes_bulk(key)) return false;
     const LinkPtr link = find_link(key);
-    link->bulk.push_back(std::move(frame));
+    link->bulk.push(std::move(frame));
     wake_bulk(*link);
     return true;
 }
 
-StrandHandle Endpoint::Impl::accepted(const Address& from, Instant now) {
+StrandHandle Endpoint::Impl::accepted(std::string where, const std::optional<LinkKey>& via, Instant now) {
     now_ = now;
     std::vector<StrandPtr> unknown;  // oldest first
     for (const auto& [handle, strand] : strands_) {
@@ -136,7 +139,8 @@ StrandHandle Endpoint::Impl::accepted(const Address& from, Instant now) {
 
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
-    strand->where = "from " + to_string(from);
+    strand->where = std::move(where);
+    strand->via = via;
     strand->deadline = now + limits::kHandshakeTimeout;
     if (channels_) strand->channel = channels_->make(ChannelFactory::Side::listener);
     strand->state = channels_ ? StrandState::securing : StrandState::greeting;
@@ -154,6 +158,7 @@ void Endpoint::Impl::dialed(StrandHandle handle, Instant now) {
         if (link->open) link->next_probe = now + backoff(++link->probes);
         return;
     }
+    if (strand->via) strand->deadline = now + handshake_patience(*strand);
     strand->state = channels_ ? StrandState::securing : StrandState::greeting;
     if (!channels_) return greet(strand);
     strand->channel = channels_->make(ChannelFactory::Side::dialer);
@@ -191,6 +196,10 @@ void Endpoint::open_link(const LinkKey& key, LinkOptions options, Instant now) {
     impl_->set_now(now);
     impl_->open_link(key, std::move(options));
 }
+void Endpoint::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
+    impl_->set_now(now);
+    impl_->limit_rate(all_links, each_link);
+}
 void Endpoint::close_link(const LinkKey& key, Instant now) { impl_->close_link(key, now); }
 bool Endpoint::has_link(const LinkKey& key) const { return impl_->find_link(key) != nullptr; }
 bool Endpoint::send_message(const LinkKey& key, Bytes message, Instant now) {
@@ -208,6 +217,7 @@ std::optional<LinkStats> Endpoint::stats(const LinkKey& key) const {
     if (!link) return std::nullopt;
     LinkStats stats = link->stats;
     stats.up = link->up;
+    stats.via = Impl::via_of(*link);
     stats.bulk_queued = static_cast<uint32_t>(link->bulk.size());
     stats.rtt_p99 = link->rtts.quantile(0.99);
     for (size_t index = 1; index < link->slots.size(); ++index)
@@ -228,7 +238,16 @@ void Endpoint::test_address(uint64_t test, const Address& to, Instant now) {
 }
 void Endpoint::end_test(uint64_t test) { impl_->end_test(test); }
 
-StrandHandle Endpoint::accepted(const Address& from, Instant now) { return impl_->accepted(from, now); }
+std::string Endpoint::why_no_relay(const LinkKey& key, Instant now) const {
+    return impl_->why_no_relay(key, now);
+}
+
+StrandHandle Endpoint::accepted(const Address& from, Instant now) {
+    return impl_->accepted("from " + to_string(from), std::nullopt, now);
+}
+StrandHandle Endpoint::accepted_through(const LinkKey& relay, Instant now) {
+    return impl_->accepted("through " + short_name(relay), relay, now);
+}
 void Endpoint::dialed(StrandHandle strand, Instant now) { impl_->dialed(strand, now); }
 void Endpoint::dial_failed(StrandHandle strand, DialError error, const std::string& detail, Instant now) {
     impl_->dial_failed(strand, error, detail, now);
@@ -251,6 +270,7 @@ std::optional<bool> Endpoint::carries_bulk(StrandHandle strand) const {
     if (!found || found->state != StrandState::attached) return std::nullopt;
     return found->index > 0;
 }
+size_t Endpoint::worth_reading(StrandHandle strand) const { return impl_->worth_reading(strand); }
 std::optional<Instant> Endpoint::deadline() const { return impl_->deadline(); }
 void Endpoint::on_deadline(Instant now) { impl_->on_deadline(now); }
 

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/plant.h"
 #include "base/time.h"
 #include "transport/session/path_sample.h"
 #include "transport/session/secure_channel.h"
@@ -38,6 +39,9 @@ struct BulkFrame {
     Bytes header;                // opaque to the transport; at most limits::kBulkHeaderBytesMax
     uint32_t payload_bytes = 0;  // at most limits::kBulkPayloadBytesMax
     uint64_t cookie = 0;         // the owner's name for the payload
+    uint64_t flow = 0;           // what it belongs to; flows share the link, frames of one keep their order
+    uint32_t share = 1;          // weight of the flow among those of its priority, at least 1
+    uint32_t priority = 0;       // higher goes first
 };
 
 // Where a payload that is arriving shall go. A null span discards it, and no bulk_end follows; otherwise its
@@ -81,6 +85,10 @@ public:
     // nullopt: no longer needed. May be asked again for the same frame after a strand was lost.
     virtual std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) = 0;
     virtual void bulk_unpin(const LinkKey& to, const BulkFrame& frame) = 0;
+    // The link runs through that member now, or (nullopt) over a path of its own again; why says what is
+    // wrong with the other way. Links begin on their own.
+    virtual void link_routed(const LinkKey&, const std::optional<LinkKey>& /*via*/,
+                             const std::string& /*why*/, Instant) {}
     // The end of a test_address(), said once: who answered there (with TLS: proved it), or why nobody did, as
     // in "connection refused (nobody listens there)".
     virtual void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
@@ -100,12 +108,20 @@ public:
     virtual std::optional<PathSample> sample(StrandHandle) { return std::nullopt; }
 };
 
+// Dials strands that run through a third member; see circuits.h. What holds for a driver holds for it.
+class CircuitDialer {
+public:
+    virtual ~CircuitDialer() = default;
+    virtual void dial_through(StrandHandle strand, const LinkKey& relay, const LinkKey& to, bool bulk) = 0;
+};
+
 // With a detail that says no more than the cause: "connection refused".
 enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
 
 struct LinkOptions {
-    std::vector<Address> addresses;  // empty: wait to be dialled
+    std::vector<Address> addresses;  // empty: nothing is dialled; wait, or go through others (detours)
     bool dial = true;                // false: the other side dials; addresses serve to test that it lives
+    bool detours = false;            // may run through a third member, and carry the links of others
     uint32_t bulk_strands = 1;       // 0 for links to coordinators
     bool tune_strands = false;       // bulk_strands is the most; how many there are is found out by measuring
     std::optional<PeerId> expected;  // the key the other side must prove; links to members expect theirs
@@ -115,6 +131,7 @@ struct LinkOptions {
 // Counters and state of one link, for detection, metrics and tests.
 struct LinkStats {
     bool up = false;
+    std::optional<LinkKey> via;                 // the member that the control strand runs through
     Instant last_heard;                         // any byte on any strand
     Duration rtt_min, rtt_smoothed, rtt_p99;    // of heartbeats; 0 until known
     Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
@@ -132,9 +149,11 @@ struct LinkStats {
 
 struct EndpointConfig {
     PeerId id;
-    std::string run_name;         // both ends must agree; checked in the hello
-    uint64_t seed = 0;            // of back-off jitter and link nonces
-    bool is_coordinator = false;  // said in the hello; links between two coordinators are refused
+    std::string run_name;               // both ends must agree; checked in the hello
+    uint64_t seed = 0;                  // of back-off jitter and link nonces
+    bool is_coordinator = false;        // said in the hello; links between two coordinators are refused
+    CircuitDialer* circuits = nullptr;  // null: links have no detours
+    Plant plant = Plant::none;          // simulator only
 };
 
 class Endpoint {
@@ -155,7 +174,12 @@ public:
     bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
     bool takes_bulk(const LinkKey& key) const;  // whether send_bulk would
     std::optional<LinkStats> stats(const LinkKey& key) const;
+    // Why that member's link can carry no circuit now; empty when it can.
+    std::string why_no_relay(const LinkKey& key, Instant now) const;
     std::vector<LinkKey> links() const;  // sorted
+    // Bounds on what leaves, in bytes per second, 0 for none: of all links together, and of each. Bulk waits;
+    // control does not, but counts.
+    void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);
     // Dials an address only to learn who answers there, which the owner hears within limits::kReachTestTime.
     // The other side answers without a link and without asking its owner. test: the caller's number for it.
     void test_address(uint64_t test, const Address& to, Instant now);
@@ -163,6 +187,7 @@ public:
 
     // For the driver.
     StrandHandle accepted(const Address& from, Instant now);
+    StrandHandle accepted_through(const LinkKey& relay, Instant now);
     void dialed(StrandHandle strand, Instant now);
     void dial_failed(StrandHandle strand, DialError error, const std::string& detail, Instant now);
     void closed(StrandHandle strand, const std::string& detail,
@@ -174,6 +199,8 @@ public:
     void did_write(StrandHandle strand, size_t bytes, Instant now);  // of the pieces last given, in order
     // Whether it carries bulk or control; nullopt until it is part of its link.
     std::optional<bool> carries_bulk(StrandHandle strand) const;
+    // Bytes below which reading gains nothing: what is certain to come of the payload under way. At least 1.
+    size_t worth_reading(StrandHandle strand) const;
     std::optional<Instant> deadline() const;  // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 

@@ -1,7 +1,8 @@
 // Inside of Endpoint. Eight files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
-// ends and what follows), timers.cpp (dials, probes, heartbeats), stream.cpp (frames in and out of attached
-// strands), strands.cpp (how many there are).
+// ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
+// stream.cpp (frames in and out of attached strands), strands.cpp (how many there are), pacing.cpp (bounds on
+// rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -9,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "base/prng.h"
 #include "transport/session/endpoint.h"
@@ -18,7 +20,6 @@
 
 namespace whim {
 
-using StrandPtr = std::shared_ptr<Strand>;
 using LinkPtr = std::shared_ptr<Link>;
 
 class Endpoint::Impl {
@@ -32,7 +33,7 @@ public:
     bool send_message(const LinkKey& key, Bytes message);
     bool send_bulk(const LinkKey& key, BulkFrame frame);
     bool takes_bulk(const LinkKey& key) const;
-    StrandHandle accepted(const Address& from, Instant now);
+    StrandHandle accepted(std::string where, const std::optional<LinkKey>& via, Instant now);
     void dialed(StrandHandle handle, Instant now);
     void dial_failed(StrandHandle handle, DialError error, const std::string& detail, Instant now);
     void closed(StrandHandle handle, const std::string& detail, Instant now);
@@ -78,6 +79,10 @@ public:
     static Duration dial_patience(const Slot& slot);
     SessionNonce new_nonce() { return {boot_, ++sessions_}; }
 
+    // detour.cpp
+    static std::optional<LinkKey> via_of(const Link& link);
+    std::string why_no_relay(const LinkKey& key, Instant now) const;
+
     // strands.cpp
     void fit_strands(Link& link);
     void wanted_changed(Link& link);
@@ -85,8 +90,16 @@ public:
     void look_at_strands(Link& link);
     void remember_strands(const Link& link);
 
+    // pacing.cpp
+    void limit_rate(uint64_t all_links, uint64_t each_link);
+    size_t trim_to_rate(Strand& strand, std::span<ByteSpan> pieces);  // how many of them may leave now
+    void spend_rate(Link& link, size_t bytes);
+    std::optional<Instant> next_paced() const;
+    void run_paced();
+
     // stream.cpp
     MutableByteSpan read_buffer(StrandHandle handle);
+    size_t worth_reading(StrandHandle handle) const;
     void did_read(StrandHandle handle, size_t bytes, Instant now);
     size_t write_buffers(StrandHandle handle, std::span<ByteSpan> out);
     void did_write(StrandHandle handle, size_t bytes, Instant now);
@@ -115,12 +128,35 @@ private:
     void lead_race(const StrandPtr& strand);
     void win_race(const LinkPtr& link, const Strand& strand);
     void end_race(Link& link);
+    void depose(const LinkPtr& link, const StrandPtr& leader);
+    void calm_race(Link& link);
+    static bool racing(const Link& link) { return !link.racers.empty() || link.next_racer; }
     bool race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
     static LinkDownKind race_verdict(const Link& link);
+    static std::string failures_of(const Link& link);  // in words
 
     // loss.cpp
     Instant pause_from(Slot& slot);
     void after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
+
+    // detour.cpp
+    std::optional<Instant> detour_at(const Link& link) const;
+    void run_detour(const LinkPtr& link);
+    bool may_detour(const Link& link) const;
+    bool silent(const Link& link) const;  // heartbeats have not been answered for too long
+    std::optional<LinkKey> next_relay(const Link& link) const;
+    Duration answer_patience(const LinkKey& relay) const;
+    Duration handshake_patience(const Strand& strand) const;  // once the circuit is open
+    void dial_through(const StrandPtr& strand, const LinkKey& relay);
+    void detour_after(Link& link, const std::optional<LinkKey>& lost_relay);
+    void detour_failed(const LinkPtr& link, const Strand& strand);
+    void bulk_detour_failed(const LinkPtr& link, const Strand& strand, const std::string& detail);
+    void pause_detours(Link& link);
+    Duration direct_pause(Link& link);
+    void let_go(const LinkPtr& link, const StrandPtr& of);
+    void leave_other_routes(const LinkPtr& link, const std::optional<LinkKey>& route);
+    void settle_route(const LinkPtr& link, const std::optional<LinkKey>& route);
+    void tell_route(const LinkPtr& link);
 
     // timers.cpp
     std::optional<Instant> link_deadline(const Link& link) const;
@@ -128,6 +164,7 @@ private:
     void run_link(const LinkPtr& link);
     void run_dials(const LinkPtr& link);
     void beat(Link& link);
+    StrandPtr make_dialer(const LinkPtr& link, uint8_t index);
     void dial(const LinkPtr& link, uint8_t index);
     StrandPtr dial_address(const LinkPtr& link, uint8_t index, size_t address);
     std::string silence_of(const Strand& strand) const;  // of a dialer that was not answered, in words
@@ -158,6 +195,9 @@ private:
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
+    RateLimiter limiter_;                       // of all links
+    uint64_t rate_each_ = 0;                    // of each link
+    std::set<StrandHandle> paced_;              // with bytes that wait for their time
     std::map<PeerId, uint32_t> strands_known_;  // bulk strands that a path to the peer took last
     Bytes plain_;                               // decrypted bytes without other destination
 };

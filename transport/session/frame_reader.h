@@ -31,6 +31,7 @@ public:
     void direct_arrived(size_t bytes, Handler& handler);
 
     bool in_payload() const { return payload_left_ > 0; }
+    uint32_t payload_left() const { return payload_left_; }
     uint32_t last_payload_bytes() const { return last_payload_bytes_; }  // hint for the size of the next
 
 private:

@@ -16,11 +16,15 @@ struct Endpoint::Impl::Answer {
     std::string detail;
 };
 
-void Endpoint::Impl::greet(const StrandPtr& dialed) {
-    Strand& strand = *dialed;
+void Endpoint::Impl::greet(const StrandPtr& dialer) {
+    Strand& strand = *dialer;
     if (strand.test) return greet_test(strand);
-    if (strand.index == 0) lead_race(dialed);
-    const Link& link = *strand.link;
+    Link& link = *strand.link;
+    const bool needless = dialer == link.detour && link.control_up() && !silent(link);
+    if (needless) return drop(dialer, Driver::tell);
+    if (strand.index == 0 && !strand.via) lead_race(dialer);
+    let_go(strand.link, dialer);
+    strand.generation = ++link.slots[strand.index].dialed_generation;
     const Hello hello{
         .version_min = kProtocolVersionMin,
         .version_max = kProtocolVersionMax,
@@ -169,7 +173,9 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     };
     put_hello_reply(strand->pending, reply);
     attach(strand, link);
-    if (hello.index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    if (hello.index > 0 || !link->open || strand->state == StrandState::closed) return;
+    tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    tell_route(link);
 }
 
 void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::string detail) {
@@ -198,7 +204,10 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
             const bool had_begun = link->theirs.known();
             drop(strand, Driver::tell);
             break_link(link, LinkDownKind::closed, strand->where + ": the other side lost the session");
-            if (had_begun && link->open) link->control().next_dial = now_;  // it answers: nothing to wait for
+            if (!had_begun || !link->open) return;
+            // It answers: nothing to wait for.
+            if (link->dials_directly()) link->control().next_dial = now_;
+            if (strand->via) link->next_detour = now_;
             return;
         }
     }
@@ -218,10 +227,12 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
     if (begins) link->theirs = reply.mine;
     if (strand->index == 0) {
         link->bulk_strands = std::min<uint32_t>(link->options.bulk_strands, reply.bulk_strands);
-        win_race(link, *strand);
+        if (!strand->via) win_race(link, *strand);
     }
     attach(strand, link);
-    if (strand->index == 0) tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    if (strand->index > 0 || !link->open || strand->state == StrandState::closed) return;
+    tell_up(link, begins ? LinkSession::fresh : LinkSession::resumed);
+    tell_route(link);
 }
 
 // From here on the strand carries frames of its link.
@@ -231,8 +242,9 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     strand->state = StrandState::attached;
     strand->attached_at = now_;
     slot.strand = strand;
-    slot.dialing = nullptr;
-    slot.unanswered = 0;
+    if (slot.dialing == strand) slot.dialing = nullptr;
+    if (link->detour == strand) link->detour = nullptr;
+    if (!strand->via) slot.unanswered = 0;
     slot.generation = strand->generation;
     link->stats.last_heard = now_;
     wake(*strand);
@@ -242,6 +254,10 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     link->next_probe.reset();
     if (const StrandPtr probe = link->probe) drop(probe, Driver::tell);
     link->heartbeat.next = now_;
+    link->answered = now_;
+    settle_route(link, strand->via);
+    leave_other_routes(link, strand->via);
+    if (!link->open || strand->state == StrandState::closed) return;
     link->losses_due.clear();
     for (uint8_t index = 1; index < link->slots.size(); ++index) {
         Slot& bulk = link->slots[index];

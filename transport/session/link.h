@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "transport/session/bulk_queue.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
+#include "transport/session/rate_limiter.h"
 #include "transport/session/rtt_histogram.h"
 #include "transport/session/send_window.h"
 #include "transport/session/strand_controller.h"
@@ -19,16 +21,17 @@
 namespace whim {
 
 struct Strand;
+using StrandPtr = std::shared_ptr<Strand>;
 
 // One strand index of a link. Counters live as long as the session, whatever strands come and go.
 struct Slot {
-    std::shared_ptr<Strand> strand;   // attached
-    std::shared_ptr<Strand> dialing;  // on its way there
-    uint32_t generation = 0;          // of the strand that is or was last attached
-    uint32_t dialed_generation = 0;   // last used by a dial of ours
-    uint32_t attempts = 0;            // dials since the strand was last settled
-    uint32_t unanswered = 0;          // given up in silence since one was attached
-    Instant dialed_at;                // when our last dial began
+    StrandPtr strand;                // attached
+    StrandPtr dialing;               // on its way there
+    uint32_t generation = 0;         // of the strand that is or was last attached
+    uint32_t dialed_generation = 0;  // of our last hello
+    uint32_t attempts = 0;           // dials since the strand was last settled
+    uint32_t unanswered = 0;         // given up in silence since one was attached
+    Instant dialed_at;               // when our last dial began
     std::optional<Instant> next_dial;
 
     uint64_t received = 0;        // numbered frames that arrived whole
@@ -58,6 +61,11 @@ struct Heartbeat {
     uint64_t last_number = 0;
     std::array<Ping, kKept> pings{};
 
+    void stop() {
+        next.reset();
+        ping_due = false;
+        pong_due.reset();
+    }
     // Round-trip time when `number` answers a ping of ours; each ping is answered once.
     std::optional<Duration> answered(uint64_t number, Instant now) {
         Ping& ping = pings[number % kKept];
@@ -86,7 +94,8 @@ struct Link {
     uint32_t bulk_turn = 0;  // which idle strand is woken next
 
     MessageWindow messages;
-    std::deque<BulkFrame> bulk;       // not taken by a strand
+    BulkQueue bulk;  // not taken by a strand
+    RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;
 
@@ -95,8 +104,19 @@ struct Link {
     std::optional<Instant> control_lost_at;  // while other strands live
     std::optional<Instant> next_probe;
     uint32_t probes = 0;
-    std::shared_ptr<Strand> probe;
+    StrandPtr probe;
     bool unpark_due = false;
+
+    // Detours, of the end that dials. See detour.cpp.
+    Instant answered;                    // a heartbeat of ours: both directions work
+    StrandPtr detour;                    // a control strand on its way through a third member
+    std::optional<Instant> next_detour;  // not before
+    std::vector<LinkKey> relays_tried;   // since one was attached or all were
+    uint32_t detour_pauses = 0;
+    uint32_t direct_tries = 0;  // while it runs through a third member
+    std::optional<LinkKey> told_via;
+    std::string off_direct;  // what is wrong with the direct path
+
     bool stuck = false;  // the bound of unacknowledged bytes was reached
 
     // The race for the control strand between the addresses, which are numbered as in options; race.cpp.
@@ -108,15 +128,17 @@ struct Link {
     std::vector<std::optional<Duration>> connect_times;  // last measured; nullopt: never, or it failed since
     std::optional<size_t> good_address;                  // the one that worked last
     std::deque<size_t> untried;                          // in this race, best first
-    std::vector<std::shared_ptr<Strand>> racers;         // dialled and not attached
+    std::vector<StrandPtr> racers;                       // dialled and not attached
     std::optional<Instant> next_racer;
     std::vector<Failure> failures;  // of this race, the last of each address
     uint32_t retries = 0;           // of addresses that failed while others were silent
     bool silence = false;           // somebody in this race did not answer in time
+    std::string failure_detail;     // of the last race that was lost
 
     LinkStats stats;
 
     Slot& control() { return slots[0]; }
+    bool dials_directly() const { return options.dial && !options.addresses.empty(); }
     // Bulk strands that carry what this side sends, and those that have to be there for both directions.
     uint32_t strands_used() const { return tuner ? std::min(tuner->wanted(), bulk_strands) : bulk_strands; }
     uint32_t strands_open() const {

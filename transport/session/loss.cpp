@@ -20,6 +20,7 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
     if (slot.dialing == strand) slot.dialing = nullptr;
     if (link->probe == strand) link->probe = nullptr;
     std::erase(link->racers, strand);
+    if (link->detour == strand) link->detour = nullptr;
     if (attached) ++link->stats.strands_lost;
     strand->out.clear([&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
     if (const auto token = std::exchange(strand->arriving, std::nullopt))
@@ -35,7 +36,10 @@ void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std:
     drop(strand, driver);
     if (!link || !link->open) return;
     if (was == StrandState::attached) return after_loss(link, *strand, kind, detail);
-    if (was != StrandState::probing) return attempt_failed(link, *strand, kind, detail);
+    if (strand->via && strand->index == 0) return detour_failed(link, *strand);
+    if (was != StrandState::probing) attempt_failed(link, *strand, kind, detail);
+    if (strand->via) bulk_detour_failed(link, *strand, detail);
+    if (was != StrandState::probing) return;
     link->next_probe = now_ + backoff(++link->probes);
     if (kind == LinkDownKind::refused) tell_down(link, kind, detail);
 }
@@ -50,14 +54,13 @@ void Endpoint::Impl::violated(const StrandPtr& strand, const std::string& detail
 void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
                                 const std::string& detail) {
     Slot& slot = link->slots[strand.index];
-    if (link->options.dial) {
+    if (strand.index > 0 ? link->options.dial : link->dials_directly()) {
         if (now_ - strand.attached_at >= limits::kStrandSettledAfter) slot.attempts = 0;
         slot.next_dial = now_ + backoff(slot.attempts++);
     }
     if (strand.index == 0) {
-        link->heartbeat.next.reset();
-        link->heartbeat.ping_due = false;
-        link->heartbeat.pong_due.reset();
+        link->heartbeat.stop();
+        detour_after(*link, strand.via);
         if (link->any_up()) link->control_lost_at = now_;
     } else if (link->control_up()) {
         link->losses_due.push_back(strand.index);
@@ -87,13 +90,16 @@ void Endpoint::Impl::attempt_failed(const LinkPtr& link, const Strand& strand, L
     }
     const bool answered = kind == LinkDownKind::rejected || kind == LinkDownKind::version;
     if (!race_lost(link, strand, kind, detail) && !answered) return;
-    std::string text;
-    for (const Link::Failure& failure : link->failures) text += (text.empty() ? "" : "; ") + failure.detail;
     const LinkDownKind verdict = answered ? kind : race_verdict(*link);
+    link->failure_detail = failures_of(*link).substr(0, limits::kReasonBytesMax);
     slot.unanswered += link->silence;
     end_race(*link);
-    slot.next_dial = pause_from(slot);
-    if (!link->any_up()) tell_down(link, verdict, text.substr(0, limits::kReasonBytesMax));
+    slot.next_dial = via_of(*link) ? now_ + direct_pause(*link) : pause_from(slot);
+    if (link->told_via)  // which this race may have let go of: it comes back first, undisturbed by hellos
+        slot.next_dial = std::max(*slot.next_dial, now_ + limits::kDetourDelay);
+    if (link->next_detour && !link->control_up() && !answered)
+        link->next_detour = std::min(*link->next_detour, now_);
+    if (!link->any_up()) tell_down(link, verdict, std::string(link->failure_detail));
 }
 
 void Endpoint::Impl::end_session(const LinkPtr& link) {
@@ -103,6 +109,8 @@ void Endpoint::Impl::end_session(const LinkPtr& link) {
     }
     end_race(*link);
     for (Slot& slot : link->slots) slot.begin_session();
+    if (const StrandPtr detour = link->detour) drop(detour, Driver::tell);
+    detour_after(*link, std::nullopt);
     link->messages.clear();
     link->bulk.clear();
     link->losses_due.clear();
@@ -120,8 +128,7 @@ void Endpoint::Impl::break_link(const LinkPtr& link, LinkDownKind kind, const st
     Slot& control = link->control();
     if (kind == LinkDownKind::protocol)
         control.attempts = std::max(control.attempts, kAttemptsAfterViolation);
-    if (link->options.dial && !link->options.addresses.empty())
-        control.next_dial = now_ + backoff(control.attempts++);
+    if (link->dials_directly()) control.next_dial = now_ + backoff(control.attempts++);
     tell_down(link, kind, detail);
 }
 

@@ -3,6 +3,9 @@
 // that is connected leads, alone says hello, and wins when it is answered. Only then are the others
 // forgotten. The race is lost once every address has failed; until then those that failed are dialled again,
 // after pauses, so that an address that swallows dials holds up nobody.
+//
+// A race is among direct addresses only. A path through a third member is sought beside it (detour.cpp);
+// while a link has one, each address has one chance in a race, as a hello lets go of the path that works.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -71,6 +74,32 @@ void Endpoint::Impl::end_race(Link& link) {
     for (const StrandPtr& racer : std::vector<StrandPtr>(link.racers)) drop(racer, Driver::tell);
 }
 
+// A detour says hello instead. The leader has had its chance; the others wait until the link has its path.
+void Endpoint::Impl::depose(const LinkPtr& link, const StrandPtr& leader) {
+    drop(leader, Driver::tell);
+    const std::string detail = leader->where + ": " + silence_of(*leader);
+    if (!race_lost(link, *leader, LinkDownKind::unreachable, detail)) {
+        link->next_racer = now_ + direct_pause(*link);
+        return;
+    }
+    link->failure_detail = failures_of(*link).substr(0, limits::kReasonBytesMax);
+    end_race(*link);
+    link->control().next_dial = now_ + direct_pause(*link);
+}
+
+// The link has found a way through a third member: those that failed in this race are left alone.
+void Endpoint::Impl::calm_race(Link& link) {
+    const auto failed = [&](size_t address) {
+        return std::any_of(link.failures.begin(), link.failures.end(),
+                           [&](const Link::Failure& failure) { return failure.address == address; });
+    };
+    std::erase_if(link.untried, failed);
+    if (link.untried.empty()) link.next_racer.reset();
+    for (const StrandPtr& racer : std::vector<StrandPtr>(link.racers)) {
+        if (failed(racer->address)) drop(racer, Driver::tell);
+    }
+}
+
 // True when no address is left that could win.
 bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
                                const std::string& detail) {
@@ -78,9 +107,15 @@ bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDo
     std::erase_if(link->failures, [&](const Link::Failure& f) { return f.address == strand.address; });
     link->failures.push_back({strand.address, kind, detail});
     if (link->failures.size() == link->options.addresses.size()) return true;
-    link->untried.push_back(strand.address);
-    link->next_racer = now_ + pause_of_next(*link);
+    if (!via_of(*link)) link->untried.push_back(strand.address);
+    if (!link->untried.empty()) link->next_racer = now_ + pause_of_next(*link);
     return false;
+}
+
+std::string Endpoint::Impl::failures_of(const Link& link) {
+    std::string text;
+    for (const Link::Failure& failure : link.failures) text += (text.empty() ? "" : "; ") + failure.detail;
+    return text;
 }
 
 // That of the address that used to work, or else "refused" only when every address refused.

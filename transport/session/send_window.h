@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "transport/session/bulk_queue.h"
 #include "transport/session/endpoint.h"
 
 namespace whim {
@@ -65,7 +66,7 @@ public:
         return true;
     }
     // Puts what was not received before the queue; nullopt when `received` is impossible. How many otherwise.
-    std::optional<size_t> rewind(uint64_t received, std::deque<BulkFrame>& queue) {
+    std::optional<size_t> rewind(uint64_t received, BulkQueue& queue) {
         if (!acknowledge(received)) return std::nullopt;
         const size_t count = frames_.size();
         for (; !frames_.empty(); frames_.pop_back()) queue.push_front(std::move(frames_.back()));

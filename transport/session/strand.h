@@ -30,9 +30,10 @@ struct Strand {
     StrandState state = StrandState::dialing;
     bool dialer = false;
     std::string where;   // "at 10.0.0.1:7001" when dialled, "from 10.0.0.2:40112" when accepted: for texts
-    Address to;          // dialer
+    Address to;          // dialer, of a connection
     size_t address = 0;  // its number in the link's options
-    Instant begun;       // dialer: when it began
+    std::optional<LinkKey> via;    // the member it runs through
+    Instant begun;                 // dialer: when it began
     std::optional<uint64_t> test;  // dialer: only asks who answers, see reach_test.cpp
     Instant deadline;              // of every state but attached
     Instant attached_at;

@@ -16,6 +16,7 @@ constexpr int64_t kSettleRtts = 6;          // a new strand's window needs some 
 constexpr int64_t kWindowRtts = 4;
 constexpr Duration kWindowMin = milliseconds(400);
 constexpr Duration kPauseMin = seconds(4);
+constexpr uint64_t kThinStrand = 1'000'000;  // bytes per second
 constexpr Duration kPauseMax = seconds(120);
 
 uint64_t percent(uint64_t of, uint64_t share) { return of / 100 * share; }
@@ -109,8 +110,12 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
                               static_cast<double>(std::max<uint64_t>(window_.bytes, 1));
     const uint32_t more = std::min(wanted_ * 2, most_);
 
-    if (queue_full && sent_again > 0.02 && wanted_ > 1 && now >= fewer_from_) {
-        begin(Trial::fewer, wanted_ / 2, "the path's queue overflows: fewer may do");
+    // Even the smallest windows of many strands fill a thin line's queue, and heartbeats wait in it.
+    const bool thin = rate_ / wanted_ < kThinStrand;
+    if (queue_full && (sent_again > 0.02 || thin) && wanted_ > 1 && now >= fewer_from_) {
+        begin(Trial::fewer, wanted_ / 2,
+              thin ? "a thin path with a full queue: fewer may do"
+                   : "the path's queue overflows: fewer may do");
         return true;
     }
     if (more == wanted_ || queue_full) return false;

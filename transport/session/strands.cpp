@@ -50,7 +50,8 @@ void Endpoint::Impl::learn_path(Link& link) {
 void Endpoint::Impl::look_at_strands(Link& link) {
     StrandReading reading;
     reading.elapsed = now_ - std::exchange(link.looked_at, now_);
-    reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty());
+    const bool bounded = limiter_.limited() || link.limiter.limited();  // by the user, not by the path
+    reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty()) && !bounded;
     if (reading.elapsed.ns <= 0) return;
     LinkStats& stats = link.stats;
     const uint64_t received =

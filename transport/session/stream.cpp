@@ -85,6 +85,15 @@ MutableByteSpan Endpoint::Impl::read_buffer(StrandHandle handle) {
     return MutableByteSpan(strand->staging).first(bytes);
 }
 
+// Encrypted, a payload is no shorter, but the channel may hold the beginning of a record already.
+size_t Endpoint::Impl::worth_reading(StrandHandle handle) const {
+    const StrandPtr strand = find_strand(handle);
+    if (!strand) return 1;
+    const size_t left = strand->reader.payload_left();
+    const size_t held = strand->channel ? limits::kChannelRecordBytesMax : 0;
+    return left > held ? std::min<size_t>(left - held, limits::kReadWorthBytes) : 1;
+}
+
 void Endpoint::Impl::did_read(StrandHandle handle, size_t bytes, Instant now) {
     now_ = now;
     const StrandPtr strand = find_strand(handle);
@@ -161,6 +170,8 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
         case FrameType::pong: {
             const auto rtt = link.heartbeat.answered(decode_stamp(body).value_or(0), now_);
             if (!rtt) return true;
+            link.answered = now_;
+            link.detour_pauses = 0;
             link.rtts.add(*rtt);
             Duration& smoothed = link.stats.rtt_smoothed;
             smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};
@@ -240,6 +251,7 @@ size_t Endpoint::Impl::write_buffers(StrandHandle handle, std::span<ByteSpan> ou
         pull(strand);
         count = strand->out.front(out);
     }
+    count = trim_to_rate(*strand, out.first(count));
     if (count == 0) strand->idle = true;
     return count;
 }
@@ -269,7 +281,10 @@ void Endpoint::Impl::did_write(StrandHandle handle, size_t bytes, Instant now) {
     now_ = now;
     const StrandPtr strand = find_strand(handle);
     if (!strand) return;
-    if (strand->state == StrandState::attached) strand->link->stats.bytes_sent += bytes;
+    if (strand->state == StrandState::attached) {
+        strand->link->stats.bytes_sent += bytes;
+        spend_rate(*strand->link, bytes);
+    }
     if (strand->channel) return strand->channel->sent(bytes);
     consumed(strand, bytes);
 }
@@ -323,8 +338,7 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
     if (strand->index > link->strands_used()) return;
     while (!link->bulk.empty() && strand->out.unwritten() < limits::kBulkBacklogBytes) {
-        BulkFrame frame = std::move(link->bulk.front());
-        link->bulk.pop_front();
+        BulkFrame frame = link->bulk.pop();
         const std::optional<ByteSpan> payload = owner_.bulk_pin(link->key, frame);
         if (strand->state != StrandState::attached) {
             if (payload) owner_.bulk_unpin(link->key, frame);

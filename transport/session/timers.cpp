@@ -37,6 +37,7 @@ std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
     if (!link.probe) at = earlier(at, link.next_probe);
     at = earlier(at, link.next_racer);
+    at = earlier(at, detour_at(link));
     for (size_t index = 0; index < link.slots.size() && index <= link.strands_open(); ++index) {
         if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
     }
@@ -49,7 +50,7 @@ std::optional<Instant> Endpoint::Impl::deadline() {
         if (strand->state != StrandState::attached) at = earlier(at, strand->deadline);
     }
     for (const auto& [key, link] : links_) at = earlier(at, link_deadline(*link));
-    return at;
+    return earlier(at, next_paced());
 }
 
 void Endpoint::Impl::on_deadline(Instant now) {
@@ -60,6 +61,7 @@ void Endpoint::Impl::on_deadline(Instant now) {
     }
     for (const StrandPtr& strand : late) run_strand_deadline(strand);
 
+    run_paced();
     std::vector<LinkPtr> due;
     for (const auto& [key, link] : links_) {
         const auto at = link_deadline(*link);
@@ -69,7 +71,7 @@ void Endpoint::Impl::on_deadline(Instant now) {
 }
 
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
-    if (strand->dialer && strand->link && strand->state != StrandState::probing) {
+    if (strand->dialer && strand->link && !strand->via && strand->state != StrandState::probing) {
         if (strand->index > 0) ++strand->link->slots[strand->index].unanswered;
         else strand->link->silence = true;  // counted once for all addresses, when the race is lost
     }
@@ -107,14 +109,20 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
                 lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
             if (!link->open) return;
         }
+        if (link->up && !link->any_up())
+            tell_down(link, LinkDownKind::closed, "the control strand could not be restored in time");
+        if (!link->open) return;
     }
     if (link->heartbeat.next && *link->heartbeat.next <= now_) beat(*link);
     if (!link->probe && link->next_probe && *link->next_probe <= now_) probe(link);
     if (link->next_racer && *link->next_racer <= now_) send_racer(link);
     run_dials(link);
+    run_detour(link);
 }
 
 void Endpoint::Impl::beat(Link& link) {
+    // Where this process stood still, nobody's answers are late.
+    if (now_ - *link.heartbeat.next >= limits::kFreezeGap) link.answered = now_;
     link.heartbeat.next = now_ + limits::kHeartbeatInterval;
     link.heartbeat.ping_due = true;
     for (Slot& slot : link.slots) slot.ack_due = slot.received != slot.received_acked;
@@ -128,50 +136,56 @@ void Endpoint::Impl::run_dials(const LinkPtr& link) {
         Slot& slot = link->slots[index];
         if (!slot.next_dial || *slot.next_dial > now_) continue;
         slot.next_dial.reset();
-        const bool under_way =
-            index == 0 ? !link->racers.empty() || link->next_racer : slot.dialing != nullptr;
-        if (!slot.strand && !under_way) dial(link, static_cast<uint8_t>(index));
+        const bool wanted = !slot.strand || (slot.strand->via && config_.plant != Plant::never_direct_again);
+        const bool under_way = index == 0 ? racing(*link) : slot.dialing != nullptr;
+        if (wanted && !under_way) dial(link, static_cast<uint8_t>(index));
     }
 }
 
+StrandPtr Endpoint::Impl::make_dialer(const LinkPtr& link, uint8_t index) {
+    const auto strand = std::make_shared<Strand>();
+    strand->handle = {++strands_made_};
+    strand->dialer = true;
+    strand->begun = now_;
+    strand->link = link;
+    strand->index = index;
+    strands_.emplace(strand->handle, strand);
+    return strand;
+}
+
+// Bulk strands take the path of the control strand.
 void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
     if (index == 0) return begin_race(link);
     Slot& slot = link->slots[index];
     slot.dialed_at = now_;
+    if (const auto relay = via_of(*link)) {
+        const StrandPtr strand = make_dialer(link, index);
+        slot.dialing = strand;
+        strand->deadline = now_ + answer_patience(*relay);
+        return dial_through(strand, *relay);
+    }
     slot.dialing = dial_address(link, index, link->good_address.value_or(0));
 }
 
 StrandPtr Endpoint::Impl::dial_address(const LinkPtr& link, uint8_t index, size_t address) {
-    Slot& slot = link->slots[index];
-    const auto strand = std::make_shared<Strand>();
-    strand->handle = {++strands_made_};
-    strand->dialer = true;
+    const StrandPtr strand = make_dialer(link, index);
     strand->address = address;
     strand->to = link->options.addresses[address];
     strand->where = "at " + to_string(strand->to);
-    strand->begun = now_;
-    strand->deadline = now_ + dial_patience(slot);
-    strand->link = link;
-    strand->index = index;
-    strand->generation = ++slot.dialed_generation;
-    strands_.emplace(strand->handle, strand);
+    strand->deadline = now_ + dial_patience(link->slots[index]);
     driver_.dial(strand->handle, strand->to);
     return strand;
 }
 
 void Endpoint::Impl::probe(const LinkPtr& link) {
     link->next_probe.reset();
-    const auto strand = std::make_shared<Strand>();
-    strand->handle = {++strands_made_};
-    strand->dialer = true;
+    const StrandPtr strand = make_dialer(link, 0);
     strand->state = StrandState::probing;
     strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
     strand->where = "at " + to_string(strand->to);
     strand->begun = now_;
     strand->deadline = now_ + limits::kDialPatienceMin;
-    strand->link = link;
     link->probe = strand;
-    strands_.emplace(strand->handle, strand);
     driver_.dial(strand->handle, strand->to);
 }
 

@@ -143,6 +143,10 @@ public:
         check(whim_group_interrupt(group()));
     }
 
+    void set_rate_limits(uint64_t rate_limit, uint64_t link_rate_limit) {
+        check(whim_group_set_rate_limits(group(), rate_limit, link_rate_limit));
+    }
+
     std::shared_ptr<Op> round_begin(uint64_t state_round) {
         whim_round_options options = WHIM_ROUND_OPTIONS_INIT;
         options.state_round = state_round;
@@ -352,6 +356,7 @@ void bind_group(py::module_& module) {
         .def("join", &Group::join)
         .def("leave", &Group::leave, "reason"_a)
         .def("interrupt", &Group::interrupt)
+        .def("set_rate_limits", &Group::set_rate_limits, "rate_limit"_a, "link_rate_limit"_a)
         .def("round_begin", &Group::round_begin, "state_round"_a)
         .def("round_commit", &Group::round_commit, "digest"_a, "data"_a, "samples"_a, "round"_a)
         .def("round_record", &Group::round_record, "round"_a)

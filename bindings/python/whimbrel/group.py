@@ -96,6 +96,11 @@ class Group:
         """Makes waits of other threads end with Interrupted; their ops run on."""
         self._core.interrupt()
 
+    def set_rate_limits(self, rate_limit: int = 0, link_rate_limit: int = 0) -> None:
+        """Bounds what this peer sends, in bytes per second: of all its links together, and of each; 0: no bound.
+        At any time, from any thread; what waits goes on under the new ones."""
+        self._core.set_rate_limits(rate_limit, link_rate_limit)
+
     # ---- rounds
 
     def round_begin(self, state_round: int = 0) -> Work[Round]:

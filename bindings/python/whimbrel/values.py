@@ -223,7 +223,8 @@ class EventKind(enum.IntEnum):
     OP_PAUSED = 7
     DIVERGED = 8
     WAITING = 9
-    NOT_REACHED = 10
+    PEER_ROUTED = 10
+    NOT_REACHED = 11
 
     @classmethod
     def _missing_(cls, value: object) -> EventKind:

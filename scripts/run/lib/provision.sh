@@ -7,7 +7,7 @@ packages_build=(
 packages_python=(ca-certificates python3-dev python3-venv)
 packages_fuzz=(clang-14 libclang-rt-14-dev)
 packages_format=(clang-format-14)
-packages_peers=(iproute2 libgloo-dev libopenmpi-dev openmpi-bin)
+packages_peers=(hostname iperf3 iproute2 iputils-ping libgloo-dev libopenmpi-dev openmpi-bin util-linux)
 
 packages_missing() { # PACKAGE...: those that dpkg does not list as installed
     local installed

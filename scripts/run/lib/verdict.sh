@@ -1,5 +1,6 @@
 # The last line of every command. `step` names what is being done, so that a command that dies half-way still
-# ends with a line that says where; `pass`, `fail` and `misuse` print the line and leave.
+# ends with a line that says where; `pass`, `fail`, `skip` and `misuse` print the line and leave. `skip` is for what
+# this machine cannot do, and that is no failure.
 step_now="before its first step"
 verdict_said=no
 
@@ -16,6 +17,7 @@ conclude() { # WORD CODE DETAIL...
 
 pass() { conclude PASS 0 "$@"; }
 fail() { conclude FAIL 1 "$@"; }
+skip() { conclude SKIP 77 "$@"; }
 
 misuse() {
     printf '%s\n\n' "$*" >&2
@@ -39,14 +41,19 @@ trap on_exit EXIT
 # run_program PROGRAM ARGS...: runs it as the command's main part. A program may print the last line itself; it
 # then counts only if it agrees with the exit code. stderr is shown with the rest, in order.
 run_program() {
-    local log code=0 last
+    local log code=0 last agrees=no
     mkdir -p build/logs
     log=build/logs/$command_name.log
     step "$*"
     "$@" 2>&1 | tee "$log" || code=$?
     last=$(tail -n 1 "$log")
-    if [[ $last =~ ^$command_name(\ [a-z-]+)?:\ (PASS|FAIL) ]]; then
-        if [[ ${BASH_REMATCH[2]} == PASS && $code == 0 ]] || [[ ${BASH_REMATCH[2]} == FAIL && $code != 0 ]]; then
+    if [[ $last =~ ^$command_name(\ [a-z-]+)?:\ (PASS|FAIL|SKIP) ]]; then
+        case ${BASH_REMATCH[2]}.$code in
+            PASS.0 | SKIP.77) agrees=yes ;;
+            FAIL.0 | FAIL.77) ;;
+            FAIL.*) agrees=yes ;;
+        esac
+        if [[ $agrees == yes ]]; then
             verdict_said=yes
             exit "$code"
         fi

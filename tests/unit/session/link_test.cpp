@@ -189,6 +189,36 @@ TEST(Link, RemembersHowManyStrandsAPathTook) {
     EXPECT_EQ(a.endpoint.stats(b.key())->strands, limits::kStrandsFar);
 }
 
+// What arrives in a second is what the bound allows, of one link and of all together, behind a channel too;
+// the bound can be changed while bytes wait for it.
+TEST(Link, KeepsToARateThatCanBeChanged) {
+    SimChannelFactory channel_a(peer_id(1)), channel_b(peer_id(2));
+    for (const bool secure : {false, true}) {
+        MemoryNet net(5);
+        net.window = 1u << 20;
+        TestPeer a(net, 1, secure ? &channel_a : nullptr), b(net, 2, secure ? &channel_b : nullptr);
+        join(net, a, b, 2);
+        net.run_for(milliseconds(100));
+        a.endpoint.limit_rate(1'000'000, 0, net.now);
+        for (int i = 0; i < 400; ++i) a.give(b.key(), 10'000);
+        const auto arrive_in = [&](Duration time) {
+            const uint64_t before = b.endpoint.stats(a.key())->bytes_received;
+            net.run_for(time);
+            return b.endpoint.stats(a.key())->bytes_received - before;
+        };
+        EXPECT_NEAR(static_cast<double>(arrive_in(seconds(1))), 1e6, 0.06e6) << secure;
+        a.endpoint.limit_rate(1'000'000, 200'000, net.now);
+        EXPECT_NEAR(static_cast<double>(arrive_in(seconds(2))), 0.4e6, 0.06e6) << secure;
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(a.say(b.key())) << "control does not wait";
+        net.run_for(milliseconds(20));
+        EXPECT_EQ(b.heard.size(), 20u);
+        a.endpoint.limit_rate(0, 0, net.now);
+        net.run_for(seconds(1));
+        EXPECT_EQ(b.received.size(), 400u);
+        EXPECT_TRUE(a.at_rest() && b.at_rest());
+    }
+}
+
 TEST(Link, SaysDownAtOnceWhenAllStrandsAreLostAndResumesThem) {
     MemoryNet net(4);
     TestPeer a(net, 1), b(net, 2);

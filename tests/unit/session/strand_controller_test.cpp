@@ -79,8 +79,17 @@ TEST(StrandController, LetsGoWhenTheQueueOverflows) {
     EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
 }
 
+TEST(StrandController, LetsGoOnAThinPathWhoseQueueStands) {
+    Hand hand;
+    hand.at_most = 1'000'000;  // 8 Mbit/s
+    hand.reading.rtt_smoothed = milliseconds(130);
+    hand.run(seconds(20));
+    EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
+}
+
 TEST(StrandController, DoesNotGrowIntoAFullQueue) {
     Hand hand;
+    hand.per_strand = 5'000'000;
     hand.reading.rtt_smoothed = milliseconds(130);
     hand.reading.loss_limited = true;
     hand.reading.bytes_retransmitted = 100;

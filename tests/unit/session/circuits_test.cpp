@@ -1,0 +1,203 @@
+// Goal: a link whose direct path fails goes on through a third member, loses nothing, and comes back.
+// Method: endpoints with circuits on the in-memory network, in one thread: peer 2's port answers nobody, so
+// that peer 1, who dials it, has to go through others; peers 3 and up are dialled by both.
+#include "routed_peer.h"
+
+#include "transport/session/stand_in_channel.h"
+#include "transport/session/tls_channel.h"
+
+namespace whim::testing {
+namespace {
+
+enum class Security { none, stand_in, tls };
+
+class CircuitWorld : public ::testing::Test {
+protected:
+    RoutedPeer& add(uint8_t number, Security security = Security::none, CircuitsConfig config = {}) {
+        PeerId id = peer_id(number);
+        std::unique_ptr<ChannelFactory> factory;
+        if (security == Security::stand_in) factory = std::make_unique<SimChannelFactory>(id);
+        if (security == Security::tls) {
+            KeySeed seed{};
+            seed.fill(number);
+            id = Identity(seed).id();
+            factory = std::move(TlsChannelFactory::create(Identity(seed)).value());
+        }
+        factories_.push_back(std::move(factory));
+        peers_.push_back(std::make_unique<RoutedPeer>(net, id, factories_.back().get(), config));
+        return *peers_.back();
+    }
+    void join(RoutedPeer& dialer, RoutedPeer& waiter, bool has_address = true) {
+        dialer.open(waiter, true, has_address);
+        waiter.open(dialer, false, false);
+    }
+    void run(Duration time) {
+        const Instant until = net.now + time;
+        while (net.now < until) {
+            net.run_for(milliseconds(1));
+            for (bool again = true; again;) {
+                again = false;
+                for (const auto& peer : peers_) again |= peer->node.endpoint != nullptr && peer->work();
+            }
+        }
+    }
+    // 1 dials 2 in vain; both have a link to each of the others.
+    void meet(std::initializer_list<RoutedPeer*> relays) {
+        peers_[1]->node.silent = true;
+        for (RoutedPeer* relay : relays) join(*peers_[0], *relay), join(*peers_[1], *relay);
+        join(*peers_[0], *peers_[1]);
+    }
+    void trade(size_t frames, size_t bytes) {
+        for (uint64_t i = 0; i < frames; ++i) {
+            const uint64_t number = ++number_;
+            peers_[0]->give(*peers_[1], number, bytes);
+            peers_[1]->give(*peers_[0], number, bytes);
+            peers_[0]->say(*peers_[1], std::to_string(number));
+            peers_[1]->say(*peers_[0], std::to_string(number));
+        }
+    }
+    void expect_all() {
+        for (size_t end = 0; end < 2; ++end) {
+            EXPECT_EQ(peers_[end]->received.size(), number_);
+            ASSERT_EQ(peers_[end]->heard.size(), number_);
+            for (uint64_t i = 0; i < number_; ++i) EXPECT_EQ(peers_[end]->heard[i], std::to_string(i + 1));
+        }
+    }
+
+    MemoryNet net{11};
+
+private:
+    std::vector<std::unique_ptr<ChannelFactory>> factories_;
+    std::vector<std::unique_ptr<RoutedPeer>> peers_;
+    uint64_t number_ = 0;
+};
+
+TEST_F(CircuitWorld, GoesThroughAThirdMemberAndBack) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    meet({&c});
+    run(seconds(2));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_EQ(b.via(a), c.key());
+    ASSERT_EQ(a.routes.size(), 1u);
+    EXPECT_NE(a.routes[0].find("no answer yet from"), std::string::npos) << a.routes[0];
+    trade(20, 300'000);
+    run(seconds(1));
+    b.node.silent = false;
+    trade(20, 300'000);  // some of it is under way while the path changes
+    run(seconds(20));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    EXPECT_EQ(b.via(a), std::nullopt);
+    EXPECT_EQ(a.routes.size(), 2u);
+    expect_all();
+    // One session all along, and nothing is left at the relay.
+    EXPECT_EQ(std::count(a.events.begin(), a.events.end(), short_name(b.key()) + " fresh"), 1);
+    EXPECT_EQ(c.circuits.carried_now(), 0u);
+}
+
+// A race among the direct addresses beside the way through the relay: one is silent, one is another peer's,
+// who does not answer the hello either. In a race each has one chance, as a hello lets go of the relay.
+TEST_F(CircuitWorld, ARaceOfTheAddressesBringsItBack) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3), &x = add(4);
+    MemoryNet::Node& hole = net.add("hole");
+    hole.silent = b.node.silent = true;
+    join(a, c), join(b, c);
+    a.open(b, true, true, {hole.address, x.node.address});
+    b.open(a, false, false);
+    run(seconds(2));
+    EXPECT_EQ(a.via(b), c.key());
+    trade(20, 100'000);
+    run(seconds(60));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_LT(a.circuits.counters().opened, 40u) << "three each time it is taken again";
+    b.node.silent = false;
+    trade(20, 100'000);
+    run(seconds(30));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    expect_all();
+    EXPECT_EQ(std::count(a.events.begin(), a.events.end(), short_name(b.key()) + " fresh"), 1);
+    EXPECT_EQ(c.circuits.carried_now(), 0u);
+}
+
+TEST_F(CircuitWorld, TwoThatNobodyCanDialMeetThroughAThird) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    join(a, c), join(b, c);
+    join(a, b, false);
+    run(seconds(1));
+    EXPECT_EQ(a.via(b), c.key());
+    trade(10, 100'000);
+    run(seconds(15));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_EQ(net.dials_made, 6u) << "two links of three strands; nobody dials the other of the two";
+    expect_all();
+}
+
+TEST_F(CircuitWorld, ADeadRelayIsReplacedAtOnce) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3), &d = add(4);
+    meet({&c, &d});
+    run(seconds(2));
+    const auto first = a.via(b);
+    ASSERT_TRUE(first);
+    trade(50, 200'000);
+    run(milliseconds(20));
+    net.crash((*first == c.key() ? c : d).node);
+    run(milliseconds(500));
+    EXPECT_EQ(a.via(b), (*first == c.key() ? d : c).key());
+    trade(5, 1000);
+    run(seconds(3));
+    expect_all();
+    EXPECT_EQ(std::count(a.events.begin(), a.events.end(), short_name(b.key()) + " fresh"), 1);
+}
+
+TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
+    CircuitsConfig config;
+    config.control_window_bytes = 40;
+    config.bulk_window_bytes = 700;
+    RoutedPeer &a = add(1, Security::stand_in, config), &b = add(2, Security::stand_in, config);
+    RoutedPeer& c = add(3, Security::stand_in, config);
+    meet({&c});
+    run(seconds(2));
+    ASSERT_EQ(a.via(b), c.key());
+    trade(4, 9'000);
+    run(seconds(8));
+    expect_all();
+    EXPECT_EQ(a.circuits.counters().overrun + c.circuits.relay_counters().overrun, 0u);
+}
+
+TEST_F(CircuitWorld, TheRelayIsNotALinkThatRunsThroughOthersItself) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3), &d = add(4);
+    meet({&c});
+    join(a, d);
+    b.node.silent = true;
+    join(d, b);  // swallowed: d has no path to b but through others, and none knows both
+    run(seconds(4));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_FALSE(d.up(b));
+    EXPECT_NE(d.endpoint.why_no_relay(b.key(), net.now).find("is down"), std::string::npos);
+    EXPECT_NE(a.endpoint.why_no_relay(b.key(), net.now).find("runs through another"), std::string::npos);
+}
+
+// With security none the relay could read what it carries, as the network can; with TLS it sees neither
+// payloads nor messages.
+class WhatTheRelaySees : public CircuitWorld, public ::testing::WithParamInterface<Security> {};
+
+TEST_P(WhatTheRelaySees, Test) {
+    RoutedPeer &a = add(1, GetParam()), &b = add(2, GetParam()), &c = add(3, GetParam());
+    meet({&c});
+    run(seconds(3));
+    ASSERT_EQ(a.via(b), c.key());
+    trade(3, 40'000);
+    a.say(b, "a MARK in a message");
+    run(seconds(2));
+    EXPECT_EQ(a.received.size(), 3u);
+    EXPECT_EQ(b.heard.size(), 4u);
+    const Bytes mark = to_bytes("MARK");
+    const bool seen = std::any_of(c.carried.begin(), c.carried.end(), [&](const Bytes& bytes) {
+        return std::search(bytes.begin(), bytes.end(), mark.begin(), mark.end()) != bytes.end();
+    });
+    EXPECT_EQ(seen, GetParam() == Security::none);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, WhatTheRelaySees, ::testing::Values(Security::none, Security::tls));
+
+}  // namespace
+}  // namespace whim::testing

@@ -1,0 +1,158 @@
+// Goal: the relay forwards what was granted and nothing else, refuses what it cannot carry, and forgets
+// nothing and keeps nothing when a circuit ends. Method: one relay by hand, no endpoint.
+#include <gtest/gtest.h>
+
+#include "names.h"
+#include "transport/session/relay.h"
+
+namespace whim::testing {
+namespace {
+
+constexpr uint32_t kWindow = 1000;
+
+class RelayTest : public ::testing::Test {
+protected:
+    void open(uint64_t circuit, bool bulk = false) {
+        relay.open(a, wire::CircuitOpen{circuit, a, b, bulk, 400}, kWindow);
+    }
+    void accept(uint64_t circuit) {
+        relay.on(b, wire::CircuitAnswer{circuit, true, 600, ""});
+        outbox.clear();
+    }
+    static wire::CircuitData data(uint64_t circuit, size_t bytes) {
+        return {circuit, std::vector<uint8_t>(bytes, 7)};
+    }
+    void piece(const LinkKey& from, uint64_t circuit, uint64_t offset, size_t bytes) {
+        const wire::CircuitHeader header{wire::kCircuitHeaderKind, circuit, offset};
+        if (relay.takes(from, header, static_cast<uint32_t>(bytes)))
+            relay.forward(from, header, std::make_shared<const Bytes>(bytes));
+    }
+    template <class T> const T* sent(const LinkKey& to) const {
+        for (const CircuitFrame& frame : outbox) {
+            const auto* message = std::get_if<wire::Message>(&frame.what);
+            if (message && frame.to == to && std::holds_alternative<T>(*message))
+                return &std::get<T>(*message);
+        }
+        return nullptr;
+    }
+
+    const LinkKey a{peer_id(1), {1}}, b{peer_id(2), {2}}, c{peer_id(3), {3}};
+    std::string no;  // why b cannot be reached
+    PieceStore pieces;
+    std::vector<CircuitFrame> outbox;
+    Relay relay{[this](const LinkKey& link) { return link == b ? no : "unknown"; }, pieces, outbox};
+};
+
+TEST_F(RelayTest, OpensForwardsGrantsAndCloses) {
+    open(5);
+    ASSERT_NE(sent<wire::CircuitOpen>(b), nullptr);
+    EXPECT_EQ(sent<wire::CircuitOpen>(b)->window_bytes, 400u);
+    relay.on(b, wire::CircuitAnswer{5, true, 5000, ""});
+    ASSERT_NE(sent<wire::CircuitAnswer>(a), nullptr);
+    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->window_bytes, kWindow) << "its own memory is the bound";
+    outbox.clear();
+    relay.on(a, data(5, 1000));
+    EXPECT_NE(sent<wire::CircuitData>(b), nullptr);
+    relay.on(b, wire::CircuitCredit{5, 1000});
+    EXPECT_EQ(sent<wire::CircuitCredit>(a)->taken, 1000u);
+    relay.on(b, data(5, 400));
+    EXPECT_NE(sent<wire::CircuitData>(a), nullptr);
+    relay.on(a, wire::CircuitClose{5, "done"});
+    EXPECT_EQ(sent<wire::CircuitClose>(b)->detail, "done");
+    EXPECT_EQ(relay.carried(), 0u);
+}
+
+TEST_F(RelayTest, RefusesWithTheReason) {
+    no = "its link to b is down";
+    open(1);
+    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->detail, no);
+    outbox.clear();
+    relay.open(a, wire::CircuitOpen{2, c, b, false, 1}, kWindow);  // not its own
+    EXPECT_FALSE(sent<wire::CircuitAnswer>(a)->accepted);
+    no.clear();
+    outbox.clear();
+    open(3), open(3);
+    EXPECT_FALSE(sent<wire::CircuitAnswer>(a)->accepted) << "one circuit of a number";
+    EXPECT_EQ(relay.counters().refused, 3u);
+}
+
+TEST_F(RelayTest, WindowsOfAllCircuitsAreBounded) {
+    const uint32_t window = 64u << 20;
+    const uint64_t fit = limits::kCarriedBytesMax / (2ull * window);
+    for (uint64_t i = 1; i <= fit; ++i) relay.open(a, wire::CircuitOpen{i, a, b, true, window}, window);
+    EXPECT_EQ(relay.carried(), fit);
+    relay.open(a, wire::CircuitOpen{99, a, b, true, window}, window);
+    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->detail, "it carries as many circuits as it can");
+    relay.on(a, wire::CircuitClose{1, ""});
+    relay.open(a, wire::CircuitOpen{100, a, b, true, window}, window);
+    EXPECT_EQ(relay.carried(), fit);
+}
+
+TEST_F(RelayTest, WhoSendsMoreThanWasGrantedLosesTheCircuit) {
+    open(5), accept(5);
+    relay.on(a, data(5, 600));
+    relay.on(a, data(5, 1));
+    EXPECT_NE(sent<wire::CircuitClose>(a), nullptr);
+    EXPECT_NE(sent<wire::CircuitClose>(b), nullptr);
+    EXPECT_EQ(relay.counters().overrun, 1u);
+
+    open(6, true), accept(6);
+    piece(a, 6, 300, 300);  // out of order is fine
+    piece(a, 6, 0, 300);
+    EXPECT_EQ(relay.carried(), 1u);
+    piece(a, 6, 100, 200);  // but not the same bytes again
+    EXPECT_EQ(relay.carried(), 0u);
+
+    open(7, true), accept(7);
+    piece(a, 7, UINT64_MAX - 10, 20);
+    EXPECT_EQ(relay.carried(), 0u);
+
+    open(8, true), accept(8);
+    relay.on(b, wire::CircuitCredit{8, 1});  // of what was never sent
+    EXPECT_EQ(relay.carried(), 0u);
+}
+
+TEST_F(RelayTest, NothingPassesBeforeItIsAccepted) {
+    open(5);
+    relay.on(a, data(5, 1));
+    EXPECT_EQ(sent<wire::CircuitData>(b), nullptr);
+    EXPECT_EQ(relay.carried(), 0u);
+    open(6);
+    relay.on(a, wire::CircuitAnswer{6, true, 10, ""});  // its opener cannot accept it
+    relay.on(a, data(6, 1));
+    EXPECT_EQ(sent<wire::CircuitData>(b), nullptr);
+}
+
+TEST_F(RelayTest, PiecesStayUntilTheFarEndHasThem) {
+    open(5, true), accept(5);
+    piece(a, 5, 0, 200);
+    ASSERT_EQ(outbox.size(), 1u);
+    const uint64_t cookie = std::get<BulkFrame>(outbox[0].what).cookie;
+    ASSERT_TRUE(pieces.pin(cookie));
+    pieces.unpin(cookie);
+    ASSERT_TRUE(pieces.pin(cookie)) << "it may have to be written again";
+    relay.on(b, wire::CircuitCredit{5, 200});
+    EXPECT_FALSE(pieces.pin(cookie));
+    pieces.unpin(cookie);
+
+    piece(a, 5, 200, 100);
+    const uint64_t second = std::get<BulkFrame>(outbox.back().what).cookie;
+    relay.link_lost(a, "gone");
+    EXPECT_FALSE(pieces.pin(second));
+}
+
+TEST_F(RelayTest, ALostLinkEndsItsCircuitsAtBothEnds) {
+    open(5), accept(5);
+    open(6);
+    relay.link_lost(c, "another link");
+    EXPECT_EQ(relay.carried(), 2u);
+    outbox.clear();
+    relay.link_lost(b, "link lost");
+    EXPECT_EQ(relay.carried(), 0u);
+    EXPECT_EQ(sent<wire::CircuitClose>(a)->detail, "link lost");
+    EXPECT_NE(sent<wire::CircuitClose>(b), nullptr) << "its session may go on";
+    EXPECT_EQ(relay.counters().lost, 2u);
+}
+
+}  // namespace
+}  // namespace whim::testing

@@ -1,0 +1,68 @@
+// Bulk frames that wait for a strand of one link, by flow (an op): the highest priority first; flows of equal
+// priority share the link by their weights, in bytes; frames of one flow in order.
+//
+// Start-time fair queueing (Goyal, Vin, Cheng 1996): each flow has a clock that advances by bytes / share as
+// its frames leave, the flow whose clock is lowest is next, and one that was empty begins at the clock of the
+// frame that left last, so that it gets its share from now on and not what it did not use before.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "base/assert.h"
+#include "transport/session/endpoint.h"
+
+namespace whim {
+
+class BulkQueue {
+public:
+    bool empty() const { return size_ == 0; }
+    size_t size() const { return size_; }
+
+    void push(BulkFrame frame) { flow_of(frame).frames.push_back(std::move(frame)); }
+    // What has to be sent again goes before the others of its flow.
+    void push_front(BulkFrame frame) { flow_of(frame).frames.push_front(std::move(frame)); }
+
+    BulkFrame pop() {
+        WHIM_ASSERT(size_ > 0);
+        Flow* next = nullptr;
+        for (auto& [name, flow] : flows_) {
+            if (!flow.frames.empty() && (!next || before(flow, *next))) next = &flow;
+        }
+        BulkFrame frame = std::move(next->frames.front());
+        next->frames.pop_front();
+        clock_ = next->clock;
+        next->clock += (frame.payload_bytes + kFrameCost) / std::max<uint64_t>(frame.share, 1);
+        if (--size_ == 0) flows_.clear();
+        // An empty flow is remembered for as long as it is ahead of its share.
+        std::erase_if(flows_,
+                      [&](const auto& f) { return f.second.frames.empty() && f.second.clock <= clock_; });
+        return frame;
+    }
+    void clear() { *this = BulkQueue(); }
+
+private:
+    static constexpr uint64_t kFrameCost = 64;  // of its header: empty frames take turns as well
+    struct Flow {
+        std::deque<BulkFrame> frames;
+        uint64_t clock = 0;
+    };
+    static bool before(const Flow& a, const Flow& b) {
+        const uint32_t one = a.frames.front().priority;
+        const uint32_t other = b.frames.front().priority;
+        return one != other ? one > other : a.clock < b.clock;
+    }
+    Flow& flow_of(const BulkFrame& frame) {
+        ++size_;
+        Flow& flow = flows_[frame.flow];
+        if (flow.frames.empty()) flow.clock = std::max(flow.clock, clock_);
+        return flow;
+    }
+
+    std::map<uint64_t, Flow> flows_;
+    uint64_t clock_ = 0;
+    size_t size_ = 0;
+};
+
+}  // namespace whim
