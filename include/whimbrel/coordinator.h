@@ -58,11 +58,15 @@ typedef struct whim_coordinator_options {
     /* Where the log goes; NULL: to stderr as WHIMBREL_LOG says. See log.h. */
     whim_log_fn log;
     void* log_user;
+    /* 1: admits peers without dialling the addresses they advertise; for a coordinator that may not open
+     * connections to them. Default: one that it cannot dial counts as outbound-only, see group.h. */
+    uint32_t no_dial_back;
+    uint32_t reserved; /* zero */
 } whim_coordinator_options;
 
 /* clang-format off */
 #define WHIM_COORDINATOR_OPTIONS_INIT \
-    {sizeof(whim_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL}
+    {sizeof(whim_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0}
 /* clang-format on */
 
 /* Starts a coordinator with its own threads, resuming what the directory holds. Returns once it answers

@@ -27,10 +27,13 @@ enum whim_event_kind {
     WHIM_EVENT_COORDINATOR_BACK = 4,
     WHIM_EVENT_PEER_SUSPECTED = 5, /* a local opinion; the coordinator decides */
     WHIM_EVENT_PEER_BACK = 6,
-    WHIM_EVENT_OP_PAUSED = 7,   /* an op lost a peer while no coordinator answers; it resumes by itself */
-    WHIM_EVENT_DIVERGED = 8,    /* this peer's state differs from the run's; the next round heals it */
-    WHIM_EVENT_WAITING = 9,     /* a wait lasts, or waits for something else now */
-    WHIM_EVENT_PEER_ROUTED = 10 /* its link runs through a third member now, or directly again */
+    WHIM_EVENT_OP_PAUSED = 7,    /* an op lost a peer while no coordinator answers; it resumes by itself */
+    WHIM_EVENT_DIVERGED = 8,     /* this peer's state differs from the run's; the next round heals it */
+    WHIM_EVENT_WAITING = 9,      /* a wait lasts, or waits for something else now */
+    WHIM_EVENT_PEER_ROUTED = 10, /* its link runs through a third member now, or directly again */
+    /* The coordinator could not dial this peer: address, cause and what to do. It is in all the same, as one
+     * that dials the others. */
+    WHIM_EVENT_NOT_REACHED = 11
 };
 
 typedef struct whim_event {

@@ -95,11 +95,17 @@ typedef struct whim_group_options {
      * waits, control does not. Default 0: none. whim_group_set_rate_limits changes them. */
     uint64_t rate_limit;
     uint64_t link_rate_limit;
+    /* The coordinator dials each advertised address before it admits this peer. When none answers, the peer
+     * is admitted as if it had said outbound_only, with a WHIM_EVENT_NOT_REACHED that says why; 1: it is
+     * refused with WHIM_E_UNREACHABLE instead. Default 0. Not together with outbound_only. */
+    uint32_t require_reachable;
+    uint32_t reserved_tail; /* zero */
 } whim_group_options;
 
 /* clang-format off */
 #define WHIM_GROUP_OPTIONS_INIT \
-    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(whim_group_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, \
+     0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 /* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds (name
@@ -109,11 +115,13 @@ typedef struct whim_group_options {
  * guessed. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_create(const whim_group_options* options, whim_group** group);
 
-/* Asks for admission; the op completes once this peer is in the view. Also after an eviction. Tries all
- * addresses of all coordinators until one answers. Does not block. Results of the call: WHIM_OK;
- * WHIM_E_INVALID for NULL. Of the op: WHIM_OK; WHIM_E_TOKEN, WHIM_E_REFUSED (another run, fingerprint or
- * settings), WHIM_E_VERSION, WHIM_E_IDENTITY (not the coordinator the invite names); WHIM_E_WRONG_STATE when
- * it is joining already. One that is in already gets WHIM_OK. */
+/* Asks for admission; the op completes once this peer is admitted, which takes up to 3 s more when its
+ * addresses do not answer the coordinator. Also after an eviction. Tries all addresses of all coordinators
+ * until one answers. Does not block. Results of the call: WHIM_OK; WHIM_E_INVALID for NULL. Of the op:
+ * WHIM_OK; WHIM_E_TOKEN, WHIM_E_REFUSED (another run, fingerprint or settings), WHIM_E_VERSION,
+ * WHIM_E_IDENTITY (not the coordinator the invite names), WHIM_E_UNREACHABLE (with require_reachable: the
+ * coordinator reaches it at no address it advertises); WHIM_E_WRONG_STATE when it is joining already. One
+ * that is in already gets WHIM_OK. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_join(whim_group* group, whim_op** op);
 
 /* Leaves: the others go on without waiting for a suspicion. Open ops end with WHIM_E_LEFT. reason is for

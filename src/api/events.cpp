@@ -9,6 +9,7 @@ using namespace whim::api;
 
 static_assert(WHIM_EVENT_JOINED == static_cast<int>(EventKind::joined));
 static_assert(WHIM_EVENT_PEER_ROUTED == static_cast<int>(EventKind::peer_routed));
+static_assert(WHIM_EVENT_NOT_REACHED == static_cast<int>(EventKind::not_reached));
 
 extern "C" {
 

@@ -52,6 +52,9 @@ Status set_places(runtime::PeerOptions& out, const whim_group_options& in) {
                                    limits::kAddressesPerPeerMax));
     out.advertise = std::move(*advertise);
     out.outbound_only = in.outbound_only != 0;
+    out.require_reachable = in.require_reachable != 0;
+    if (out.outbound_only && out.require_reachable)
+        return invalid("require_reachable: not together with outbound_only");
     auto coordinators = parse_addresses(in.coordinators, "coordinators");
     if (!coordinators) return coordinators.error();
     if (!coordinators->empty()) out.coordinators.clear();
@@ -92,6 +95,8 @@ Status set_numbers(runtime::PeerOptions& out, const whim_group_options& in) {
         return ok;
     out.same_host_path = in.same_host_path == WHIM_SAME_HOST_AUTO;
     if (in.reserved_end != 0) return invalid(fmt::format("reserved_end {}: it is zero", in.reserved_end));
+    if (const Status ok = check_range(in.require_reachable, 0, 1, "require_reachable"); !ok) return ok;
+    if (in.reserved_tail != 0) return invalid(fmt::format("reserved_tail {}: it is zero", in.reserved_tail));
     return {};
 }
 

@@ -70,6 +70,14 @@ inline constexpr Duration kDialPatienceMin = milliseconds(3000);  // of a dialle
 inline constexpr Duration kRedialBackoffMin = milliseconds(20);
 inline constexpr Duration kRedialBackoffMax = milliseconds(2000);
 
+// Reachability.
+inline constexpr Duration kReachTestTime = milliseconds(3000);  // of one dial of a coordinator to a newcomer
+inline constexpr Duration kReachTestSpare =
+    milliseconds(250);                           // for its other addresses, once one has answered
+inline constexpr uint32_t kReachTestsMax = 512;  // dials at once; newcomers beyond are not tested
+inline constexpr Duration kAttemptDelay =
+    milliseconds(250);  // from one attempt to the next address of the same peer or name (RFC 8305)
+
 // Session layer.
 inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
 inline constexpr uint32_t kReadStagingBytes = 64u << 10;  // of one strand, for what has no other destination
@@ -113,8 +121,6 @@ inline constexpr Duration kLastWordsTime = milliseconds(1000);   // between a re
 inline constexpr Duration kNoticeInterval = milliseconds(1000);  // between wait notices
 inline constexpr uint32_t kCertificateBytesMax = 8u << 10;       // sent by the other side in a TLS handshake
 inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;  // then a key update; AES-GCM allows some 380 GiB
-inline constexpr Duration kDialCandidateTimeout =
-    milliseconds(2000);                                      // of each address of a name but its last
 inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept that failed
 
 // Measurements of links, told to the coordinator.

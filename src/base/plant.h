@@ -40,7 +40,8 @@
     X(never_direct_again, "relay: a link goes back to its own path when that works")                         \
     X(circuit_outlives_link, "relay: a circuit ends with either of its links")                               \
     X(circuit_in_arrival_order, "relay: a circuit's bytes are put in order by their offsets")                \
-    X(circuit_ignores_credit, "relay: an end sends no more than its other end has granted")
+    X(circuit_ignores_credit, "relay: an end sends no more than its other end has granted")                  \
+    X(accept_any_answer, "an address is a peer's when that very peer answers there")
 
 namespace whim {
 
@@ -50,7 +51,7 @@ enum class Plant : uint8_t {
 #undef WHIM_X
 };
 
-inline constexpr Plant kPlantLast = Plant::circuit_ignores_credit;
+inline constexpr Plant kPlantLast = Plant::accept_any_answer;
 
 std::string_view plant_name(Plant plant);
 std::string_view plant_rule(Plant plant);

@@ -13,6 +13,7 @@ struct CoordinatorCommand {
     std::vector<std::string> advertise;
     std::string security = "tls";
     bool open = false;
+    bool no_dial_back = false;
     uint32_t replicas_min = 1, round_grace_ms = 0, suspect_after_ms = 2000;
 };
 int run_coordinator(const CoordinatorCommand& command);

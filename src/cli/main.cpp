@@ -64,6 +64,8 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember({"tls", "none"}))
         ->capture_default_str();
     c->add_flag("--open", coordinator.open, "Admit peers without an invite");
+    c->add_flag("--no-dial-back", coordinator.no_dial_back,
+                "Admit peers without dialling the addresses they advertise");
     c->add_option("--replicas-min", coordinator.replicas_min, "Members below which no round begins")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();

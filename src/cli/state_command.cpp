@@ -43,6 +43,10 @@ void print_table(const json& state) {
                    words(m.at("name")), words(m.at("region")), round_trip(m.at("rtt_us").get<int64_t>()),
                    standing);
     }
+    for (const json& m : state.at("members")) {
+        const std::string unreached = printable(m.value("unreached", ""));
+        if (!unreached.empty()) fmt::print("{}\n", unreached);
+    }
     if (state.at("members").empty()) fmt::print("(nobody)\n");
     if (state.at("removed").empty()) return;
     fmt::print("\nlately out:\n");

@@ -96,6 +96,9 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
             else endpoint_->close_link(key, now), strangers_.gone(key);
         }
         if (const auto* send = std::get_if<group::SendToPeer>(&effect)) transmit(*send, now);
+        if (const auto* test = std::get_if<group::TestAddress>(&effect))
+            endpoint_->test_address(test->test, test->to, now);
+        if (const auto* end = std::get_if<group::EndTest>(&effect)) endpoint_->end_test(end->test);
     }
 }
 
@@ -175,6 +178,13 @@ void Leader::bulk_end(const LinkKey&, uint64_t, bool, Instant) {}
 std::optional<ByteSpan> Leader::bulk_pin(const LinkKey&, const BulkFrame&) { return std::nullopt; }
 void Leader::bulk_unpin(const LinkKey&, const BulkFrame&) {}
 
+void Leader::address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                              Instant now) {
+    group::CoordinatorOutbox out;
+    coordinator_.address_answered(test, who, cause, now, out);
+    perform(out, now);
+}
+
 std::optional<Instant> Leader::deadline() const {
     if (!journal_status_.ok()) return std::nullopt;
     std::optional<Instant> at = earlier(coordinator_.deadline(), strangers_.deadline());
@@ -243,6 +253,7 @@ Snapshot Leader::snapshot(Instant now) const {
         line.region = m.info.region;
         for (const Address& a : m.info.addresses) line.addresses.push_back(to_string(a));
         line.outbound_only = m.info.outbound_only;
+        line.unreached = m.unreached;
         line.in_view = m.in_view;
         line.link_up = m.link_up;
         Instant heard = m.last_heard;

@@ -37,6 +37,8 @@ public:
     void bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) override;
     std::optional<ByteSpan> bulk_pin(const LinkKey& to, const BulkFrame& frame) override;
     void bulk_unpin(const LinkKey& to, const BulkFrame& frame) override;
+    void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant now) override;
 
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now);

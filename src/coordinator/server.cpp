@@ -147,6 +147,7 @@ private:
         group::CoordinatorConfig config;
         config.run = options_.run;
         config.options = options_.run_options;
+        config.dial_back = options_.dial_back;
         if (options_.tls && !options_.open_admission) {
             config.admit = [run = options_.run, key = identity_.public_key()](const PeerId& peer,
                                                                               const std::string& token) {

@@ -31,6 +31,7 @@ struct MemberLine {
     std::string name, region;
     std::vector<std::string> addresses;
     bool outbound_only = false;  // nobody can dial it
+    std::string unreached;       // why the coordinator could not
     bool in_view = false;        // else waiting for the next round
     bool link_up = false;
     int64_t silent_ms = 0;

@@ -15,6 +15,7 @@ std::string state_json(const Snapshot& s) {
                            {"region", m.region},
                            {"addresses", m.addresses},
                            {"outbound_only", m.outbound_only},
+                           {"unreached", m.unreached},
                            {"in_view", m.in_view},
                            {"link_up", m.link_up},
                            {"silent_ms", m.silent_ms},

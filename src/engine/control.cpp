@@ -112,6 +112,8 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
             event(changed->connected ? EventKind::coordinator_back : EventKind::coordinator_lost, {},
                   changed->detail);
             note_paused();
+        } else if (const auto* unreached = std::get_if<group::NotReached>(&effect)) {
+            event(EventKind::not_reached, self(), unreached->text);
         } else if (const auto* waiting = std::get_if<group::Waiting>(&effect)) {
             waiting_text_ = waiting->text;
             if (!waiting->text.empty()) event(EventKind::waiting, {}, waiting->text);
@@ -126,6 +128,10 @@ void Engine::Impl::install_view(const wire::View& view) {
         return std::any_of(view.members.begin(), view.members.end(),
                            [&](const wire::MemberInfo& m) { return m.id == id; });
     };
+    // As this peer says, or as the coordinator found.
+    const bool outbound_only =
+        std::any_of(view.members.begin(), view.members.end(),
+                    [&](const wire::MemberInfo& m) { return m.id == me && m.outbound_only; });
     for (const LinkKey& key : endpoint_.links()) {
         if (!coordinator_index(key) && !in_view(key)) close_link(key);
     }
@@ -133,10 +139,11 @@ void Engine::Impl::install_view(const wire::View& view) {
     for (const wire::MemberInfo& info : view.members) {
         if (info.id == me || endpoint_.has_link(info.id)) continue;
         LinkOptions options;
-        // Who cannot be dialled dials; two of them meet through a third member.
-        if (!info.outbound_only) options.addresses = info.addresses;
-        const bool alike = info.outbound_only == config_.outbound_only;
-        options.dial = alike ? me.peer < info.id.peer : config_.outbound_only;
+        // Who cannot be dialled dials. Two of them meet through a third member, unless an address that the
+        // coordinator could not reach works between them; nobody probes it.
+        const bool alike = info.outbound_only == outbound_only;
+        options.dial = alike ? me.peer < info.id.peer : outbound_only;
+        if (!info.outbound_only || options.dial) options.addresses = info.addresses;
         options.detours = true;
         options.tune_strands = config_.bulk_strands == 0;
         options.bulk_strands = options.tune_strands ? limits::kStrandsPerLinkMax - 1 : config_.bulk_strands;

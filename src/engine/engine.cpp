@@ -16,6 +16,7 @@ group::MemberConfig member_config(const EngineConfig& config) {
     m.region = config.region;
     m.addresses = config.advertise;
     m.outbound_only = config.outbound_only;
+    m.require_reachable = config.require_reachable;
     m.fingerprint = config.fingerprint;
     m.coordinators = static_cast<uint32_t>(config.coordinators.size());
     m.plant = config.plant;

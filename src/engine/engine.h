@@ -34,6 +34,7 @@ struct EngineConfig {
     std::string run, token, name, region;
     std::vector<Address> advertise;
     bool outbound_only = false;                           // nobody can dial this peer
+    bool require_reachable = false;                       // be refused rather than admitted when nobody can
     std::vector<std::vector<Address>> coordinators;       // addresses of each coordinator
     std::vector<std::optional<PeerId>> coordinator_pins;  // beside coordinators; the key it must prove
     uint64_t fingerprint = 0;
@@ -143,7 +144,8 @@ enum class EventKind : uint8_t {
     op_paused,
     diverged,
     waiting,
-    peer_routed  // a link runs through a third member now, or over its own path again
+    peer_routed,  // a link runs through a third member now, or over its own path again
+    not_reached
 };
 
 struct EngineEvent {

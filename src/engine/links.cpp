@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "engine/impl.h"
+#include "engine/link_text.h"
 
 namespace whim {
 namespace {
@@ -126,15 +127,17 @@ void Engine::Impl::link_up(const LinkKey& key, LinkSession session, Instant now)
 void Engine::Impl::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) {
     Step step(*this, now);
     group::MemberOutbox out;
-    const std::string text = std::string(link_down_name(kind)) + (detail.empty() ? "" : ": " + detail);
-    if (const auto index = coordinator_index(key)) {
+    const auto index = coordinator_index(key);
+    const std::string text = link_text(config_.name.empty() ? "this peer" : config_.name,
+                                       index ? "the coordinator" : op_name(key), kind, detail);
+    if (index) {
         member_.coordinator_down(*index, text, now, out);
         if (const auto code = refusal_code(kind))
             member_.coordinator_refuses(*index, fail(*code, text), now, out);
     } else {
         circuits_.link_lost(key, "its relay's link is lost: " + text);
         member_.peer_link_down(key, suspect_kind(kind), text, now, out);
-        event(EventKind::peer_suspected, key, op_name(key) + ": " + text);
+        event(EventKind::peer_suspected, key, text);
     }
     run_member(out);
 }

@@ -61,13 +61,8 @@ Status CoordinatorCore::admissible(const ProcessKey& key, const wire::JoinReques
 
 void CoordinatorCore::welcome(const Admission& admission, CoordinatorOutbox& out) {
     send(admission,
-         wire::JoinReply{static_cast<int32_t>(Code::OK),
-                         {},
-                         fencing_,
-                         admission.info.id.incarnation,
-                         config_.options,
-                         ledger_.committed,
-                         ledger_.view},
+         wire::JoinReply{static_cast<int32_t>(Code::OK), admission.unreached, fencing_,
+                         admission.info.id.incarnation, config_.options, ledger_.committed, ledger_.view},
          out);
 }
 
@@ -115,14 +110,8 @@ void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& reque
                            CoordinatorOutbox& out) {
     processes_[key].up = true;
     processes_[key].last_heard = now;
-    if (Status status = admissible(key, request); !status.ok()) {
-        out.push_back(LogLine{
-            fmt::format("refused {} {}: {}", short_name(key.peer), request.name, status.error().detail)});
-        reject(key, {}, status.error(), out);
-        out.push_back(DropPeer{key.peer, key.boot});
-        processes_.erase(key);
-        return;
-    }
+    if (const Status status = admissible(key, request); !status.ok())
+        return refuse(key, request, status.error(), out);
     if (request.incarnation != Incarnation{}) return rejoin(key, request, out);
 
     std::vector<MemberId> replaced;
@@ -134,13 +123,30 @@ void CoordinatorCore::join(const ProcessKey& key, const wire::JoinRequest& reque
     for (const MemberId& id : replaced)
         remove(id, false, "restarted: its process came back as a new one", out);
 
+    if (arrivals_.contains(key)) return;  // answered when its test is over
+    if (can_test(request)) begin_test(key, request, now, out);
+    else admit(key, request, "", now, out);
+}
+
+void CoordinatorCore::refuse(const ProcessKey& key, const wire::JoinRequest& request, const Error& error,
+                             CoordinatorOutbox& out) {
+    out.push_back(
+        LogLine{fmt::format("refused {} {}: {}", short_name(key.peer), request.name, error.detail)});
+    reject(key, {}, error, out);
+    forget_link(key, out);
+}
+
+// unreached: why it cannot be dialled; empty: it can, or says itself that it cannot.
+void CoordinatorCore::admit(const ProcessKey& key, const wire::JoinRequest& request,
+                            const std::string& unreached, Instant now, CoordinatorOutbox& out) {
     Admission admission;
     admission.info = {{key.peer, ledger_.last_incarnation.next()},
                       request.name,
                       request.region,
                       request.addresses,
-                      request.outbound_only};
+                      request.outbound_only || !unreached.empty()};
     admission.boot = key.boot;
+    admission.unreached = unreached;
     admission.fingerprint = request.fingerprint;
     admission.arithmetic_version = request.arithmetic_version;
     processes_[key].incarnation = admission.info.id.incarnation;
@@ -178,6 +184,7 @@ void CoordinatorCore::remove(const MemberId& id, bool left, const std::string& r
 }
 
 void CoordinatorCore::forget_link(const ProcessKey& key, CoordinatorOutbox& out) {
+    forget_arrival(key, out);
     out.push_back(DropPeer{key.peer, key.boot});
     processes_.erase(key);
 }

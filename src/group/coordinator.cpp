@@ -60,11 +60,13 @@ const CoordinatorCore::Process* CoordinatorCore::process_of(const Admission& a) 
 void CoordinatorCore::arrive(Instant now) {
     if (!deadline_ || now <= *deadline_ + limits::kFreezeGap) return;
     hold_judgement(now);  // we slept through our own deadline
+    overslept_ = true;
     deadline_.reset();
 }
 
 void CoordinatorCore::step(Instant now, CoordinatorOutbox& out) {
     deadline_.reset();
+    judge_arrivals(now, out);
     judge(now, out);
     waiting_.clear();
     try_commit(now, out);
@@ -98,6 +100,17 @@ void CoordinatorCore::link_down(const PeerId& peer, uint64_t boot, const std::st
 void CoordinatorCore::on_deadline(Instant now, CoordinatorOutbox& out) {
     arrive(now);
     heard_at_ = now;
+    step(now, out);
+}
+
+void CoordinatorCore::address_answered(uint64_t test, const std::optional<PeerId>& who,
+                                       const std::string& cause, Instant now, CoordinatorOutbox& out) {
+    arrive(now);
+    for (auto& [key, arrival] : arrivals_) {
+        if (overslept_ || !arrival.test.asks(test)) continue;
+        const bool reached = who && (*who == key.peer || config_.plant == Plant::accept_any_answer);
+        arrival.test.answered(test, reached, who ? "another peer answers, " + short_name(*who) : cause, now);
+    }
     step(now, out);
 }
 
@@ -210,6 +223,7 @@ std::vector<MemberStatus> CoordinatorCore::members() const {
         s.participates = participates(a.info.id);
         s.voted = votes_.contains(incarnation);
         s.holds_state = holds_state(a.info.id);
+        s.unreached = a.unreached;
         if (const auto it = reports_.find(incarnation); it != reports_.end()) {
             for (const auto& [by, standing] : it->second)
                 s.suspected_by.push_back(ledger_.living.at(by).info.id);
@@ -262,6 +276,10 @@ void Coordinator::peer_heard(const PeerId& peer, uint64_t boot, Instant last_hea
 void Coordinator::on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
                              CoordinatorOutbox& out) {
     core_->on_message(peer, boot, message, now, out);
+}
+void Coordinator::address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                                   Instant now, CoordinatorOutbox& out) {
+    core_->address_answered(test, who, cause, now, out);
 }
 std::optional<Instant> Coordinator::deadline() const { return core_->deadline(); }
 void Coordinator::on_deadline(Instant now, CoordinatorOutbox& out) { core_->on_deadline(now, out); }

@@ -27,6 +27,7 @@ struct CoordinatorConfig {
     // Says whether a token admits this peer; E_TOKEN or E_REFUSED with the reason otherwise. The shell checks
     // signatures and the wall clock; the simulator passes its own.
     std::function<Status(const PeerId&, const std::string& token)> admit;
+    bool dial_back = true;      // dial who wants to join before it is admitted, see dial_back.h
     Plant plant = Plant::none;  // simulator only
 };
 
@@ -45,7 +46,14 @@ struct DropPeer {
 struct LogLine {
     std::string text;
 };  // a decision and its reason, once
-using CoordinatorEffect = std::variant<Journal, SendToPeer, DropPeer, LogLine>;
+struct TestAddress {
+    uint64_t test = 0;
+    Address to;
+};  // dial it and say who answers, with address_answered()
+struct EndTest {
+    uint64_t test = 0;
+};  // its answer is not wanted any more
+using CoordinatorEffect = std::variant<Journal, SendToPeer, DropPeer, LogLine, TestAddress, EndTest>;
 using CoordinatorOutbox = std::vector<CoordinatorEffect>;
 
 // What pages and tests may know about one admitted process.
@@ -60,6 +68,7 @@ struct MemberStatus {
     bool voted = false;         // in the open round
     bool holds_state = false;   // took part in the last commit
     std::vector<MemberId> suspected_by;
+    std::string unreached;  // why this coordinator or one before could not dial it; empty: it could
 };
 
 class CoordinatorCore;
@@ -81,6 +90,9 @@ public:
     void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);  // from link statistics
     void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
                     CoordinatorOutbox& out);
+    // The answer to a TestAddress: who is there, or why nobody answered.
+    void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant now, CoordinatorOutbox& out);
     std::optional<Instant> deadline() const;
     void on_deadline(Instant now, CoordinatorOutbox& out);
 

@@ -1,5 +1,6 @@
 // The inside of Coordinator, shared by the files that implement its parts: admission.cpp (who is let in),
-// detection.cpp (who must go), round_keeper.cpp (rounds and commits), coordinator.cpp (dispatch and state).
+// arrivals.cpp (whether newcomers can be dialled), detection.cpp (who must go), round_keeper.cpp (rounds and
+// commits), coordinator.cpp (dispatch and state).
 //
 // Durable state is the ledger, changed only by decide(). Everything else here is what connected processes
 // have said since this coordinator started; they say it again to the next one.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "group/coordinator.h"
+#include "group/dial_back.h"
 #include "group/ledger.h"
 #include "group/link_matrix.h"
 #include "group/rounds.h"
@@ -29,6 +31,8 @@ public:
     void peer_heard(const PeerId& peer, uint64_t boot, Instant last_heard);
     void on_message(const PeerId& peer, uint64_t boot, const wire::Message& message, Instant now,
                     CoordinatorOutbox& out);
+    void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant now, CoordinatorOutbox& out);
     void on_deadline(Instant now, CoordinatorOutbox& out);
     std::optional<Instant> deadline() const { return deadline_; }
     void evict(const MemberId& member, const std::string& reason, Instant now, CoordinatorOutbox& out);
@@ -51,6 +55,10 @@ private:
         Instant down_since, last_heard;
         std::string down_detail;
         Incarnation incarnation;  // it speaks for; 0: not admitted, or no longer
+    };
+    struct Arrival {  // asked to be admitted; its addresses are being tested
+        wire::JoinRequest request;
+        DialBack test;
     };
     struct Ready {
         Instant since;
@@ -89,12 +97,25 @@ private:
     // admission.cpp
     void join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out);
     void rejoin(const ProcessKey& key, const wire::JoinRequest& request, CoordinatorOutbox& out);
+    void admit(const ProcessKey& key, const wire::JoinRequest& request, const std::string& unreached,
+               Instant now, CoordinatorOutbox& out);
+    void refuse(const ProcessKey& key, const wire::JoinRequest& request, const Error& error,
+                CoordinatorOutbox& out);
     Status admissible(const ProcessKey& key, const wire::JoinRequest& request) const;
     Status room_for(const ProcessKey& key, const wire::JoinRequest& request) const;
     void welcome(const Admission& admission, CoordinatorOutbox& out);
     void reject(const ProcessKey& key, Incarnation incarnation, const Error& error, CoordinatorOutbox& out);
     void remove(const MemberId& id, bool left, const std::string& reason, CoordinatorOutbox& out);
     void forget_link(const ProcessKey& key, CoordinatorOutbox& out);
+
+    // arrivals.cpp
+    bool can_test(const wire::JoinRequest& request) const;
+    void begin_test(const ProcessKey& key, const wire::JoinRequest& request, Instant now,
+                    CoordinatorOutbox& out);
+    void judge_arrivals(Instant now, CoordinatorOutbox& out);
+    void admit_tested(const ProcessKey& key, Arrival arrival, Instant now, CoordinatorOutbox& out);
+    void forget_arrival(const ProcessKey& key, CoordinatorOutbox& out);
+    size_t open_tests() const;
 
     // detection.cpp
     void suspect(const Admission& from, const wire::SuspectReport& report, Instant now);
@@ -138,6 +159,9 @@ private:
     std::map<Incarnation, Probing> probing_;                          // suspect
     uint64_t next_nonce_ = 1;
     LinkMatrix links_;
+    std::map<ProcessKey, Arrival> arrivals_;
+    uint64_t next_test_ = 1;
+    bool overslept_ = false;  // tests that ran meanwhile say nothing
 
     Spread ready_spread_, vote_spread_;
     std::map<Incarnation, Instant> late_since_;  // left out of the last round: when the first was ready

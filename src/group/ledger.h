@@ -24,7 +24,10 @@ struct Admission {
     uint64_t boot = 0;
     uint64_t fingerprint = 0;
     uint32_t arithmetic_version = 0;
-    template <class A> void fields(A& a) { a(info), a(boot), a(fingerprint), a(arithmetic_version); }
+    std::string unreached;  // why the coordinator could not dial it; empty: it could, or need not
+    template <class A> void fields(A& a) {
+        a(info), a(boot), a(fingerprint), a(arithmetic_version), a.text(unreached, limits::kReasonBytesMax);
+    }
 };
 
 namespace entry {
@@ -84,7 +87,7 @@ struct Condensed {
     std::vector<RoundBegun> open;  // none or one
     template <class A> void fields(A& a) {
         a.text(run, limits::kNameBytesMax), a(fencing), a(fingerprint), a(arithmetic_version);
-        a(last_incarnation), a(view), a.list(living, limits::kMembersMax, 73);
+        a(last_incarnation), a(view), a.list(living, limits::kMembersMax, 77);
         a.list(past, limits::kRemovedKeptMax, 62), a(last_round), a(committed), a.list(open, 1, 76);
     }
 };

@@ -33,6 +33,7 @@ void Member::introduce(uint32_t coordinator, MemberOutbox& out) {
     request.region = config_.region;
     request.addresses = config_.addresses;
     request.outbound_only = config_.outbound_only;
+    request.require_reachable = config_.require_reachable;
     request.fingerprint = config_.fingerprint;
     request.arithmetic_version = config_.arithmetic_version;
     out.push_back(SendToCoordinator{coordinator, std::move(request)});
@@ -230,6 +231,9 @@ std::string Member::waiting_for() const {
     const bool pending =
         phase_ == Phase::joining || phase_ == Phase::leaving || ready_ || vote_ || !queries_.empty();
     if (!pending) return {};
+    const bool asked = phase_ == Phase::joining &&
+                       std::any_of(links_.begin(), links_.end(), [](const Link& l) { return l.up; });
+    if (asked) return "waits to be admitted: the coordinator dials this peer's addresses first";
     if (!connected_) {
         return link_detail_.empty() ? "waits for a coordinator" : "waits for a coordinator: " + link_detail_;
     }

@@ -26,6 +26,7 @@ struct MemberConfig {
     std::string run, token, name, region;
     std::vector<Address> addresses;  // advertised
     bool outbound_only = false;      // nobody can dial this peer
+    bool require_reachable = false;  // be refused rather than admitted when nobody can
     uint64_t fingerprint = 0;
     uint32_t arithmetic_version = 1;
     uint32_t coordinators = 1;  // how many coordinator links the engine has (index 0..n-1)
@@ -66,11 +67,14 @@ struct CoordinatorChanged {
     FencingToken fencing;
     std::string detail;
 };
+struct NotReached {
+    std::string text;
+};  // admitted, but the coordinator could not dial this peer: why, and what to do
 struct Waiting {
     std::string text;
 };  // why nothing moves, when that changes
 using MemberEffect = std::variant<SendToCoordinator, InstallView, JoinEnded, RoundBegan, RoundRefused,
-                                  RoundEnded, RecordFound, Evicted, CoordinatorChanged, Waiting>;
+                                  RoundEnded, RecordFound, Evicted, CoordinatorChanged, NotReached, Waiting>;
 using MemberOutbox = std::vector<MemberEffect>;
 
 class Member {

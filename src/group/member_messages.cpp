@@ -78,6 +78,7 @@ void Member::on(const wire::JoinReply& m, uint32_t coordinator, Instant now, Mem
             CoordinatorChanged{true, fencing_, fmt::format("coordinator {} answered", coordinator)});
     }
     if (joining) out.push_back(JoinEnded{});
+    if (joining && !m.detail.empty()) out.push_back(NotReached{m.detail});
     install(m.view, now, out);
     if (phase_ != Phase::over) repeat_requests(now, out);
 }

@@ -55,6 +55,8 @@ RoundQuestion CoordinatorCore::round_question(Instant now) const {
     q.committed = ledger_.committed;
     q.replicas_min = config_.options.replicas_min;
     q.founders_until = founders_until_;
+    for (const auto& [key, arrival] : arrivals_)
+        q.founders_until = std::max(q.founders_until, arrival.test.until());
     q.grace = ready_spread_.grace(config_.options.round_grace_ms);
     q.not_before = judge_from_;
     // A run without a commit has no lineage, unless its journal was lost and members remember more than we

@@ -24,6 +24,7 @@ struct PeerOptions {
     Address listen;                  // host empty: every interface; port 0: a free one
     std::vector<Address> advertise;  // empty: found out; port 0: the one listened on
     bool outbound_only = false;      // nobody can dial this peer: advertises only what it is told to
+    bool require_reachable = false;  // be refused rather than admitted when nobody can
     std::string identity_file;       // empty: a key for this process only
     uint64_t fingerprint = 0;
     uint32_t bulk_strands = 0;   // to each member; 0: found out by measuring

@@ -14,7 +14,8 @@ LogLevel level_of(EventKind kind) {
         case EventKind::evicted:
         case EventKind::coordinator_lost:
         case EventKind::op_paused:
-        case EventKind::diverged: return LogLevel::warn;
+        case EventKind::diverged:
+        case EventKind::not_reached: return LogLevel::warn;
         case EventKind::joined:
         case EventKind::view_changed:
         case EventKind::coordinator_back:

@@ -1,4 +1,6 @@
 // The beginning and the end of a Runtime: key, port, threads; and in which order they stop.
+#include <algorithm>
+
 #include "runtime/log.h"
 #include "runtime/runtime.h"
 #include "runtime/system.h"
@@ -12,6 +14,12 @@ bool names_every_interface(const std::string& host) {
     return host.empty() || host == "0.0.0.0" || host == "::";
 }
 
+std::string texts_of(const std::vector<Address>& addresses) {
+    std::string text;
+    for (const Address& address : addresses) text += (text.empty() ? "" : ", ") + to_string(address);
+    return text;
+}
+
 EngineConfig engine_config(const PeerOptions& options, const PeerId& id) {
     EngineConfig config;
     config.id = id;
@@ -23,6 +31,7 @@ EngineConfig engine_config(const PeerOptions& options, const PeerId& id) {
     config.region = options.region;
     config.advertise = options.advertise;
     config.outbound_only = options.outbound_only;
+    config.require_reachable = options.require_reachable;
     for (const auto& place : options.coordinators) {
         config.coordinators.push_back(place.addresses);
         config.coordinator_pins.push_back(place.pin);
@@ -74,8 +83,7 @@ Status Runtime::open() {
     io_thread_ = std::thread([this] { run_io(); });
     log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is {}", short_name(id_), options_.name,
         to_string(listening_),
-        options_.advertise.empty() ? "not to be dialled"
-                                   : "reached at " + to_string(options_.advertise.front()));
+        options_.advertise.empty() ? "not to be dialled" : "reached at " + texts_of(options_.advertise));
     return {};
 }
 
@@ -97,17 +105,27 @@ Status Runtime::choose_identity() {
     return {};
 }
 
-// Where others reach this peer: as told, else the interface listened on, else the one that leads to a
-// coordinator. One that nobody can dial advertises nothing by itself.
+// Where others reach this peer: as told, else the interface listened on, else those that lead to the
+// coordinators; a coordinator on this machine says nothing about the others, so then also the one that leads
+// away from it. The coordinator tries them all. One that nobody can dial advertises nothing by itself.
 void Runtime::choose_advertised() {
     auto& advertise = options_.advertise;
+    const auto add = [&](const std::string& host) {
+        const bool known = std::any_of(advertise.begin(), advertise.end(),
+                                       [&](const Address& address) { return address.host == host; });
+        if (!known && advertise.size() < limits::kAddressesPerPeerMax) advertise.push_back({host, 0});
+    };
     if (advertise.empty() && options_.outbound_only) return;
-    if (advertise.empty() && !names_every_interface(listening_.host)) advertise.push_back(listening_);
-    for (const auto& place : options_.coordinators)
-        for (const auto& address : place.addresses)
-            if (const auto host = advertise.empty() ? interface_towards(address) : std::nullopt)
-                advertise.push_back({*host, 0});
-    if (advertise.empty()) advertise.push_back({host_name(), 0});
+    if (advertise.empty() && !names_every_interface(listening_.host)) add(listening_.host);
+    if (advertise.empty()) {
+        for (const auto& place : options_.coordinators)
+            for (const auto& address : place.addresses)
+                if (const auto host = interface_towards(address)) add(*host);
+        const bool local = std::all_of(advertise.begin(), advertise.end(),
+                                       [](const Address& address) { return is_loopback(address.host); });
+        if (const auto host = local ? interface_away() : std::nullopt) add(*host);
+    }
+    if (advertise.empty()) add(host_name());
     for (auto& address : advertise)
         if (address.port == 0) address.port = listening_.port;
 }

@@ -87,4 +87,11 @@ std::optional<std::string> interface_towards(const Address& to) {
     return answer;
 }
 
+std::optional<std::string> interface_away() {
+    const auto host = interface_towards({"192.0.2.1", 9});  // of a net for documentation; nothing is sent
+    return host && !is_loopback(*host) ? host : std::nullopt;
+}
+
+bool is_loopback(const std::string& host) { return host == "::1" || host.starts_with("127."); }
+
 }  // namespace whim::runtime

@@ -22,5 +22,7 @@ void begin_thread(const char* name);  // first in each of our threads; the name 
 // The local interface whose address packets to `to` would carry; nothing is sent. Looks names up, so it may
 // block.
 std::optional<std::string> interface_towards(const Address& to);
+std::optional<std::string> interface_away();  // the same for other machines; nullopt: there is no way
+bool is_loopback(const std::string& host);    // of an address in numbers
 
 }  // namespace whim::runtime

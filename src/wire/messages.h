@@ -27,12 +27,13 @@ struct JoinRequest {
     uint64_t fingerprint = 0;         // of shapes and settings; equal on all members
     uint32_t arithmetic_version = 0;  // of kernels, codecs and fold
     bool outbound_only = false;       // nobody can dial this peer
+    bool require_reachable = false;   // refuse it rather than have it in when nobody can
     template <class A> void fields(A& a) {
         a(incarnation), a(fencing_seen), a.text(run, limits::kNameBytesMax),
             a.text(token, limits::kTokenBytesMax);
         a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);
         a.list(addresses, limits::kAddressesPerPeerMax, 6), a(fingerprint), a(arithmetic_version);
-        a(outbound_only);
+        a(outbound_only), a(require_reachable);
     }
 };
 
@@ -99,8 +100,8 @@ struct RecordQuery {
 // ---- coordinator to peer -------------------------------------------------------------------------------
 
 struct JoinReply {
-    int32_t code = 0;  // Code; OK: admitted or still in
-    std::string detail;
+    int32_t code = 0;    // Code; OK: admitted or still in
+    std::string detail;  // why not; when admitted: why others cannot dial it, if so
     FencingToken fencing;
     Incarnation incarnation;
     RunOptions options;

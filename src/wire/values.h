@@ -19,7 +19,7 @@ struct MemberInfo {
     std::string name;  // the replica's name, for people
     std::string region;
     std::vector<Address> addresses;  // advertised, in the order to try
-    bool outbound_only = false;      // nobody can dial it; it dials
+    bool outbound_only = false;      // as it says, or as the coordinator found: nobody can dial it
     bool operator==(const MemberInfo&) const = default;
     template <class A> void fields(A& a) {
         a(id), a.text(name, limits::kNameBytesMax), a.text(region, limits::kNameBytesMax);

@@ -1,5 +1,6 @@
 // Two endpoints over loopback sockets, without channel and with TLS: delivery, lost strands, addresses,
 // refusals.
+#include "black_hole.h"
 #include "net_peer.h"
 #include "proxy.h"
 
@@ -152,7 +153,7 @@ TEST(NetAddress, SaysWhatWentWrongAndWhere) {
     a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(nobody, 1), AsioDriver::now()); });
     ASSERT_TRUE(a.peer->wait([&] { return !a.peer->events.empty(); }));
     EXPECT_EQ(a.peer->events[0], "down refused");
-    EXPECT_EQ(a.peer->details[0], "dial " + to_string(nobody) + ": connection refused");
+    EXPECT_EQ(a.peer->details[0], "at " + to_string(nobody) + ": connection refused (nobody listens there)");
 
     const Result<Address> bound = b.peer->listen({"127.0.0.1", 0});
     const Result<Address> again = a.peer->call([&](Endpoint&) { return a.peer->listen(*bound); });
@@ -181,6 +182,43 @@ TEST(NetAddress, ANameIsRefusedOnlyWhenAllItsAddressesAre) {
     EXPECT_EQ(verdict({nobody, nobody}), DialError::refused);
     EXPECT_EQ(verdict({no_route, nobody}), DialError::unreachable);
     EXPECT_EQ(verdict({nobody, no_route, nobody}), DialError::unreachable);
+}
+
+TEST(NetAddress, FamiliesAreTriedInTurns) {
+    const auto v4 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v4::loopback(), port); };
+    const auto v6 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v6::loopback(), port); };
+    using List = std::deque<tcp::endpoint>;
+    EXPECT_EQ(Dialer::interleaved({v6(1), v6(2), v6(3), v4(4), v4(5)}),
+              (List{v6(1), v4(4), v6(2), v4(5), v6(3)}));
+    EXPECT_EQ(Dialer::interleaved({v4(1), v4(2), v6(3)}), (List{v4(1), v6(3), v4(2)}));
+    EXPECT_EQ(Dialer::interleaved({v4(1)}), (List{v4(1)}));
+    EXPECT_EQ(Dialer::interleaved({}), List{});
+}
+
+TEST(NetAddress, AnAddressThatSwallowsDialsCostsAQuarterOfASecond) {
+    asio::io_context io;
+    const BlackHole hole;
+    tcp::acceptor alive(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    std::optional<tcp::endpoint> met;
+    std::optional<DialError> failed;
+    const auto dial = [&](std::deque<tcp::endpoint> candidates) {
+        const auto dialer = std::make_shared<Dialer>(
+            io, Address{"name", 1}, [&](tcp::socket socket) { met = socket.remote_endpoint(); },
+            [&](DialError error, const std::string&) { failed = error; });
+        dialer->start_with(std::move(candidates));
+        const Instant start = AsioDriver::now();
+        io.restart();
+        io.run_for(std::chrono::seconds(2));
+        dialer->cancel();
+        return AsioDriver::now() - start;
+    };
+    const Duration took = dial({hole.at(), hole.at(), alive.local_endpoint()});
+    EXPECT_EQ(met, alive.local_endpoint());
+    EXPECT_GE(took, limits::kAttemptDelay * 2);
+    EXPECT_LT(took, seconds(2));
+    met.reset();
+    dial({hole.at(), tcp::endpoint(asio::ip::make_address("127.0.0.1"), 1)});
+    EXPECT_FALSE(met || failed) << "one of two refused; the other may answer yet";
 }
 
 std::set<int> open_descriptors() {

@@ -46,6 +46,37 @@ def test_links_tell_what_they_measured(trio):
         assert link.strands_used <= link.strands_open
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def test_a_peer_that_cannot_be_dialled_is_told_and_goes_on_as_outbound_only(make_group):
+    nowhere = f"127.0.0.1:{free_port()}"
+    group = make_group("walled", advertise=nowhere)
+    told = [e.text for e in group.events() if e.kind == whimbrel.EventKind.NOT_REACHED]
+    assert len(told) == 1 and told[0].startswith(
+        f"coordinator -> walled at {nowhere}: connection refused (nobody listens there)"
+    )
+    begin([group])
+    assert group.view().members[0].outbound_only
+
+
+def test_a_peer_may_ask_to_be_refused_when_it_cannot_be_dialled(make_group):
+    nowhere = f"127.0.0.1:{free_port()}"
+    group = make_group("strict", joined=False, advertise=nowhere, require_reachable=True)
+    with pytest.raises(errors.Unreachable, match=f"at {nowhere}: connection refused"):
+        group.join().wait(WAIT_S)
+
+
+def test_the_address_that_answers_comes_first(make_group):
+    nowhere = f"127.0.0.1:{free_port()}"
+    group = make_group("two-homed", advertise=f"{nowhere},127.0.0.1:0")
+    begin([group])
+    me = group.view().members[0]
+    assert not me.outbound_only and me.addresses.split(",") == [group.info().listen, nowhere]
+
+
 def test_a_closed_group_says_so(make_group):
     group = make_group("closed")
     group.close()

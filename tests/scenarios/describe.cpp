@@ -65,6 +65,7 @@ std::string line(const CoordinatorChanged& e) {
     if (!e.connected) return "coordinator lost: " + e.detail;
     return fmt::format("coordinator with fencing token {}", e.fencing.value);
 }
+std::string line(const NotReached& e) { return "not reached: " + e.text; }
 std::string line(const Waiting& e) { return "waits: " + e.text; }
 
 }  // namespace

@@ -57,6 +57,16 @@ public:
             w.thaw(peer(0));
         } else if (verb == "cut") {
             w.cut.insert({std::min(peer(0), peer(1)), std::max(peer(0), peer(1))});
+        } else if (verb == "shut") {
+            std::string why;
+            for (size_t i = 1; i < words.size(); ++i) why += (i > 1 ? " " : "") + words[i];
+            w.shut[peer(0)] = why;
+        } else if (verb == "stand_in") {
+            w.stand_ins[peer(0)] = peer(1);
+        } else if (verb == "require_reachable") {
+            w.peers[peer(0)].config.require_reachable = true;
+            w.peers[peer(0)].member = std::make_unique<Member>(w.peers[peer(0)].config);
+            w.connect(peer(0));
         } else if (verb == "disconnect") {
             w.disconnect(peer(0), "connection reset");
         } else if (verb == "connect") {
@@ -120,7 +130,9 @@ private:
         for (const MemberStatus& m : c.members()) {
             say(fmt::format("  {}#{} {}{}{}{}", m.info.name, m.info.id.incarnation.value,
                             m.in_view ? "in the view" : "waiting", m.link_up ? "" : ", not connected",
-                            m.ready ? ", ready" : "", m.holds_state ? ", holds the state" : ""));
+                            m.ready ? ", ready" : "",
+                            fmt::format("{}{}", m.holds_state ? ", holds the state" : "",
+                                        m.info.outbound_only ? ", outbound only" : "")));
         }
         for (const auto& [n, peer] : world_.peers) {
             if (peer.member && !peer.member->waiting_for().empty())

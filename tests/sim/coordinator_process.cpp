@@ -65,9 +65,19 @@ void CoordinatorProcess::perform(const group::CoordinatorEffect& effect, Instant
         const std::optional<LinkStats> stats = endpoint_.stats(key);
         if (stats && stats->up) closing_.try_emplace(key, local + limits::kLastWordsTime);
         else endpoint_.close_link(key, local);
+    } else if (const auto* test = std::get_if<group::TestAddress>(&effect)) {
+        endpoint_.test_address(test->test, test->to, local);
+    } else if (const auto* end = std::get_if<group::EndTest>(&effect)) {
+        endpoint_.end_test(end->test);
     } else {
         world_.trace(host_.id(), "decides: {}", std::get<group::LogLine>(effect).text);
     }
+}
+
+void CoordinatorProcess::address_answered(uint64_t test, const std::optional<PeerId>& who,
+                                          const std::string& cause, Instant now) {
+    world_.trace(host_.id(), "test {}: {}", test, who ? short_name(*who) + " answers" : cause);
+    coordinator_->address_answered(test, who, cause, now, outbox_);
 }
 
 std::optional<Instant> CoordinatorProcess::deadline() const {

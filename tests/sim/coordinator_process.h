@@ -54,6 +54,8 @@ private:
     void bulk_end(const LinkKey&, uint64_t, bool, Instant) override {}
     std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame&) override { return std::nullopt; }
     void bulk_unpin(const LinkKey&, const BulkFrame&) override {}
+    void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant now) override;
     void perform(const group::CoordinatorEffect& effect, Instant local);
     void drop_lost_links(Instant local);
     void close_refused_links(Instant local);

@@ -52,6 +52,7 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::evicted_alive:
             return plan.profile == Profile::freeze || plan.profile == Profile::partition;
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
+        case Mark::found_unreachable: return plan.shut_out.has_value();
         case Mark::coordinator_died_between: return plan.has(FaultKind::coordinator_die_between);
         case Mark::link_relayed: return plan.profile == Profile::relay;
         case Mark::direct_again: return plan.has(FaultKind::cut_pair);

@@ -42,15 +42,16 @@ namespace whim::sim {
     X(circuit_refused, true, "a member that was asked to relay could not")                                   \
     X(circuit_lost, true, "a circuit ended with the link to its relay")                                      \
     X(links_known, true, "the coordinator knew every link between members")                                  \
-    X(lineage_lost, false, "every holder of the last committed state was gone")
+    X(lineage_lost, false, "every holder of the last committed state was gone")                              \
+    X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")
 
 enum class Mark : uint8_t {
 #define WHIM_X(name, floor, what) name,
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 29;
-static_assert(static_cast<uint32_t>(Mark::lineage_lost) + 1 == kMarkCount);
+inline constexpr uint32_t kMarkCount = 30;
+static_assert(static_cast<uint32_t>(Mark::found_unreachable) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);
 

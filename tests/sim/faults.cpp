@@ -200,9 +200,32 @@ void Simulation::judge_removal(const wire::Removal& removal) {
     }
 }
 
+// An address is a peer's when that very peer answers there; and who can be dialled is found to be.
+void Simulation::judge_admission(const group::Admission& admission) {
+    const wire::MemberInfo& info = admission.info;
+    for (HostId h = 0; h < machines_.size(); ++h) {
+        if (machines_[h].id != info.id.peer) continue;
+        if (h < plan_.outbound_only) continue;  // says so itself
+        const bool open = plan_.shut_out != h;
+        if (info.outbound_only) {
+            if (!open) coverage_.hit(Mark::found_unreachable);
+            const bool well =
+                plan_.profile == Profile::quiet || world_.now() > disturbed_until_[h] + kRecovery;
+            if (open && well && peer(h) && !hosts_[h]->frozen())
+                world_.violate(fmt::format("{} can be dialled and was not reached: {}", short_name(info.id),
+                                           admission.unreached));
+        } else if (!open || info.addresses.front() != Network::address_of(h)) {
+            world_.violate(fmt::format("{} was admitted as reachable at {}, where it does not answer",
+                                       short_name(info.id), to_string(info.addresses.front())));
+        }
+    }
+}
+
 void Simulation::after_view(const Bytes& record) {
     const Result<group::Entry> entry = group::decode_entry(record);
     if (!entry.ok()) return;
+    if (const auto* admitted = std::get_if<group::entry::Admitted>(&*entry))
+        judge_admission(admitted->admission);
     if (const auto* removed = std::get_if<group::entry::Removed>(&*entry)) judge_removal(removed->removal);
     if (calm_) return;
     if (const auto* excluded = std::get_if<group::entry::OpsExcluded>(&*entry);

@@ -24,6 +24,7 @@ struct Path {
     uint32_t in_flight_max = 256 * 1024;
     uint32_t piece_max = 64 * 1024;  // a write or a read moves 1 to so many bytes
     Instant blocked_until{};
+    bool shut = false;  // a firewall: dials in this direction are never answered
 };
 
 enum class DeathKind : uint8_t {
@@ -42,6 +43,7 @@ public:
     ~Network();
 
     static Address address_of(HostId host) { return {"h" + std::to_string(host), 7000}; }
+    static Address silent_address() { return {"silence", 1}; }  // swallows dials
     Path& path(HostId from, HostId to) { return paths_[from * hosts_.size() + to]; }
     void set_tap(Tap tap) { tap_ = std::move(tap); }
 

@@ -57,6 +57,7 @@ void Network::dial(Port& port, StrandHandle handle, const Address& to) {
     const uint64_t number = to.host.size() > 1 && to.host[0] == 'h'
                                 ? std::strtoull(to.host.c_str() + 1, nullptr, 10)
                                 : hosts_.size();
+    if (to == silent_address()) return;  // until the dialler gives up
     if (number >= hosts_.size() || to.port != address_of(0).port) {
         world_.after(milliseconds(1),
                      [this, id] { fail_dial(id, DialError::unreachable, "no route to host"); });
@@ -64,6 +65,7 @@ void Network::dial(Port& port, StrandHandle handle, const Address& to) {
     }
     const HostId target = static_cast<HostId>(number);
     c.sides[1].host = target;
+    if (path(from, target).shut) return;
     if (blocked(from, target) || blocked(target, from) || machine_down_[target] || closed_to_dials_[target]) {
         const bool told = prng_.chance(1, 4);
         const Duration wait =

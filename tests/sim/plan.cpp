@@ -299,6 +299,9 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     if (prng.chance(1, 8)) draw_large_chunks(prng, plan);
     draw_faults(prng, plan);
     draw_last_words(prng, plan);
+    if (prng.chance(1, 2)) plan.decoy = static_cast<Plan::Decoy>(prng.below(4));
+    if (plan.outbound_only == 0 && prng.chance(1, 6))
+        plan.shut_out = static_cast<HostId>(prng.below(plan.peers + plan.late_peers));
     return plan;
 }
 

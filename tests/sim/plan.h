@@ -102,6 +102,9 @@ struct Plan {
     uint64_t bytes_per_second_min = 10'000'000;
     uint32_t in_flight_max = 256 << 10, piece_max = 64 << 10;
     int32_t drift_ppm_max = 0;
+    // What peers advertise before the address at which they are.
+    enum class Decoy : uint8_t { none, nowhere, silence, neighbour } decoy = Decoy::none;
+    std::optional<HostId> shut_out;  // a peer that no coordinator can dial
     std::vector<Fault> faults;
     Instant calm_at{};
     bool has(FaultKind kind) const;

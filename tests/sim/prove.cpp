@@ -20,6 +20,7 @@ enum class Kind : uint8_t {
     journal,  // what a peer saw is not what was journalled
     path,     // two cannot reach each other though there is a way, or take a needless one
     grant,    // more over a circuit than was granted
+    reach,    // a peer is said to answer where it does not
     hang,     // not everybody finishes in bounded time
 };
 
@@ -51,6 +52,7 @@ constexpr Phrase kPhrases[] = {
     {Kind::path, "still runs through"},
     {Kind::path, "still holds"},
     {Kind::grant, "sent more over a circuit than it was granted"},
+    {Kind::reach, "was admitted as reachable at"},
     {Kind::hang, "after the last fault not everybody has committed"},
     {Kind::hang, "not everybody could leave"},
 };
@@ -86,6 +88,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::never_direct_again: return kind == Kind::path;
         case Plant::circuit_in_arrival_order: return kind == Kind::path || kind == Kind::hang;
         case Plant::circuit_ignores_credit: return kind == Kind::grant;
+        case Plant::accept_any_answer: return kind == Kind::reach;
         case Plant::wait_for_the_dead:                     // for the dead
         case Plant::keep_own_result:                       // for the result
         case Plant::ignore_has:                            // for the contribution of one who has completed

@@ -67,6 +67,8 @@ void Simulation::build() {
             path.piece_max = plan_.piece_max;
         }
     }
+    if (plan_.shut_out)
+        for (HostId c = peers; c < hosts_.size(); ++c) network_->path(c, *plan_.shut_out).shut = true;
     network_->set_tap([this](HostId from, HostId to, uint64_t stream, ByteSpan bytes) {
         if (world_.tracing() && !plan_.secure) tap_.heard(from, to, stream, bytes);
         activity();
@@ -109,7 +111,14 @@ void Simulation::start_peer(HostId host) {
     e.boot = mix64(options_.seed ^ mix64(host * 1000 + machine.boots)) | 1;
     e.run = "sim";
     e.name = world_.host_name(host);
-    if (options_.seed % 3 == 0) e.advertise.push_back({"nowhere", 1});
+    switch (plan_.decoy) {
+        case Plan::Decoy::none: break;
+        case Plan::Decoy::nowhere: e.advertise.push_back({"nowhere", 1}); break;
+        case Plan::Decoy::silence: e.advertise.push_back(Network::silent_address()); break;
+        case Plan::Decoy::neighbour:
+            e.advertise.push_back(Network::address_of((host + 1) % static_cast<HostId>(machines_.size())));
+            break;
+    }
     e.advertise.push_back(Network::address_of(host));
     for (uint32_t c = 0; c < plan_.coordinators; ++c) {
         e.coordinators.push_back({Network::address_of(static_cast<HostId>(machines_.size() + c))});

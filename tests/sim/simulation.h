@@ -90,7 +90,8 @@ private:
     void after_view(const Bytes& record);  // faults that wait for a decision
     void hunt_listener(uint32_t tries);
     void disturb(const Fault& fault, Instant until);
-    void judge_removal(const wire::Removal& removal);  // was there any cause?
+    void judge_admission(const group::Admission& admission);  // does the verdict on its addresses hold?
+    void judge_removal(const wire::Removal& removal);         // was there any cause?
     void end_faults();
     bool may_lose(HostId host);  // its disk, without taking the last copy of the state along
     bool ops_open();

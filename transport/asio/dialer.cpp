@@ -1,5 +1,8 @@
-// Resolving and connecting.
+// Resolving and racing.
 #include "transport/asio/dialer.h"
+
+#include <algorithm>
+#include <utility>
 
 #include <asio/error.hpp>
 #include <asio/post.hpp>
@@ -9,17 +12,21 @@
 namespace whim {
 
 Dialer::Dialer(asio::io_context& io, const Address& to, Connected connected, Failed failed)
-    : to_(to), connected_(std::move(connected)), failed_(std::move(failed)), resolver_(io), socket_(io),
+    : io_(io), to_(to), connected_(std::move(connected)), failed_(std::move(failed)), resolver_(io),
       timer_(io) {}
+
+void Dialer::close_all() {
+    timer_.cancel();
+    asio::error_code ignored;
+    for (const AttemptPtr& attempt : std::exchange(attempts_, {})) attempt->socket.close(ignored);
+}
 
 void Dialer::cancel() {
     done_ = true;
     connected_ = nullptr;
     failed_ = nullptr;
     resolver_.cancel();
-    timer_.cancel();
-    asio::error_code ignored;
-    socket_.close(ignored);
+    close_all();
 }
 
 void Dialer::start() {
@@ -30,78 +37,93 @@ void Dialer::start() {
     resolver_.async_resolve(to_.host, std::to_string(to_.port), flags,
                             [self = shared_from_this()](const asio::error_code& error, const auto& results) {
                                 if (self->done_) return;
-                                for (const auto& result : results)
-                                    self->candidates_.push_back(result.endpoint());
-                                if (error || results.empty()) return self->fail(error, false);
+                                if (error || results.empty()) return self->fail(error);
+                                std::deque<tcp::endpoint> found;
+                                for (const auto& result : results) found.push_back(result.endpoint());
+                                self->candidates_ = interleaved(found);
                                 self->try_next();
                             });
 }
 
 void Dialer::start_with(std::deque<tcp::endpoint> candidates) {
-    candidates_ = std::move(candidates);
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    candidates_ = interleaved(candidates);
+    asio::post(io_, [self = shared_from_this()] {
         if (!self->done_) self->try_next();
     });
 }
 
+std::deque<tcp::endpoint> Dialer::interleaved(const std::deque<tcp::endpoint>& candidates) {
+    std::deque<tcp::endpoint> first, second, all;
+    for (const tcp::endpoint& c : candidates)
+        (c.protocol() == candidates.front().protocol() ? first : second).push_back(c);
+    while (!first.empty() || !second.empty()) {
+        for (std::deque<tcp::endpoint>* family : {&first, &second}) {
+            if (family->empty()) continue;
+            all.push_back(family->front());
+            family->pop_front();
+        }
+    }
+    return all;
+}
+
 void Dialer::try_next() {
-    const tcp::endpoint candidate = candidates_.front();
+    if (candidates_.empty()) return;
+    const auto attempt = std::make_shared<Attempt>(Attempt{candidates_.front(), tcp::socket(io_)});
     candidates_.pop_front();
-    timed_out_ = false;
-    if (!candidates_.empty()) {  // the last one has all the time the endpoint gives it
-        timer_.expires_after(std::chrono::nanoseconds(limits::kDialCandidateTimeout.ns));
+    attempts_.push_back(attempt);
+    if (!candidates_.empty()) {
+        timer_.expires_after(std::chrono::nanoseconds(limits::kAttemptDelay.ns));
         timer_.async_wait(
-            [self = shared_from_this(), left = candidates_.size()](const asio::error_code& cancelled) {
+            [self = shared_from_this(), left = candidates_.size()](const asio::error_code& off) {
                 const bool past = self->candidates_.size() != left;  // it went off as the next one began
-                if (cancelled || self->done_ || past) return;
-                self->timed_out_ = true;
-                asio::error_code ignored;
-                self->socket_.close(ignored);
+                if (!off && !self->done_ && !past) self->try_next();
             });
     }
     asio::error_code error;
-    socket_.open(candidate.protocol(), error);
+    attempt->socket.open(attempt->to.protocol(), error);
     if (error) {  // such as a family this machine does not have
-        return asio::post(socket_.get_executor(), [self = shared_from_this(), error] {
-            if (self->done_) return;
-            self->timer_.cancel();
-            self->failed_one(error);
+        return asio::post(io_, [self = shared_from_this(), attempt, error] {
+            if (!self->done_) self->failed_one(attempt, error);
         });
     }
-    close_on_exec(socket_.native_handle());
-    socket_.async_connect(candidate, [self = shared_from_this()](const asio::error_code& error) {
-        if (self->done_) return;
-        self->timer_.cancel();
-        asio::error_code ignored;
-        const bool connected = !error && self->socket_.is_open();
-        // A dial to a free port of this machine can connect to itself.
-        const bool to_itself =
-            connected && self->socket_.local_endpoint(ignored) == self->socket_.remote_endpoint(ignored);
-        if (connected && !to_itself) {
-            self->done_ = true;
-            return std::exchange(self->connected_, nullptr)(std::move(self->socket_));
-        }
-        self->socket_.close(ignored);
-        self->failed_one(to_itself ? make_error_code(asio::error::connection_refused) : error);
-    });
+    close_on_exec(attempt->socket.native_handle());
+    attempt->socket.async_connect(
+        attempt->to, [self = shared_from_this(), attempt](const asio::error_code& connect_error) {
+            if (!self->done_) self->connected(attempt, connect_error);
+        });
 }
 
-void Dialer::failed_one(const asio::error_code& error) {
-    const bool refused = !timed_out_ && error == asio::error::connection_refused;
-    if (!refused && !other_) other_ = {error, timed_out_};
+void Dialer::connected(const AttemptPtr& attempt, const asio::error_code& error) {
+    if (error) return failed_one(attempt, error);
+    // A dial to a free port of this machine can connect to itself.
+    asio::error_code ignored;
+    if (attempt->socket.local_endpoint(ignored) == attempt->socket.remote_endpoint(ignored))
+        return failed_one(attempt, make_error_code(asio::error::connection_refused));
+    done_ = true;
+    std::erase(attempts_, attempt);
+    close_all();
+    failed_ = nullptr;
+    std::exchange(connected_, nullptr)(std::move(attempt->socket));
+}
+
+void Dialer::failed_one(const AttemptPtr& attempt, const asio::error_code& error) {
+    std::erase(attempts_, attempt);
+    asio::error_code ignored;
+    attempt->socket.close(ignored);
+    if (error != asio::error::connection_refused && !other_) other_ = error;
     if (!candidates_.empty()) return try_next();
-    if (other_) fail(other_->error, other_->timed_out);
-    else fail(error, false);
+    if (attempts_.empty()) fail(other_.value_or(error));
 }
 
-void Dialer::fail(const asio::error_code& error, bool timed_out) {
+void Dialer::fail(const asio::error_code& error) {
     DialError kind = DialError::unreachable;
-    if (timed_out || error == asio::error::timed_out) kind = DialError::timed_out;
+    if (error == asio::error::timed_out) kind = DialError::timed_out;
     else if (error == asio::error::connection_refused) kind = DialError::refused;
     else if (error.category() == asio::error::get_netdb_category()) kind = DialError::name_unknown;
     done_ = true;
-    const std::string why = timed_out ? "no answer in time" : reason_of(error);
-    std::exchange(failed_, nullptr)(kind, "dial " + to_string(to_) + ": " + why);
+    timer_.cancel();
+    connected_ = nullptr;
+    std::exchange(failed_, nullptr)(kind, reason_of(error));
 }
 
 }  // namespace whim

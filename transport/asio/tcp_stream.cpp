@@ -6,6 +6,7 @@
 #include <asio/buffer.hpp>
 
 #include "base/limits.h"
+#include "transport/asio/tcp_info.h"
 
 #include "transport/asio/tcp_info.h"
 

@@ -201,8 +201,7 @@ private:
             pipe.flow[0].strand = node->endpoint->accepted(dial.from->address, now);
             return dial.from->endpoint->dialed(dial.strand, now);
         }
-        dial.from->endpoint->dial_failed(dial.strand, DialError::refused,
-                                         "dial " + to_string(dial.to) + ": connection refused", now);
+        dial.from->endpoint->dial_failed(dial.strand, DialError::refused, "connection refused", now);
     }
 
     // Writes into and reads from one direction.

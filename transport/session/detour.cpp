@@ -16,7 +16,7 @@ namespace whim {
 namespace {
 
 // Unanswered for so long, a path is taken to be cut: beyond what its round trips take.
-Duration silence_of(const Link& link) { return limits::kDetourSilence + link.stats.rtt_smoothed * 4; }
+Duration silence_limit(const Link& link) { return limits::kDetourSilence + link.stats.rtt_smoothed * 4; }
 
 // What a link is worth to a relayed one: the time it takes to answer and to carry a chunk. One whose rate is
 // not known yet is judged by its answers.
@@ -39,7 +39,7 @@ bool Endpoint::Impl::may_detour(const Link& link) const {
            config_.plant != Plant::no_detour;
 }
 
-bool Endpoint::Impl::silent(const Link& link) const { return now_ - link.answered >= silence_of(link); }
+bool Endpoint::Impl::silent(const Link& link) const { return now_ - link.answered >= silence_limit(link); }
 
 std::string Endpoint::Impl::why_no_relay(const LinkKey& key, Instant now) const {
     const LinkPtr link = find_link(key);
@@ -55,7 +55,7 @@ std::string Endpoint::Impl::why_no_relay(const LinkKey& key, Instant now) const 
 std::optional<Instant> Endpoint::Impl::detour_at(const Link& link) const {
     if (!may_detour(link) || link.detour) return std::nullopt;
     if (!link.control_up()) return link.next_detour;
-    const Instant silent_at = link.answered + silence_of(link);
+    const Instant silent_at = link.answered + silence_limit(link);
     return std::max(silent_at, link.next_detour.value_or(silent_at));
 }
 
@@ -88,7 +88,7 @@ Duration Endpoint::Impl::answer_patience(const LinkKey& relay) const {
 
 // The answer to the opening took one round trip over the whole way; the handshakes take some of them.
 Duration Endpoint::Impl::handshake_patience(const Strand& strand) const {
-    return limits::kRelayAnswer + (now_ - strand.dialed_at) * 8;
+    return limits::kRelayAnswer + (now_ - strand.begun) * 8;
 }
 
 void Endpoint::Impl::pause_detours(Link& link) {
@@ -108,6 +108,7 @@ void Endpoint::Impl::run_detour(const LinkPtr& link) {
     if (link->control_up())
         link->off_direct = "unanswered for " + std::to_string((now_ - link->answered).ms()) + " ms";
     else if (!link->dials_directly()) link->off_direct = "neither of the two takes connections";
+    else if (!link->failures.empty()) link->off_direct = failures_of(*link);
     else if (!link->failure_detail.empty()) link->off_direct = link->failure_detail;
     else link->off_direct = "no answer yet from " + to_string(link->options.addresses.front());
 
@@ -119,7 +120,7 @@ void Endpoint::Impl::run_detour(const LinkPtr& link) {
 
 void Endpoint::Impl::dial_through(const StrandPtr& strand, const LinkKey& relay) {
     strand->via = relay;
-    strand->where = "dial " + short_name(strand->link->key) + " through " + short_name(relay);
+    strand->where = "through " + short_name(relay);
     config_.circuits->dial_through(strand->handle, relay, strand->link->key, strand->index > 0);
 }
 
@@ -137,7 +138,7 @@ void Endpoint::Impl::bulk_detour_failed(const LinkPtr& link, const Strand& stran
                                   [](const Slot& slot) { return slot.strand != nullptr; });
     if (some || link->slots[strand.index].attempts < kFailuresMax || via_of(*link) != strand.via) return;
     const StrandPtr control = link->control().strand;
-    lose(control, LinkDownKind::closed, control->where + ": no bulk strand: " + detail);
+    lose(control, LinkDownKind::closed, "no bulk strand: " + detail);
 }
 
 // Between direct dials of a link that runs through a third member.
@@ -157,16 +158,16 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
         return other && other != of && other->state == StrandState::greeting;
     };
     if (const StrandPtr old = link->detour; greets(old)) drop(old, Driver::tell);
-    if (const StrandPtr old = slot.dialing; greets(old)) {
-        drop(old, Driver::tell);
-        slot.next_dial = now_ + direct_pause(*link);
-    }
+    const auto leader = std::find_if(link->racers.begin(), link->racers.end(), greets);
+    if (leader != link->racers.end()) depose(link, StrandPtr(*leader));
     if (const StrandPtr old = slot.strand) {
         drop(old, Driver::tell);
         link->heartbeat.stop();
         link->control_lost_at = now_;
+        link->next_detour.reset();
     }
-    detour_after(*link, std::nullopt);
+    // One address after another that answers in vain does not put a detour off.
+    if (link->failures.empty() || !link->next_detour) detour_after(*link, std::nullopt);
 }
 
 // Bulk strands follow the control strand: what they have not delivered goes over its path.
@@ -186,9 +187,12 @@ void Endpoint::Impl::settle_route(const LinkPtr& link, const std::optional<LinkK
     link->detour_pauses = 0;
     if (route != link->told_via) link->stats.rtt_min = link->stats.rtt_smoothed = Duration{};
     if (const StrandPtr other = link->detour) drop(other, Driver::tell);
-    if (!route) link->direct_tries = 0;
-    else if (link->dials_directly() && !link->control().dialing)
-        link->control().next_dial = now_ + direct_pause(*link);
+    if (!route) {
+        link->direct_tries = 0;
+        return;
+    }
+    calm_race(*link);
+    if (link->dials_directly() && !racing(*link)) link->control().next_dial = now_ + direct_pause(*link);
 }
 
 void Endpoint::Impl::tell_route(const LinkPtr& link) {

@@ -74,6 +74,7 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
         link->tuner.emplace(options.bulk_strands, known == strands_known_.end() ? 0 : known->second);
     }
     link->slots.resize(1 + link->strands_open());
+    link->connect_times.resize(options.addresses.size());
     if (options.dial) {
         link->mine = new_nonce();
         if (!options.addresses.empty()) link->control().next_dial = now_;
@@ -169,14 +170,20 @@ void Endpoint::Impl::dial_failed(StrandHandle handle, DialError error, const std
     now_ = now;
     const StrandPtr strand = find_strand(handle);
     if (!strand) return;
-    const LinkDownKind kind = error == DialError::refused ? LinkDownKind::refused : LinkDownKind::unreachable;
-    lose(strand, kind, detail, Driver::knows);
+    switch (error) {
+        case DialError::refused:
+            return lose(strand, LinkDownKind::refused, detail + " (nobody listens there)", Driver::knows);
+        case DialError::timed_out:
+            return lose(strand, LinkDownKind::unreachable, silence_of(*strand), Driver::knows);
+        case DialError::unreachable:
+        case DialError::name_unknown: return lose(strand, LinkDownKind::unreachable, detail, Driver::knows);
+    }
 }
 
 void Endpoint::Impl::closed(StrandHandle handle, const std::string& detail, Instant now) {
     now_ = now;
     if (const StrandPtr strand = find_strand(handle)) {
-        lose(strand, LinkDownKind::closed, strand->where + ": " + detail, Driver::knows);
+        lose(strand, LinkDownKind::closed, detail, Driver::knows);
     }
 }
 
@@ -224,6 +231,12 @@ std::vector<LinkKey> Endpoint::links() const {
     for (const auto& [key, link] : impl_->links()) keys.push_back(key);
     return keys;
 }
+
+void Endpoint::test_address(uint64_t test, const Address& to, Instant now) {
+    impl_->set_now(now);
+    impl_->test_address(test, to);
+}
+void Endpoint::end_test(uint64_t test) { impl_->end_test(test); }
 
 std::string Endpoint::why_no_relay(const LinkKey& key, Instant now) const {
     return impl_->why_no_relay(key, now);

@@ -89,6 +89,12 @@ public:
     // wrong with the other way. Links begin on their own.
     virtual void link_routed(const LinkKey&, const std::optional<LinkKey>& /*via*/,
                              const std::string& /*why*/, Instant) {}
+    // The end of a test_address(), said once: who answered there (with TLS: proved it), or why nobody did, as
+    // in "connection refused (nobody listens there)".
+    virtual void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                                  Instant now) {
+        (void)test, (void)who, (void)cause, (void)now;
+    }
 };
 
 // Asked from inside any call of the endpoint; a driver remembers and acts after that call has returned.
@@ -109,6 +115,7 @@ public:
     virtual void dial_through(StrandHandle strand, const LinkKey& relay, const LinkKey& to, bool bulk) = 0;
 };
 
+// With a detail that says no more than the cause: "connection refused".
 enum class DialError : uint8_t { refused, unreachable, timed_out, name_unknown };
 
 struct LinkOptions {
@@ -176,6 +183,10 @@ public:
     // Bounds on what leaves, in bytes per second, 0 for none: of all links together, and of each. Bulk waits;
     // control does not, but counts.
     void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);
+    // Dials an address only to learn who answers there, which the owner hears within limits::kReachTestTime.
+    // The other side answers without a link and without asking its owner. test: the caller's number for it.
+    void test_address(uint64_t test, const Address& to, Instant now);
+    void end_test(uint64_t test);  // its answer is not wanted any more
 
     // For the driver.
     StrandHandle accepted(const Address& from, Instant now);

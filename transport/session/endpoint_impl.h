@@ -1,7 +1,8 @@
 // Inside of Endpoint. Eight files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
-// reply), loss.cpp (what ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths
-// through third members), stream.cpp (frames in and out of attached strands), strands.cpp (how many there
-// are), pacing.cpp (bounds on rates).
+// reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
+// ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
+// stream.cpp (frames in and out of attached strands), strands.cpp (how many there are), pacing.cpp (bounds on
+// rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -51,13 +52,18 @@ public:
     void unpark(const LinkPtr& link);
     void refuse(const StrandPtr& strand, HelloStatus status, std::string detail);
 
+    // reach_test.cpp
+    void test_address(uint64_t test, const Address& to);
+    void end_test(uint64_t test);
+
     // loss.cpp
     enum class Driver : uint8_t { tell, knows };  // whether the driver has to be told of a close
-    void lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail,
+    void lose(const StrandPtr& strand, LinkDownKind kind, const std::string& cause,
               Driver driver = Driver::tell);
     void violated(const StrandPtr& strand, const std::string& detail);  // the other side broke the protocol
     void break_link(const LinkPtr& link, LinkDownKind kind, const std::string& detail);
-    void attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind, const std::string& detail);
+    void attempt_failed(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
+                        const std::string& detail);
     void end_session(const LinkPtr& link);              // closes its strands, forgets what was unsent
     void drop(const StrandPtr& strand, Driver driver);  // closes one strand and lets go of the owner's memory
     void tell_up(const LinkPtr& link, LinkSession session);
@@ -108,6 +114,27 @@ private:
     Answer judge_link(const Link& link, const Hello& hello) const;
     void attach(const StrandPtr& strand, const LinkPtr& link);
 
+    // reach_test.cpp
+    void greet_test(Strand& strand);
+    void on_test_reply(const StrandPtr& strand, const HelloReply& reply);
+    void test_over(const StrandPtr& strand, const std::optional<PeerId>& who, const std::string& cause,
+                   Driver driver);
+
+    // race.cpp
+    static std::vector<size_t> best_first(const Link& link);
+    void begin_race(const LinkPtr& link);
+    void send_racer(const LinkPtr& link);
+    Duration pause_of_next(Link& link);
+    void lead_race(const StrandPtr& strand);
+    void win_race(const LinkPtr& link, const Strand& strand);
+    void end_race(Link& link);
+    void depose(const LinkPtr& link, const StrandPtr& leader);
+    void calm_race(Link& link);
+    static bool racing(const Link& link) { return !link.racers.empty() || link.next_racer; }
+    bool race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
+    static LinkDownKind race_verdict(const Link& link);
+    static std::string failures_of(const Link& link);  // in words
+
     // loss.cpp
     Instant pause_from(Slot& slot);
     void after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
@@ -139,6 +166,8 @@ private:
     void beat(Link& link);
     StrandPtr make_dialer(const LinkPtr& link, uint8_t index);
     void dial(const LinkPtr& link, uint8_t index);
+    StrandPtr dial_address(const LinkPtr& link, uint8_t index, size_t address);
+    std::string silence_of(const Strand& strand) const;  // of a dialer that was not answered, in words
     void probe(const LinkPtr& link);
 
     // stream.cpp

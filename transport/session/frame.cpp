@@ -96,6 +96,7 @@ void put_hello(Bytes& out, const Hello& hello) {
     put_nonce(writer, hello.mine);
     put_nonce(writer, hello.theirs);
     writer.u64(hello.received);
+    writer.u8(hello.test ? 1 : 0);
     put_frame(out, FrameType::hello, body);
 }
 
@@ -116,6 +117,7 @@ std::optional<Hello> decode_hello(ByteSpan body) {
     hello.mine = read_nonce(in);
     hello.theirs = read_nonce(in);
     hello.received = in.u64();
+    hello.test = in.u8() != 0;
     const bool sane = hello.mine.known() && hello.generation != 0 &&
                       hello.index < limits::kStrandsPerLinkMax && hello.version_min <= hello.version_max;
     if (!in.ok() || !sane) return std::nullopt;

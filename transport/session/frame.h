@@ -59,6 +59,7 @@ struct Hello {
     SessionNonce mine;
     SessionNonce theirs;    // unknown before the first reply
     uint64_t received = 0;  // numbered frames of this strand index, whole, in this session
+    bool test = false;      // asks only who is here: answered at once, no link is meant
 };
 
 enum class HelloStatus : uint8_t { ok = 0, rejected, identity, version, session_lost, stale };

@@ -18,9 +18,11 @@ struct Endpoint::Impl::Answer {
 
 void Endpoint::Impl::greet(const StrandPtr& dialer) {
     Strand& strand = *dialer;
+    if (strand.test) return greet_test(strand);
     Link& link = *strand.link;
     const bool needless = dialer == link.detour && link.control_up() && !silent(link);
     if (needless) return drop(dialer, Driver::tell);
+    if (strand.index == 0 && !strand.via) lead_race(dialer);
     let_go(strand.link, dialer);
     strand.generation = ++link.slots[strand.index].dialed_generation;
     const Hello hello{
@@ -102,7 +104,7 @@ Endpoint::Impl::Answer Endpoint::Impl::judge_link(const Link& link, const Hello&
 
 void Endpoint::Impl::on_hello(const StrandPtr& strand, const Hello& hello) {
     const Answer answer = judge_hello(*strand, hello);
-    if (answer.status != HelloStatus::ok) return refuse(strand, answer.status, answer.detail);
+    if (answer.status != HelloStatus::ok || hello.test) return refuse(strand, answer.status, answer.detail);
     const LinkKey key{hello.from, hello.from_instance};
     if (!find_link(key)) {
         if (hello.index > 0) return refuse(strand, HelloStatus::session_lost, "no such session");
@@ -185,10 +187,12 @@ void Endpoint::Impl::refuse(const StrandPtr& strand, HelloStatus status, std::st
 }
 
 void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) {
+    if (strand->test) return on_test_reply(strand, reply);
     const LinkPtr link = strand->link;
-    const auto failed = [&](LinkDownKind kind, const std::string& why) {
-        lose(strand, kind, strand->where + ": " + why);
-    };
+    const auto failed = [&](LinkDownKind kind, const std::string& why) { lose(strand, kind, why); };
+    const bool proved = !strand->channel || strand->channel->remote_id() == reply.from;
+    if (!proved || (link->options.expected && *link->options.expected != reply.from))
+        return failed(LinkDownKind::identity, "another peer answers, " + short_name(reply.from));
     switch (reply.status) {
         case HelloStatus::ok: break;
         case HelloStatus::rejected: return failed(LinkDownKind::rejected, reply.detail);
@@ -211,11 +215,6 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
         return failed(LinkDownKind::version,
                       "answered with protocol version " + std::to_string(reply.version));
     }
-    const bool proved = !strand->channel || strand->channel->remote_id() == reply.from;
-    if (!proved || (link->options.expected && *link->options.expected != reply.from)) {
-        return failed(LinkDownKind::identity,
-                      "the other side is peer " + short_name(reply.from) + ", not the expected one");
-    }
     const bool begins = !link->theirs.known();
     const bool same_session =
         reply.theirs == link->mine && reply.mine.known() && (begins || reply.mine == link->theirs);
@@ -228,11 +227,7 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
     if (begins) link->theirs = reply.mine;
     if (strand->index == 0) {
         link->bulk_strands = std::min<uint32_t>(link->options.bulk_strands, reply.bulk_strands);
-    }
-    if (strand->index == 0 && !strand->via) {
-        const size_t count = link->options.addresses.size();
-        link->good_address = (link->good_address.value_or(0) + link->failures) % count;
-        link->failures = 0;
+        if (!strand->via) win_race(link, *strand);
     }
     attach(strand, link);
     if (strand->index > 0 || !link->open || strand->state == StrandState::closed) return;

@@ -119,10 +119,21 @@ struct Link {
 
     bool stuck = false;  // the bound of unacknowledged bytes was reached
 
-    size_t failures = 0;                                    // addresses that failed since the last pause
-    std::optional<size_t> good_address;                     // the one that worked last; tried first
-    LinkDownKind failure_kind = LinkDownKind::unreachable;  // verdict over the addresses tried
-    std::string failure_detail;
+    // The race for the control strand between the addresses, which are numbered as in options; race.cpp.
+    struct Failure {
+        size_t address = 0;
+        LinkDownKind kind = LinkDownKind::unreachable;
+        std::string detail;
+    };
+    std::vector<std::optional<Duration>> connect_times;  // last measured; nullopt: never, or it failed since
+    std::optional<size_t> good_address;                  // the one that worked last
+    std::deque<size_t> untried;                          // in this race, best first
+    std::vector<StrandPtr> racers;                       // dialled and not attached
+    std::optional<Instant> next_racer;
+    std::vector<Failure> failures;  // of this race, the last of each address
+    uint32_t retries = 0;           // of addresses that failed while others were silent
+    bool silence = false;           // somebody in this race did not answer in time
+    std::string failure_detail;     // of the last race that was lost
 
     LinkStats stats;
 

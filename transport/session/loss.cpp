@@ -19,6 +19,7 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
     if (slot.strand == strand) slot.strand = nullptr;
     if (slot.dialing == strand) slot.dialing = nullptr;
     if (link->probe == strand) link->probe = nullptr;
+    std::erase(link->racers, strand);
     if (link->detour == strand) link->detour = nullptr;
     if (attached) ++link->stats.strands_lost;
     strand->out.clear([&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
@@ -26,15 +27,17 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
         owner_.bulk_end(link->key, *token, false, now_);
 }
 
-void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& detail,
+void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& cause,
                           Driver driver) {
+    if (strand->test) return test_over(strand, std::nullopt, cause, driver);
+    const std::string detail = strand->where + ": " + cause;
     const StrandState was = strand->state;
     const LinkPtr link = strand->link;
     drop(strand, driver);
     if (!link || !link->open) return;
     if (was == StrandState::attached) return after_loss(link, *strand, kind, detail);
     if (strand->via && strand->index == 0) return detour_failed(link, *strand);
-    if (was != StrandState::probing) attempt_failed(link, strand->index, kind, detail);
+    if (was != StrandState::probing) attempt_failed(link, *strand, kind, detail);
     if (strand->via) bulk_detour_failed(link, *strand, detail);
     if (was != StrandState::probing) return;
     link->next_probe = now_ + backoff(++link->probes);
@@ -43,10 +46,9 @@ void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std:
 
 void Endpoint::Impl::violated(const StrandPtr& strand, const std::string& detail) {
     const LinkPtr link = strand->link;
-    const std::string text = strand->where + ": " + detail;
-    if (strand->state != StrandState::attached) return lose(strand, LinkDownKind::protocol, text);
+    if (strand->state != StrandState::attached) return lose(strand, LinkDownKind::protocol, detail);
     drop(strand, Driver::tell);
-    break_link(link, LinkDownKind::protocol, text);
+    break_link(link, LinkDownKind::protocol, strand->where + ": " + detail);
 }
 
 void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
@@ -78,32 +80,26 @@ Instant Endpoint::Impl::pause_from(Slot& slot) {
     return std::max(now_, slot.dialed_at + backoff(++slot.attempts));
 }
 
-// The next address at once; after the last one a pause, and the owner hears the verdict: that of the address
-// that used to work, or else "refused" only when every address refused.
-void Endpoint::Impl::attempt_failed(const LinkPtr& link, uint8_t index, LinkDownKind kind,
+// After the last address a pause, and the owner hears the verdict. What that very peer answered is one.
+void Endpoint::Impl::attempt_failed(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
                                     const std::string& detail) {
-    Slot& slot = link->slots[index];
-    if (index > 0) {
+    Slot& slot = link->slots[strand.index];
+    if (strand.index > 0) {
         slot.next_dial = pause_from(slot);
         return;
     }
-    const bool first = link->failures == 0;
-    const bool overrules =
-        !link->good_address && link->failure_kind == LinkDownKind::refused && kind != LinkDownKind::refused;
-    if (first || overrules) link->failure_kind = kind;
-    link->failure_detail = first ? detail : link->failure_detail + "; " + detail;
     const bool answered = kind == LinkDownKind::rejected || kind == LinkDownKind::version;
-    if (!answered && ++link->failures < link->options.addresses.size()) {
-        slot.next_dial = now_;
-        return;
-    }
-    link->failures = 0;
+    if (!race_lost(link, strand, kind, detail) && !answered) return;
+    const LinkDownKind verdict = answered ? kind : race_verdict(*link);
+    link->failure_detail = failures_of(*link).substr(0, limits::kReasonBytesMax);
+    slot.unanswered += link->silence;
+    end_race(*link);
     slot.next_dial = via_of(*link) ? now_ + direct_pause(*link) : pause_from(slot);
+    if (link->told_via)  // which this race may have let go of: it comes back first, undisturbed by hellos
+        slot.next_dial = std::max(*slot.next_dial, now_ + limits::kDetourDelay);
     if (link->next_detour && !link->control_up() && !answered)
         link->next_detour = std::min(*link->next_detour, now_);
-    if (link->any_up()) return;
-    tell_down(link, answered ? kind : link->failure_kind,
-              link->failure_detail.substr(0, limits::kReasonBytesMax));
+    if (!link->any_up()) tell_down(link, verdict, std::string(link->failure_detail));
 }
 
 void Endpoint::Impl::end_session(const LinkPtr& link) {
@@ -111,6 +107,7 @@ void Endpoint::Impl::end_session(const LinkPtr& link) {
         if (const StrandPtr strand = link->slots[index].strand) drop(strand, Driver::tell);
         if (const StrandPtr strand = link->slots[index].dialing) drop(strand, Driver::tell);
     }
+    end_race(*link);
     for (Slot& slot : link->slots) slot.begin_session();
     if (const StrandPtr detour = link->detour) drop(detour, Driver::tell);
     detour_after(*link, std::nullopt);

@@ -29,11 +29,13 @@ struct Strand {
     StrandHandle handle;
     StrandState state = StrandState::dialing;
     bool dialer = false;
-    std::string where;           // "dial 10.0.0.1:7001", "from 10.0.0.2:40112": for texts
-    Address to;                  // dialer, of a connection
-    std::optional<LinkKey> via;  // the member it runs through
-    Instant deadline;            // of every state but attached
-    Instant dialed_at;           // dialer
+    std::string where;   // "at 10.0.0.1:7001" when dialled, "from 10.0.0.2:40112" when accepted: for texts
+    Address to;          // dialer, of a connection
+    size_t address = 0;  // its number in the link's options
+    std::optional<LinkKey> via;    // the member it runs through
+    Instant begun;                 // dialer: when it began
+    std::optional<uint64_t> test;  // dialer: only asks who answers, see reach_test.cpp
+    Instant deadline;              // of every state but attached
     Instant attached_at;
 
     std::shared_ptr<Link> link;  // null until known

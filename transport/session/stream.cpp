@@ -116,11 +116,11 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
     SecureChannel& channel = *strand->channel;
     if (const Status fed = channel.feed(cipher); !fed) return channel_failed(strand, fed.error());
     if (strand->state == StrandState::securing && channel.established()) {
-        const std::optional<PeerId> expected = strand->dialer ? strand->link->options.expected : std::nullopt;
+        const std::optional<PeerId> expected =
+            strand->dialer && strand->link ? strand->link->options.expected : std::nullopt;
         if (expected && channel.remote_id() != expected) {
-            return lose(
-                strand, LinkDownKind::identity,
-                strand->where + ": the other side's key is not that of peer " + short_name(*expected));
+            return lose(strand, LinkDownKind::identity,
+                        "another peer answers, " + short_name(channel.remote_id().value_or(PeerId{})));
         }
         strand->state = StrandState::greeting;
         if (strand->dialer) greet(strand);
@@ -145,11 +145,10 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
 
 // An attached strand is redialled: whoever cuts or garbles the stream gains no more than that.
 void Endpoint::Impl::channel_failed(const StrandPtr& strand, const Error& error) {
-    const std::string text = strand->where + ": " + error.detail;
-    if (strand->state == StrandState::attached) return lose(strand, LinkDownKind::closed, text);
+    if (strand->state == StrandState::attached) return lose(strand, LinkDownKind::closed, error.detail);
     if (strand->dialer)
         return lose(strand, error.code == Code::E_IDENTITY ? LinkDownKind::identity : LinkDownKind::protocol,
-                    text);
+                    error.detail);
     strand->state = StrandState::draining;  // the channel's alert tells the other side why
     strand->deadline = now_ + limits::kDrainTimeout;
     wake(*strand);
@@ -225,7 +224,7 @@ bool Endpoint::Impl::on_count(const StrandPtr& strand, FrameType type, const Str
     bool possible = false;
     if (type == FrameType::strand_lost) {
         if (const StrandPtr lost = count.index > 0 ? slot.strand : nullptr) {
-            lose(lost, LinkDownKind::closed, lost->where + ": lost at the other side");
+            lose(lost, LinkDownKind::closed, "lost at the other side");
             if (!link->open || strand->state == StrandState::closed) return false;
         }
         possible = count.index > 0 && settle(*link, count.index, count.received);

@@ -25,11 +25,18 @@ Duration Endpoint::Impl::dial_patience(const Slot& slot) {
     return std::min(patience, limits::kHandshakeTimeout);
 }
 
+std::string Endpoint::Impl::silence_of(const Strand& strand) const {
+    const int64_t tenths = ((now_ - strand.begun).ms() + 50) / 100;
+    const std::string fraction = tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10);
+    return "no answer in " + std::to_string(tenths / 10) + fraction + " s (a firewall?)";
+}
+
 std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.stuck || link.unpark_due) return now_;
     std::optional<Instant> at = link.heartbeat.next;
     if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
     if (!link.probe) at = earlier(at, link.next_probe);
+    at = earlier(at, link.next_racer);
     at = earlier(at, detour_at(link));
     for (size_t index = 0; index < link.slots.size() && index <= link.strands_open(); ++index) {
         if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
@@ -64,18 +71,19 @@ void Endpoint::Impl::on_deadline(Instant now) {
 }
 
 void Endpoint::Impl::run_strand_deadline(const StrandPtr& strand) {
-    if (strand->dialer && strand->link && !strand->via && strand->state != StrandState::probing)
-        ++strand->link->slots[strand->index].unanswered;
+    if (strand->dialer && strand->link && !strand->via && strand->state != StrandState::probing) {
+        if (strand->index > 0) ++strand->link->slots[strand->index].unanswered;
+        else strand->link->silence = true;  // counted once for all addresses, when the race is lost
+    }
     switch (strand->state) {
         case StrandState::parked:
             return refuse(strand, HelloStatus::rejected,
                           "peer " + short_name(strand->hello->from) + " is not known here");
         case StrandState::dialing:
-        case StrandState::probing:
-            return lose(strand, LinkDownKind::unreachable, strand->where + ": no answer in time");
+        case StrandState::probing: return lose(strand, LinkDownKind::unreachable, silence_of(*strand));
         case StrandState::securing:
         case StrandState::greeting:
-            return lose(strand, LinkDownKind::unreachable, strand->where + ": the handshake took too long");
+            return lose(strand, LinkDownKind::unreachable, "the handshake took too long");
         case StrandState::draining: return drop(strand, Driver::tell);
         case StrandState::attached:
         case StrandState::closed: return;
@@ -101,12 +109,13 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
                 lose(strand, LinkDownKind::closed, "the control strand could not be restored in time");
             if (!link->open) return;
         }
-        if (!link->any_up())
+        if (link->up && !link->any_up())
             tell_down(link, LinkDownKind::closed, "the control strand could not be restored in time");
         if (!link->open) return;
     }
     if (link->heartbeat.next && *link->heartbeat.next <= now_) beat(*link);
     if (!link->probe && link->next_probe && *link->next_probe <= now_) probe(link);
+    if (link->next_racer && *link->next_racer <= now_) send_racer(link);
     run_dials(link);
     run_detour(link);
 }
@@ -128,7 +137,8 @@ void Endpoint::Impl::run_dials(const LinkPtr& link) {
         if (!slot.next_dial || *slot.next_dial > now_) continue;
         slot.next_dial.reset();
         const bool wanted = !slot.strand || (slot.strand->via && config_.plant != Plant::never_direct_again);
-        if (wanted && !slot.dialing) dial(link, static_cast<uint8_t>(index));
+        const bool under_way = index == 0 ? racing(*link) : slot.dialing != nullptr;
+        if (wanted && !under_way) dial(link, static_cast<uint8_t>(index));
     }
 }
 
@@ -136,7 +146,7 @@ StrandPtr Endpoint::Impl::make_dialer(const LinkPtr& link, uint8_t index) {
     const auto strand = std::make_shared<Strand>();
     strand->handle = {++strands_made_};
     strand->dialer = true;
-    strand->dialed_at = now_;
+    strand->begun = now_;
     strand->link = link;
     strand->index = index;
     strands_.emplace(strand->handle, strand);
@@ -145,20 +155,26 @@ StrandPtr Endpoint::Impl::make_dialer(const LinkPtr& link, uint8_t index) {
 
 // Bulk strands take the path of the control strand.
 void Endpoint::Impl::dial(const LinkPtr& link, uint8_t index) {
+    if (index == 0) return begin_race(link);
     Slot& slot = link->slots[index];
-    const StrandPtr strand = make_dialer(link, index);
-    slot.dialing = strand;
     slot.dialed_at = now_;
-    if (const auto relay = index > 0 ? via_of(*link) : std::nullopt) {
+    if (const auto relay = via_of(*link)) {
+        const StrandPtr strand = make_dialer(link, index);
+        slot.dialing = strand;
         strand->deadline = now_ + answer_patience(*relay);
         return dial_through(strand, *relay);
     }
-    const size_t tried = index == 0 ? link->failures : 0;
-    strand->to =
-        link->options.addresses[(link->good_address.value_or(0) + tried) % link->options.addresses.size()];
-    strand->where = "dial " + to_string(strand->to);
-    strand->deadline = now_ + dial_patience(slot);
+    slot.dialing = dial_address(link, index, link->good_address.value_or(0));
+}
+
+StrandPtr Endpoint::Impl::dial_address(const LinkPtr& link, uint8_t index, size_t address) {
+    const StrandPtr strand = make_dialer(link, index);
+    strand->address = address;
+    strand->to = link->options.addresses[address];
+    strand->where = "at " + to_string(strand->to);
+    strand->deadline = now_ + dial_patience(link->slots[index]);
     driver_.dial(strand->handle, strand->to);
+    return strand;
 }
 
 void Endpoint::Impl::probe(const LinkPtr& link) {
@@ -166,7 +182,8 @@ void Endpoint::Impl::probe(const LinkPtr& link) {
     const StrandPtr strand = make_dialer(link, 0);
     strand->state = StrandState::probing;
     strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
-    strand->where = "dial " + to_string(strand->to);
+    strand->where = "at " + to_string(strand->to);
+    strand->begun = now_;
     strand->deadline = now_ + limits::kDialPatienceMin;
     link->probe = strand;
     driver_.dial(strand->handle, strand->to);

@@ -30,7 +30,7 @@ class Coordinator {
 public:
     Coordinator(const std::string& run, const std::string& data_dir, const std::string& security,
                 const Text& listen, const Text& http, const Text& advertise, bool open_admission,
-                uint32_t replicas_min, uint32_t round_grace_ms, uint32_t suspect_after_ms) {
+                uint32_t replicas_min, uint32_t round_grace_ms, uint32_t suspect_after_ms, bool dial_back) {
         whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
         if (security != "tls" && security != "none")
             throw py::value_error("security: there are 'none', 'tls'");
@@ -44,6 +44,7 @@ public:
         options.replicas_min = replicas_min;
         options.round_grace_ms = round_grace_ms;
         options.suspect_after_ms = suspect_after_ms;
+        options.no_dial_back = dial_back ? 0 : 1;
         whim_result result;
         {
             const py::gil_scoped_release free;
@@ -94,9 +95,9 @@ PYBIND11_MODULE(_coordinator, module) {
     using pybind11::literals::operator""_a;
     pybind11::class_<Coordinator>(module, "Coordinator")
         .def(pybind11::init<const std::string&, const std::string&, const std::string&, const Text&,
-                            const Text&, const Text&, bool, uint32_t, uint32_t, uint32_t>(),
+                            const Text&, const Text&, bool, uint32_t, uint32_t, uint32_t, bool>(),
              pybind11::kw_only(), "run"_a, "data_dir"_a, "security"_a, "listen"_a, "http"_a, "advertise"_a,
-             "open_admission"_a, "replicas_min"_a, "round_grace_ms"_a, "suspect_after_ms"_a)
+             "open_admission"_a, "replicas_min"_a, "round_grace_ms"_a, "suspect_after_ms"_a, "dial_back"_a)
         .def("stop", &Coordinator::stop)
         .def("address", &Coordinator::address)
         .def("http_address", &Coordinator::http_address)

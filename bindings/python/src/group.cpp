@@ -79,7 +79,8 @@ public:
     Group(const std::string& security, const Text& invite, const Text& run, const Text& coordinators,
           const Text& name, const Text& region, const Text& listen, const Text& advertise,
           const Text& identity_file, uint64_t fingerprint, uint32_t bulk_strands, uint32_t worker_threads,
-          uint32_t chunk_bytes, uint64_t retain_bytes_max, uint64_t window_bytes, bool outbound_only) {
+          uint32_t chunk_bytes, uint64_t retain_bytes_max, uint64_t window_bytes, bool outbound_only,
+          bool require_reachable) {
         whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
         options.security =
             choice("security", security, {{"tls", WHIM_SECURITY_TLS}, {"none", WHIM_SECURITY_NONE}});
@@ -98,6 +99,7 @@ public:
         options.retain_bytes_max = retain_bytes_max;
         options.window_bytes = window_bytes;
         options.outbound_only = outbound_only ? 1 : 0;
+        options.require_reachable = require_reachable ? 1 : 0;
         check(whim_group_create(&options, &group_));
     }
     ~Group() {
@@ -351,10 +353,11 @@ void bind_group(py::module_& module) {
     py::class_<Group>(module, "Group")
         .def(py::init<const std::string&, const Text&, const Text&, const Text&, const Text&, const Text&,
                       const Text&, const Text&, const Text&, uint64_t, uint32_t, uint32_t, uint32_t, uint64_t,
-                      uint64_t, bool>(),
+                      uint64_t, bool, bool>(),
              py::kw_only(), "security"_a, "invite"_a, "run"_a, "coordinators"_a, "name"_a, "region"_a,
              "listen"_a, "advertise"_a, "identity_file"_a, "fingerprint"_a, "bulk_strands"_a,
-             "worker_threads"_a, "chunk_bytes"_a, "retain_bytes_max"_a, "window_bytes"_a, "outbound_only"_a)
+             "worker_threads"_a, "chunk_bytes"_a, "retain_bytes_max"_a, "window_bytes"_a, "outbound_only"_a,
+             "require_reachable"_a)
         .def("close", &Group::close)
         .def("join", &Group::join)
         .def("leave", &Group::leave, "reason"_a)

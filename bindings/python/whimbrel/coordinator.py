@@ -24,6 +24,7 @@ class Coordinator:
         replicas_min: int = 0,
         round_grace_ms: int = 0,
         suspect_after_ms: int = 0,
+        dial_back: bool = True,
     ) -> None:
         from whimbrel import _coordinator  # here, so that a trainer does not load SQLite and an HTTP server
 
@@ -38,6 +39,7 @@ class Coordinator:
             replicas_min=replicas_min,
             round_grace_ms=round_grace_ms,
             suspect_after_ms=suspect_after_ms,
+            dial_back=dial_back,
         )
 
     @property

@@ -43,6 +43,7 @@ class Group:
         retain_bytes_max: int = 0,
         window_bytes: int = 0,
         outbound_only: bool = False,
+        require_reachable: bool = False,
     ) -> None:
         """Either an invite or run and coordinators ("HOST:PORT,HOST:PORT") are needed; 0 and None mean the
         default. The fields are those of whim_group_options in whimbrel/group.h."""
@@ -63,6 +64,7 @@ class Group:
             retain_bytes_max=retain_bytes_max,
             window_bytes=window_bytes,
             outbound_only=outbound_only,
+            require_reachable=require_reachable,
         )
         self._names: dict[tuple[str, int], str] = {}  # of everybody this peer has seen in a round
         _open_groups.add(self)

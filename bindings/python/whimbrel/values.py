@@ -234,6 +234,7 @@ class EventKind(enum.IntEnum):
     DIVERGED = 8
     WAITING = 9
     PEER_ROUTED = 10
+    NOT_REACHED = 11
 
     @classmethod
     def _missing_(cls, value: object) -> EventKind:

@@ -48,6 +48,7 @@ protected:
     void lead() {
         group::CoordinatorConfig config;
         config.run = "run";
+        config.dial_back = false;  // nobody answers here
         leader_ = std::move(*Leader::create(
             config, *journal_, [](const std::string&) {}, now_));
         EndpointConfig endpoint;

@@ -48,6 +48,8 @@ public:
     std::vector<Bytes> journal;
     std::vector<std::string> log;
     std::set<std::pair<uint8_t, uint8_t>> cut;  // pairs that cannot talk
+    std::map<uint8_t, std::string> shut;        // peers the coordinator cannot dial: why; "": silence
+    std::map<uint8_t, uint8_t> stand_ins;       // who answers at a peer's address instead of it
     Instant now{1'000'000'000};
     uint64_t fencing = 0;
 
@@ -76,6 +78,7 @@ public:
         peer.config.id = peer_id(n);
         peer.config.run = "test";
         peer.config.name = "r" + std::to_string(n);
+        peer.config.addresses = {{peer.config.name, 7000}};
         peer.boot += 100 + n;
         peer.member = std::make_unique<Member>(peer.config);
         connect(n);
@@ -160,6 +163,7 @@ public:
                 log.push_back(line->text);
                 if (on_log) on_log(line->text);
             }
+            if (const auto* test = std::get_if<TestAddress>(&effect)) tests_.push_back(*test);
             const auto* send = std::get_if<SendToPeer>(&effect);
             if (send == nullptr) continue;
             const uint8_t n = send->peer.bytes[0];
@@ -170,6 +174,7 @@ public:
             pending_.push_back({n, send->message});
         }
         deliver();
+        answer_tests();
     }
 
     // Time passes in steps of 10 ms; everybody who lives is heard by everybody it is not cut from.
@@ -267,6 +272,25 @@ private:
         delivering_ = false;
     }
 
+    // The address of peer n is "rn".
+    void answer_tests() {
+        while (!tests_.empty() && coordinator) {
+            const TestAddress test = std::move(tests_.front());
+            tests_.pop_front();
+            const auto n = static_cast<uint8_t>(std::stoul(test.to.host.substr(1)));
+            const auto closed = shut.find(n);
+            if (closed != shut.end() && closed->second.empty()) continue;
+            const auto other = stand_ins.find(n);
+            CoordinatorOutbox out;
+            coordinator->address_answered(
+                test.test,
+                closed != shut.end() ? std::nullopt
+                                     : std::optional(peer_id(other == stand_ins.end() ? n : other->second)),
+                closed != shut.end() ? closed->second : "", now, out);
+            perform(out);
+        }
+    }
+
     void link_members(uint8_t n) {
         for (const wire::MemberInfo& m : peers[n].member->view().members) {
             const uint8_t other = m.id.peer.bytes[0];
@@ -279,6 +303,7 @@ private:
     std::set<uint8_t> wants_link_;
     std::map<uint8_t, Instant> frozen_at_;
     std::deque<std::pair<uint8_t, wire::Message>> pending_;
+    std::deque<TestAddress> tests_;
     std::set<std::pair<uint8_t, MemberId>> linked_;
     bool delivering_ = false;
 };

@@ -16,7 +16,7 @@ namespace whim::testing {
 
 using Events = std::vector<std::string>;
 
-class Bench final : public StrandDriver, public EndpointOwner {
+class Bench : public StrandDriver, public EndpointOwner {
 public:
     explicit Bench(bool coordinator = false)
         : endpoint({peer_id(2), "run", 7, coordinator}, nullptr, *this, *this) {}
@@ -53,6 +53,10 @@ public:
         return ByteSpan(payload).first(frame.payload_bytes);
     }
     void bulk_unpin(const LinkKey&, const BulkFrame&) override { --pinned; }
+    void address_answered(uint64_t, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant) override {
+        answers.push_back(who ? short_name(*who) : cause);
+    }
 
     // Lets time pass up to the next deadline or `until`.
     void run_until(Instant until) {
@@ -102,6 +106,7 @@ public:
     std::set<StrandHandle> closed;
     Events events;
     std::string last_detail;
+    std::vector<std::string> answers;  // to tests of addresses
     bool accept = true;
     std::optional<PeerId> expected;
     int messages = 0;

@@ -94,6 +94,30 @@ TEST_F(CircuitWorld, GoesThroughAThirdMemberAndBack) {
     EXPECT_EQ(c.circuits.carried_now(), 0u);
 }
 
+// A race among the direct addresses beside the way through the relay: one is silent, one is another peer's,
+// who does not answer the hello either. In a race each has one chance, as a hello lets go of the relay.
+TEST_F(CircuitWorld, ARaceOfTheAddressesBringsItBack) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3), &x = add(4);
+    MemoryNet::Node& hole = net.add("hole");
+    hole.silent = b.node.silent = true;
+    join(a, c), join(b, c);
+    a.open(b, true, true, {hole.address, x.node.address});
+    b.open(a, false, false);
+    run(seconds(2));
+    EXPECT_EQ(a.via(b), c.key());
+    trade(20, 100'000);
+    run(seconds(60));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_LT(a.circuits.counters().opened, 40u) << "three each time it is taken again";
+    b.node.silent = false;
+    trade(20, 100'000);
+    run(seconds(30));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    expect_all();
+    EXPECT_EQ(std::count(a.events.begin(), a.events.end(), short_name(b.key()) + " fresh"), 1);
+    EXPECT_EQ(c.circuits.carried_now(), 0u);
+}
+
 TEST_F(CircuitWorld, TwoThatNobodyCanDialMeetThroughAThird) {
     RoutedPeer &a = add(1), &b = add(2), &c = add(3);
     join(a, c), join(b, c);

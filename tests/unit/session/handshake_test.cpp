@@ -151,7 +151,7 @@ TEST(Handshake, ADiallerIsPatientOnlyOnceItHasReasonToBe) {
         EXPECT_FALSE(bench.closed.contains(strand));
         bench.run_until(bench.now + milliseconds(1));  // and dials again, having waited enough
         EXPECT_TRUE(bench.closed.contains(strand));
-        EXPECT_EQ(bench.last_detail, "dial far:1: the handshake took too long");
+        EXPECT_EQ(bench.last_detail, "at far:1: the handshake took too long");
     }
     EXPECT_LT(limits::kDialPatienceMin, limits::kPairBrokenAfter);
 }

@@ -28,9 +28,11 @@ public:
     }
 
     LinkKey key() const { return {id, {1}}; }
-    void open(const RoutedPeer& to, bool dial, bool has_address) {
+    // decoys: addresses advertised before the one where it listens
+    void open(const RoutedPeer& to, bool dial, bool has_address, const std::vector<Address>& decoys = {}) {
         LinkOptions options;
-        if (has_address) options.addresses = {to.node.address};
+        options.addresses = decoys;
+        if (has_address) options.addresses.push_back(to.node.address);
         options.dial = dial;
         options.detours = true;
         options.bulk_strands = 2;

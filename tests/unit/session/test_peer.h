@@ -107,6 +107,10 @@ public:
     void bulk_unpin(const LinkKey&, const BulkFrame& frame) override {
         EXPECT_EQ(pinned.erase(frame.cookie), 1u) << "unpinned what was not pinned";
     }
+    void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
+                          Instant) override {
+        answers.push_back(std::to_string(test) + ": " + (who ? short_name(*who) : cause));
+    }
     bool at_rest() const { return pinned.empty() && arriving_.empty(); }
 
 private:
@@ -126,6 +130,7 @@ public:
     const PeerId id;
     std::vector<std::string> events;  // "up fresh", "down closed", ...
     std::string last_detail;
+    std::vector<std::string> answers;  // to tests of addresses
     std::vector<std::string> heard;
     std::map<uint64_t, int> received;  // whole bulk frames by cookie
     std::set<uint64_t> discard;        // cookies for which there is no sink
