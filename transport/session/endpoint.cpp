@@ -52,15 +52,13 @@ void Endpoint::Impl::wake_control(Link& link) {
     if (link.control_up()) wake(*link.control().strand);
 }
 
-// One idle strand is enough for one frame; busy ones look at the queue by themselves.
+// One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that is
+// idle: what is little goes where the window is open already.
 void Endpoint::Impl::wake_bulk(Link& link) {
     const size_t count = std::min<size_t>(link.slots.size() - 1, link.strands_used());
-    for (size_t i = 0; i < count; ++i) {
-        const size_t index = 1 + (link.bulk_turn + i) % count;
+    for (size_t index = 1; index <= count; ++index) {
         const StrandPtr& strand = link.slots[index].strand;
-        if (!strand || !strand->idle) continue;
-        link.bulk_turn = static_cast<uint32_t>(index % count);
-        return wake(*strand);
+        if (strand && strand->idle) return wake(*strand);
     }
 }
 

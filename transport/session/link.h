@@ -91,7 +91,6 @@ struct Link {
     Instant looked_at;
     uint64_t received_before = 0;  // stats.bytes_received at the last look
     RttHistogram rtts;
-    uint32_t bulk_turn = 0;  // which idle strand is woken next
 
     MessageWindow messages;
     BulkQueue bulk;  // not taken by a strand
