@@ -148,12 +148,14 @@ private:
     // link_report.cpp
     void report_links();
 
-    // ops.cpp
-    Status check(Round birth_round, const PostOptions& options) const;
-    void start_op(OpRecord& record, bool abstains);
+    // under_way.cpp
     uint64_t window_for(const OpRecord& record) const;
     uint64_t eager_for(const OpRecord& record);
     bool eager_holder_free() const;
+
+    // ops.cpp
+    Status check(Round birth_round, const PostOptions& options) const;
+    void start_op(OpRecord& record, bool abstains);
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
     std::pair<std::vector<bool>, std::vector<bool>> members_of(const OpRecord& record) const;

@@ -35,35 +35,38 @@ bool is_ours(const asio::ip::address& address, asio::io_context& io) {
     return !error && probe.local_endpoint(error).address() == address && !error;
 }
 
-bool send_descriptor(int socket, int descriptor) {
+// One byte and room for one descriptor, to be sent or received.
+struct DescriptorMessage {
+    DescriptorMessage() {
+        head.msg_iov = &content;
+        head.msg_iovlen = 1;
+        head.msg_control = space.data();
+        head.msg_controllen = space.size();
+    }
+    DescriptorMessage(const DescriptorMessage&) = delete;
+    DescriptorMessage& operator=(const DescriptorMessage&) = delete;
+
     char byte = 0;
     iovec content{&byte, 1};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    msghdr message{};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    cmsghdr* const head = CMSG_FIRSTHDR(&message);
+    msghdr head{};
+};
+
+bool send_descriptor(int socket, int descriptor) {
+    DescriptorMessage message;
+    cmsghdr* const head = CMSG_FIRSTHDR(&message.head);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof descriptor);
     std::memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
-    return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+    return ::sendmsg(socket, &message.head, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 // -1: not exactly one. The kernel closes those for which there is no room.
 int receive_descriptor(int socket) {
-    char byte = 0;
-    iovec content{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    msghdr message{};
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    if (::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return -1;
-    const cmsghdr* const head = CMSG_FIRSTHDR(&message);
+    DescriptorMessage message;
+    if (::recvmsg(socket, &message.head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return -1;
+    const cmsghdr* const head = CMSG_FIRSTHDR(&message.head);
     if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
         head->cmsg_len != CMSG_LEN(sizeof(int)))
         return -1;

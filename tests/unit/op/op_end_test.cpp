@@ -130,5 +130,37 @@ TEST(OpEnd, AnInPlaceSumIsWrittenByAWorkerAndCannotBeCancelledHalfWay) {
     EXPECT_EQ(ops[0].in, (std::vector<float>{0, 1, 2, 3, 4, 5}));
 }
 
+// Found by a seed: it waited for ever for chunks to become stable, which nobody would tell it any more.
+TEST(OpEnd, WhoeverIsLeftOutWhileItsSumIsWrittenEndsWell) {
+    FewOps ops({.peers = 2, .reduce = Reduce::sum, .in_place = true});
+    ops.post(0);
+    ops.post(1);
+    for (int i = 0; i < 10; ++i) {  // all but acknowledgements and copies
+        for (const auto& p : ops.peers) {
+            for (Job& job : std::exchange(p->jobs, {})) {
+                if (job.reduce == Reduce::copy) {
+                    p->jobs.push_back(std::move(job));
+                    continue;
+                }
+                run_job(job);
+                p->op->job_done(job.id, {});
+            }
+        }
+        for (const FewOps::Frame& frame : std::exchange(ops.frames, {})) ops.deliver(frame);
+        for (FewOps::Message& m : std::exchange(ops.messages, {})) {
+            if (std::holds_alternative<wire::OpAck>(m.what)) ops.messages.push_back(std::move(m));
+            else ops[m.to].op->on_message({m.from}, m.what, {});
+        }
+    }
+    ASSERT_EQ(ops[0].jobs.size(), 1u) << "the copy of the staged result";
+    ASSERT_FALSE(ops[0].ended_with) << "its result still has to be copied";
+    ops.messages.clear();  // the other has gone on without it and tells it nothing more
+    ops.alive[0] = false;
+    ops.install(0);
+    ops.settle();
+    EXPECT_EQ(ops[0].ended_with, Code::OK);
+    EXPECT_TRUE(ops[0].op->closed());
+}
+
 }  // namespace
 }  // namespace whim::op
