@@ -19,6 +19,24 @@ double clock_seconds(clockid_t clock) {
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+uint64_t now_ns() {
+    const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(now.count());
+}
+
+// Takes the later of each end; answers the seconds between.
+double widen(Span& all, const Span& one) {
+    all.begin_ns = std::max(all.begin_ns, one.begin_ns);
+    all.end_ns = std::max(all.end_ns, one.end_ns);
+    return 1e-9 * static_cast<double>(all.end_ns - all.begin_ns);
+}
+
+Span read_span(const std::string& text) {
+    Span span;
+    std::istringstream(text) >> span.begin_ns >> span.end_ns;
+    return span;
+}
+
 // Not getrusage(): its peak includes what the process was before exec.
 uint64_t peak_rss_bytes() {
     std::ifstream status("/proc/self/status");
@@ -45,11 +63,11 @@ Share timed_loop(const Loop& loop, const TimedCalls& calls) {
             prepared += clock_seconds(CLOCK_THREAD_CPUTIME_ID) - before;
         }
         calls.barrier();
-        const auto start = std::chrono::steady_clock::now();
+        Span span{now_ns(), 0};
         calls.call();
-        const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
-        if (i == 0) share.first_ns = static_cast<uint64_t>(took.count());
-        if (i >= loop.warm_ups) share.ns.push_back(static_cast<uint64_t>(took.count()));
+        span.end_ns = now_ns();
+        if (i == 0) share.first = span;
+        if (i >= loop.warm_ups) share.spans.push_back(span);
     }
     calls.barrier();  // what the last iteration left to be done counts as well
     share.cpu_s = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun - prepared;
@@ -58,16 +76,16 @@ Share timed_loop(const Loop& loop, const TimedCalls& calls) {
 }
 
 void say(const Share& share) {
-    std::cout << "first " << share.first_ns << '\n';
-    for (const uint64_t ns : share.ns) std::cout << "time " << ns << '\n';
+    std::cout << "first " << share.first.begin_ns << ' ' << share.first.end_ns << '\n';
+    for (const Span& span : share.spans) std::cout << "time " << span.begin_ns << ' ' << span.end_ns << '\n';
     std::cout << "end " << share.cpu_s << ' ' << share.rss_bytes << ' ' << (share.right ? "right" : "wrong")
               << std::endl;
 }
 
 Share hear_share(uint64_t iterations, const std::function<std::string(const std::string&)>& expect) {
     Share share;
-    share.first_ns = std::stoull(expect("first"));
-    for (uint64_t i = 0; i < iterations; ++i) share.ns.push_back(std::stoull(expect("time")));
+    share.first = read_span(expect("first"));
+    for (uint64_t i = 0; i < iterations; ++i) share.spans.push_back(read_span(expect("time")));
     std::string verdict;
     std::istringstream(expect("end")) >> share.cpu_s >> share.rss_bytes >> verdict;
     share.right = verdict == "right";
@@ -76,9 +94,8 @@ Share hear_share(uint64_t iterations, const std::function<std::string(const std:
 
 void Totals::add(const Share& share) {
     if (!share.right) throw std::runtime_error("a result is wrong");
-    for (size_t i = 0; i < seconds.size(); ++i)
-        seconds[i] = std::max(seconds[i], 1e-9 * static_cast<double>(share.ns.at(i)));
-    first_s = std::max(first_s, 1e-9 * static_cast<double>(share.first_ns));
+    for (size_t i = 0; i < seconds.size(); ++i) seconds[i] = widen(spans_[i], share.spans.at(i));
+    first_s = widen(first_, share.first);
     cpu_s += share.cpu_s;
     rss_sum_bytes += share.rss_bytes;
     rss_max_bytes = std::max(rss_max_bytes, share.rss_bytes);

@@ -1,6 +1,10 @@
 // The loop in which every benchmark's peer measures a collective, whatever library it is of, and the lines in
-// which it reports: "first NS" of the very first call, "time NS" for each iteration, then "end CPU_S
-// RSS_BYTES right|wrong".
+// which it reports: "first BEGIN END" of the very first call, "time BEGIN END" for each iteration, both in
+// nanoseconds of the machine's steady clock, then "end CPU_S RSS_BYTES right|wrong".
+//
+// All processes are of one machine, and a call takes from when the last of them begins until the last has its
+// result: the barrier of a star lets its middle go half a round trip before the others, which is no part of
+// the call.
 //
 // Nothing is said before the last iteration, since whoever listens would want a core in the middle of the
 // next one.
@@ -24,11 +28,16 @@ struct Loop {
     uint64_t warm_ups = kWarmUps, iterations = 1;
 };
 
+// One call in one process, in nanoseconds of the steady clock.
+struct Span {
+    uint64_t begin_ns = 0, end_ns = 0;
+};
+
 // What one process measured.
 struct Share {
-    uint64_t first_ns = 0;     // of the first call, a warm-up if there are any
-    std::vector<uint64_t> ns;  // of each iteration
-    double cpu_s = 0;          // all threads, barriers included
+    Span first;               // the first call, a warm-up if there are any
+    std::vector<Span> spans;  // of each iteration
+    double cpu_s = 0;         // all threads, barriers included
     uint64_t rss_bytes = 0;    // largest ever
     bool right = true;
 };
@@ -45,13 +54,17 @@ Share hear_share(uint64_t iterations, const std::function<std::string(const std:
 
 // Of all processes together.
 struct Totals {
-    explicit Totals(uint64_t iterations) : seconds(iterations, 0.0) {}
+    explicit Totals(uint64_t iterations) : seconds(iterations), spans_(iterations) {}
     void add(const Share& share);  // throws when its result is wrong
 
-    std::vector<double> seconds;  // of each iteration, slowest process
+    std::vector<double> seconds;  // of each iteration, from the last to begin to the last to end
     double first_s = 0;           // of the first call
     double cpu_s = 0;
     uint64_t rss_sum_bytes = 0, rss_max_bytes = 0;
+
+private:
+    std::vector<Span> spans_;
+    Span first_;
 };
 
 }  // namespace stress

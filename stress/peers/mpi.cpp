@@ -18,19 +18,20 @@ using namespace stress;
 void gather_and_say(const Share& mine, int rank, int ranks) {
     struct Numbers {
         double cpu_s;
-        uint64_t first_ns, rss_bytes, right;
+        Span first;
+        uint64_t rss_bytes, right;
     };
-    const Numbers numbers{mine.cpu_s, mine.first_ns, mine.rss_bytes, mine.right};
-    const size_t iterations = mine.ns.size();
+    const Numbers numbers{mine.cpu_s, mine.first, mine.rss_bytes, mine.right};
+    const size_t iterations = mine.spans.size();
     std::vector<Numbers> all(static_cast<size_t>(ranks));
-    std::vector<uint64_t> times(iterations * all.size());
-    const auto count = static_cast<int>(iterations);
+    std::vector<Span> spans(iterations * all.size());
+    const auto bytes = static_cast<int>(iterations * sizeof(Span));
     MPI_Gather(&numbers, sizeof numbers, MPI_BYTE, all.data(), sizeof numbers, MPI_BYTE, 0, MPI_COMM_WORLD);
-    MPI_Gather(mine.ns.data(), count, MPI_UINT64_T, times.data(), count, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    MPI_Gather(mine.spans.data(), bytes, MPI_BYTE, spans.data(), bytes, MPI_BYTE, 0, MPI_COMM_WORLD);
     if (rank != 0) return;
     for (size_t i = 0; i < all.size(); ++i) {
-        const auto first = times.begin() + static_cast<std::ptrdiff_t>(i * iterations);
-        say({all[i].first_ns, {first, first + count}, all[i].cpu_s, all[i].rss_bytes, all[i].right != 0});
+        const Span* const its = spans.data() + i * iterations;
+        say({all[i].first, {its, its + iterations}, all[i].cpu_s, all[i].rss_bytes, all[i].right != 0});
     }
 }
 

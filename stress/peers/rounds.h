@@ -12,7 +12,7 @@ namespace stress {
 // All rounds of one contender in one cell.
 struct Pooled {
     Contender contender;
-    std::vector<double> seconds;              // of each iteration, slowest process
+    std::vector<double> seconds;              // of each iteration, as Totals has it
     std::vector<double> first_s;              // of each round's first call, a warm-up
     double cpu_s = 0;                         // all processes
     uint64_t rss_bytes = 0;                   // largest process, its input and output not counted
