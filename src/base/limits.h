@@ -30,7 +30,7 @@ inline constexpr uint32_t kControlUnackedBytesMax =
     8u << 20;  // control messages kept for a redialled strand, per link
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
 inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
-inline constexpr uint32_t kStrandsFar = 4;            // bulk strands that a long path begins with, when tuned
+inline constexpr uint32_t kStrandsFar = 2;            // bulk strands that a long path begins with, when tuned
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
 
@@ -137,6 +137,7 @@ inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection
 
 // Strands.
 inline constexpr Duration kShortPathRtt = milliseconds(2);  // below it a path is a LAN or this machine
+inline constexpr Duration kPaceLookMin = milliseconds(10);  // between two looks at a path that is paced
 inline constexpr uint32_t kUnsentBytesMax = 512u
                                             << 10;     // in the system, written and not yet sent, bulk strand
 inline constexpr uint32_t kGatherPieces = 16;          // written by one call

@@ -27,6 +27,8 @@ public:
     void write();  // until there is nothing, or the other side takes no more
     void close();  // quietly; no further call of the host
     std::optional<PathSample> sample() const;
+    void pace(uint64_t bytes_per_second);
+    void guide(Congestion by);
 
 private:
     // A turn's share, so that one busy strand does not starve the others.

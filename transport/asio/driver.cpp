@@ -83,6 +83,16 @@ public:
         return found == connections_.end() ? std::nullopt : found->second->sample();
     }
 
+    void pace(StrandHandle strand, uint64_t bytes_per_second) {
+        const auto found = connections_.find(strand);
+        if (found != connections_.end()) found->second->pace(bytes_per_second);
+    }
+
+    void guide(StrandHandle strand, Congestion by) {
+        const auto found = connections_.find(strand);
+        if (found != connections_.end()) found->second->guide(by);
+    }
+
     // Work that was asked for outside of an event gets an event of its own.
     void poke() {
         if (poked_) return;
@@ -206,6 +216,10 @@ void AsioDriver::dial(StrandHandle strand, const Address& to) { core_->dial(stra
 void AsioDriver::close(StrandHandle strand) { core_->close(strand); }
 void AsioDriver::wants_write(StrandHandle strand) { core_->wants_write(strand); }
 std::optional<PathSample> AsioDriver::sample(StrandHandle strand) { return core_->sample(strand); }
+void AsioDriver::pace(StrandHandle strand, uint64_t bytes_per_second) {
+    core_->pace(strand, bytes_per_second);
+}
+void AsioDriver::guide(StrandHandle strand, Congestion by) { core_->guide(strand, by); }
 
 Instant AsioDriver::now() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();

@@ -46,6 +46,8 @@ public:
     void close(StrandHandle strand) override;
     void wants_write(StrandHandle strand) override;
     std::optional<PathSample> sample(StrandHandle strand) override;
+    void pace(StrandHandle strand, uint64_t bytes_per_second) override;
+    void guide(StrandHandle strand, Congestion by) override;
 
 private:
     class Core;

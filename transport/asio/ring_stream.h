@@ -49,6 +49,8 @@ public:
     void wait_writable(Ready ready) override;
     void lose_when_silent() override {}
     void keep_backlog_short() override {}
+    void pace(uint64_t) override {}  // nobody else is on the way
+    void guide(Congestion) override {}
     std::optional<PathSample> sample() const override { return std::nullopt; }
     void close() override;
 

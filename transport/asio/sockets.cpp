@@ -11,34 +11,8 @@
 #include <asio/error.hpp>
 
 #include "base/limits.h"
-#include "transport/asio/tcp_info.h"
 
 namespace whim {
-namespace {
-
-#ifdef TCP_CONGESTION
-bool use_congestion_control(tcp::socket& socket, std::string_view name) {
-    return ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
-                        static_cast<socklen_t>(name.size())) == 0;
-}
-#endif
-
-// The round trip of the handshake tells what path it is. What the system refuses, it refuses: its default
-// stays.
-void choose_congestion_control(tcp::socket& socket) {
-#ifdef TCP_CONGESTION
-    asio::error_code unknown;
-    const tcp::endpoint remote = socket.remote_endpoint(unknown);
-    const std::optional<PathSample> path = tcp_path_sample(socket.native_handle());
-    const bool local = !unknown && remote.address().is_loopback();
-    if (local || (path && path->rtt_smoothed < limits::kShortPathRtt))
-        use_congestion_control(socket, "cubic");
-    else if (path) use_congestion_control(socket, "bbr");
-#endif
-}
-
-}  // namespace
-
 // Asio 1.22 makes its sockets without SOCK_CLOEXEC. Between socket() and here a fork on another thread can
 // still take the descriptor along.
 void close_on_exec(int descriptor) {
@@ -52,7 +26,7 @@ void set_up(tcp::socket& socket) {
     socket.non_blocking(true, ignored);
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(false), ignored);
-    choose_congestion_control(socket);
+    guide(socket, Congestion::by_loss);
 }
 
 void lose_when_silent(tcp::socket& socket) {
@@ -77,6 +51,21 @@ void keep_backlog_short(tcp::socket& socket) {
 #ifdef TCP_NOTSENT_LOWAT
     const int bytes = limits::kUnsentBytesMax;
     ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+#endif
+}
+
+void guide(tcp::socket& socket, Congestion by) {
+#ifdef TCP_CONGESTION
+    const std::string_view name = by == Congestion::by_loss ? "cubic" : "bbr";
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                 static_cast<socklen_t>(name.size()));  // what the system refuses, it refuses
+#endif
+}
+
+void pace(tcp::socket& socket, uint64_t bytes_per_second) {
+#ifdef SO_MAX_PACING_RATE
+    const unsigned long rate = bytes_per_second == 0 ? ~0ul : bytes_per_second;
+    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
 #endif
 }
 

@@ -3,6 +3,7 @@
 
 #include <asio/ip/tcp.hpp>
 
+#include "transport/session/path_sample.h"
 #include "wire/address.h"
 
 namespace whim {
@@ -14,8 +15,7 @@ using asio::ip::tcp;
 void close_on_exec(int descriptor);
 
 // Of a connected socket: non-blocking, not inherited, no Nagle delays, no keep-alive (see lose_when_silent),
-// and the congestion control that fits the path: cubic on short ones, where bbr's pacing costs most of the
-// rate; bbr on long ones if the system has it, for it does not take each lost packet for congestion.
+// and cubic, which costs least on short paths and whose window is open at once on long ones.
 void set_up(tcp::socket& socket);
 
 // For strands that carry bulk: the kernel ends a connection whose other end no longer answers, or takes
@@ -29,6 +29,13 @@ void lose_when_silent(tcp::socket& socket);
 // For strands that carry bulk: the system takes little more than it can send at once, so that the next frame
 // goes to the strand that will deliver it first, and what is no longer needed is not written.
 void keep_backlog_short(tcp::socket& socket);
+
+// by_loss: cubic; by_rate: bbr. Where the system has it not, or does not allow it, nothing changes.
+void guide(tcp::socket& socket, Congestion by);
+
+// Spreads what leaves in time; bytes per second, 0: as the congestion control likes. Linux: by TCP itself,
+// whatever the queueing discipline.
+void pace(tcp::socket& socket, uint64_t bytes_per_second);
 
 Address to_address(const tcp::endpoint& endpoint);
 std::string reason_of(const asio::error_code& error);  // lower case: "connection refused"

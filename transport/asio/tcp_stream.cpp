@@ -42,6 +42,10 @@ void TcpStream::lose_when_silent() { whim::lose_when_silent(socket_); }
 
 void TcpStream::keep_backlog_short() { whim::keep_backlog_short(socket_); }
 
+void TcpStream::pace(uint64_t bytes_per_second) { whim::pace(socket_, bytes_per_second); }
+
+void TcpStream::guide(Congestion by) { whim::guide(socket_, by); }
+
 std::optional<PathSample> TcpStream::sample() const {
     return tcp_path_sample(const_cast<tcp::socket&>(socket_).native_handle());
 }

@@ -15,6 +15,8 @@ public:
     void wait_writable(Ready ready) override;
     void lose_when_silent() override;
     void keep_backlog_short() override;
+    void pace(uint64_t bytes_per_second) override;
+    void guide(Congestion by) override;
     std::optional<PathSample> sample() const override;
     void close() override;
 

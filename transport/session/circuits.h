@@ -57,6 +57,12 @@ public:
     std::optional<PathSample> sample(StrandHandle strand) override {
         return by_strand_.contains(strand) ? std::nullopt : connections_.sample(strand);
     }
+    void pace(StrandHandle strand, uint64_t bytes_per_second) override {
+        if (!by_strand_.contains(strand)) connections_.pace(strand, bytes_per_second);
+    }
+    void guide(StrandHandle strand, Congestion by) override {
+        if (!by_strand_.contains(strand)) connections_.guide(strand, by);
+    }
 
     // What came over links between members, for the owner to pass on. False: not about circuits.
     bool on_message(const LinkKey& from, const wire::Message& message, Instant now);

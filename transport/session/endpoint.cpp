@@ -218,6 +218,8 @@ std::optional<LinkStats> Endpoint::stats(const LinkKey& key) const {
     stats.via = Impl::via_of(*link);
     stats.bulk_queued = static_cast<uint32_t>(link->bulk.size());
     stats.rtt_p99 = link->rtts.quantile(0.99);
+    stats.pace = link->pace.rate;
+    stats.pace_reason = impl_->pace_reason(*link);
     for (size_t index = 1; index < link->slots.size(); ++index)
         stats.strands += link->slots[index].strand != nullptr;
     stats.strands_used = std::min(stats.strands, link->strands_used());

@@ -106,6 +106,11 @@ public:
     virtual void wants_write(StrandHandle strand) = 0;  // write_buffers() has something, after it had nothing
     // Of a connection that is up; nullopt where the system tells nothing. Answers at once, from inside.
     virtual std::optional<PathSample> sample(StrandHandle) { return std::nullopt; }
+    // What leaves over the connection is spread in time, from now on; bytes per second, 0 for no bound. A
+    // wish: where the system cannot, nothing changes.
+    virtual void pace(StrandHandle, uint64_t /*bytes_per_second*/) {}
+    // By what it is guided, from now on. A wish.
+    virtual void guide(StrandHandle, Congestion) {}
 };
 
 // Dials strands that run through a third member; see circuits.h. What holds for a driver holds for it.
@@ -137,6 +142,8 @@ struct LinkStats {
     Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
     uint64_t rate_sent = 0, rate_received = 0;  // bytes per second in spans with enough to send; 0: not known
     uint64_t bytes_retransmitted = 0;           // by the system, of those sent
+    uint64_t pace = 0;                          // bytes per second that bulk leaves at, at most; 0: no bound
+    std::string pace_reason;                    // why that, in words
     uint32_t strands = 0, strands_used = 0;     // bulk: open; used for sending
     std::string strands_reason;                 // why that many, in words
     uint64_t bytes_sent = 0, bytes_received = 0;

@@ -86,9 +86,19 @@ public:
     // strands.cpp
     void fit_strands(Link& link);
     void wanted_changed(Link& link);
+    std::string pace_reason(const Link& link) const;
     void learn_path(Link& link);  // its control strand was attached
     void look_at_strands(Link& link);
+    void guide_strands(Link& link, const StrandReading& reading);
+    void guide(Strand& strand, Congestion by);
     void remember_strands(const Link& link);
+
+    // path_pace.cpp
+    struct PaceLook;
+    void look_at_pace();
+    std::optional<PaceLook> look_at_pace_of(Link& link, Duration elapsed);
+    void share_pace();
+    void set_pace(Link& link, uint64_t rate);
 
     // pacing.cpp
     void limit_rate(uint64_t all_links, uint64_t each_link);
@@ -195,6 +205,10 @@ private:
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
+    RateFinder line_;        // of what all links together allow: this host's access line
+    Instant pace_looked_at_;
+    Duration pace_interval_;
+    bool pace_due_ = false;  // the last look saw something sent: the next comes by itself
     RateLimiter limiter_;                       // of all links
     uint64_t rate_each_ = 0;                    // of each link
     std::set<StrandHandle> paced_;              // with bytes that wait for their time

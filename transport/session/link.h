@@ -13,6 +13,8 @@
 #include "transport/session/bulk_queue.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
+#include "transport/session/loss_watch.h"
+#include "transport/session/rate_finder.h"
 #include "transport/session/rate_limiter.h"
 #include "transport/session/rtt_histogram.h"
 #include "transport/session/send_window.h"
@@ -75,6 +77,16 @@ struct Heartbeat {
     }
 };
 
+// How fast bulk leaves; path_pace.cpp.
+struct Pace {
+    RateFinder finder;     // of what this path alone allows
+    uint64_t rate = 0;     // of this and of its share of what all links have; 0: no bound
+    bool reached = false;  // the last look found that rate delivered, or nearly
+    bool far = false;      // a path that is paced
+    Instant written_at;
+    Instant active_until;  // counts among those that share
+};
+
 struct Link {
     LinkKey key;
     LinkOptions options;
@@ -90,6 +102,8 @@ struct Link {
     bool ran_dry = false;  // a strand could have taken more than was queued, since the last look
     Instant looked_at;
     uint64_t received_before = 0;  // stats.bytes_received at the last look
+    Pace pace;
+    LossWatch losses;
     RttHistogram rtts;
 
     MessageWindow messages;

@@ -7,6 +7,12 @@
 
 namespace whim {
 
+// How a connection finds out what it may send.
+enum class Congestion : uint8_t {
+    by_loss,  // each loss counts as congestion: fills a path that loses nothing, and keeps little on others
+    by_rate,  // by what is delivered: random losses change little
+};
+
 // Totals since the connection was made; zero where the system does not say. Linux: TCP_INFO.
 struct PathSample {
     Duration rtt_min, rtt_smoothed;    // of segments
@@ -15,7 +21,7 @@ struct PathSample {
     uint64_t bytes_unsent = 0;         // written and not yet sent: the backlog in our system
     Duration buffer_limited;           // time in which a buffer of either side held the sender back
     bool loss_limited =
-        false;  // its congestion control takes every loss for congestion (cubic does, bbr not)
+        false;  // its congestion control is by_loss
 };
 
 }  // namespace whim

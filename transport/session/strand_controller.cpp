@@ -16,6 +16,7 @@ constexpr int64_t kSettleRtts = 6;          // a new strand's window needs some 
 constexpr int64_t kWindowRtts = 4;
 constexpr Duration kWindowMin = milliseconds(400);
 constexpr Duration kPauseMin = seconds(4);
+constexpr uint64_t kWindowOfOne = 3u << 19;  // half of what one strand has under way with Linux's buffers
 constexpr uint64_t kThinStrand = 1'000'000;  // bytes per second
 constexpr Duration kPauseMax = seconds(120);
 
@@ -37,6 +38,7 @@ StrandController::StrandController(uint32_t most, uint32_t remembered)
 }
 
 void StrandController::learn_path(Duration rtt, Instant now) {
+    more_from_ = fewer_from_ = now;
     if (std::exchange(chosen_, true)) return;
     const bool far = rtt >= kFar;
     wanted_ = far ? std::min(limits::kStrandsFar, most_) : 1;
@@ -63,8 +65,10 @@ bool StrandController::look(const StrandReading& reading, Instant now) {
     window_.buffer_limited = window_.buffer_limited + reading.buffer_limited;
     window_.bytes += reading.bytes_acked;
     window_.retransmitted += reading.bytes_retransmitted;
+    window_.paced = window_.paced && reading.paced;
     if (window_.time < std::max(reading.rtt_smoothed * kWindowRtts, kWindowMin)) return false;
-    rate_ = per_second(window_.bytes, window_.time);
+    const uint64_t before = std::exchange(rate_, per_second(window_.bytes, window_.time));
+    opening_ = before == 0 || rate_ > percent(before, 125);
     const bool changed = trial_ == Trial::none ? judge(reading, now) : judge_trial(now);
     if (changed) settle(now, reading.rtt_smoothed);
     window_ = {};
@@ -103,7 +107,17 @@ bool StrandController::judge_trial(Instant now) {
     return true;
 }
 
+// The strands carry all that they are let: as many do as it takes windows to hold it.
+bool StrandController::judge_paced(const StrandReading& last, Instant now) {
+    const double in_flight = static_cast<double>(rate_) * last.rtt_smoothed.seconds();
+    const auto enough = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
+    if (last.loss_limited || enough >= wanted_ || now < fewer_from_) return false;
+    begin(Trial::fewer, enough, "the pace of the path needs no more");
+    return true;
+}
+
 bool StrandController::judge(const StrandReading& last, Instant now) {
+    if (window_.paced) return judge_paced(last, now);
     const Duration queueing = last.rtt_smoothed - last.rtt_min;
     const bool queue_full = queueing > std::max(last.rtt_min / 4, kFar);
     const double sent_again = static_cast<double>(window_.retransmitted) /
@@ -121,7 +135,7 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
         return true;
     }
     if (!last.loss_limited && sent_again > 0.02) return false;
-    if (more == wanted_ || queue_full) return false;
+    if (more == wanted_ || queue_full || opening_) return false;
     if (window_.buffer_limited * 4 >= window_.time && now >= more_from_) {
         begin(Trial::more_held_back, more, "buffers of the system hold the strands back");
         return true;

@@ -22,6 +22,7 @@ struct StrandReading {
     Duration elapsed;
     uint32_t strands = 0;     // attached, of those wanted
     bool backlogged = false;  // frames waited for a strand all the time
+    bool paced = false;       // the strands do all that the path's pace lets them
     uint64_t bytes_acked = 0;
     uint64_t bytes_retransmitted = 0;
     Duration buffer_limited;  // mean over the strands
@@ -48,8 +49,10 @@ private:
     struct Window {
         Duration time, buffer_limited;
         uint64_t bytes = 0, retransmitted = 0;
+        bool paced = true;
     };
     bool judge(const StrandReading& last, Instant now);
+    bool judge_paced(const StrandReading& last, Instant now);
     bool judge_trial(Instant now);
     uint64_t rate_needed(Trial trial) const;
     void begin(Trial trial, uint32_t count, std::string why);
@@ -66,6 +69,7 @@ private:
     Duration more_pause_, fewer_pause_;
     Window window_;
     uint64_t rate_ = 0;
+    bool opening_ = true;  // the rate still grows by itself
     std::string reason_ = "one until the path is known";
 };
 

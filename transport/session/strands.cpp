@@ -52,6 +52,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     reading.elapsed = now_ - std::exchange(link.looked_at, now_);
     const bool bounded = limiter_.limited() || link.limiter.limited();  // by the user, not by the path
     reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty()) && !bounded;
+    reading.paced = link.pace.reached;
     if (reading.elapsed.ns <= 0) return;
     LinkStats& stats = link.stats;
     const uint64_t received =
@@ -60,6 +61,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         stats.rate_received = smoothed(stats.rate_received, received, reading.elapsed);
 
     Duration rtt_sum{};
+    bool by_loss = false;
     for (size_t index = 0; index < link.slots.size() && index <= link.strands_used(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         const std::optional<PathSample> now = strand ? driver_.sample(strand->handle) : std::nullopt;
@@ -74,7 +76,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         reading.bytes_acked += now->bytes_acked - since.bytes_acked;
         reading.bytes_retransmitted += again;
         reading.buffer_limited = reading.buffer_limited + (now->buffer_limited - since.buffer_limited);
-        reading.loss_limited = now->loss_limited;
+        by_loss = now->loss_limited;
         rtt_sum = rtt_sum + now->rtt_smoothed;
         const bool first = reading.rtt_min.ns == 0;
         reading.rtt_min = first ? now->rtt_min : std::min(reading.rtt_min, now->rtt_min);
@@ -82,10 +84,29 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     if (reading.strands == 0) return;
     reading.rtt_smoothed = rtt_sum / reading.strands;
     reading.buffer_limited = reading.buffer_limited / reading.strands;
+    link.losses.look(reading.bytes_retransmitted, reading.rtt_min, reading.rtt_smoothed - reading.rtt_min,
+                     now_);
+    guide_strands(link, reading);
+    reading.loss_limited = by_loss && link.losses.lossy();
     stats.path_rtt = reading.rtt_smoothed;
     if (reading.backlogged && reading.bytes_acked >= kTellingBytes)
         stats.rate_sent = smoothed(stats.rate_sent, reading.bytes_acked, reading.elapsed);
     if (link.tuner && link.tuner->look(reading, now_)) wanted_changed(link);
+}
+
+// By loss while nothing is lost at random. And by rate while a strand of a long path rests: then its window
+// stays as it is, which otherwise shrinks to that of a new connection (RFC 2861).
+void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
+    const bool rests = reading.bytes_acked == 0 && link.bulk.empty();
+    const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
+    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+        const StrandPtr& strand = link.slots[index].strand;
+        if (strand) guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
+    }
+}
+
+void Endpoint::Impl::guide(Strand& strand, Congestion by) {
+    if (std::exchange(strand.guide, by) != by) driver_.guide(strand.handle, by);
 }
 
 void Endpoint::Impl::remember_strands(const Link& link) {

@@ -284,6 +284,8 @@ void Endpoint::Impl::did_write(StrandHandle handle, size_t bytes, Instant now) {
     if (strand->state == StrandState::attached) {
         strand->link->stats.bytes_sent += bytes;
         spend_rate(*strand->link, bytes);
+        if (strand->index > 0) strand->link->pace.written_at = now_;
+        if (strand->index > 0 && now_ - pace_looked_at_ >= pace_interval_) look_at_pace();
     }
     if (strand->channel) return strand->channel->sent(bytes);
     consumed(strand, bytes);

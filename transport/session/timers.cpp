@@ -50,6 +50,7 @@ std::optional<Instant> Endpoint::Impl::deadline() {
         if (strand->state != StrandState::attached) at = earlier(at, strand->deadline);
     }
     for (const auto& [key, link] : links_) at = earlier(at, link_deadline(*link));
+    if (pace_due_) at = earlier(at, pace_looked_at_ + pace_interval_);
     return earlier(at, next_paced());
 }
 
@@ -62,6 +63,7 @@ void Endpoint::Impl::on_deadline(Instant now) {
     for (const StrandPtr& strand : late) run_strand_deadline(strand);
 
     run_paced();
+    if (pace_due_ && now - pace_looked_at_ >= pace_interval_) look_at_pace();
     std::vector<LinkPtr> due;
     for (const auto& [key, link] : links_) {
         const auto at = link_deadline(*link);

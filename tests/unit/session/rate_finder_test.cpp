@@ -1,0 +1,150 @@
+// The finder on a modelled bottleneck: one queue that drains at a rate, and a sender that, unpaced, sends
+// half as much again.
+#include "transport/session/rate_finder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/prng.h"
+
+namespace whim {
+namespace {
+
+struct Line {
+    RateFinder finder;
+    double capacity = 40e6;  // bytes per second
+    Duration rtt = milliseconds(80);
+    double queue_max_s = 0.05;
+    double foreign = 0;           // bytes per second of somebody who does not yield
+    double noise_s = 0;           // of each reading of the queue
+    double wish = 1e12;           // what the sender has to send, bytes per second
+    Duration look = milliseconds(40);
+
+    double queue = 0;  // bytes
+    Instant now{1};
+    Prng prng{1};
+    std::vector<double> sent{60e6};  // by look; readings are of what was sent a round trip before
+
+    double delivered = 0;  // bytes, in all
+    std::vector<double> queues_s;
+
+    void run(Duration time) {
+        for (const Instant until = now + time; now < until; step()) {}
+    }
+    void step() {
+        const double pace = finder.rate() == 0 ? capacity * 1.5 : static_cast<double>(finder.rate());
+        sent.push_back(std::min(pace, wish));
+        const auto lag = static_cast<size_t>(rtt.ns / look.ns);
+        const double own = sent[sent.size() > lag ? sent.size() - 1 - lag : 0];
+        const double come = (own + foreign) * look.seconds();
+        const double out = std::min(queue + come, capacity * look.seconds());
+        queue = std::min(queue + come - out, queue_max_s * capacity);
+        const double share = own / std::max(own + foreign, 1.0);
+        delivered += out * share;
+        now = now + look;
+        RateReading reading;
+        reading.elapsed = look;
+        reading.bytes_acked = static_cast<uint64_t>(out * share);
+        reading.rtt_min = rtt;
+        const double noise = noise_s * static_cast<double>(prng.below(1000)) / 1000;
+        reading.queue = Duration{static_cast<int64_t>(1e9 * (queue / capacity + noise))};
+        queues_s.push_back(queue / capacity);
+        finder.look(reading, now);
+    }
+    // Of what the line could have delivered, and the queue in which 99 of 100 looks find less, in seconds.
+    std::pair<double, double> measure(Duration time) {
+        delivered = 0;
+        queues_s.clear();
+        run(time);
+        std::sort(queues_s.begin(), queues_s.end());
+        return {delivered / (capacity * time.seconds()), queues_s[queues_s.size() * 99 / 100]};
+    }
+};
+
+TEST(RateFinder, FillsThePathAndKeepsItsQueueShort) {
+    for (const int rtt : {10, 40, 80, 300})
+        for (const double capacity : {6e5, 4e6, 4e7, 4e8}) {
+            Line line;
+            line.rtt = milliseconds(rtt);
+            line.look = std::max(milliseconds(10), line.rtt / 2);
+            line.capacity = capacity;
+            line.run(seconds(5 + rtt / 20));
+            const auto [share, queue] = line.measure(seconds(60));
+            const std::string path = std::to_string(rtt) + " ms, " + std::to_string(capacity);
+            EXPECT_GE(share, 0.92) << path;
+            EXPECT_LE(queue, std::max(0.02, 0.3 * line.rtt.seconds())) << path;
+        }
+}
+
+TEST(RateFinder, TakesWhatBecomesFree) {
+    Line line;
+    line.run(seconds(5));
+    line.capacity *= 3;
+    line.run(seconds(4));
+    EXPECT_GE(line.measure(seconds(20)).first, 0.9);
+}
+
+TEST(RateFinder, GivesWayWhenThePathGetsSlower) {
+    Line line;
+    line.run(seconds(5));
+    line.capacity /= 3;
+    line.run(seconds(6));
+    const auto [share, queue] = line.measure(seconds(20));
+    EXPECT_GE(share, 0.9);
+    EXPECT_LE(queue, 0.03);
+}
+
+TEST(RateFinder, FindsThePathAlsoWhenTheFirstQueueWasNotOfIt) {
+    Line line;
+    line.capacity = 4e6;  // a machine that stood still, say
+    line.run(seconds(2));
+    line.capacity = 4e7;
+    line.run(seconds(3));
+    EXPECT_GE(line.measure(seconds(20)).first, 0.9);
+}
+
+TEST(RateFinder, LeavesAQueueOfOthersToTcp) {
+    Line line;
+    line.foreign = 1e8;
+    line.run(seconds(60));
+    EXPECT_EQ(line.finder.rate(), 0u);
+    EXPECT_EQ(line.finder.reason(), "the queue is not this link's: others fill it");
+    line.foreign = 0;
+    line.run(seconds(200));  // the pause, however often it was doubled
+    EXPECT_GT(line.finder.rate(), 0u);
+    EXPECT_LE(line.measure(seconds(20)).second, 0.02);
+}
+
+TEST(RateFinder, BearsWithJitter) {
+    Line line;
+    line.noise_s = 0.004;
+    line.run(seconds(5));
+    EXPECT_GE(line.measure(seconds(60)).first, 0.85);
+}
+
+TEST(RateFinder, KeepsItsRateWhileLittleIsSent) {
+    Line line;
+    line.run(seconds(10));
+    line.wish = 1e5;
+    line.run(seconds(1));
+    const uint64_t found = line.finder.found();
+    line.run(seconds(30));
+    EXPECT_EQ(line.finder.found(), found);
+    line.wish = 1e7;  // and whoever sends a quarter is not the one to yield to others
+    line.foreign = 3e7;
+    line.run(milliseconds(400));
+    EXPECT_EQ(line.finder.found(), found);
+}
+
+TEST(RateFinder, BoundsNoShortPath) {
+    Line line;
+    line.rtt = microseconds(300);
+    line.look = milliseconds(10);
+    line.run(seconds(10));
+    EXPECT_EQ(line.finder.rate(), 0u);
+}
+
+}  // namespace
+}  // namespace whim

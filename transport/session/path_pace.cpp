@@ -1,0 +1,105 @@
+// Paces bulk strands. About twice a round trip while bulk is written, all links that send are looked at: the
+// queue that all of them see is taken for that of this host's access line, whose rate they share in equal
+// parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for why.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+namespace {
+
+constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
+constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
+
+}  // namespace
+
+// What one link did since the last look.
+struct Endpoint::Impl::PaceLook {
+    Link* link = nullptr;
+    RateReading reading;
+};
+
+void Endpoint::Impl::look_at_pace() {
+    const Duration elapsed = now_ - std::exchange(pace_looked_at_, now_);
+    std::vector<PaceLook> looks;
+    for (const auto& [key, link] : links_) {
+        if (auto look = look_at_pace_of(*link, elapsed)) looks.push_back(*look);
+    }
+    pace_interval_ = limits::kPaceLookMin;
+    pace_due_ = !looks.empty();
+    if (looks.empty()) return;
+    RateReading all = looks.front().reading;
+    for (size_t i = 1; i < looks.size(); ++i) {
+        const RateReading& reading = looks[i].reading;
+        all.bytes_acked += reading.bytes_acked;
+        all.rtt_min = std::max(all.rtt_min, reading.rtt_min);
+        all.queue = std::min(all.queue, reading.queue);
+    }
+    if (looks.size() > 1) {  // a single link cannot tell whose queue it sees
+        line_.look(all, now_);
+        for (PaceLook& look : looks) look.reading.queue = look.reading.queue - all.queue;
+    }
+    for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
+    pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
+    share_pace();
+}
+
+// Nothing when nothing came through, or over a path too short to be paced.
+std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& link, Duration elapsed) {
+    if (now_ - link.pace.written_at > kRests) return std::nullopt;
+    PaceLook look{&link, {}};
+    RateReading& reading = look.reading;
+    reading.elapsed = elapsed;
+    Duration queues{};
+    uint32_t seen = 0;
+    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+        const StrandPtr& strand = link.slots[index].strand;
+        const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
+        if (!sample) continue;
+        const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
+        if (!before || sample->bytes_acked == *before) continue;  // its round-trip time is old
+        if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
+        reading.bytes_acked += sample->bytes_acked - *before;
+        reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
+        queues = queues + (sample->rtt_smoothed - sample->rtt_min);
+        ++seen;
+    }
+    if (seen > 0) reading.queue = queues / seen;
+    if (seen > 0) link.pace.far = reading.rtt_min >= limits::kShortPathRtt;
+    if (link.pace.far && (seen > 0 || !link.bulk.empty()))
+        link.pace.active_until = now_ + reading.rtt_min;
+    const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
+    link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
+    return seen > 0 && link.pace.far ? std::optional(look) : std::nullopt;
+}
+
+// Equal parts, although those that their paths hold back leave something over: what an op sends over each of
+// its links is about the same, and to send some of it earlier only fills queues elsewhere. Whoever has no more
+// to send counts no more.
+void Endpoint::Impl::share_pace() {
+    uint64_t active = 0;
+    for (const auto& [key, link] : links_) active += link->pace.active_until >= now_;
+    for (const auto& [key, link] : links_) {
+        if (link->pace.active_until < now_) continue;
+        const uint64_t own = link->pace.finder.rate(), share = line_.rate() / active;
+        set_pace(*link, own == 0 ? share : share == 0 ? own : std::min(own, share));
+    }
+}
+
+void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
+    link.pace.rate = rate;
+    const uint64_t each = rate == 0 ? 0 : std::max<uint64_t>(rate / std::max(link.strands_used(), 1u), 1);
+    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+        const StrandPtr& strand = link.slots[index].strand;
+        if (strand && std::exchange(strand->pace, each) != each) driver_.pace(strand->handle, each);
+    }
+}
+
+std::string Endpoint::Impl::pace_reason(const Link& link) const {
+    const bool by_path = link.pace.finder.rate() > 0 && link.pace.rate == link.pace.finder.rate();
+    if (by_path || line_.rate() == 0) return "this path: " + link.pace.finder.reason();
+    return "a share of this host's line: " + line_.reason();
+}
+
+}  // namespace whim

@@ -1,0 +1,162 @@
+// Thresholds are of the path's round trip; tests/unit/session/rate_finder_test.cpp shows what they lead to.
+#include "transport/session/rate_finder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace whim {
+namespace {
+
+constexpr Duration kQueueMin = milliseconds(5);  // below it, delay says little
+constexpr int64_t kQueuePart = 8;                // of a round trip: the queue that is borne
+constexpr int64_t kDrainRtts = 2;
+constexpr int64_t kSpanRtts = 1;
+constexpr double kCutMax = 0.3;   // while a queue drains
+constexpr double kBelow = 0.97;   // of what was delivered while a queue stood
+constexpr double kStep = 0.025;   // a raise
+constexpr double kStepFirst = 0.4;  // until a queue stood again: the first may have been of a slow start
+constexpr uint32_t kFasterEvery = 2;  // raises in a row double the step
+constexpr uint32_t kDoublingsMax = 3;
+constexpr double kReached = 0.92;
+constexpr double kMine = 0.7;  // of the rate: whoever sends less did not make the queue,
+constexpr int64_t kBorneRtts = 25;  // unless it stands for so long: the path got slower
+constexpr uint32_t kForeignAfter = 8;  // pauses in a row that did not empty the queue,
+constexpr uint32_t kForeignMin = 4;    // or so many when less is left
+constexpr double kForeignBelow = 0.5;  // than that of what there was before
+constexpr uint64_t kTellingBytes = 64u << 10;  // less says nothing about the path,
+constexpr uint64_t kTellingBytesMin = 8u << 10;  // or little after some round trips
+constexpr int64_t kFewRttsMax = 4;
+constexpr uint64_t kRateMin = 32u << 10;
+constexpr Duration kFreeMin = seconds(10);
+constexpr Duration kFreeMax = seconds(160);
+
+Duration bearable(const RateReading& reading) { return std::max(kQueueMin, reading.rtt_min / kQueuePart); }
+
+uint64_t part(uint64_t of, double share) { return static_cast<uint64_t>(static_cast<double>(of) * share); }
+
+std::string mbit(uint64_t bytes_per_second) { return std::to_string(bytes_per_second / 125'000) + " Mbit/s"; }
+
+}  // namespace
+
+uint64_t RateFinder::Span::rate() const {
+    return time.ns <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / time.seconds());
+}
+
+void RateFinder::measure(const RateReading& reading) {
+    span_.time = span_.time + reading.elapsed;
+    span_.bytes += reading.bytes_acked;
+    if (span_.time < reading.rtt_min * kSpanRtts) return;
+    spans_[spans_seen_++ % spans_.size()] = span_.rate();
+    span_ = {};
+}
+
+uint64_t RateFinder::best() const {
+    return *std::max_element(spans_.begin(), spans_.end());
+}
+
+bool RateFinder::look(RateReading reading, Instant now) {
+    if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
+    if (draining_ && now >= not_before_) {
+        draining_ = false;
+        not_before_ = now + reading.rtt_min * 5 / 4 + reading.queue;
+        return true;
+    }
+    return collect(reading) && judge(reading, now);
+}
+
+// Puts looks together until they say something. False: not yet, or there was a gap.
+bool RateFinder::collect(RateReading& reading) {
+    const bool gap = reading.elapsed > reading.rtt_min * 3 / 2 + kQueueMin * 4;
+    if (gap) few_ = {};
+    few_.time = few_.time + reading.elapsed;
+    few_.bytes += reading.bytes_acked;
+    const bool long_enough = few_.time >= reading.rtt_min * kFewRttsMax;
+    if (!gap && few_.bytes < kTellingBytes && !long_enough) return false;
+    reading.elapsed = few_.time;
+    reading.bytes_acked = few_.bytes;
+    few_ = {};
+    if (!gap && reading.bytes_acked >= kTellingBytesMin) return true;
+    standing_ = false;
+    span_ = {};
+    return false;
+}
+
+bool RateFinder::judge(const RateReading& reading, Instant now) {
+    measure(reading);
+    if (now < not_before_) return false;
+    if (rate_ == 0) return now >= free_until_ && find(reading, now);
+    const double used = static_cast<double>(reading.bytes_acked) /
+                        (static_cast<double>(rate_) * reading.elapsed.seconds());
+    if (reading.queue > bearable(reading)) {
+        if (borne_since_.ns == 0) borne_since_ = now;
+        if (used < kMine && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
+        return lower(reading, now);
+    }
+    lowered_ = 0;
+    borne_since_ = {};
+    const bool reached = used >= kReached;
+    if (reading.queue > bearable(reading) / 2) raised_ = 0;
+    else if (reached) return raise(reading, now);
+    return false;
+}
+
+// What was delivered until the queue was found is less than the path can; a whole span with the queue there
+// is nearer to it.
+bool RateFinder::find(const RateReading& reading, Instant now) {
+    if (reading.queue <= bearable(reading)) {
+        standing_ = false;
+        return false;
+    }
+    if (!std::exchange(standing_, true)) forget();
+    if (spans_seen_ == 0) return false;
+    standing_ = false;
+    lowered_ = 0;
+    reason_ = "a queue stood at " + mbit(best());
+    return lower(reading, now);
+}
+
+void RateFinder::forget() {
+    spans_.fill(0);
+    spans_seen_ = 0;
+    span_ = {};
+}
+
+bool RateFinder::lower(const RateReading& reading, Instant now) {
+    raised_ = 0;
+    borne_since_ = {};
+    if (++lowered_ == 1) lowered_from_ = rate_;
+    const bool starves = lowered_ > kForeignMin && rate_ < part(lowered_from_, kForeignBelow);
+    if (starves || lowered_ > kForeignAfter) return lift(now);
+    const Duration excess = reading.queue - bearable(reading) / 2;
+    const Duration pause = reading.rtt_min * kDrainRtts;
+    first_ = rate_ == 0;
+    const uint64_t carried = first_ ? best() : std::min(rate_, best());
+    rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
+    drain_rate_ =
+        std::max(kRateMin, part(rate_, 1 - std::min(kCutMax, excess.seconds() / pause.seconds())));
+    draining_ = true;
+    not_before_ = now + pause;
+    return true;
+}
+
+bool RateFinder::raise(const RateReading& reading, Instant now) {
+    const uint32_t doublings = std::min(raised_++ / kFasterEvery, kDoublingsMax);
+    rate_ += part(rate_, first_ ? kStepFirst : kStep * (1u << doublings));
+    not_before_ = now + reading.rtt_min + reading.queue;
+    if (doublings > 0) reason_ = "no queue: there is room for more";
+    return true;
+}
+
+bool RateFinder::lift(Instant now) {
+    const bool anew = free_pause_.ns == 0 || now > free_until_ + kFreeMax;
+    free_pause_ = anew ? kFreeMin : std::min(free_pause_ * 2, kFreeMax);
+    free_until_ = now + free_pause_;
+    rate_ = 0;
+    lowered_ = 0;
+    reason_ = "the queue is not this link's: others fill it";
+    return true;
+}
+
+}  // namespace whim

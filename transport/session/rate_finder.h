@@ -1,0 +1,72 @@
+// How fast to send, so that the path is full and its queue is not.
+//
+// TCP alone fills the queue before it learns how fast a path is: cubic until it overflows, several bbr flows
+// with a round trip's worth of bytes. Then heartbeats wait in that queue. So long paths are paced: at the
+// best rate that was delivered lately once a queue stands, after a pause in which it drains; from there slowly
+// up while there is none. The signal is delay, not loss: random losses change nothing.
+//
+// A queue that pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP competes
+// as it does. Pure: same readings, same decisions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+
+namespace whim {
+
+// Of all that is paced together, between two looks about half a round trip apart.
+struct RateReading {
+    Duration elapsed;
+    uint64_t bytes_acked = 0;
+    Duration rtt_min, queue;  // the path's own time, and what is waited on top of it
+};
+
+class RateFinder {
+public:
+    // True: rate() changed.
+    bool look(RateReading reading, Instant now);
+
+    uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
+    uint64_t found() const { return rate_; }  // the same but for pauses in which a queue drains
+    const std::string& reason() const { return reason_; }  // of the last change but small ones, in words
+
+private:
+    // What was delivered in spans of a round trip: shorter ones show bursts of acknowledgements.
+    struct Span {
+        Duration time;
+        uint64_t bytes = 0;
+        uint64_t rate() const;
+    };
+    bool collect(RateReading& reading);
+    bool judge(const RateReading& reading, Instant now);
+    void measure(const RateReading& reading);
+    uint64_t best() const;
+    void forget();
+    bool find(const RateReading& reading, Instant now);
+    bool lower(const RateReading& reading, Instant now);
+    bool raise(const RateReading& reading, Instant now);
+    bool lift(Instant now);
+
+    std::array<uint64_t, 16> spans_{};  // the last, bytes per second
+    size_t spans_seen_ = 0;
+    Span span_;  // under way
+    Span few_;   // looks that are not judged yet
+    uint64_t rate_ = 0;
+    uint64_t drain_rate_ = 0;
+    bool draining_ = false;
+    bool first_ = false;     // no queue was seen since the first bound
+    bool standing_ = false;  // a queue was seen while there was no bound
+    uint32_t lowered_ = 0;   // times in a row, the queue standing on
+    uint64_t lowered_from_ = 0;
+    Instant borne_since_;    // a queue is seen; 0: none
+    uint32_t raised_ = 0;    // times in a row, no queue to be seen
+    Instant not_before_;     // what was changed shows only then
+    Instant free_until_;     // no bound is set earlier
+    Duration free_pause_;
+    std::string reason_ = "no queue was seen";
+};
+
+}  // namespace whim
