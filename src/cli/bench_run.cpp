@@ -69,6 +69,8 @@ BenchRun::BenchRun(const BenchOptions& options) {
     group.security = tls_ ? WHIM_SECURITY_TLS : WHIM_SECURITY_NONE;
     group.fingerprint = kFingerprint;
     group.listen = options.listen.c_str();
+    group.rate_limit = options.rate_limit;
+    group.link_rate_limit = options.link_rate_limit;
     if (!options.name.empty()) group.name = options.name.c_str();
     if (!options.advertise.empty()) group.advertise = options.advertise.c_str();
     group_ = std::make_unique<whimbrel::Group>(group);

@@ -44,7 +44,8 @@ struct BenchOptions {
     std::string coordinator;  // HOST:PORT: one that lives as long as the benchmark, beside this peer
     uint32_t peers = 2;
     std::string name, listen = "0.0.0.0:0", advertise;
-    std::string security = "tls";  // of that coordinator; an invite says it itself
+    std::string security = "tls";                  // of that coordinator; an invite says it itself
+    uint64_t rate_limit = 0, link_rate_limit = 0;  // bytes per second that this peer sends; 0: no bound
 };
 
 struct BenchLinksCommand {

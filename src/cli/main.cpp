@@ -26,10 +26,20 @@ std::string check_range(const std::string& text) {
     return check_bytes(text.substr(0, dots)) + check_bytes(text.substr(dots + 2));
 }
 
+std::string check_rate(const std::string& text) {
+    if (rate_of(text)) return {};
+    return text + ": write a number and bit, kbit, mbit or gbit, or B/s, kB/s, MB/s or GB/s";
+}
+
 void set_range(BenchAllReduceCommand& command, const std::string& text) {
     const size_t dots = text.find("..");
     command.bytes_from = *bytes_of(text.substr(0, dots));
     command.bytes_to = dots == std::string::npos ? command.bytes_from : *bytes_of(text.substr(dots + 2));
+}
+
+void add_rate(CLI::App* to, const char* flag, uint64_t& bytes_per_s, const char* what) {
+    const auto set = [&bytes_per_s](const std::string& text) { bytes_per_s = *rate_of(text); };
+    to->add_option_function<std::string>(flag, set, what)->check(check_rate);
 }
 
 void add_bench_options(CLI::App* b, BenchOptions& run) {
@@ -43,6 +53,9 @@ void add_bench_options(CLI::App* b, BenchOptions& run) {
     b->add_option("--security", run.security, "tls or none, of --coordinator")
         ->check(CLI::IsMember({"tls", "none"}))
         ->capture_default_str();
+    add_rate(b, "--rate-limit", run.rate_limit,
+             "Most that this peer sends, over all links together: 100mbit, 12.5MB/s");
+    add_rate(b, "--link-rate-limit", run.link_rate_limit, "The same for each link");
 }
 
 int run(int argc, char** argv) {

@@ -86,6 +86,20 @@ TEST_F(BenchCommand, AllReduceHasALineASize) {
     expect_the_end();
 }
 
+// Of 256 KiB each peer sends two thirds twice, and half of that over each link.
+TEST_F(BenchCommand, BoundsSayHowLongItTakes) {
+    const double sent = 256 * 1024 * 4.0 / 3, saved_up = 2 * 16 * 1024;
+    for (const Words& bound : {Words{"--rate-limit", "8mbit"}, Words{"--link-rate-limit", "500kB/s"}}) {
+        children_.clear();
+        start({"all-reduce", "--bytes", "256KiB", "--iters", "1", "--json", bound[0], bound[1]});
+        const std::string line = everywhere("\"checked\":true,");
+        const size_t at = line.find("\"min_ms\":");
+        ASSERT_NE(at, std::string::npos) << line;
+        EXPECT_GE(std::stod(line.substr(at + 9)), (sent - saved_up) / 1e6 * 1e3) << bound[0];
+        expect_the_end();
+    }
+}
+
 TEST_F(BenchCommand, AnInviteOrACoordinatorIsNeeded) {
     Child neither({"bench", "links", "--peers", "2"});
     EXPECT_EQ(neither.after("whimbrel: bench links: "),
@@ -98,6 +112,15 @@ TEST_F(BenchCommand, SizesAreWrittenOneWay) {
         Child refused({"bench", "all-reduce", "--peers", "2", "--bytes", bytes});
         EXPECT_NE(refused.after("write a number and "), "") << bytes;
         EXPECT_EQ(refused.end(0), 2) << bytes;
+    }
+}
+
+TEST_F(BenchCommand, RatesAreWrittenOneWay) {
+    for (const char* rate :
+         {"0", "100", "100Mbit", "1 mbit", "-1mbit", "7bit", "9999999gbit", "nanbit", ""}) {
+        Child refused({"bench", "links", "--peers", "2", "--rate-limit", rate});
+        EXPECT_NE(refused.after("write a number and "), "") << rate;
+        EXPECT_EQ(refused.end(0), 2) << rate;
     }
 }
 
