@@ -111,7 +111,7 @@ void print_json(const BenchRun& run, const BenchLinksCommand& command, const Fig
         {"bench", "links"},       {"impl", "whimbrel"},     {"security", run.security()},
         {"n", run.peers()},       {"bytes", command.bytes}, {"all_at_once", command.all_at_once},
         {"members", run.names()}, {"links", links},         {"version", whim_version_text()},
-        {"machine", machine()}};
+        {"commit", commit()},     {"machine", machine()}};
     fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

@@ -52,5 +52,7 @@ private:
 
 // What this measurement was made on: "PROCESSOR, N cores".
 std::string machine();
+// And of: the commit that this program was built from, short; "unknown" outside a checkout.
+std::string commit();
 
 }  // namespace whim::cli

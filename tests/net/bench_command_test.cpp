@@ -79,9 +79,22 @@ TEST_F(BenchCommand, AllReduceHasALineASize) {
     start({"all-reduce", "--bytes", "4KiB..64KiB", "--factor", "16", "--iters", "3", "--dtype", "bf16",
            "--json"});
     for (const char* bytes : {"4096", "65536"}) {
-        const std::string line =
-            everywhere("\"n\":3,\"bytes\":" + std::string(bytes) + ",\"dtype\":\"bf16\",");
-        EXPECT_NE(line.find("\"checked\":true"), std::string::npos) << line;
+        const std::string line = everywhere("{\"bench\":\"all-reduce\",\"impl\":\"whimbrel\",");
+        for (const std::string& field : {std::string("\"security\":\"tls\""), std::string("\"n\":3"),
+                                         "\"bytes\":" + std::string(bytes), std::string("\"dtype\":\"bf16\""),
+                                         std::string("\"codec\":\"none\""), std::string("\"checked\":true")})
+            EXPECT_NE(line.find(field + ","), std::string::npos) << field << " in " << line;
+        for (const char* figure : {"median_ms", "min_ms", "algbw", "cpu_s", "rss_mib"}) {
+            const size_t at = line.find("\"" + std::string(figure) + "\":");
+            ASSERT_NE(at, std::string::npos) << figure << " in " << line;
+            EXPECT_GT(std::stod(line.substr(line.find(':', at) + 1)), 0) << figure;
+        }
+        for (const char* text : {"commit", "machine"}) {
+            const size_t at = line.find("\"" + std::string(text) + "\":\"");
+            ASSERT_NE(at, std::string::npos) << text << " in " << line;
+            EXPECT_NE(line[at + std::string(text).size() + 4], '"') << text << " is empty";
+        }
+        EXPECT_EQ(line.back(), '}');
     }
     expect_the_end();
 }
