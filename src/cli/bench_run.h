@@ -27,6 +27,11 @@ public:
     const std::vector<std::string>& names() const { return names_; }  // in rank order
     const char* security() const { return tls_ ? "tls" : "none"; }
 
+    uint64_t round() const { return round_; }
+    // Commits the round and begins another of the same peers. What any of them told the coordinator before,
+    // all have heard after.
+    void next_round();
+
     void barrier();
     std::vector<double> sum(const std::vector<double>& mine);  // element by element, over all peers
     std::vector<double> max(const std::vector<double>& mine);
@@ -46,6 +51,7 @@ private:
     std::unique_ptr<coordinator::CoordinatorServer> coordinator_;
     std::unique_ptr<whimbrel::Group> group_;
     bool tls_ = true;
+    uint64_t round_ = 0;
     uint32_t rank_ = 0;
     std::vector<std::string> names_;
 };

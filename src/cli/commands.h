@@ -48,10 +48,13 @@ struct BenchOptions {
     uint64_t rate_limit = 0, link_rate_limit = 0;  // bytes per second that this peer sends; 0: no bound
 };
 
+enum class LinksLoad { one_sender, one_pair, all };  // what is under way at a time
+
 struct BenchLinksCommand {
     BenchOptions run;
     uint64_t bytes = 16u << 20;
-    bool all_at_once = false, json = false;
+    LinksLoad load = LinksLoad::one_sender;
+    bool json = false;
     std::string svg;  // file to write
 };
 int run_bench_links(const BenchLinksCommand& command);

@@ -118,7 +118,9 @@ int run(int argc, char** argv) {
     bl->add_option("--bytes", bench_links_bytes, "Sent over each link")
         ->check(check_bytes)
         ->capture_default_str();
-    bl->add_flag("--all-at-once", bench_links.all_at_once, "All links together, by all-reduces");
+    bool one_at_a_time = false, all_at_once = false;
+    CLI::Option* pairs = bl->add_flag("--one-at-a-time", one_at_a_time, "One pair after the other, alone");
+    bl->add_flag("--all-at-once", all_at_once, "All links together, by all-reduces")->excludes(pairs);
     bl->add_flag("--json", bench_links.json, "One object");
     bl->add_option("--svg", bench_links.svg, "File for a picture of the matrices");
 
@@ -156,6 +158,8 @@ int run(int argc, char** argv) {
     if (l->parsed()) return run_links(links);
     if (bl->parsed()) {
         bench_links.bytes = *bytes_of(bench_links_bytes);
+        if (one_at_a_time) bench_links.load = LinksLoad::one_pair;
+        if (all_at_once) bench_links.load = LinksLoad::all;
         return run_bench_links(bench_links);
     }
     if (ba->parsed()) {

@@ -42,6 +42,15 @@ protected:
             EXPECT_EQ(child->end(0), 0);
         }
     }
+    // Of all links, in a line of JSON.
+    static std::vector<double> rates_in(const std::string& json) {
+        const std::string name = "\"bytes_per_s\":";
+        std::vector<double> rates;
+        for (size_t at = 0; (at = json.find(name, at)) != std::string::npos; at += name.size())
+            rates.push_back(std::stod(json.substr(at + name.size())));
+        EXPECT_EQ(rates.size(), kPeers * (kPeers - 1)) << json;
+        return rates;
+    }
     std::string invite_;
     std::vector<std::unique_ptr<Child>> children_;
 };
@@ -66,12 +75,18 @@ TEST_F(BenchCommand, AllAtOnceLoadsEveryLink) {
     start({"links", "--bytes", "256KiB", "--all-at-once", "--json", "--security", "none"});
     const std::string json =
         everywhere("{\"bench\":\"links\",\"impl\":\"whimbrel\",\"security\":\"none\",\"n\":3,");
-    size_t links = 0;
-    for (size_t at = 0; (at = json.find("\"bytes_per_s\":", at)) != std::string::npos; at += 14) {
-        ++links;
-        EXPECT_GT(std::stod(json.substr(at + 14)), 0);
+    for (const double rate : rates_in(json)) EXPECT_GT(rate, 0);
+    expect_the_end();
+}
+
+// Nothing comes by way of the third: no pair exceeds what its own link may carry.
+TEST_F(BenchCommand, OnePairAtATimeHasItsLinkAlone) {
+    start({"links", "--bytes", "256KiB", "--one-at-a-time", "--json", "--link-rate-limit", "1MB/s"});
+    const double bytes = 256 * 1024, saved_up = 16 * 1024;
+    for (const double rate : rates_in(everywhere("\"load\":\"one pair at a time\","))) {
+        EXPECT_GT(rate, 0);
+        EXPECT_LT(rate, 1e6 * bytes / (bytes - saved_up));
     }
-    EXPECT_EQ(links, kPeers * (kPeers - 1)) << json;
     expect_the_end();
 }
 
