@@ -138,6 +138,7 @@ void print_row(const BenchRun& run, const BenchAllReduceCommand& command, const 
                                              {"cpu_s", row.cpu_s},
                                              {"rss_mib", row.rss_mib},
                                              {"version", whim_version_text()},
+                                             {"commit", commit()},
                                              {"machine", machine()}};
         fmt::print("{}\n", line.dump());
     }

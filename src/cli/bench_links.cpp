@@ -1,5 +1,6 @@
 // `whimbrel bench links`: round trips at rest, then what each link delivers: one sender at a time broadcasts
-// to all others, or all at once all-reduce. Every peer ends up with the whole matrix and prints it.
+// to all others, one pair at a time uses its link alone, or all at once all-reduce. Every peer ends up with
+// the whole matrix and prints it.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -41,17 +42,56 @@ Figures measure_round_trips(BenchRun& run) {
     return run.sum(mine);
 }
 
-// As receivers see it, from the barrier to the last byte; the better of two, as the first opens the windows.
+// Seconds from the barrier to the last byte, for whoever receives.
+double transfer(BenchRun& run, std::vector<unsigned char>& buffer, uint32_t source,
+                const whim_collective_options* options, bool takes_part) {
+    run.barrier();
+    const auto begin = Clock::now();
+    if (takes_part)
+        run.group().broadcast(buffer.data(), buffer.size(), WHIM_U8, source, options).get(kPatienceMs);
+    return seconds_since(begin);
+}
+
+// The better of two, as the first opens the windows.
 Figures measure_in_turn(BenchRun& run, std::vector<unsigned char>& buffer) {
     Figures mine(run.peers() * run.peers());
     for (uint32_t turn = 0; turn < 2 * run.peers(); ++turn) {
         const uint32_t source = turn / 2;
-        run.barrier();
-        const auto begin = Clock::now();
-        run.group().broadcast(buffer.data(), buffer.size(), WHIM_U8, source).get(kPatienceMs);
+        const double took = transfer(run, buffer, source, nullptr, true);
         if (run.rank() == source) continue;
         double& rate = mine[source * run.peers() + run.rank()];
-        rate = std::max(rate, static_cast<double>(buffer.size()) / seconds_since(begin));
+        rate = std::max(rate, static_cast<double>(buffer.size()) / took);
+    }
+    return run.sum(mine);
+}
+
+// An op is between all members of its round. Who has left it before it begins is sent nothing of it.
+void give_up(BenchRun& run, std::vector<unsigned char>& buffer, const whim_collective_options& options,
+             uint32_t source) {
+    auto op = run.group().broadcast(buffer.data(), buffer.size(), WHIM_U8, source, &options);
+    op.cancel();
+    if (whim_op_wait(op.handle(), kPatienceMs) != WHIM_E_CANCELLED)
+        throw std::runtime_error("an op of two others was not given up");
+}
+
+// One pair at a time. A round for each: when it begins, all have heard that the others gave up the last
+// one's.
+Figures measure_pairs(BenchRun& run, std::vector<unsigned char>& buffer) {
+    Figures mine(run.peers() * run.peers());
+    for (uint32_t cell = 0; cell < mine.size(); ++cell) {
+        const uint32_t from = cell / run.peers(), to = cell % run.peers();
+        if (from == to) continue;
+        const bool takes_part = run.rank() == from || run.rank() == to;
+        whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
+        options.round = run.round();
+        for (options.tag = 1; options.tag <= 2 && !takes_part; ++options.tag)
+            give_up(run, buffer, options, from);
+        run.next_round();
+        for (options.tag = 1; options.tag <= 2; ++options.tag) {
+            const double took = transfer(run, buffer, from, &options, takes_part);
+            if (run.rank() == to)
+                mine[cell] = std::max(mine[cell], static_cast<double>(buffer.size()) / took);
+        }
     }
     return run.sum(mine);
 }
@@ -81,6 +121,24 @@ Figures measure_at_once(BenchRun& run, std::vector<unsigned char>& buffer) {
     return run.sum(mine);
 }
 
+Figures measure_rates(BenchRun& run, std::vector<unsigned char>& buffer, LinksLoad load) {
+    switch (load) {
+        case LinksLoad::one_sender: return measure_in_turn(run, buffer);
+        case LinksLoad::one_pair: return measure_pairs(run, buffer);
+        case LinksLoad::all: return measure_at_once(run, buffer);
+    }
+    return {};
+}
+
+std::string title_of(LinksLoad load) {
+    switch (load) {
+        case LinksLoad::one_sender: return "one sender at a time";
+        case LinksLoad::one_pair: return "one pair at a time";
+        case LinksLoad::all: return "all at once";
+    }
+    return {};
+}
+
 Matrix round_trips(const BenchRun& run, const Figures& seconds) {
     Matrix m("least round trip", run.names());
     for (size_t i = 0; i < m.cells.size(); ++i) {
@@ -90,8 +148,8 @@ Matrix round_trips(const BenchRun& run, const Figures& seconds) {
     return m;
 }
 
-Matrix rates(const BenchRun& run, const Figures& bytes_per_s, bool at_once) {
-    Matrix m(at_once ? "delivered, all at once" : "delivered, one sender at a time", run.names());
+Matrix rates(const BenchRun& run, const Figures& bytes_per_s, LinksLoad load) {
+    Matrix m("delivered, " + title_of(load), run.names());
     for (size_t i = 0; i < m.cells.size(); ++i) {
         if (bytes_per_s[i] > 0)
             m.cells[i] = {rate(static_cast<uint64_t>(bytes_per_s[i])), 1 / bytes_per_s[i]};
@@ -109,9 +167,9 @@ void print_json(const BenchRun& run, const BenchLinksCommand& command, const Fig
     }
     const nlohmann::ordered_json out = {
         {"bench", "links"},       {"impl", "whimbrel"},     {"security", run.security()},
-        {"n", run.peers()},       {"bytes", command.bytes}, {"all_at_once", command.all_at_once},
+        {"n", run.peers()},       {"bytes", command.bytes}, {"load", title_of(command.load)},
         {"members", run.names()}, {"links", links},         {"version", whim_version_text()},
-        {"machine", machine()}};
+        {"commit", commit()},     {"machine", machine()}};
     fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
@@ -121,8 +179,8 @@ int run_bench_links(const BenchLinksCommand& command) try {
     BenchRun run(command.run);
     std::vector<unsigned char> buffer(command.bytes / sizeof(float) * sizeof(float));
     const Figures rtt = measure_round_trips(run);
-    const Figures rate = command.all_at_once ? measure_at_once(run, buffer) : measure_in_turn(run, buffer);
-    const std::vector<Matrix> matrices = {round_trips(run, rtt), rates(run, rate, command.all_at_once)};
+    const Figures rate = measure_rates(run, buffer, command.load);
+    const std::vector<Matrix> matrices = {round_trips(run, rtt), rates(run, rate, command.load)};
     if (command.json) {
         print_json(run, command, rtt, rate);
     } else {

@@ -69,6 +69,8 @@ BenchRun::BenchRun(const BenchOptions& options) {
     group.security = tls_ ? WHIM_SECURITY_TLS : WHIM_SECURITY_NONE;
     group.fingerprint = kFingerprint;
     group.listen = options.listen.c_str();
+    group.rate_limit = options.rate_limit;
+    group.link_rate_limit = options.link_rate_limit;
     if (!options.name.empty()) group.name = options.name.c_str();
     if (!options.advertise.empty()) group.advertise = options.advertise.c_str();
     group_ = std::make_unique<whimbrel::Group>(group);
@@ -101,6 +103,7 @@ bool BenchRun::begin_round(uint32_t peers) {
     if (info.world_size > peers)
         throw std::runtime_error(
             fmt::format("{} peers are here, more than --peers {}", info.world_size, peers));
+    round_ = info.round;
     rank_ = info.rank;
     names_.clear();
     for (uint32_t rank = 0; rank < info.world_size; ++rank) {
@@ -108,6 +111,12 @@ bool BenchRun::begin_round(uint32_t peers) {
         names_.push_back(printable(member.name));
     }
     return info.world_size == peers;
+}
+
+void BenchRun::next_round() {
+    const auto expected = static_cast<uint32_t>(peers());
+    group_->round_commit().get(kPatienceMs);
+    if (!begin_round(expected)) throw std::runtime_error("a peer is gone");
 }
 
 void BenchRun::barrier() { group_->barrier().get(kPatienceMs); }

@@ -27,6 +27,11 @@ public:
     const std::vector<std::string>& names() const { return names_; }  // in rank order
     const char* security() const { return tls_ ? "tls" : "none"; }
 
+    uint64_t round() const { return round_; }
+    // Commits the round and begins another of the same peers. What any of them told the coordinator before,
+    // all have heard after.
+    void next_round();
+
     void barrier();
     std::vector<double> sum(const std::vector<double>& mine);  // element by element, over all peers
     std::vector<double> max(const std::vector<double>& mine);
@@ -46,11 +51,14 @@ private:
     std::unique_ptr<coordinator::CoordinatorServer> coordinator_;
     std::unique_ptr<whimbrel::Group> group_;
     bool tls_ = true;
+    uint64_t round_ = 0;
     uint32_t rank_ = 0;
     std::vector<std::string> names_;
 };
 
 // What this measurement was made on: "PROCESSOR, N cores".
 std::string machine();
+// And of: the commit that this program was built from, short; "unknown" outside a checkout.
+std::string commit();
 
 }  // namespace whim::cli

@@ -44,13 +44,17 @@ struct BenchOptions {
     std::string coordinator;  // HOST:PORT: one that lives as long as the benchmark, beside this peer
     uint32_t peers = 2;
     std::string name, listen = "0.0.0.0:0", advertise;
-    std::string security = "tls";  // of that coordinator; an invite says it itself
+    std::string security = "tls";                  // of that coordinator; an invite says it itself
+    uint64_t rate_limit = 0, link_rate_limit = 0;  // bytes per second that this peer sends; 0: no bound
 };
+
+enum class LinksLoad { one_sender, one_pair, all };  // what is under way at a time
 
 struct BenchLinksCommand {
     BenchOptions run;
     uint64_t bytes = 16u << 20;
-    bool all_at_once = false, json = false;
+    LinksLoad load = LinksLoad::one_sender;
+    bool json = false;
     std::string svg;  // file to write
 };
 int run_bench_links(const BenchLinksCommand& command);

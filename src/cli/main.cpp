@@ -26,10 +26,20 @@ std::string check_range(const std::string& text) {
     return check_bytes(text.substr(0, dots)) + check_bytes(text.substr(dots + 2));
 }
 
+std::string check_rate(const std::string& text) {
+    if (rate_of(text)) return {};
+    return text + ": write a number and bit, kbit, mbit or gbit, or B/s, kB/s, MB/s or GB/s";
+}
+
 void set_range(BenchAllReduceCommand& command, const std::string& text) {
     const size_t dots = text.find("..");
     command.bytes_from = *bytes_of(text.substr(0, dots));
     command.bytes_to = dots == std::string::npos ? command.bytes_from : *bytes_of(text.substr(dots + 2));
+}
+
+void add_rate(CLI::App* to, const char* flag, uint64_t& bytes_per_s, const char* what) {
+    const auto set = [&bytes_per_s](const std::string& text) { bytes_per_s = *rate_of(text); };
+    to->add_option_function<std::string>(flag, set, what)->check(check_rate);
 }
 
 void add_bench_options(CLI::App* b, BenchOptions& run) {
@@ -43,6 +53,9 @@ void add_bench_options(CLI::App* b, BenchOptions& run) {
     b->add_option("--security", run.security, "tls or none, of --coordinator")
         ->check(CLI::IsMember({"tls", "none"}))
         ->capture_default_str();
+    add_rate(b, "--rate-limit", run.rate_limit,
+             "Most that this peer sends, over all links together: 100mbit, 12.5MB/s");
+    add_rate(b, "--link-rate-limit", run.link_rate_limit, "The same for each link");
 }
 
 int run(int argc, char** argv) {
@@ -105,7 +118,9 @@ int run(int argc, char** argv) {
     bl->add_option("--bytes", bench_links_bytes, "Sent over each link")
         ->check(check_bytes)
         ->capture_default_str();
-    bl->add_flag("--all-at-once", bench_links.all_at_once, "All links together, by all-reduces");
+    bool one_at_a_time = false, all_at_once = false;
+    CLI::Option* pairs = bl->add_flag("--one-at-a-time", one_at_a_time, "One pair after the other, alone");
+    bl->add_flag("--all-at-once", all_at_once, "All links together, by all-reduces")->excludes(pairs);
     bl->add_flag("--json", bench_links.json, "One object");
     bl->add_option("--svg", bench_links.svg, "File for a picture of the matrices");
 
@@ -143,6 +158,8 @@ int run(int argc, char** argv) {
     if (l->parsed()) return run_links(links);
     if (bl->parsed()) {
         bench_links.bytes = *bytes_of(bench_links_bytes);
+        if (one_at_a_time) bench_links.load = LinksLoad::one_pair;
+        if (all_at_once) bench_links.load = LinksLoad::all;
         return run_bench_links(bench_links);
     }
     if (ba->parsed()) {

@@ -38,4 +38,31 @@ std::optional<uint64_t> bytes_of(std::string_view text) {
     return count << shift;
 }
 
+std::optional<uint64_t> rate_of(std::string_view text) {
+    struct Unit {
+        std::string_view name;
+        double bytes;
+    };
+    constexpr std::array<Unit, 8> kUnits = {{{"bit", 1.0 / 8},
+                                             {"kbit", 1e3 / 8},
+                                             {"mbit", 1e6 / 8},
+                                             {"gbit", 1e9 / 8},
+                                             {"B/s", 1},
+                                             {"kB/s", 1e3},
+                                             {"MB/s", 1e6},
+                                             {"GB/s", 1e9}}};
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+    if (error != std::errc{}) return std::nullopt;
+    const std::string_view name(rest, static_cast<size_t>(end - rest));
+    const auto unit =
+        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& each) { return each.name == name; });
+    if (unit == kUnits.end()) return std::nullopt;
+    const double rate = number * unit->bytes;
+    constexpr double kMost = 1e15;
+    if (!(rate >= 1 && rate <= kMost)) return std::nullopt;  // nor what is no number
+    return static_cast<uint64_t>(rate);
+}
+
 }  // namespace whim::cli

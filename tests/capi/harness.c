@@ -48,7 +48,11 @@ whim_group_options peer_options(const run* r) {
     return options;
 }
 
-void start_run(run* r, int peers) {
+static void change_nothing(whim_group_options* options) { (void)options; }
+
+void start_run(run* r, int peers) { start_run_with(r, peers, change_nothing); }
+
+void start_run_with(run* r, int peers, void (*change)(whim_group_options* options)) {
     whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
     whim_op* joined[PEERS_MAX];
     int i;
@@ -68,6 +72,7 @@ void start_run(run* r, int peers) {
         sprintf(name, "peer%d", i);
         peer.name = name;
         peer.same_host_path = WHIM_SAME_HOST_TCP; /* a path about which the system tells something */
+        change(&peer);
         CHECK_OK(whim_group_create(&peer, &r->groups[i]));
         CHECK_OK(whim_group_join(r->groups[i], &joined[i]));
     }

@@ -46,6 +46,8 @@ void end_op_saying(whim_op* op, whim_result wanted, const char* words);
 
 /* Coordinator and peers, joined, in a round of all of them. */
 void start_run(run* r, int peers);
+/* The same, after `change` has had its way with the options of each peer. */
+void start_run_with(run* r, int peers, void (*change)(whim_group_options* options));
 void begin_round(run* r);
 void commit_round(run* r);
 void stop_run(run* r);

@@ -42,6 +42,15 @@ protected:
             EXPECT_EQ(child->end(0), 0);
         }
     }
+    // Of all links, in a line of JSON.
+    static std::vector<double> rates_in(const std::string& json) {
+        const std::string name = "\"bytes_per_s\":";
+        std::vector<double> rates;
+        for (size_t at = 0; (at = json.find(name, at)) != std::string::npos; at += name.size())
+            rates.push_back(std::stod(json.substr(at + name.size())));
+        EXPECT_EQ(rates.size(), kPeers * (kPeers - 1)) << json;
+        return rates;
+    }
     std::string invite_;
     std::vector<std::unique_ptr<Child>> children_;
 };
@@ -66,12 +75,18 @@ TEST_F(BenchCommand, AllAtOnceLoadsEveryLink) {
     start({"links", "--bytes", "256KiB", "--all-at-once", "--json", "--security", "none"});
     const std::string json =
         everywhere("{\"bench\":\"links\",\"impl\":\"whimbrel\",\"security\":\"none\",\"n\":3,");
-    size_t links = 0;
-    for (size_t at = 0; (at = json.find("\"bytes_per_s\":", at)) != std::string::npos; at += 14) {
-        ++links;
-        EXPECT_GT(std::stod(json.substr(at + 14)), 0);
+    for (const double rate : rates_in(json)) EXPECT_GT(rate, 0);
+    expect_the_end();
+}
+
+// Nothing comes by way of the third: no pair exceeds what its own link may carry.
+TEST_F(BenchCommand, OnePairAtATimeHasItsLinkAlone) {
+    start({"links", "--bytes", "256KiB", "--one-at-a-time", "--json", "--link-rate-limit", "1MB/s"});
+    const double bytes = 256 * 1024, saved_up = 16 * 1024;
+    for (const double rate : rates_in(everywhere("\"load\":\"one pair at a time\","))) {
+        EXPECT_GT(rate, 0);
+        EXPECT_LT(rate, 1e6 * bytes / (bytes - saved_up));
     }
-    EXPECT_EQ(links, kPeers * (kPeers - 1)) << json;
     expect_the_end();
 }
 
@@ -79,11 +94,38 @@ TEST_F(BenchCommand, AllReduceHasALineASize) {
     start({"all-reduce", "--bytes", "4KiB..64KiB", "--factor", "16", "--iters", "3", "--dtype", "bf16",
            "--json"});
     for (const char* bytes : {"4096", "65536"}) {
-        const std::string line =
-            everywhere("\"n\":3,\"bytes\":" + std::string(bytes) + ",\"dtype\":\"bf16\",");
-        EXPECT_NE(line.find("\"checked\":true"), std::string::npos) << line;
+        const std::string line = everywhere("{\"bench\":\"all-reduce\",\"impl\":\"whimbrel\",");
+        for (const std::string& field : {std::string("\"security\":\"tls\""), std::string("\"n\":3"),
+                                         "\"bytes\":" + std::string(bytes), std::string("\"dtype\":\"bf16\""),
+                                         std::string("\"codec\":\"none\""), std::string("\"checked\":true")})
+            EXPECT_NE(line.find(field + ","), std::string::npos) << field << " in " << line;
+        for (const char* figure : {"median_ms", "min_ms", "algbw", "cpu_s", "rss_mib"}) {
+            const size_t at = line.find("\"" + std::string(figure) + "\":");
+            ASSERT_NE(at, std::string::npos) << figure << " in " << line;
+            EXPECT_GT(std::stod(line.substr(line.find(':', at) + 1)), 0) << figure;
+        }
+        for (const char* text : {"commit", "machine"}) {
+            const size_t at = line.find("\"" + std::string(text) + "\":\"");
+            ASSERT_NE(at, std::string::npos) << text << " in " << line;
+            EXPECT_NE(line[at + std::string(text).size() + 4], '"') << text << " is empty";
+        }
+        EXPECT_EQ(line.back(), '}');
     }
     expect_the_end();
+}
+
+// Of 256 KiB each peer sends two thirds twice, and half of that over each link.
+TEST_F(BenchCommand, BoundsSayHowLongItTakes) {
+    const double sent = 256 * 1024 * 4.0 / 3, saved_up = 2 * 16 * 1024;
+    for (const Words& bound : {Words{"--rate-limit", "8mbit"}, Words{"--link-rate-limit", "500kB/s"}}) {
+        children_.clear();
+        start({"all-reduce", "--bytes", "256KiB", "--iters", "1", "--json", bound[0], bound[1]});
+        const std::string line = everywhere("\"checked\":true,");
+        const size_t at = line.find("\"min_ms\":");
+        ASSERT_NE(at, std::string::npos) << line;
+        EXPECT_GE(std::stod(line.substr(at + 9)), (sent - saved_up) / 1e6 * 1e3) << bound[0];
+        expect_the_end();
+    }
 }
 
 TEST_F(BenchCommand, AnInviteOrACoordinatorIsNeeded) {
@@ -98,6 +140,15 @@ TEST_F(BenchCommand, SizesAreWrittenOneWay) {
         Child refused({"bench", "all-reduce", "--peers", "2", "--bytes", bytes});
         EXPECT_NE(refused.after("write a number and "), "") << bytes;
         EXPECT_EQ(refused.end(0), 2) << bytes;
+    }
+}
+
+TEST_F(BenchCommand, RatesAreWrittenOneWay) {
+    for (const char* rate :
+         {"0", "100", "100Mbit", "1 mbit", "-1mbit", "7bit", "9999999gbit", "nanbit", ""}) {
+        Child refused({"bench", "links", "--peers", "2", "--rate-limit", rate});
+        EXPECT_NE(refused.after("write a number and "), "") << rate;
+        EXPECT_EQ(refused.end(0), 2) << rate;
     }
 }
 

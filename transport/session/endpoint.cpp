@@ -52,8 +52,8 @@ void Endpoint::Impl::wake_control(Link& link) {
     if (link.control_up()) wake(*link.control().strand);
 }
 
-// One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that is
-// idle: what is little goes where the window is open already.
+// One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that
+// is idle: what is little goes where the window is open already.
 void Endpoint::Impl::wake_bulk(Link& link) {
     const size_t count = std::min<size_t>(link.slots.size() - 1, link.strands_used());
     for (size_t index = 1; index <= count; ++index) {

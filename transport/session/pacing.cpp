@@ -17,7 +17,9 @@ void Endpoint::Impl::limit_rate(uint64_t all_links, uint64_t each_link) {
 size_t Endpoint::Impl::trim_to_rate(Strand& strand, std::span<ByteSpan> pieces) {
     const bool bulk = strand.state == StrandState::attached && strand.index > 0;
     if (!bulk || (!limiter_.limited() && !strand.link->limiter.limited())) return pieces.size();
-    uint64_t left = std::min(limiter_.allowance(now_), strand.link->limiter.allowance(now_));
+    uint64_t wanted = 0;
+    for (const ByteSpan piece : pieces) wanted += piece.size();
+    uint64_t left = std::min(limiter_.allowance(now_, wanted), strand.link->limiter.allowance(now_, wanted));
     size_t count = 0;
     for (ByteSpan& piece : pieces) {
         if (left == 0) break;

@@ -23,10 +23,14 @@ public:
     bool limited() const { return rate_ != 0; }
     uint64_t rate() const { return rate_; }
 
-    uint64_t allowance(Instant now) {
+    // Nothing until all that is wanted may leave or half a burst of it: whoever takes what there is at each
+    // look would write a few bytes at a time and do nothing else.
+    uint64_t allowance(Instant now, uint64_t wanted) {
         if (!limited()) return kUnlimited;
         refill(now);
-        return level_ <= 0 ? 0 : static_cast<uint64_t>(level_);
+        const auto least =
+            static_cast<int64_t>(std::min<uint64_t>(wanted, static_cast<uint64_t>(burst() / 2)));
+        return level_ < std::max<int64_t>(least, 1) ? 0 : static_cast<uint64_t>(level_);
     }
     void spend(uint64_t bytes) {
         if (limited()) level_ -= static_cast<int64_t>(bytes);

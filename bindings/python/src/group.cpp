@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,24 @@ uint32_t choice(const char* what, const std::string& name, const std::map<std::s
     std::string known;
     for (const auto& [key, value] : choices) known += (known.empty() ? "'" : ", '") + key + "'";
     throw py::value_error(std::string(what) + ": there is no '" + name + "'; there are " + known);
+}
+
+// A whole number of T's range. pybind11's own words about others would be a list of signatures.
+template <class T> T whole_number(const char* what, const py::object& number, uint64_t least = 0) {
+    const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(number.ptr()));
+    if (!index) {
+        PyErr_Clear();
+        raise_type_error(std::string(what) + ": a whole number is needed, not " +
+                         Py_TYPE(number.ptr())->tp_name);
+    }
+    constexpr uint64_t kMost = std::numeric_limits<T>::max();
+    const uint64_t value = PyLong_AsUnsignedLongLong(index.ptr());
+    const bool fits = !PyErr_Occurred();
+    PyErr_Clear();
+    if (!fits || value < least || value > kMost)
+        throw py::value_error(std::string(what) + " " + std::string(py::str(index)) + ": from " +
+                              std::to_string(least) + " to " + std::to_string(kMost));
+    return static_cast<T>(value);
 }
 
 // Rounded up, as 0 means "none"; the slack is for seconds that are milliseconds but for their last bits.
@@ -80,7 +99,8 @@ public:
           const Text& name, const Text& region, const Text& listen, const Text& advertise,
           const Text& identity_file, uint64_t fingerprint, uint32_t bulk_strands, uint32_t worker_threads,
           uint32_t chunk_bytes, uint64_t retain_bytes_max, uint64_t window_bytes, bool outbound_only,
-          bool require_reachable) {
+          bool require_reachable, const std::string& same_host_path, const py::object& rate_limit,
+          const py::object& link_rate_limit) {
         whim_group_options options = WHIM_GROUP_OPTIONS_INIT;
         options.security =
             choice("security", security, {{"tls", WHIM_SECURITY_TLS}, {"none", WHIM_SECURITY_NONE}});
@@ -100,6 +120,10 @@ public:
         options.window_bytes = window_bytes;
         options.outbound_only = outbound_only ? 1 : 0;
         options.require_reachable = require_reachable ? 1 : 0;
+        options.same_host_path = choice("same_host_path", same_host_path,
+                                        {{"auto", WHIM_SAME_HOST_AUTO}, {"tcp", WHIM_SAME_HOST_TCP}});
+        options.rate_limit = whole_number<uint64_t>("rate_limit", rate_limit);
+        options.link_rate_limit = whole_number<uint64_t>("link_rate_limit", link_rate_limit);
         check(whim_group_create(&options, &group_));
     }
     ~Group() {
@@ -143,8 +167,9 @@ public:
         check(whim_group_interrupt(group()));
     }
 
-    void set_rate_limits(uint64_t rate_limit, uint64_t link_rate_limit) {
-        check(whim_group_set_rate_limits(group(), rate_limit, link_rate_limit));
+    void set_rate_limits(const py::object& rate_limit, const py::object& link_rate_limit) {
+        check(whim_group_set_rate_limits(group(), whole_number<uint64_t>("rate_limit", rate_limit),
+                                         whole_number<uint64_t>("link_rate_limit", link_rate_limit)));
     }
 
     std::shared_ptr<Op> round_begin(uint64_t state_round) {
@@ -180,7 +205,8 @@ public:
     std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce,
                                    uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
                                    double grace_s, double budget_s, bool uniform,
-                                   const std::string& non_finite) {
+                                   const std::string& non_finite, const py::object& priority,
+                                   const py::object& share) {
         const bool in_place = out.is_none() || out.is(in);
         Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
         Buffer into = in_place ? from : writable_buffer_of(out, "out");
@@ -198,6 +224,7 @@ public:
                                     {{"exclude", WHIM_NON_FINITE_EXCLUDE},
                                      {"abort", WHIM_NON_FINITE_ABORT},
                                      {"allow", WHIM_NON_FINITE_ALLOW}});
+        set_place(options, priority, share);
         const uint32_t how = choice(
             "reduce", reduce, {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
         whim_op* op = nullptr;
@@ -206,29 +233,32 @@ public:
     }
 
     std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag,
-                                  uint64_t round, double grace_s, double budget_s) {
+                                  uint64_t round, double grace_s, double budget_s, const py::object& priority,
+                                  const py::object& share) {
         Buffer mine = writable_buffer_of(buffer, "x");
-        const whim_collective_options options = collective_options(tag, round, 0, grace_s, budget_s);
+        const whim_collective_options options =
+            collective_options(tag, round, 0, grace_s, budget_s, priority, share);
         whim_op* op = nullptr;
         check(whim_broadcast(group(), mine.data, mine.count, mine.dtype, source_rank, &options, &op));
         return Op::adopt(interrupts_, op, kept({mine.held, buffer}));
     }
 
     std::shared_ptr<Op> barrier(uint64_t tag, uint64_t round, uint32_t min_contributors, double grace_s,
-                                double budget_s) {
+                                double budget_s, const py::object& priority, const py::object& share) {
         const whim_collective_options options =
-            collective_options(tag, round, min_contributors, grace_s, budget_s);
+            collective_options(tag, round, min_contributors, grace_s, budget_s, priority, share);
         whim_op* op = nullptr;
         check(whim_barrier(group(), &options, &op));
         return Op::adopt(interrupts_, op);
     }
 
     std::shared_ptr<Op> agree(const py::object& values, const std::string& how, uint64_t tag, uint64_t round,
-                              uint32_t min_contributors, double grace_s, double budget_s) {
+                              uint32_t min_contributors, double grace_s, double budget_s,
+                              const py::object& priority, const py::object& share) {
         Buffer mine = writable_buffer_of(values, "values");
         if (mine.dtype != WHIM_I64) raise_type_error("values: agree takes int64");
         const whim_collective_options options =
-            collective_options(tag, round, min_contributors, grace_s, budget_s);
+            collective_options(tag, round, min_contributors, grace_s, budget_s, priority, share);
         const uint32_t rule =
             choice("how", how,
                    {{"max", WHIM_AGREE_MAX}, {"min", WHIM_AGREE_MIN}, {"majority", WHIM_AGREE_MAJORITY}});
@@ -311,14 +341,23 @@ private:
         return list;
     }
 
+    // Among ops that are open at once.
+    template <class Options>
+    static void set_place(Options& options, const py::object& priority, const py::object& share) {
+        options.priority = whole_number<uint32_t>("priority", priority);
+        options.share = whole_number<uint32_t>("share", share, 1);
+    }
+
     static whim_collective_options collective_options(uint64_t tag, uint64_t round, uint32_t min_contributors,
-                                                      double grace_s, double budget_s) {
+                                                      double grace_s, double budget_s,
+                                                      const py::object& priority, const py::object& share) {
         whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
         options.tag = tag;
         options.round = round;
         options.min_contributors = min_contributors;
         options.grace_ms = milliseconds("grace", grace_s);
         options.budget_ms = milliseconds("budget", budget_s);
+        set_place(options, priority, share);
         return options;
     }
 
@@ -353,11 +392,11 @@ void bind_group(py::module_& module) {
     py::class_<Group>(module, "Group")
         .def(py::init<const std::string&, const Text&, const Text&, const Text&, const Text&, const Text&,
                       const Text&, const Text&, const Text&, uint64_t, uint32_t, uint32_t, uint32_t, uint64_t,
-                      uint64_t, bool, bool>(),
+                      uint64_t, bool, bool, const std::string&, const py::object&, const py::object&>(),
              py::kw_only(), "security"_a, "invite"_a, "run"_a, "coordinators"_a, "name"_a, "region"_a,
              "listen"_a, "advertise"_a, "identity_file"_a, "fingerprint"_a, "bulk_strands"_a,
              "worker_threads"_a, "chunk_bytes"_a, "retain_bytes_max"_a, "window_bytes"_a, "outbound_only"_a,
-             "require_reachable"_a)
+             "require_reachable"_a, "same_host_path"_a, "rate_limit"_a, "link_rate_limit"_a)
         .def("close", &Group::close)
         .def("join", &Group::join)
         .def("leave", &Group::leave, "reason"_a)
@@ -367,12 +406,14 @@ void bind_group(py::module_& module) {
         .def("round_commit", &Group::round_commit, "digest"_a, "data"_a, "samples"_a, "round"_a)
         .def("round_record", &Group::round_record, "round"_a)
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
-             "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a)
+             "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a, "priority"_a,
+             "share"_a)
         .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a,
-             "budget_s"_a)
-        .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a)
+             "budget_s"_a, "priority"_a, "share"_a)
+        .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a,
+             "priority"_a, "share"_a)
         .def("agree", &Group::agree, "values"_a, "how"_a, "tag"_a, "round"_a, "min_contributors"_a,
-             "grace_s"_a, "budget_s"_a)
+             "grace_s"_a, "budget_s"_a, "priority"_a, "share"_a)
         .def("next_event", &Group::next_event)
         .def("event_fd", &Group::event_fd)
         .def("info", &Group::info)

@@ -47,6 +47,9 @@ class Group:
         window_bytes: int,
         outbound_only: bool,
         require_reachable: bool,
+        same_host_path: str,
+        rate_limit: int,
+        link_rate_limit: int,
     ) -> None: ...
     def close(self) -> None: ...
     def join(self) -> Op: ...
@@ -69,11 +72,41 @@ class Group:
         budget_s: float,
         uniform: bool,
         non_finite: str,
+        priority: int,
+        share: int,
     ) -> Op: ...
-    def broadcast(self, x: Any, source_rank: int, tag: int, round: int, grace_s: float, budget_s: float) -> Op: ...
-    def barrier(self, tag: int, round: int, min_contributors: int, grace_s: float, budget_s: float) -> Op: ...
+    def broadcast(
+        self,
+        x: Any,
+        source_rank: int,
+        tag: int,
+        round: int,
+        grace_s: float,
+        budget_s: float,
+        priority: int,
+        share: int,
+    ) -> Op: ...
+    def barrier(
+        self,
+        tag: int,
+        round: int,
+        min_contributors: int,
+        grace_s: float,
+        budget_s: float,
+        priority: int,
+        share: int,
+    ) -> Op: ...
     def agree(
-        self, values: Any, how: str, tag: int, round: int, min_contributors: int, grace_s: float, budget_s: float
+        self,
+        values: Any,
+        how: str,
+        tag: int,
+        round: int,
+        min_contributors: int,
+        grace_s: float,
+        budget_s: float,
+        priority: int,
+        share: int,
     ) -> Op: ...
     def next_event(self) -> dict[str, Any] | None: ...
     def event_fd(self) -> int: ...

@@ -15,6 +15,7 @@ T = TypeVar("T")
 Array = TypeVar("Array")  # a numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack
 Security = Literal["tls", "none"]
 Reduce = Literal["sum", "avg", "min", "max"]
+SameHostPath = Literal["auto", "tcp"]
 
 
 class Group:
@@ -44,9 +45,15 @@ class Group:
         window_bytes: int = 0,
         outbound_only: bool = False,
         require_reachable: bool = False,
+        same_host_path: SameHostPath = "auto",
+        rate_limit: int = 0,
+        link_rate_limit: int = 0,
     ) -> None:
         """Either an invite or run and coordinators ("HOST:PORT,HOST:PORT") are needed; 0 and None mean the
-        default. The fields are those of whim_group_options in whimbrel/group.h."""
+        default. The fields are those of whim_group_options in whimbrel/group.h.
+
+        same_host_path: how peers of one machine meet; "auto" through shared memory where both are of one
+        network namespace, "tcp" never so. rate_limit, link_rate_limit: where set_rate_limits() starts from."""
         self._core = _core.Group(
             security=security,
             invite=invite,
@@ -65,6 +72,9 @@ class Group:
             window_bytes=window_bytes,
             outbound_only=outbound_only,
             require_reachable=require_reachable,
+            same_host_path=same_host_path,
+            rate_limit=rate_limit,
+            link_rate_limit=link_rate_limit,
         )
         self._names: dict[tuple[str, int], str] = {}  # of everybody this peer has seen in a round
         _open_groups.add(self)
@@ -97,8 +107,9 @@ class Group:
         self._core.interrupt()
 
     def set_rate_limits(self, rate_limit: int = 0, link_rate_limit: int = 0) -> None:
-        """Bounds what this peer sends, in bytes per second: of all its links together, and of each; 0: no bound.
-        At any time, from any thread; what waits goes on under the new ones."""
+        """Bounds what this peer sends, in whole bytes per second up to 2**64 - 1: of all its links together,
+        and of each; 0: no bound. Bulk waits, control does not. At any time, from any thread; what waits goes on
+        under the new ones."""
         self._core.set_rate_limits(rate_limit, link_rate_limit)
 
     # ---- rounds
@@ -123,7 +134,8 @@ class Group:
         """What the coordinator keeps of a committed round. Invalid when it has no record of that round."""
         return self._work(self._core.round_record(round), lambda op: Record.of(op.record_info()))
 
-    # ---- collectives: all members call the same tag with the same shape; None of them blocks
+    # ---- collectives: all members call the same tag with the same shape; None of them blocks. An
+    # option without a word of its own means what it means in all_reduce.
 
     def all_reduce(
         self,
@@ -139,13 +151,29 @@ class Group:
         budget: float = 0.0,
         uniform: bool = False,
         non_finite: Literal["exclude", "abort", "allow"] = "exclude",
+        priority: int = 0,
+        share: int = 1,
     ) -> Work[Array]:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
         death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
         that make no progress for so many seconds are left out; budget: after so many this peer gives up its
-        own part. 0: never; both are rounded up to milliseconds."""
+        own part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are
+        open at once, those of a higher one go first on each link, as this peer sends; share (1 to 2**32 - 1):
+        equals get bytes in this proportion. Neither needs to be equal on all members."""
         op = self._core.all_reduce(
-            x, out, reduce, tag, round, weight, min_contributors, grace, budget, uniform, non_finite
+            x,
+            out,
+            reduce,
+            tag,
+            round,
+            weight,
+            min_contributors,
+            grace,
+            budget,
+            uniform,
+            non_finite,
+            priority,
+            share,
         )
         return self._work(op, lambda _: x if out is None else out)
 
@@ -158,9 +186,12 @@ class Group:
         round: int = 0,
         grace: float = 0.0,
         budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
     ) -> Work[Array]:
         """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it."""
-        return self._work(self._core.broadcast(x, source_rank, tag, round, grace, budget), lambda _: x)
+        op = self._core.broadcast(x, source_rank, tag, round, grace, budget, priority, share)
+        return self._work(op, lambda _: x)
 
     def barrier(
         self,
@@ -170,9 +201,12 @@ class Group:
         min_contributors: int = 0,
         grace: float = 0.0,
         budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
     ) -> Work[None]:
         """Completes once every living member of the round has called it."""
-        return self._work(self._core.barrier(tag, round, min_contributors, grace, budget), _nothing)
+        op = self._core.barrier(tag, round, min_contributors, grace, budget, priority, share)
+        return self._work(op, _nothing)
 
     def agree(
         self,
@@ -184,11 +218,12 @@ class Group:
         min_contributors: int = 0,
         grace: float = 0.0,
         budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
     ) -> Work[Array]:
         """Settles a few int64 values among all members, in place."""
-        return self._work(
-            self._core.agree(values, how, tag, round, min_contributors, grace, budget), lambda _: values
-        )
+        op = self._core.agree(values, how, tag, round, min_contributors, grace, budget, priority, share)
+        return self._work(op, lambda _: values)
 
     def _work(self, op: _core.Op, result: Callable[[_core.Op], T]) -> Work[T]:
         return Work(op, result, self._named)
