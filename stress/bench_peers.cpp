@@ -2,7 +2,8 @@
 // loopback here, an emulated WAN in peers/wan_bench.cpp.
 //
 // Each implementation is a program of its own with as many processes as peers; each iteration starts from a
-// barrier and takes from when the last process begins until the last has its result. Results are checked by value after each run.
+// barrier and takes from when the last process begins until the last has its result. Results are checked by
+// value after each run.
 #include <stdlib.h>
 
 #include <algorithm>

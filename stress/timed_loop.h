@@ -38,7 +38,7 @@ struct Share {
     Span first;               // the first call, a warm-up if there are any
     std::vector<Span> spans;  // of each iteration
     double cpu_s = 0;         // all threads, barriers included
-    uint64_t rss_bytes = 0;    // largest ever
+    uint64_t rss_bytes = 0;   // largest ever
     bool right = true;
 };
 

@@ -205,10 +205,10 @@ private:
     uint64_t strands_made_ = 0;
     std::map<LinkKey, LinkPtr> links_;
     std::map<StrandHandle, StrandPtr> strands_;
-    RateFinder line_;        // of what all links together allow: this host's access line
+    RateFinder line_;  // of what all links together allow: this host's access line
     Instant pace_looked_at_;
     Duration pace_interval_;
-    bool pace_due_ = false;  // the last look saw something sent: the next comes by itself
+    bool pace_due_ = false;                     // the last look saw something sent: the next comes by itself
     RateLimiter limiter_;                       // of all links
     uint64_t rate_each_ = 0;                    // of each link
     std::set<StrandHandle> paced_;              // with bytes that wait for their time

@@ -18,7 +18,8 @@ public:
         const bool calm = queue <= std::max(kQueueMin, rtt_min / 8);
         const bool was_calm = std::exchange(calm_, calm);
         if (seen_ > 0 && now - last_ > kForgottenAfter) seen_ = 0;
-        if (bytes_retransmitted == 0 || !calm || !was_calm) return;  // what overflowed is repaired a span later
+        if (bytes_retransmitted == 0 || !calm || !was_calm)
+            return;  // what overflowed is repaired a span later
         if (seen_ < kTelling && seen_ > 0 && now - last_ > kTogether) seen_ = 0;
         if (seen_ > 0 && now - last_ < kApart) return;
         last_ = now;

@@ -1,6 +1,7 @@
 // Paces bulk strands. About twice a round trip while bulk is written, all links that send are looked at: the
 // queue that all of them see is taken for that of this host's access line, whose rate they share in equal
-// parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for why.
+// parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for
+// why.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -9,7 +10,7 @@
 namespace whim {
 namespace {
 
-constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
+constexpr double kReached = 0.85;        // of the pace: the strands do what they are let
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
 }  // namespace
@@ -58,7 +59,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
-        if (!before || sample->bytes_acked == *before) continue;  // its round-trip time is old
+        if (!before || sample->bytes_acked == *before) continue;        // its round-trip time is old
         if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
         reading.bytes_acked += sample->bytes_acked - *before;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
@@ -67,16 +68,15 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     }
     if (seen > 0) reading.queue = queues / seen;
     if (seen > 0) link.pace.far = reading.rtt_min >= limits::kShortPathRtt;
-    if (link.pace.far && (seen > 0 || !link.bulk.empty()))
-        link.pace.active_until = now_ + reading.rtt_min;
+    if (link.pace.far && (seen > 0 || !link.bulk.empty())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
     link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
     return seen > 0 && link.pace.far ? std::optional(look) : std::nullopt;
 }
 
 // Equal parts, although those that their paths hold back leave something over: what an op sends over each of
-// its links is about the same, and to send some of it earlier only fills queues elsewhere. Whoever has no more
-// to send counts no more.
+// its links is about the same, and to send some of it earlier only fills queues elsewhere. Whoever has no
+// more to send counts no more.
 void Endpoint::Impl::share_pace() {
     uint64_t active = 0;
     for (const auto& [key, link] : links_) active += link->pace.active_until >= now_;

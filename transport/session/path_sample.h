@@ -20,8 +20,7 @@ struct PathSample {
     uint64_t bytes_retransmitted = 0;  // sent again
     uint64_t bytes_unsent = 0;         // written and not yet sent: the backlog in our system
     Duration buffer_limited;           // time in which a buffer of either side held the sender back
-    bool loss_limited =
-        false;  // its congestion control is by_loss
+    bool loss_limited = false;         // its congestion control is by_loss
 };
 
 }  // namespace whim

@@ -11,34 +11,40 @@ namespace {
 
 constexpr Duration kQueueMin = milliseconds(5);  // below it, delay says little
 constexpr int64_t kQueuePart = 8;                // of a round trip: the queue that is borne
+constexpr uint64_t kBurstBytes = 24u << 10;
 constexpr int64_t kDrainRtts = 2;
 constexpr int64_t kSpanRtts = 1;
-constexpr double kCutMax = 0.3;   // while a queue drains
-constexpr double kBelow = 0.97;   // of what was delivered while a queue stood
-constexpr double kStep = 0.025;   // a raise
-constexpr double kStepFirst = 0.4;  // until a queue stood again: the first may have been of a slow start
+constexpr double kCutMax = 0.3;       // while a queue drains
+constexpr double kBelow = 0.97;       // of what was delivered while a queue stood
+constexpr double kStep = 0.025;       // a raise
+constexpr double kStepFirst = 0.4;    // until a queue stood again: the first may have been of a slow start
 constexpr uint32_t kFasterEvery = 2;  // raises in a row double the step
 constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
-constexpr double kMine = 0.7;  // of the rate: whoever sends less did not make the queue,
-constexpr int64_t kBorneRtts = 25;  // unless it stands for so long: the path got slower
-constexpr uint32_t kForeignAfter = 8;  // pauses in a row that did not empty the queue,
-constexpr uint32_t kForeignMin = 4;    // or so many when less is left
-constexpr double kForeignBelow = 0.5;  // than that of what there was before
-constexpr uint64_t kTellingBytes = 64u << 10;  // less says nothing about the path,
+constexpr double kMine = 0.7;                    // of the rate: whoever sends less did not make the queue,
+constexpr int64_t kBorneRtts = 25;               // unless it stands for so long: the path got slower
+constexpr uint32_t kForeignAfter = 8;            // pauses in a row that did not empty the queue,
+constexpr uint32_t kForeignMin = 4;              // or so many when less is left
+constexpr double kForeignBelow = 0.5;            // than that of what there was before
+constexpr uint64_t kTellingBytes = 64u << 10;    // less says nothing about the path,
 constexpr uint64_t kTellingBytesMin = 8u << 10;  // or little after some round trips
 constexpr int64_t kFewRttsMax = 4;
 constexpr uint64_t kRateMin = 32u << 10;
 constexpr Duration kFreeMin = seconds(10);
 constexpr Duration kFreeMax = seconds(160);
 
-Duration bearable(const RateReading& reading) { return std::max(kQueueMin, reading.rtt_min / kQueuePart); }
-
 uint64_t part(uint64_t of, double share) { return static_cast<uint64_t>(static_cast<double>(of) * share); }
 
 std::string mbit(uint64_t bytes_per_second) { return std::to_string(bytes_per_second / 125'000) + " Mbit/s"; }
 
 }  // namespace
+
+// On a thin path, what several connections send at once is itself some milliseconds long.
+Duration RateFinder::bearable(Duration rtt_min) const {
+    const double bursts = rate_ == 0 ? 0 : static_cast<double>(kBurstBytes) / static_cast<double>(rate_);
+    const Duration thin = std::min(Duration{static_cast<int64_t>(1e9 * bursts)}, rtt_min / 2);
+    return std::max({kQueueMin, rtt_min / kQueuePart, thin});
+}
 
 uint64_t RateFinder::Span::rate() const {
     return time.ns <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / time.seconds());
@@ -52,9 +58,7 @@ void RateFinder::measure(const RateReading& reading) {
     span_ = {};
 }
 
-uint64_t RateFinder::best() const {
-    return *std::max_element(spans_.begin(), spans_.end());
-}
+uint64_t RateFinder::best() const { return *std::max_element(spans_.begin(), spans_.end()); }
 
 bool RateFinder::look(RateReading reading, Instant now) {
     if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
@@ -87,9 +91,9 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
     measure(reading);
     if (now < not_before_) return false;
     if (rate_ == 0) return now >= free_until_ && find(reading, now);
-    const double used = static_cast<double>(reading.bytes_acked) /
-                        (static_cast<double>(rate_) * reading.elapsed.seconds());
-    if (reading.queue > bearable(reading)) {
+    const double used =
+        static_cast<double>(reading.bytes_acked) / (static_cast<double>(rate_) * reading.elapsed.seconds());
+    if (reading.queue > bearable(reading.rtt_min)) {
         if (borne_since_.ns == 0) borne_since_ = now;
         if (used < kMine && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
         return lower(reading, now);
@@ -97,7 +101,7 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
     lowered_ = 0;
     borne_since_ = {};
     const bool reached = used >= kReached;
-    if (reading.queue > bearable(reading) / 2) raised_ = 0;
+    if (reading.queue > bearable(reading.rtt_min) / 2) raised_ = 0;
     else if (reached) return raise(reading, now);
     return false;
 }
@@ -105,7 +109,7 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
 // What was delivered until the queue was found is less than the path can; a whole span with the queue there
 // is nearer to it.
 bool RateFinder::find(const RateReading& reading, Instant now) {
-    if (reading.queue <= bearable(reading)) {
+    if (reading.queue <= bearable(reading.rtt_min)) {
         standing_ = false;
         return false;
     }
@@ -129,13 +133,12 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     if (++lowered_ == 1) lowered_from_ = rate_;
     const bool starves = lowered_ > kForeignMin && rate_ < part(lowered_from_, kForeignBelow);
     if (starves || lowered_ > kForeignAfter) return lift(now);
-    const Duration excess = reading.queue - bearable(reading) / 2;
+    const Duration excess = reading.queue - bearable(reading.rtt_min) / 2;
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
     const uint64_t carried = first_ ? best() : std::min(rate_, best());
     rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
-    drain_rate_ =
-        std::max(kRateMin, part(rate_, 1 - std::min(kCutMax, excess.seconds() / pause.seconds())));
+    drain_rate_ = std::max(kRateMin, part(rate_, 1 - std::min(kCutMax, excess.seconds() / pause.seconds())));
     draining_ = true;
     not_before_ = now + pause;
     return true;

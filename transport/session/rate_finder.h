@@ -2,11 +2,11 @@
 //
 // TCP alone fills the queue before it learns how fast a path is: cubic until it overflows, several bbr flows
 // with a round trip's worth of bytes. Then heartbeats wait in that queue. So long paths are paced: at the
-// best rate that was delivered lately once a queue stands, after a pause in which it drains; from there slowly
-// up while there is none. The signal is delay, not loss: random losses change nothing.
+// best rate that was delivered lately once a queue stands, after a pause in which it drains; from there
+// slowly up while there is none. The signal is delay, not loss: random losses change nothing.
 //
-// A queue that pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP competes
-// as it does. Pure: same readings, same decisions.
+// A queue that pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP
+// competes as it does. Pure: same readings, same decisions.
 #pragma once
 
 #include <array>
@@ -30,7 +30,7 @@ public:
     bool look(RateReading reading, Instant now);
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
-    uint64_t found() const { return rate_; }  // the same but for pauses in which a queue drains
+    uint64_t found() const { return rate_; }               // the same but for pauses in which a queue drains
     const std::string& reason() const { return reason_; }  // of the last change but small ones, in words
 
 private:
@@ -40,6 +40,7 @@ private:
         uint64_t bytes = 0;
         uint64_t rate() const;
     };
+    Duration bearable(Duration rtt_min) const;
     bool collect(RateReading& reading);
     bool judge(const RateReading& reading, Instant now);
     void measure(const RateReading& reading);
@@ -61,10 +62,10 @@ private:
     bool standing_ = false;  // a queue was seen while there was no bound
     uint32_t lowered_ = 0;   // times in a row, the queue standing on
     uint64_t lowered_from_ = 0;
-    Instant borne_since_;    // a queue is seen; 0: none
-    uint32_t raised_ = 0;    // times in a row, no queue to be seen
-    Instant not_before_;     // what was changed shows only then
-    Instant free_until_;     // no bound is set earlier
+    Instant borne_since_;  // a queue is seen; 0: none
+    uint32_t raised_ = 0;  // times in a row, no queue to be seen
+    Instant not_before_;   // what was changed shows only then
+    Instant free_until_;   // no bound is set earlier
     Duration free_pause_;
     std::string reason_ = "no queue was seen";
 };

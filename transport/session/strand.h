@@ -49,10 +49,10 @@ struct Strand {
     bool reading_direct = false;        // the buffer last given is the payload's destination
     std::optional<PathSample> sampled;  // at the last look
     std::optional<uint64_t> acked_at_pace_look;
-    uint64_t pace = 0;                  // the driver was told; 0: no bound
+    uint64_t pace = 0;                       // the driver was told; 0: no bound
     Congestion guide = Congestion::by_loss;  // the driver was told
-    std::optional<uint64_t> arriving;   // the owner's token of the payload that is arriving
-    uint64_t handshake_bytes = 0;       // received before it was attached
+    std::optional<uint64_t> arriving;        // the owner's token of the payload that is arriving
+    uint64_t handshake_bytes = 0;            // received before it was attached
 
     Bytes pending;  // handshake frames to write
     OutQueue out;

@@ -17,9 +17,9 @@ struct Line {
     double capacity = 40e6;  // bytes per second
     Duration rtt = milliseconds(80);
     double queue_max_s = 0.05;
-    double foreign = 0;           // bytes per second of somebody who does not yield
-    double noise_s = 0;           // of each reading of the queue
-    double wish = 1e12;           // what the sender has to send, bytes per second
+    double foreign = 0;  // bytes per second of somebody who does not yield
+    double noise_s = 0;  // of each reading of the queue
+    double wish = 1e12;  // what the sender has to send, bytes per second
     Duration look = milliseconds(40);
 
     double queue = 0;  // bytes
@@ -74,7 +74,8 @@ TEST(RateFinder, FillsThePathAndKeepsItsQueueShort) {
             const auto [share, queue] = line.measure(seconds(60));
             const std::string path = std::to_string(rtt) + " ms, " + std::to_string(capacity);
             EXPECT_GE(share, 0.92) << path;
-            EXPECT_LE(queue, std::max(0.02, 0.3 * line.rtt.seconds())) << path;
+            const double bursts_s = 48e3 / capacity;  // are a queue themselves on a thin path
+            EXPECT_LE(queue, std::max({0.02, 0.3 * line.rtt.seconds(), bursts_s})) << path;
         }
 }
 

@@ -138,8 +138,8 @@ TEST(StrandController, ComesNearTheBestFixedNumberOnEveryModelledPath) {
                     for (size_t s = 40; s < 60; ++s) end += tuned.rate[s] / 20;
                     for (const uint32_t n : {1u, 4u, 16u, 32u})
                         best = std::max(best, stress::fixed_rate(shape, 1, 60, n));
-                    EXPECT_GE(end, best * 0.77) << (loss_based ? "cubic " : "bbr ") << rate << " bit/s " << rtt
-                                               << " ms loss " << loss << ": " << tuned.strands.back();
+                    EXPECT_GE(end, best * 0.77) << (loss_based ? "cubic " : "bbr ") << rate << " bit/s "
+                                                << rtt << " ms loss " << loss << ": " << tuned.strands.back();
                 }
 }
 
