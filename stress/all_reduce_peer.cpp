@@ -49,7 +49,8 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                          "--check",    run.check ? "1" : "0",
                          "--listen",   place.address + ":0",
                          "--path",     run.path,
-                         "--warm-ups", std::to_string(run.warm_ups)},
+                         "--warm-ups", std::to_string(run.warm_ups),
+                         "--rest-ms",  std::to_string(run.rest_ms)},
                         place);
 }
 
@@ -88,7 +89,8 @@ int all_reduce_peer_role(const Options& options) {
     const auto call = [&] {
         group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code).get(kPatienceMs);
     };
-    Share share = timed_loop({options.number("warm-ups", kWarmUps), iterations}, {nullptr, barrier, call});
+    const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
+    Share share = timed_loop(loop, {nullptr, barrier, call});
     if (options.number("check", 1)) {
         std::vector<Contribution> all;
         for (uint32_t rank = 0; rank < peers; ++rank)

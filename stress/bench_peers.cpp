@@ -36,6 +36,7 @@ std::vector<Cell> cells_of(const Options& options) {
             cells.back().peers = std::stoull(peers);
             cells.back().bytes = bytes;
             cells.back().iterations = options.number("iters", iterations_of(bytes));
+            cells.back().rest_ms = options.number("rest-ms", 0);
             if (cells.back().peers < 2 || bytes == 0 || bytes % sizeof(float) != 0 ||
                 cells.back().iterations == 0)
                 throw std::runtime_error(
@@ -85,14 +86,15 @@ int bench(const Options& options) {
 constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
                          [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
-                         [--rounds 2] [--iters I] [--cc cubic|bbr|default] [--json]
+                         [--rounds 2] [--iters I] [--rest-ms 0] [--cc cubic|bbr|default] [--json]
        ./run bench peers --wan [--peers 4] [--sizes 1MiB,16MiB,64MiB,256MiB] [--cc cubic,bbr] [--losses 0,0.01%,0.1%]
                          [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--rounds 2] [--iters I] [--impl ...]
-                         [--iperf 1,4,16,32|none] [--limit-s 120] [--json]
+                         [--iperf 1,4,16,32|none] [--rest-ms 0] [--limit-s 120] [--json]
 --impl: whimbrel-tcp is whimbrel without its path between processes of one machine. Also gloo:ALGORITHM with ring,
 ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or openmpi:tuned-yielding; of several
 algorithms the one with the best median counts, in each cell by itself.
 --iters: of one round; by default 50, from 16 MiB on 10, from 256 MiB on 5; with --wan 3 from 64 MiB on, 6 below.
+--rest-ms: nothing is sent for so long before each iteration.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's. With --wan
 cubic is held fast, and another one is the default that programs may change.
 --limit-s: with --wan, for one run of one contender; one that takes longer is killed and left out.

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 namespace stress {
 namespace {
@@ -62,6 +63,7 @@ Share timed_loop(const Loop& loop, const TimedCalls& calls) {
             calls.prepare();
             prepared += clock_seconds(CLOCK_THREAD_CPUTIME_ID) - before;
         }
+        std::this_thread::sleep_for(std::chrono::milliseconds(loop.rest_ms));
         calls.barrier();
         Span span{now_ns(), 0};
         calls.call();

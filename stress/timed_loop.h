@@ -26,6 +26,7 @@ struct TimedCalls {
 constexpr uint64_t kWarmUps = 2;
 struct Loop {
     uint64_t warm_ups = kWarmUps, iterations = 1;
+    uint64_t rest_ms = 0;  // before each barrier, in which nothing is sent
 };
 
 // One call in one process, in nanoseconds of the steady clock.

@@ -62,8 +62,9 @@ void append(Command& command, const Command& more) {
 
 // The program of a contender, with what every peer is told.
 Command peer_command(const Contender& contender, const Cell& cell) {
-    return {program_of(contender),           "--bytes",    std::to_string(cell.bytes),   "--iters",
-            std::to_string(cell.iterations), "--warm-ups", std::to_string(cell.warm_ups)};
+    return {program_of(contender),           "--bytes",    std::to_string(cell.bytes),    "--iters",
+            std::to_string(cell.iterations), "--warm-ups", std::to_string(cell.warm_ups), "--rest-ms",
+            std::to_string(cell.rest_ms)};
 }
 
 Totals run_whimbrel(const Contender& contender, const Cell& cell) {
@@ -72,6 +73,7 @@ Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     run.bytes = cell.bytes;
     run.iterations = cell.iterations;
     run.warm_ups = cell.warm_ups;
+    run.rest_ms = cell.rest_ms;
     run.security = contender.security;
     run.places = cell.places;
     run.patience = cell.patience;

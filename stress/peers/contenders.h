@@ -26,7 +26,7 @@ struct Contender {
 std::vector<Contender> choose_contenders(const std::string& names);
 
 struct Cell {
-    uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps;
+    uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps, rest_ms = 0;
     Places places;                   // of the peers; empty: all on loopback
     std::optional<Millis> patience;  // with one run; patience_for() if there is none
 };

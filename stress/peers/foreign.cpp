@@ -28,7 +28,7 @@ Buffers make_buffers(uint64_t rank, size_t count) {
 }
 
 Loop loop_of(const Options& options) {
-    return {options.number("warm-ups", kWarmUps), options.number("iters", 1)};
+    return {options.number("warm-ups", kWarmUps), options.number("iters", 1), options.number("rest-ms", 0)};
 }
 
 bool is_sum(const std::vector<float>& out, uint64_t peers) {

@@ -21,7 +21,7 @@ struct Buffers {
 };
 Buffers make_buffers(uint64_t rank, size_t count);
 
-// What --iters and --warm-ups ask for.
+// What --iters, --warm-ups and --rest-ms ask for.
 Loop loop_of(const Options& options);
 
 // Whether every element of `out` is the sum over that many ranks.

@@ -91,8 +91,9 @@ int peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    return peer(Options(argc, argv,
-                        {"rank", "peers", "bytes", "iters", "warm-ups", "algorithm", "store", "address"}));
+    return peer(
+        Options(argc, argv,
+                {"rank", "peers", "bytes", "iters", "warm-ups", "rest-ms", "algorithm", "store", "address"}));
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "peer_gloo: %s\n", problem.what());
     return 1;

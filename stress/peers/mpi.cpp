@@ -54,7 +54,7 @@ void peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    const Options options(argc, argv, {"bytes", "iters", "warm-ups"});
+    const Options options(argc, argv, {"bytes", "iters", "warm-ups", "rest-ms"});
     MPI_Init(nullptr, nullptr);
     peer(options);
     MPI_Finalize();

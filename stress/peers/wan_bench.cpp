@@ -44,6 +44,7 @@ Wishes wishes_of(const Options& options) {
         cell.bytes = parse_bytes(size);
         cell.iterations = options.number("iters", cell.bytes >= kLarge ? 3 : 6);
         cell.warm_ups = 1;
+        cell.rest_ms = options.number("rest-ms", 0);
         cell.patience = std::chrono::seconds(options.number("limit-s", 120));
         if (cell.peers < 2 || cell.bytes == 0 || cell.bytes % sizeof(float) != 0 || cell.iterations == 0)
             throw std::runtime_error("--peers at least 2, --sizes multiples of 4 bytes, --iters at least 1");
