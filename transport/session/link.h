@@ -82,6 +82,7 @@ struct Pace {
     RateFinder finder;     // of what this path alone allows
     uint64_t rate = 0;     // of this and of its share of what all links have; 0: no bound
     bool reached = false;  // the last look found that rate delivered, or nearly
+    bool calm = false;     // and no queue
     bool far = false;      // a path that is paced
     Instant written_at;
     Instant active_until;  // counts among those that share

@@ -11,6 +11,7 @@ namespace whim {
 namespace {
 
 constexpr double kReached = 0.85;        // of the pace: the strands do what they are let
+constexpr Duration kCalm = milliseconds(5);
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
 }  // namespace
@@ -59,9 +60,10 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
-        if (!before || sample->bytes_acked == *before) continue;        // its round-trip time is old
+        strand->acked_since = before ? sample->bytes_acked - *before : 0;
+        if (strand->acked_since == 0) continue;  // its round-trip time is old
         if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
-        reading.bytes_acked += sample->bytes_acked - *before;
+        reading.bytes_acked += strand->acked_since;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
         queues = queues + (sample->rtt_smoothed - sample->rtt_min);
         ++seen;
@@ -70,6 +72,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     if (seen > 0) link.pace.far = reading.rtt_min >= limits::kShortPathRtt;
     if (link.pace.far && (seen > 0 || !link.bulk.empty())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
+    link.pace.calm = seen > 0 && reading.queue <= std::max(kCalm, reading.rtt_min / 8);
     link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
     return seen > 0 && link.pace.far ? std::optional(look) : std::nullopt;
 }
@@ -87,9 +90,15 @@ void Endpoint::Impl::share_pace() {
     }
 }
 
+// Equal parts among the strands that deliver; one that is new does not use its part yet.
 void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
     link.pace.rate = rate;
-    const uint64_t each = rate == 0 ? 0 : std::max<uint64_t>(rate / std::max(link.strands_used(), 1u), 1);
+    uint64_t most = 0, delivering = 0;
+    for (const Slot& slot : link.slots) most = std::max(most, slot.strand ? slot.strand->acked_since : 0);
+    for (const Slot& slot : link.slots)
+        delivering += slot.strand && slot.strand->acked_since * 4 >= std::max<uint64_t>(most, 1);
+    if (most == 0) delivering = link.strands_used();
+    const uint64_t each = rate == 0 ? 0 : std::max<uint64_t>(rate / std::max<uint64_t>(delivering, 1), 1);
     for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         if (strand && std::exchange(strand->pace, each) != each) driver_.pace(strand->handle, each);

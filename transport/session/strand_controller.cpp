@@ -66,6 +66,7 @@ bool StrandController::look(const StrandReading& reading, Instant now) {
     window_.bytes += reading.bytes_acked;
     window_.retransmitted += reading.bytes_retransmitted;
     window_.paced = window_.paced && reading.paced;
+    window_.below_pace = window_.below_pace && reading.below_pace;
     if (window_.time < std::max(reading.rtt_smoothed * kWindowRtts, kWindowMin)) return false;
     const uint64_t before = std::exchange(rate_, per_second(window_.bytes, window_.time));
     opening_ = before == 0 || rate_ > percent(before, 125);
@@ -138,6 +139,10 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
     if (more == wanted_ || queue_full || opening_) return false;
     if (window_.buffer_limited * 4 >= window_.time && now >= more_from_) {
         begin(Trial::more_held_back, more, "buffers of the system hold the strands back");
+        return true;
+    }
+    if (window_.below_pace && now >= more_from_) {
+        begin(Trial::more_held_back, more, "the strands' windows hold less than the path takes");
         return true;
     }
     if (last.loss_limited && window_.retransmitted > 0 && now >= more_from_) {

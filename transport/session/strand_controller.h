@@ -23,6 +23,7 @@ struct StrandReading {
     uint32_t strands = 0;     // attached, of those wanted
     bool backlogged = false;  // frames waited for a strand all the time
     bool paced = false;       // the strands do all that the path's pace lets them
+    bool below_pace = false;  // they do less, and no queue stands
     uint64_t bytes_acked = 0;
     uint64_t bytes_retransmitted = 0;
     Duration buffer_limited;  // mean over the strands
@@ -49,7 +50,7 @@ private:
     struct Window {
         Duration time, buffer_limited;
         uint64_t bytes = 0, retransmitted = 0;
-        bool paced = true;
+        bool paced = true, below_pace = true;
     };
     bool judge(const StrandReading& last, Instant now);
     bool judge_paced(const StrandReading& last, Instant now);

@@ -53,6 +53,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     const bool bounded = limiter_.limited() || link.limiter.limited();  // by the user, not by the path
     reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty()) && !bounded;
     reading.paced = link.pace.reached;
+    reading.below_pace = link.pace.rate > 0 && !link.pace.reached && link.pace.calm;
     if (reading.elapsed.ns <= 0) return;
     LinkStats& stats = link.stats;
     const uint64_t received =
