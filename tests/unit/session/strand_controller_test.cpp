@@ -115,6 +115,14 @@ TEST(StrandController, DecidesNothingWhenThereIsTooLittleToSend) {
     EXPECT_EQ(hand.controller.rate(), 0u);
 }
 
+TEST(StrandController, GrowsWhereWindowsHoldLessThanThePace) {
+    Hand hand;
+    hand.reading.below_pace = true;
+    hand.at_most = 6'000'000;
+    hand.run(seconds(20));
+    EXPECT_GE(hand.wanted(), 6u) << hand.controller.reason();
+}
+
 TEST(StrandController, StaysWithinItsBounds) {
     Hand hand;
     hand.reading.loss_limited = true;
