@@ -224,8 +224,8 @@ typedef struct whim_link_info {
      * by measuring; apart from rate_limit and link_rate_limit. */
     uint64_t pace_bytes_per_s;
     char pace_reason[WHIM_LINK_REASON_SIZE]; /* why that, in words */
-    /* 1: segments are lost although no queue stands. Over a long path bulk is then guided by what is delivered
-     * (bbr), not by loss (cubic). */
+    /* 1: segments are lost although no queue stands. Over a long path bulk is then guided by what is
+     * delivered (bbr), not by loss (cubic). */
     uint32_t lossy;
     uint32_t reserved_end; /* zero */
 } whim_link_info;
