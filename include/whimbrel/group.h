@@ -220,11 +220,19 @@ typedef struct whim_link_info {
     char strands_reason[WHIM_LINK_REASON_SIZE]; /* why so many, in words */
     char via[WHIM_PEER_ID_SIZE];                /* the peer that relays the link; "" when it is direct */
     char reserved[7];                           /* zero */
+    /* What bulk leaves at, at most, so that the path is filled and its queue is not; 0: no bound. Found out
+     * by measuring; apart from rate_limit and link_rate_limit. */
+    uint64_t pace_bytes_per_s;
+    char pace_reason[WHIM_LINK_REASON_SIZE]; /* why that, in words */
+    /* 1: segments are lost although no queue stands. Over a long path bulk is then guided by what is
+     * delivered (bbr), not by loss (cubic). */
+    uint32_t lossy;
+    uint32_t reserved_end; /* zero */
 } whim_link_info;
 
 /* clang-format off */
 #define WHIM_LINK_INFO_INIT \
-    {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", ""}
+    {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "", 0, "", 0, 0}
 /* clang-format on */
 
 /* Copies the link to the member of a rank. Results as for whim_view_get_member. */

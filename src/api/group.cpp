@@ -76,6 +76,9 @@ whim_link_info link_of(const LinkStats& in, Instant taken) {
     out.strands_used = in.strands_used;
     copy_text(out.strands_reason, in.strands_reason);
     if (in.via) copy_text(out.via, to_hex(in.via->peer));
+    out.pace_bytes_per_s = in.pace;
+    out.lossy = in.lossy ? 1 : 0;
+    copy_text(out.pace_reason, in.pace_reason);
     return out;
 }
 

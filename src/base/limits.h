@@ -125,7 +125,7 @@ inline constexpr Duration kAcceptPause = milliseconds(100);  // after an accept 
 
 // Measurements of links, told to the coordinator.
 inline constexpr uint32_t kLinkReportLinksMax = 64;    // in one report; the others' turn is in the next
-inline constexpr uint32_t kLinkReasonBytesMax = 120;   // why a link has so many strands, in words
+inline constexpr uint32_t kLinkReasonBytesMax = 120;   // why a link has so many strands, or that pace
 inline constexpr uint32_t kLinksKeptPerMember = 64;    // by the coordinator; of more, the slowest
 inline constexpr uint32_t kLinksShownMax = 64u * 64u;  // on the coordinator's pages; of more, the slowest
 inline constexpr Duration kLinkReportInterval = milliseconds(2000);  // between two reports of a member

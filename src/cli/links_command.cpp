@@ -33,7 +33,10 @@ struct Link {
     uint64_t rate = 0;
     double retransmitted = 0;
     uint32_t strands = 0;
-    std::string reason;
+    std::string strands_reason;
+    uint64_t pace = 0;  // 0: no bound
+    std::string pace_reason;
+    bool lossy = false;
 };
 
 struct Links {
@@ -71,7 +74,10 @@ Links read(const ordered_json& state) {
         link.rate = l.at("rate_bytes_per_s").get<uint64_t>();
         link.retransmitted = l.at("retransmitted_ratio").get<double>();
         link.strands = l.at("strands").get<uint32_t>();
-        link.reason = words(l.at("strands_reason"));
+        link.strands_reason = words(l.at("strands_reason"));
+        link.pace = l.at("pace_bytes_per_s").get<uint64_t>();
+        link.pace_reason = words(l.at("pace_reason"));
+        link.lossy = l.at("lossy").get<bool>();
         all.links.push_back(std::move(link));
     }
     all.left_out = state.at("links_left_out").get<uint64_t>();
@@ -105,6 +111,7 @@ std::string figures_of(const Link& l) {
         fmt::format("round trip {} (at least {}), {}, {} strand{}", round_trip(l.rtt_us),
                     round_trip(l.rtt_min_us), rate(l.rate), l.strands, l.strands == 1 ? "" : "s");
     if (l.retransmitted > 0) text += fmt::format(", {:.2f} % sent again", l.retransmitted * 100);
+    if (l.lossy) text += ", lost at random";
     return text + (l.via.empty() ? "" : ", through " + l.via);
 }
 
@@ -122,12 +129,12 @@ void print_extremes(const Links& all) {
 }
 
 // Each decision once, with the pairs that it holds for.
-void print_strands(const Links& all) {
-    std::map<std::pair<uint32_t, std::string>, std::vector<const Link*>> by_decision;
+template <class Decision> void print_decisions(const Links& all, const char* title, Decision decision_of) {
+    std::map<decltype(decision_of(all.links.front())), std::vector<const Link*>> by_decision;
     for (const Link& l : all.links) {
-        if (l.up) by_decision[{l.strands, l.reason}].push_back(&l);
+        if (l.up) by_decision[decision_of(l)].push_back(&l);
     }
-    fmt::print("\nstrands:\n");
+    fmt::print("\n{}:\n", title);
     for (const auto& [decision, links] : by_decision) {
         std::string pairs;
         for (const Link* l : links) pairs += fmt::format(" {}->{}", l->from, l->to);
@@ -169,7 +176,11 @@ void print_people(const ordered_json& state) {
         if (!l.via.empty()) fmt::print("  {} through {}\n", pair_of(all, l), l.via);
     }
     print_extremes(all);
-    print_strands(all);
+    print_decisions(all, "strands",
+                    [](const Link& l) { return std::make_pair(l.strands, l.strands_reason); });
+    print_decisions(all, "pace, at most", [](const Link& l) {
+        return std::make_pair(l.pace == 0 ? "no bound" : rate(l.pace), l.pace_reason);
+    });
 }
 
 void print_json(const ordered_json& state) {

@@ -70,6 +70,9 @@ void add_links(Snapshot& snapshot, const LinkMatrix& matrix, const std::vector<g
         line.retransmitted_ratio = r.retransmitted_ppm / 1e6;
         line.strands = r.strands_used;
         line.strands_reason = r.strands_reason;
+        line.pace = r.pace;
+        line.pace_reason = r.pace_reason;
+        line.lossy = r.lossy;
         line.age_ms = std::max<int64_t>(0, (now - pair.entry->at).ms());
         snapshot.links.push_back(std::move(line));
     }

@@ -75,6 +75,11 @@ void add_links(Page& page, const std::vector<LinkLine>& links) {
           [](const LinkLine& l) { return std::optional(l.retransmitted_ratio); });
     gauge("link_strands", "Connections used for bulk data.",
           [](const LinkLine& l) { return std::optional(static_cast<double>(l.strands)); });
+    gauge("link_pace_bytes_per_second", "Bound on what bulk leaves at; absent: none.", [](const LinkLine& l) {
+        return l.pace == 0 ? std::nullopt : std::optional(static_cast<double>(l.pace));
+    });
+    gauge("link_lossy", "1 while losses are taken for random.",
+          [](const LinkLine& l) { return std::optional(l.lossy ? 1.0 : 0.0); });
     each("link_sent_bytes", "counter", "Sent since the link was opened.", "_total",
          [](const LinkLine& l) { return std::optional(static_cast<double>(l.bytes)); });
 }

@@ -63,6 +63,9 @@ struct LinkLine {
     double retransmitted_ratio = 0;
     uint32_t strands = 0;
     std::string strands_reason;
+    uint64_t pace = 0;  // bytes per second that bulk leaves at, at most; 0: no bound
+    std::string pace_reason;
+    bool lossy = false;  // losses are random
     int64_t age_ms = 0;  // of the report
 };
 

@@ -44,6 +44,9 @@ std::string state_json(const Snapshot& s) {
                          {"retransmitted_ratio", l.retransmitted_ratio},
                          {"strands", l.strands},
                          {"strands_reason", l.strands_reason},
+                         {"pace_bytes_per_s", l.pace},
+                         {"pace_reason", l.pace_reason},
+                         {"lossy", l.lossy},
                          {"age_ms", l.age_ms}});
     }
     const Counters& c = s.counters;

@@ -29,6 +29,9 @@ wire::LinkReading reading_of(const MemberId& to, const LinkStats& stats) {
     reading.retransmitted_ppm = parts_per_million(stats.bytes_retransmitted, stats.bytes_sent);
     reading.strands_used = stats.strands_used;
     reading.strands_reason = stats.strands_reason;
+    reading.pace = stats.pace;
+    reading.pace_reason = stats.pace_reason;
+    reading.lossy = stats.lossy;
     return reading;
 }
 

@@ -334,7 +334,7 @@ struct CircuitClose {
 // What the sender measured on its links to other members, some of them at a time. Decides nothing by itself.
 struct LinkReport {
     std::vector<LinkReading> links;
-    template <class A> void fields(A& a) { a.list(links, limits::kLinkReportLinksMax, 61); }
+    template <class A> void fields(A& a) { a.list(links, limits::kLinkReportLinksMax, 74); }
 };
 
 using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport, ProbeReply, OpExcludeRequest,

@@ -95,11 +95,15 @@ struct LinkReading {
     uint32_t retransmitted_ppm = 0;                // of the bytes sent
     uint32_t strands_used = 0;                     // for what this end sends
     std::string strands_reason;                    // why that many
+    uint64_t pace = 0;        // bytes per second that bulk leaves at, at most; 0: no bound
+    std::string pace_reason;  // why that
+    bool lossy = false;       // losses are random
     bool operator==(const LinkReading&) const = default;
     template <class A> void fields(A& a) {
         a(to), a(up), a(via), a(rtt_min_us), a(rtt_smoothed_us), a(rate_sent), a(rate_received),
             a(bytes_sent);
         a(retransmitted_ppm), a(strands_used), a.text(strands_reason, limits::kLinkReasonBytesMax);
+        a(pace), a.text(pace_reason, limits::kLinkReasonBytesMax), a(lossy);
     }
 };
 

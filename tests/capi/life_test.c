@@ -234,7 +234,9 @@ static void a_link_tells_what_it_measured(run* r) {
     CHECK(link.queueing_delay_ns == link.rtt_smoothed_ns - link.rtt_min_ns);
     CHECK(link.strands_open >= 1 && link.strands_used >= 1 && link.strands_used <= link.strands_open);
     CHECK(link.strands_reason[0] != '\0' && link.via[0] == '\0');
-    CHECK(link_to(r, 0, 0).strands_reason[0] == '\0'); /* to itself: all zero */
+    CHECK(link.pace_reason[0] != '\0' && link.lossy == 0 && link.reserved_end == 0);
+    link = link_to(r, 0, 0); /* to itself: all zero */
+    CHECK(link.strands_reason[0] == '\0' && link.pace_reason[0] == '\0' && link.pace_bytes_per_s == 0);
 
     /* Callers that know less, and more. */
     CHECK_OK(whim_group_view(r->groups[0], &view));

@@ -96,11 +96,13 @@ protected:
 TEST_F(LinksTest, AreOnThePagesAndInTheCommand) {
     constexpr size_t kLinks = kPeers * (kPeers - 1);
     const std::string metrics = page_with("/metrics", "\nwhimbrel_link_rate_bytes_per_second{", kLinks);
-    for (const char* family : {"link_up", "link_rtt_seconds", "link_rtt_min_seconds",
-                               "link_rate_bytes_per_second", "link_retransmitted_ratio", "link_strands"}) {
+    for (const char* family :
+         {"link_up", "link_rtt_seconds", "link_rtt_min_seconds", "link_rate_bytes_per_second",
+          "link_retransmitted_ratio", "link_strands", "link_lossy"}) {
         EXPECT_EQ(count_of(metrics, "\nwhimbrel_" + std::string(family) + "{"), kLinks) << family << metrics;
     }
-    EXPECT_EQ(count_of(page("/state"), "\"strands_reason\": \""), kLinks);
+    for (const char* reason : {"\"strands_reason\": \"", "\"pace_reason\": \""})
+        EXPECT_EQ(count_of(page("/state"), reason), kLinks);
 
     const std::string http = to_string(*server_->http_address());
     Child command({"links", "--http", http});
@@ -108,6 +110,8 @@ TEST_F(LinksTest, AreOnThePagesAndInTheCommand) {
     EXPECT_NE(command.after("delivered, row to column"), "");
     EXPECT_NE(command.after("slowest: peer").find("round trip"), std::string::npos);
     EXPECT_NE(command.after("least rate: peer").find("B/s"), std::string::npos);
+    EXPECT_EQ(command.after("pace, at most:"), "");
+    EXPECT_NE(command.after("  no bound: ").find("this path: "), std::string::npos);
     Child json({"links", "--json", "--http", http});
     EXPECT_EQ(json.after("\"run\": "), "\"gpt\",");
     EXPECT_NE(json.after("\"rate_bytes_per_s\": "), "0,");

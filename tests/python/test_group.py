@@ -44,6 +44,8 @@ def test_links_tell_what_they_measured(trio):
         assert link.rtt_p99_s >= 0 and link.path_rtt_s >= 0 and link.bytes_retransmitted >= 0
         assert link.rate_sent_bytes_per_s >= 0 and link.rate_received_bytes_per_s >= 0
         assert link.strands_used <= link.strands_open
+        assert link.pace_bytes_per_s == 0, "a path of this machine is too short to be paced"
+        assert (link.pace_reason == "") is member.is_self and link.lossy is False
 
 
 def free_port() -> int:

@@ -220,6 +220,7 @@ std::optional<LinkStats> Endpoint::stats(const LinkKey& key) const {
     stats.rtt_p99 = link->rtts.quantile(0.99);
     stats.pace = link->pace.rate;
     stats.pace_reason = impl_->pace_reason(*link);
+    stats.lossy = link->losses.lossy();
     for (size_t index = 1; index < link->slots.size(); ++index)
         stats.strands += link->slots[index].strand != nullptr;
     stats.strands_used = std::min(stats.strands, link->strands_used());

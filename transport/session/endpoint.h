@@ -144,6 +144,7 @@ struct LinkStats {
     uint64_t bytes_retransmitted = 0;           // by the system, of those sent
     uint64_t pace = 0;                          // bytes per second that bulk leaves at, at most; 0: no bound
     std::string pace_reason;                    // why that, in words
+    bool lossy = false;                         // losses are random; bulk is guided by rate (path_sample.h)
     uint32_t strands = 0, strands_used = 0;     // bulk: open; used for sending
     std::string strands_reason;                 // why that many, in words
     uint64_t bytes_sent = 0, bytes_received = 0;

@@ -372,9 +372,10 @@ private:
             "rate_received_bytes_per_s"_a = link.rate_received_bytes_per_s,
             "bytes_retransmitted"_a = link.bytes_retransmitted, "strands_open"_a = link.strands_open,
             "strands_used"_a = link.strands_used, "strands_reason"_a = link.strands_reason,
-            "via"_a = link.via, "bytes_sent"_a = link.bytes_sent, "bytes_received"_a = link.bytes_received,
-            "messages_sent"_a = link.messages_sent, "messages_received"_a = link.messages_received,
-            "bulk_frames_sent"_a = link.bulk_frames_sent,
+            "pace_bytes_per_s"_a = link.pace_bytes_per_s, "pace_reason"_a = link.pace_reason,
+            "lossy"_a = link.lossy != 0, "via"_a = link.via, "bytes_sent"_a = link.bytes_sent,
+            "bytes_received"_a = link.bytes_received, "messages_sent"_a = link.messages_sent,
+            "messages_received"_a = link.messages_received, "bulk_frames_sent"_a = link.bulk_frames_sent,
             "bulk_frames_received"_a = link.bulk_frames_received,
             "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
     }

@@ -168,6 +168,9 @@ class Link:
     strands_open: int
     strands_used: int
     strands_reason: str
+    pace_bytes_per_s: int  # that bulk leaves at, at most; 0: no bound
+    pace_reason: str
+    lossy: bool  # losses are random
     via: str  # id of the peer that relays the link; "" when it is direct
     bytes_sent: int
     bytes_received: int

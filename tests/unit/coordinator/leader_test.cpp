@@ -221,6 +221,7 @@ TEST_F(LeaderTest, PagesShowLinksAsBothEndsTell) {
     far.rtt_min_us = 75'000, far.via = {3};
     far.retransmitted_ppm = 2500, far.strands_used = 4, far.bytes_sent = 77;
     far.strands_reason = "a \"long\" \x1b path\n";
+    far.pace = 9'000'000, far.pace_reason = "a queue \x1b stood", far.lossy = true;
     report(0, {far});
     now_ = now_ + milliseconds(300);
     wire::LinkReading back = reading_to(1, false);
@@ -237,6 +238,8 @@ TEST_F(LeaderTest, PagesShowLinksAsBothEndsTell) {
     EXPECT_EQ(there.age_ms, 300);
     EXPECT_EQ(s.links[1].rate, 5'000'000u) << "of both, what was acknowledged while there was enough to send";
     EXPECT_FALSE(s.links[1].up);
+    EXPECT_EQ(there.pace, 9'000'000u);
+    EXPECT_TRUE(there.lossy && !s.links[1].lossy);
 
     const std::string metrics = metrics_text(s);
     const std::string pair =
@@ -247,13 +250,18 @@ TEST_F(LeaderTest, PagesShowLinksAsBothEndsTell) {
           "whimbrel_link_rtt_min_seconds{" + pair + " 0.075\n",
           "whimbrel_link_rate_bytes_per_second{" + pair + " 3000000\n",
           "whimbrel_link_retransmitted_ratio{" + pair + " 0.0025\n", "whimbrel_link_strands{" + pair + " 4\n",
-          "whimbrel_link_sent_bytes_total{" + pair + " 77\n"}) {
+          "whimbrel_link_pace_bytes_per_second{" + pair + " 9000000\n",
+          "whimbrel_link_lossy{" + pair + " 1\n", "whimbrel_link_sent_bytes_total{" + pair + " 77\n"}) {
         EXPECT_NE(metrics.find(line), std::string::npos) << line << " in " << metrics;
     }
-    const std::string unknown = "whimbrel_link_rtt_seconds{from=\"" + there.to;
-    EXPECT_EQ(metrics.find(unknown), std::string::npos) << "not known, so not claimed";
+    for (const std::string family : {"rtt_seconds", "pace_bytes_per_second"}) {
+        const std::string unknown = "whimbrel_link_" + family + "{from=\"" + there.to;
+        EXPECT_EQ(metrics.find(unknown), std::string::npos) << "not known, so not claimed";
+    }
     const std::string state = state_json(s);
     EXPECT_NE(state.find("\"rate_bytes_per_s\": 3000000"), std::string::npos) << state;
+    EXPECT_NE(state.find("\"pace_bytes_per_s\": 9000000"), std::string::npos) << state;
+    EXPECT_NE(state.find("\"lossy\": true"), std::string::npos) << state;
     EXPECT_EQ(state.find('\x1b'), std::string::npos) << state;
 }
 

@@ -189,6 +189,26 @@ TEST(Link, RemembersHowManyStrandsAPathTook) {
     EXPECT_EQ(a.endpoint.stats(b.key())->strands, limits::kStrandsFar);
 }
 
+// Losses without a queue, again and again, are random: the link says so, and is guided by rate from then on.
+TEST(Link, TellsThatItsPathLosesAtRandom) {
+    MemoryNet net(7);
+    TestPeer a(net, 1), b(net, 2);
+    PathSample sample;
+    sample.rtt_min = sample.rtt_smoothed = milliseconds(80);
+    a.node.path = [&](StrandHandle) { return sample; };
+    join(net, a, b, 2);
+    net.run_for(seconds(5));
+    EXPECT_FALSE(a.endpoint.stats(b.key())->lossy);
+    EXPECT_EQ(a.endpoint.stats(b.key())->pace, 0u);
+    EXPECT_NE(a.endpoint.stats(b.key())->pace_reason, "");
+    for (int i = 0; i < 4; ++i) {
+        sample.bytes_retransmitted += 1000;
+        net.run_for(milliseconds(1500));
+    }
+    EXPECT_TRUE(a.endpoint.stats(b.key())->lossy);
+    EXPECT_FALSE(b.endpoint.stats(a.key())->lossy) << "its system tells nothing";
+}
+
 // What arrives in a second is what the bound allows, of one link and of all together, behind a channel too;
 // the bound can be changed while bytes wait for it.
 TEST(Link, KeepsToARateThatCanBeChanged) {
