@@ -32,7 +32,7 @@ enum whim_event_kind {
     WHIM_EVENT_WAITING = 9,      /* a wait lasts, or waits for something else now */
     WHIM_EVENT_PEER_ROUTED = 10, /* its link runs through a third member now, or directly again */
     /* The coordinator could not dial this peer: address, cause and what to do. It is in all the same, as one
-     * that dials the others. */
+     * that dials the others. It waits when the join ends: after it, it does not come. */
     WHIM_EVENT_NOT_REACHED = 11
 };
 

@@ -41,6 +41,7 @@
     X(circuit_outlives_link, "relay: a circuit ends with either of its links")                               \
     X(circuit_in_arrival_order, "relay: a circuit's bytes are put in order by their offsets")                \
     X(circuit_ignores_credit, "relay: an end sends no more than its other end has granted")                  \
+    X(circuit_credits_its_own, "relay: both ends know the window that was agreed")                           \
     X(accept_any_answer, "an address is a peer's when that very peer answers there")
 
 namespace whim {

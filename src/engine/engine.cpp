@@ -28,6 +28,7 @@ CircuitsConfig circuits_config(const EngineConfig& config) {
     c.seed = config.seed;
     c.control_window_bytes = config.circuit_control_window_bytes;
     c.bulk_window_bytes = config.circuit_bulk_window_bytes;
+    c.carried_bytes_max = config.carried_bytes_max;
     c.plant = config.plant;
     return c;
 }

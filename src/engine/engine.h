@@ -46,6 +46,7 @@ struct EngineConfig {
     uint64_t retain_bytes_max = limits::kRetainBytesMaxDefault;
     uint32_t circuit_control_window_bytes = limits::kCircuitControlWindowBytes;
     uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
+    uint64_t carried_bytes_max = limits::kCarriedBytesMax;
     uint64_t seed = 0;
     Plant plant = Plant::none;  // simulator only
 };

@@ -77,8 +77,9 @@ void Member::on(const wire::JoinReply& m, uint32_t coordinator, Instant now, Mem
         out.push_back(
             CoordinatorChanged{true, fencing_, fmt::format("coordinator {} answered", coordinator)});
     }
-    if (joining) out.push_back(JoinEnded{});
+    // In this order: the event already waits when the application learns that it joined.
     if (joining && !m.detail.empty()) out.push_back(NotReached{m.detail});
+    if (joining) out.push_back(JoinEnded{});
     install(m.view, now, out);
     if (phase_ != Phase::over) repeat_requests(now, out);
 }

@@ -296,14 +296,14 @@ struct CircuitOpen {
     MemberId from;
     MemberId to;
     bool bulk = false;          // its bytes travel as bulk frames, not as CircuitData
-    uint32_t window_bytes = 0;  // `from` takes so many before it says CircuitCredit
+    uint32_t window_bytes = 0;  // at most so many are under way in each direction
     template <class A> void fields(A& a) { a(circuit), a(from), a(to), a(bulk), a(window_bytes); }
 };
 
 struct CircuitAnswer {
     uint64_t circuit = 0;
     bool accepted = false;
-    uint32_t window_bytes = 0;  // the same for `to`
+    uint32_t window_bytes = 0;  // what became of the opener's: the relay and `to` may have lowered it
     std::string detail;         // why not
     template <class A> void fields(A& a) {
         a(circuit), a(accepted), a(window_bytes), a.text(detail, limits::kReasonBytesMax);

@@ -302,6 +302,9 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     if (prng.chance(1, 2)) plan.decoy = static_cast<Plan::Decoy>(prng.below(4));
     if (plan.outbound_only == 0 && prng.chance(1, 6))
         plan.shut_out = static_cast<HostId>(prng.below(plan.peers + plan.late_peers));
+    // Least windows of 256 bytes to 1 KiB; what the first circuits get is 64 times as much.
+    if (plan.circuit_window_bytes == 0 && prng.chance(1, 2))
+        plan.carried_bytes_max = (1 + prng.below(4)) << 20;
     return plan;
 }
 

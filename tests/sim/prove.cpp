@@ -86,6 +86,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::no_detour:
         case Plant::circuit_outlives_link:
         case Plant::never_direct_again: return kind == Kind::path;
+        case Plant::circuit_credits_its_own:
         case Plant::circuit_in_arrival_order: return kind == Kind::path || kind == Kind::hang;
         case Plant::circuit_ignores_credit: return kind == Kind::grant;
         case Plant::accept_any_answer: return kind == Kind::reach;

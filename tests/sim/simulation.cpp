@@ -8,7 +8,12 @@ namespace whim::sim {
 namespace {
 
 constexpr Duration kWatchEvery = milliseconds(250);
-constexpr Duration kCalmMax = seconds(60);  // from the last fault until everybody has committed again
+// From the last fault until everybody has committed again. What runs through a third peer gets through one
+// window in a round trip, and some windows are of 16 bytes.
+Duration calm_max(const Plan& plan) {
+    const int64_t windows = plan.circuit_window_bytes > 0 ? 500 / plan.circuit_window_bytes : 0;
+    return seconds(60) * (1 + windows);
+}
 constexpr Duration kLeaveMax = seconds(30);
 constexpr Duration kDirectMax = seconds(25);  // of calm, until every link is back on its own path
 constexpr HostClock kTrueClock{};
@@ -133,6 +138,7 @@ void Simulation::start_peer(HostId host) {
     e.outbound_only = host < plan_.outbound_only;
     if (plan_.circuit_window_bytes > 0)
         e.circuit_control_window_bytes = e.circuit_bulk_window_bytes = plan_.circuit_window_bytes;
+    if (plan_.carried_bytes_max > 0) e.carried_bytes_max = plan_.carried_bytes_max;
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
     world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot,
@@ -262,14 +268,14 @@ SeedResult Simulation::run() {
     watch();
     world_.run_until(plan_.calm_at);
     if (!world_.stopped()) end_faults();
-    const Instant calm_ends = plan_.calm_at + kCalmMax;
+    const Instant calm_ends = plan_.calm_at + calm_max(plan_);
     while (!world_.stopped() && world_.now() < calm_ends && !everybody_committed_in_calm()) {
         world_.run_until(world_.now() + milliseconds(20));
     }
     if (!world_.stopped() && !everybody_committed_in_calm()) {
         if (some_lineage())
             world_.violate(fmt::format("{} s after the last fault not everybody has committed a round:{}",
-                                       kCalmMax.ns / 1'000'000'000, who_waits()));
+                                       calm_max(plan_).ns / 1'000'000'000, who_waits()));
         else coverage_.hit(Mark::lineage_lost);
     }
     while (!world_.stopped() && world_.now() < plan_.calm_at + kDirectMax && !still_relayed().empty())

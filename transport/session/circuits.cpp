@@ -10,7 +10,8 @@ namespace whim {
 
 Circuits::Circuits(CircuitsConfig config, StrandDriver& connections)
     : config_(config), connections_(connections), prng_(mix64(config.seed)),
-      relay_([this](const LinkKey& link) { return endpoint_->why_no_relay(link, now_); }, pieces_, outbox_) {}
+      relay_([this](const LinkKey& link) { return endpoint_->why_no_relay(link, now_); },
+             config.carried_bytes_max, pieces_, outbox_) {}
 
 Circuits::End* Circuits::find(uint64_t circuit) {
     const auto found = ends_.find(circuit);
@@ -29,8 +30,9 @@ void Circuits::dial_through(StrandHandle strand, const LinkKey& relay, const Lin
     end.relay = relay;
     end.bulk = bulk;
     end.strand = strand;
+    end.window_bytes = window_of(bulk);
     by_strand_[strand] = circuit;
-    outbox_.push_back({relay, wire::CircuitOpen{circuit, self_, to, bulk, window_of(bulk)}});
+    outbox_.push_back({relay, wire::CircuitOpen{circuit, self_, to, bulk, end.window_bytes}});
 }
 
 void Circuits::close(StrandHandle strand) {
@@ -99,12 +101,12 @@ void Circuits::take_up(const LinkKey& from, const wire::CircuitOpen& message) {
     end.relay = from;
     end.bulk = message.bulk;
     end.state = EndState::arriving;
-    end.far_window_bytes = message.window_bytes;
+    end.window_bytes = std::min(message.window_bytes, window_of(message.bulk));
     due_.insert(message.circuit);
 }
 
 void Circuits::arrived(uint64_t circuit, End& end, uint64_t offset, Bytes bytes) {
-    const uint64_t room = end.taken + window_of(end.bulk);
+    const uint64_t room = end.taken + end.window_bytes;
     if (end.closed || bytes.empty()) return;
     const bool granted =
         offset <= room && bytes.size() <= room - offset && bytes.size() <= room - end.appended;
@@ -143,7 +145,7 @@ BulkSink Circuits::bulk_begin(const LinkKey& from, ByteSpan header_bytes, uint32
     if (end == nullptr && !relay_.takes(from, *header, payload_bytes)) return {};
     if (end != nullptr && (!end->bulk || end->closed)) return {};
     // An end checks the window when the piece is whole; until then one of a frame's size is all it can cost.
-    if (end != nullptr && payload_bytes > window_of(true)) return {};
+    if (end != nullptr && payload_bytes > end->window_bytes) return {};
     const uint64_t token = ++last_token_ | kTokenMark;
     Arriving& piece = arriving_[token];
     piece = {from, *header, std::make_shared<Bytes>(payload_bytes)};
@@ -193,7 +195,7 @@ void Circuits::settle_dial(uint64_t circuit) {
         if ((end = find(circuit)) == nullptr) return;
         end->strand = strand;
         by_strand_[strand] = circuit;
-        outbox_.push_back({end->relay, wire::CircuitAnswer{circuit, true, window_of(end->bulk), ""}});
+        outbox_.push_back({end->relay, wire::CircuitAnswer{circuit, true, end->window_bytes, ""}});
     } else if (end->state == EndState::opening && end->answer) {
         const wire::CircuitAnswer answer = *end->answer;
         const StrandHandle strand = end->strand;
@@ -204,7 +206,7 @@ void Circuits::settle_dial(uint64_t circuit) {
         }
         ++counters_.opened;
         end->state = EndState::open;
-        end->far_window_bytes = answer.window_bytes;
+        end->window_bytes = std::min(end->window_bytes, answer.window_bytes);
         endpoint_->dialed(strand, now_);
     }
 }
@@ -232,7 +234,9 @@ void Circuits::deliver(uint64_t circuit) {
     }
     End* end = find(circuit);
     if (end == nullptr || end->closed) return;
-    if (end->taken - end->taken_told < std::max(window_of(end->bulk) / 4, 1u)) return;
+    const bool own = config_.plant == Plant::circuit_credits_its_own;
+    const uint32_t window = own ? window_of(end->bulk) : end->window_bytes;
+    if (end->taken - end->taken_told < std::max(window / 4, 1u)) return;
     end->taken_told = end->taken;
     outbox_.push_back({end->relay, wire::CircuitCredit{circuit, end->taken}});
 }
@@ -249,12 +253,12 @@ void Circuits::end_closed(uint64_t circuit) {
     else if (state == EndState::open) endpoint_->closed(strand, why, now_);
 }
 
-// Takes what the strand wants written, up to the other end's window.
+// Takes what the strand wants written, up to the window.
 void Circuits::fill(uint64_t circuit) {
     for (;;) {
         End* end = find(circuit);
         if (end == nullptr || end->state != EndState::open || !end->wants_write) return;
-        const uint64_t window_end = end->far_taken + end->far_window_bytes;
+        const uint64_t window_end = end->far_taken + end->window_bytes;
         uint64_t room = window_end - std::min(end->sent, window_end);
         if (config_.plant == Plant::circuit_ignores_credit) room = limits::kCircuitDataBytesMax;
         room =

@@ -33,6 +33,7 @@ struct CircuitsConfig {
     uint64_t seed = 0;  // of circuit numbers
     uint32_t control_window_bytes = limits::kCircuitControlWindowBytes;
     uint32_t bulk_window_bytes = limits::kCircuitBulkWindowBytes;
+    uint64_t carried_bytes_max = limits::kCarriedBytesMax;
     Plant plant = Plant::none;  // simulator only
 };
 
@@ -105,7 +106,7 @@ private:
         std::optional<std::string> closed;  // by the other end or the relay; what has arrived goes first
 
         bool wants_write = false;
-        uint32_t far_window_bytes = 0;
+        uint32_t window_bytes = 0;  // of each direction: the least of what both ends and the relay grant
         uint64_t sent = 0, far_taken = 0;
         std::deque<Sent> unacknowledged;  // bulk
 

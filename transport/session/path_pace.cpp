@@ -10,7 +10,7 @@
 namespace whim {
 namespace {
 
-constexpr double kReached = 0.85;        // of the pace: the strands do what they are let
+constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
 constexpr Duration kCalm = milliseconds(5);
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
@@ -61,7 +61,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
         strand->acked_since = before ? sample->bytes_acked - *before : 0;
-        if (strand->acked_since == 0) continue;  // its round-trip time is old
+        if (strand->acked_since == 0) continue;                         // its round-trip time is old
         if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
         reading.bytes_acked += strand->acked_since;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);

@@ -10,8 +10,16 @@ Relay::Circuit* Relay::find(const LinkKey& from, uint64_t circuit) {
     return found == legs_.end() ? nullptr : found->second.get();
 }
 
+// What the next circuit may have in each direction: half of all memory is kept for the least windows of as
+// many as may come, the other half goes to who comes first, an eighth of what is left to each.
+uint32_t Relay::window_left() const {
+    const uint64_t least = bytes_max_ / (4ull * limits::kCarriedCircuitsMax);
+    const uint64_t kept = 2 * least * (limits::kCarriedCircuitsMax - carried());
+    const uint64_t free = bytes_max_ - std::min(bytes_max_, reserved_bytes_ + kept);
+    return static_cast<uint32_t>(std::min<uint64_t>(std::max(least, free / 16), UINT32_MAX));
+}
+
 void Relay::open(const LinkKey& from, const wire::CircuitOpen& message, uint32_t window_bytes_max) {
-    const uint64_t reserved = 2ull * window_bytes_max;
     const auto refuse = [&](std::string why) {
         ++counters_.refused;
         outbox_.push_back({from, wire::CircuitAnswer{message.circuit, false, 0, std::move(why)}});
@@ -20,18 +28,17 @@ void Relay::open(const LinkKey& from, const wire::CircuitOpen& message, uint32_t
     if (legs_.contains({from, message.circuit}) || legs_.contains({message.to, message.circuit}))
         return refuse("a circuit of this number exists");
     if (const std::string why = why_not_(message.to); !why.empty()) return refuse(why);
-    if (carried() >= limits::kCarriedCircuitsMax || reserved_bytes_ + reserved > limits::kCarriedBytesMax)
-        return refuse("it carries as many circuits as it can");
+    if (carried() >= limits::kCarriedCircuitsMax) return refuse("it carries as many circuits as it can");
+    const uint32_t window = std::min({message.window_bytes, window_bytes_max, window_left()});
     const auto circuit = std::make_shared<Circuit>();
     circuit->id = message.circuit;
     circuit->bulk = message.bulk;
     circuit->ends = {from, message.to};
-    circuit->ways[1].window_bytes = std::min(message.window_bytes, window_bytes_max);
-    circuit->reserved_bytes = reserved;
-    reserved_bytes_ += reserved;
+    circuit->window_bytes = window;
+    reserved_bytes_ += 2ull * window;
     legs_[{from, message.circuit}] = legs_[{message.to, message.circuit}] = circuit;
     wire::CircuitOpen onward = message;
-    onward.window_bytes = circuit->ways[1].window_bytes;
+    onward.window_bytes = window;
     outbox_.push_back({message.to, std::move(onward)});
 }
 
@@ -43,9 +50,9 @@ void Relay::on(const LinkKey& from, const wire::CircuitAnswer& message) {
     if (message.accepted) {
         ++counters_.carried;
         circuit->accepted = true;
-        Way& way = circuit->ways[0];
-        way.window_bytes = std::min(message.window_bytes, static_cast<uint32_t>(circuit->reserved_bytes / 2));
-        onward.window_bytes = way.window_bytes;
+        const uint32_t window = std::min(message.window_bytes, circuit->window_bytes);
+        reserved_bytes_ -= 2ull * (circuit->window_bytes - window);
+        onward.window_bytes = circuit->window_bytes = window;
     } else {
         forget(*circuit);
     }
@@ -54,7 +61,7 @@ void Relay::on(const LinkKey& from, const wire::CircuitAnswer& message) {
 
 bool Relay::within_window(Circuit& circuit, size_t side, uint64_t offset, uint64_t bytes) {
     const Way& way = circuit.ways[side];
-    const uint64_t room = way.taken + way.window_bytes;
+    const uint64_t room = way.taken + circuit.window_bytes;
     // The sum too: pieces that overlap would else be many.
     const bool fits =
         circuit.accepted && offset <= room && bytes <= room - offset && bytes <= room - way.sent;
@@ -130,7 +137,7 @@ void Relay::close(const LinkKey& from, uint64_t id, const std::string& to_from, 
 }
 
 void Relay::forget(Circuit& circuit) {
-    reserved_bytes_ -= circuit.reserved_bytes;
+    reserved_bytes_ -= 2ull * circuit.window_bytes;
     for (const Way& way : circuit.ways) {
         for (const Way::Piece& piece : way.pieces) pieces_.release(piece.number);
     }

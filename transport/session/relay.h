@@ -2,7 +2,9 @@
 // it is for, and forwards between them what it cannot read.
 //
 // It never asks for memory beyond the windows of the circuits it has accepted: an end that sends more than
-// its other end has granted loses its circuit. Pure; what it wants sent is appended to the outbox.
+// its other end has granted loses its circuit. The more it carries, the smaller the windows that it grants to
+// new ones, so that there is room for kCarriedCircuitsMax. Pure; what it wants sent is appended to the
+// outbox.
 #pragma once
 
 #include <array>
@@ -29,9 +31,10 @@ public:
     };
 
     // why_not: the reason why a link is of no use to carry a circuit; empty when it is.
-    Relay(std::function<std::string(const LinkKey&)> why_not, PieceStore& pieces,
+    // bytes_max: of the windows of all circuits, both directions.
+    Relay(std::function<std::string(const LinkKey&)> why_not, uint64_t bytes_max, PieceStore& pieces,
           std::vector<CircuitFrame>& outbox)
-        : why_not_(std::move(why_not)), pieces_(pieces), outbox_(outbox) {}
+        : why_not_(std::move(why_not)), bytes_max_(bytes_max), pieces_(pieces), outbox_(outbox) {}
 
     void open(const LinkKey& from, const wire::CircuitOpen& message, uint32_t window_bytes_max);
     void on(const LinkKey& from, const wire::CircuitAnswer& message);
@@ -48,8 +51,7 @@ public:
     const Counters& counters() const { return counters_; }
 
 private:
-    struct Way {  // from one end to the other
-        uint32_t window_bytes = 0;
+    struct Way {             // from one end to the other
         uint64_t sent = 0;   // bytes forwarded
         uint64_t taken = 0;  // by the other end
         struct Piece {
@@ -64,11 +66,12 @@ private:
         bool accepted = false;
         std::array<LinkKey, 2> ends;  // who opened it, whom it is for
         std::array<Way, 2> ways;      // by the end that sends
-        uint64_t reserved_bytes = 0;
+        uint32_t window_bytes = 0;    // of each way
     };
     using Leg = std::pair<LinkKey, uint64_t>;
 
     Circuit* find(const LinkKey& from, uint64_t circuit);
+    uint32_t window_left() const;
     static size_t side_of(const Circuit& circuit, const LinkKey& end) {
         return circuit.ends[0] == end ? 0 : 1;
     }
@@ -78,6 +81,7 @@ private:
     void forget(Circuit& circuit);
 
     const std::function<std::string(const LinkKey&)> why_not_;
+    const uint64_t bytes_max_;
     PieceStore& pieces_;
     std::vector<CircuitFrame>& outbox_;
     std::map<Leg, std::shared_ptr<Circuit>> legs_;  // two of each circuit

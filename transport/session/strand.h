@@ -49,7 +49,7 @@ struct Strand {
     bool reading_direct = false;        // the buffer last given is the payload's destination
     std::optional<PathSample> sampled;  // at the last look
     std::optional<uint64_t> acked_at_pace_look;
-    uint64_t acked_since = 0;  // between the last two looks at the pace
+    uint64_t acked_since = 0;                // between the last two looks at the pace
     uint64_t pace = 0;                       // the driver was told; 0: no bound
     Congestion guide = Congestion::by_loss;  // the driver was told
     std::optional<uint64_t> arriving;        // the owner's token of the payload that is arriving

@@ -163,6 +163,19 @@ TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
     EXPECT_EQ(a.circuits.counters().overrun + c.circuits.relay_counters().overrun, 0u);
 }
 
+TEST_F(CircuitWorld, ARelayWithLittleRoomOnlySlowsItDown) {
+    CircuitsConfig little;
+    little.carried_bytes_max = 1u << 20;  // 16 KiB for who comes first, where the ends would take more
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3, Security::none, little);
+    meet({&c});
+    run(seconds(2));
+    ASSERT_EQ(a.via(b), c.key());
+    trade(4, 200'000);
+    run(seconds(8));
+    expect_all();
+    EXPECT_EQ(a.circuits.counters().overrun + c.circuits.relay_counters().overrun, 0u);
+}
+
 TEST_F(CircuitWorld, TheRelayIsNotALinkThatRunsThroughOthersItself) {
     RoutedPeer &a = add(1), &b = add(2), &c = add(3), &d = add(4);
     meet({&c});

@@ -2,6 +2,9 @@
 // nothing and keeps nothing when a circuit ends. Method: one relay by hand, no endpoint.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "names.h"
 #include "transport/session/relay.h"
 
@@ -13,7 +16,7 @@ constexpr uint32_t kWindow = 1000;
 class RelayTest : public ::testing::Test {
 protected:
     void open(uint64_t circuit, bool bulk = false) {
-        relay.open(a, wire::CircuitOpen{circuit, a, b, bulk, 400}, kWindow);
+        relay.open(a, wire::CircuitOpen{circuit, a, b, bulk, 600}, kWindow);
     }
     void accept(uint64_t circuit) {
         relay.on(b, wire::CircuitAnswer{circuit, true, 600, ""});
@@ -40,21 +43,22 @@ protected:
     std::string no;  // why b cannot be reached
     PieceStore pieces;
     std::vector<CircuitFrame> outbox;
-    Relay relay{[this](const LinkKey& link) { return link == b ? no : "unknown"; }, pieces, outbox};
+    Relay relay{[this](const LinkKey& link) { return link == b ? no : "unknown"; }, limits::kCarriedBytesMax,
+                pieces, outbox};
 };
 
 TEST_F(RelayTest, OpensForwardsGrantsAndCloses) {
     open(5);
     ASSERT_NE(sent<wire::CircuitOpen>(b), nullptr);
-    EXPECT_EQ(sent<wire::CircuitOpen>(b)->window_bytes, 400u);
+    EXPECT_EQ(sent<wire::CircuitOpen>(b)->window_bytes, 600u);
     relay.on(b, wire::CircuitAnswer{5, true, 5000, ""});
     ASSERT_NE(sent<wire::CircuitAnswer>(a), nullptr);
-    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->window_bytes, kWindow) << "its own memory is the bound";
+    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->window_bytes, 600u) << "one window, the least of all";
     outbox.clear();
-    relay.on(a, data(5, 1000));
+    relay.on(a, data(5, 600));
     EXPECT_NE(sent<wire::CircuitData>(b), nullptr);
-    relay.on(b, wire::CircuitCredit{5, 1000});
-    EXPECT_EQ(sent<wire::CircuitCredit>(a)->taken, 1000u);
+    relay.on(b, wire::CircuitCredit{5, 600});
+    EXPECT_EQ(sent<wire::CircuitCredit>(a)->taken, 600u);
     relay.on(b, data(5, 400));
     EXPECT_NE(sent<wire::CircuitData>(a), nullptr);
     relay.on(a, wire::CircuitClose{5, "done"});
@@ -76,16 +80,34 @@ TEST_F(RelayTest, RefusesWithTheReason) {
     EXPECT_EQ(relay.counters().refused, 3u);
 }
 
-TEST_F(RelayTest, WindowsOfAllCircuitsAreBounded) {
+TEST_F(RelayTest, WhatIsCarriedIsBoundedAndNobodyGetsNothing) {
     const uint32_t window = 64u << 20;
-    const uint64_t fit = limits::kCarriedBytesMax / (2ull * window);
-    for (uint64_t i = 1; i <= fit; ++i) relay.open(a, wire::CircuitOpen{i, a, b, true, window}, window);
-    EXPECT_EQ(relay.carried(), fit);
-    relay.open(a, wire::CircuitOpen{99, a, b, true, window}, window);
+    std::vector<uint32_t> windows;
+    for (uint64_t i = 1; i <= limits::kCarriedCircuitsMax; ++i) {
+        relay.open(a, wire::CircuitOpen{i, a, b, true, window}, window);
+        windows.push_back(sent<wire::CircuitOpen>(b)->window_bytes);
+        outbox.clear();
+    }
+    EXPECT_TRUE(std::is_sorted(windows.rbegin(), windows.rend())) << "who comes later gets no more";
+    EXPECT_EQ(windows.front(), limits::kCarriedBytesMax / 32);
+    EXPECT_EQ(windows.back(), limits::kCarriedBytesMax / (4ull * limits::kCarriedCircuitsMax));
+    EXPECT_LE(2 * std::accumulate(windows.begin(), windows.end(), uint64_t{0}), limits::kCarriedBytesMax);
+    relay.open(a, wire::CircuitOpen{9999, a, b, true, window}, window);
     EXPECT_EQ(sent<wire::CircuitAnswer>(a)->detail, "it carries as many circuits as it can");
+    outbox.clear();
     relay.on(a, wire::CircuitClose{1, ""});
-    relay.open(a, wire::CircuitOpen{100, a, b, true, window}, window);
-    EXPECT_EQ(relay.carried(), fit);
+    relay.open(a, wire::CircuitOpen{10000, a, b, true, window}, window);
+    EXPECT_GT(sent<wire::CircuitOpen>(b)->window_bytes, windows.back()) << "what was given back is there";
+}
+
+TEST_F(RelayTest, TheFarEndMayLowerTheWindowOfBothDirections) {
+    open(5);
+    relay.on(b, wire::CircuitAnswer{5, true, 100, ""});
+    EXPECT_EQ(sent<wire::CircuitAnswer>(a)->window_bytes, 100u);
+    relay.on(b, data(5, 100));
+    EXPECT_EQ(relay.carried(), 1u);
+    relay.on(b, data(5, 1));
+    EXPECT_EQ(relay.carried(), 0u);
 }
 
 TEST_F(RelayTest, WhoSendsMoreThanWasGrantedLosesTheCircuit) {
