@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <type_traits>
+
 #include "group_world.h"
 #include "wire/archive.h"
 
@@ -145,6 +148,23 @@ TEST(Member, AFreshLinkHearsWhatIsPendingAndAResumedOneDoesNot) {
     EXPECT_EQ(one.take<wire::CommitVote>().size(), 1u);
     EXPECT_EQ(one.take<wire::RecordQuery>().size(), 1u);
     EXPECT_TRUE(one.take<JoinEnded>().empty()) << "joining was answered before";
+}
+
+TEST(Member, ThatItWasNotReachedIsToldBeforeItsJoinEnds) {
+    One one;
+    one.member.coordinator_up(0, true, one.now, one.out);
+    one.member.join(one.now, one.out);
+    one.out.clear();
+    wire::JoinReply reply = one.welcome(1);
+    reply.detail = "nobody listens there";
+    one.hear(reply);
+    const auto is = []<class T>(std::type_identity<T>) {
+        return [](const MemberEffect& e) { return std::holds_alternative<T>(e); };
+    };
+    const auto told = std::ranges::find_if(one.out, is(std::type_identity<NotReached>{}));
+    ASSERT_NE(told, one.out.end());
+    EXPECT_EQ(std::get<NotReached>(*told).text, "nobody listens there");
+    EXPECT_TRUE(std::any_of(told, one.out.end(), is(std::type_identity<JoinEnded>{})));
 }
 
 TEST(Member, AnswersComeOnce) {
