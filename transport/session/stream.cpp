@@ -301,6 +301,9 @@ void Endpoint::Impl::pull(const StrandPtr& strand) {
         Bytes& tail = strand->out.tail();
         tail.insert(tail.end(), strand->pending.begin(), strand->pending.end());
         strand->pending.clear();
+        // A record of its own: none is read before all of it has come, and who waits for a reply has no
+        // patience for what is said after it.
+        if (strand->channel) return;
     }
     if (strand->state != StrandState::attached) return;
     if (strand->index > 0) return pull_bulk(strand);

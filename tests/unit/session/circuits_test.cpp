@@ -163,6 +163,23 @@ TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
     EXPECT_EQ(a.circuits.counters().overrun + c.circuits.relay_counters().overrun, 0u);
 }
 
+// The dialler's patience is about a second, in which its windows let 10 KB through.
+TEST_F(CircuitWorld, AReplyDoesNotWaitForWhatIsSaidAfterIt) {
+    CircuitsConfig config;
+    config.control_window_bytes = 40;
+    config.bulk_window_bytes = 700;
+    RoutedPeer &a = add(1, Security::stand_in, config), &b = add(2, Security::stand_in, config);
+    RoutedPeer& c = add(3, Security::stand_in, config);
+    meet({&c});
+    for (int i = 0; i < 40; ++i) b.say(a, std::string(500, 'x'));
+    run(milliseconds(1500));
+    EXPECT_TRUE(a.up(b));
+    EXPECT_EQ(a.via(b), c.key());
+    run(seconds(4));
+    EXPECT_EQ(a.heard.size(), 40u);
+    EXPECT_EQ(a.circuits.counters().opened, 3u) << "one for each strand: none was given up";
+}
+
 TEST_F(CircuitWorld, ARelayWithLittleRoomOnlySlowsItDown) {
     CircuitsConfig little;
     little.carried_bytes_max = 1u << 20;  // 16 KiB for who comes first, where the ends would take more
