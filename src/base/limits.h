@@ -106,7 +106,8 @@ inline constexpr Duration kFounderGrace =
 inline constexpr Duration kRoundGraceMin =
     milliseconds(500);  // for members that are not ready, or have not voted
 inline constexpr Duration kRoundSpreadInitial = milliseconds(500);  // between first and last, until measured
-inline constexpr Duration kSuspectConfirm = milliseconds(1000);     // from closed links to an eviction
+inline constexpr Duration kSuspectConfirm =
+    milliseconds(1000);  // from closed links to an eviction; from a member's return until its word counts
 inline constexpr Duration kJoinWait = milliseconds(30'000);  // a link to a coordinator without a member
 inline constexpr Duration kProbeWait = milliseconds(500);    // for answers of third parties
 inline constexpr uint32_t kProbesMax = 3;                    // third parties asked about one suspect

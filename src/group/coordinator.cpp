@@ -16,8 +16,8 @@ CoordinatorCore::CoordinatorCore(CoordinatorConfig config, FencingToken fencing,
     founders_until_ = now;
     heard_at_ = now;
     for (const auto& [incarnation, a] : ledger_.living) {
-        processes_[{a.info.id.peer, a.boot}] = {false, now, now, "not connected since the restart",
-                                                incarnation};
+        processes_[{a.info.id.peer, a.boot}] = {false,       now,   now, "not connected since the restart",
+                                                incarnation, false, now};
     }
 }
 

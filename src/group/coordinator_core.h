@@ -55,6 +55,8 @@ private:
         Instant down_since, last_heard;
         std::string down_detail;
         Incarnation incarnation;  // it speaks for; 0: not admitted, or no longer
+        bool heard = false;       // when last judged
+        Instant heard_since;      // without a break
     };
     struct Arrival {  // asked to be admitted; its addresses are being tested
         wire::JoinRequest request;
@@ -127,8 +129,10 @@ private:
     void probe(const Admission& target, Instant now, CoordinatorOutbox& out);
     SuspectCase case_of(const Admission& a, Instant now) const;
     void notice_isolation(Instant now);
+    void notice_returns(Instant now);
     void hold_judgement(Instant now);  // what looks like their absence was ours
     bool hears(const Process& process) const;
+    bool counts(const Process& process, Instant now) const;  // what it said
     bool hears_somebody_else(const Admission& than) const;
 
     // round_keeper.cpp

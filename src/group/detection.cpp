@@ -41,6 +41,12 @@ bool CoordinatorCore::hears(const Process& process) const {
     return process.up && heard_at_ - process.last_heard < milliseconds(config_.options.suspect_after_ms);
 }
 
+// Who is not heard cannot take back what it said. When it is heard again, what it took back meanwhile is
+// still on its way.
+bool CoordinatorCore::counts(const Process& process, Instant now) const {
+    return hears(process) && now - process.heard_since >= limits::kSuspectConfirm;
+}
+
 bool CoordinatorCore::hears_somebody_else(const Admission& than) const {
     return std::any_of(processes_.begin(), processes_.end(), [&](const auto& entry) {
         return entry.second.incarnation != than.info.id.incarnation && hears(entry.second);
@@ -60,8 +66,9 @@ SuspectCase CoordinatorCore::case_of(const Admission& a, Instant now) const {
             const Admission& third = ledger_.living.at(reporter);
             const Process* its = process_of(third);
             const bool gone = standing.kind == wire::SuspectKind::refused;
-            // Who is not heard cannot take back what it said, unless there is nothing to take back.
-            if (gone || (its != nullptr && hears(*its))) c.opinions.push_back({third.info.id, standing.kind});
+            // That a process is gone is not taken back.
+            if (gone || (its != nullptr && counts(*its, now)))
+                c.opinions.push_back({third.info.id, standing.kind});
             refused |= gone;
         }
     }
@@ -133,7 +140,7 @@ void CoordinatorCore::judge_pairs(Instant now, CoordinatorOutbox& out) {
         if (a == nullptr || b == nullptr) continue;  // one of them has gone meanwhile
         const Process* pa = process_of(*a);
         const Process* pb = process_of(*b);
-        if (pa == nullptr || pb == nullptr || !hears(*pa) || !hears(*pb))
+        if (pa == nullptr || pb == nullptr || !counts(*pa, now) || !counts(*pb, now))
             continue;  // judged by our own evidence
         const PairVerdict verdict = decide_pair(
             {pair.suspect, pair.reporter, against(pair.suspect), against(pair.reporter), now - pair.since});
@@ -159,6 +166,16 @@ void CoordinatorCore::notice_isolation(Instant now) {
     else if (std::exchange(isolated_, false)) hold_judgement(now);
 }
 
+void CoordinatorCore::notice_returns(Instant now) {
+    for (auto& [key, process] : processes_) {
+        const bool heard = hears(process);
+        if (heard && !process.heard) process.heard_since = now;
+        process.heard = heard;
+        if (heard && !reports_.empty() && !counts(process, now))
+            wake_at(process.heard_since + limits::kSuspectConfirm);
+    }
+}
+
 // Processes that wait for a round are in nobody's way, so absence alone ends their wait.
 void CoordinatorCore::forget_the_absent(Instant now, CoordinatorOutbox& out) {
     const Duration patience = milliseconds(config_.options.suspect_after_ms) + limits::kFreezeGap;
@@ -177,6 +194,7 @@ void CoordinatorCore::judge(Instant now, CoordinatorOutbox& out) {
     if (wake_soon_ && heard_at_ < now) wake_at(now);
     wake_soon_ = false;
     notice_isolation(now);
+    notice_returns(now);
     if (now < judge_from_) wake_at(judge_from_);
     const std::vector<wire::MemberInfo> members = ledger_.view.members;
     for (const wire::MemberInfo& m : members) {

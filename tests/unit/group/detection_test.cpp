@@ -87,6 +87,47 @@ TEST(Detection, WhatAnUnheardMemberSaidCountsForNothing) {
     EXPECT_EQ(w.coordinator->view().members.size(), 4u) << "two opinions are needed, one is left";
 }
 
+TEST(Detection, AMemberThatReturnsHasTimeToTakeBackWhatItSaid) {
+    for (const bool takes_back : {true, false}) {
+        World w;
+        w.found(2);
+        w.with(1, [&](MemberOutbox& o) {
+            w.peers[1].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+        });
+        w.cut.insert({0, 1});  // what it takes back meanwhile is on its way
+        w.run(limits::kPairBrokenAfter * 2);
+        w.cut.clear();
+        w.run(limits::kSuspectConfirm - milliseconds(300));
+        EXPECT_EQ(w.coordinator->view().members.size(), 2u) << "its word is old";
+        if (takes_back) {
+            w.with(1, [&](MemberOutbox& o) { w.peers[1].member->peer_link_up(w.id(2), w.now, o); });
+        }
+        w.run(seconds(1));
+        EXPECT_EQ(w.coordinator->view().members.size(), takes_back ? 2u : 1u);
+    }
+}
+
+TEST(Detection, OfLinksThatAreDownAMemberThatReturnsIsNoWitnessYet) {
+    World w;
+    w.found(4);
+    for (const uint8_t n : {3, 4}) {
+        w.with(n, [&](MemberOutbox& o) {
+            w.peers[n].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+        });
+    }
+    w.cut.insert({0, 3});
+    w.run(milliseconds(2100));
+    w.disconnect(2, "reset");
+    w.run(milliseconds(1200));
+    w.cut.clear();
+    w.run(milliseconds(600));
+    EXPECT_EQ(w.coordinator->view().members.size(), 4u) << "two opinions are needed, one is old";
+    w.with(3, [&](MemberOutbox& o) { w.peers[3].member->peer_link_up(w.id(2), w.now, o); });
+    w.connect(2);
+    w.run(milliseconds(500));
+    EXPECT_EQ(w.coordinator->view().members.size(), 4u);
+}
+
 TEST(Detection, ALinkThatIsResetHasTimeToBeRedialled) {
     World w;
     w.found(4);
