@@ -31,6 +31,9 @@ public:
         std::optional<PathSample> sample(StrandHandle strand) override {
             return path ? path(strand) : std::nullopt;
         }
+        void pace(StrandHandle strand, uint64_t bytes_per_second) override {
+            paces[strand] = bytes_per_second;
+        }
 
     private:
         MemoryNet& net_;
@@ -41,6 +44,8 @@ public:
         bool listening = true;
         bool silent = false;  // neither refuses nor answers
         std::set<StrandHandle> writable;
+        std::map<StrandHandle, uint64_t> paces;                       // as told last
+        std::map<StrandHandle, uint64_t> written;                     // bytes
         std::function<std::optional<PathSample>(StrandHandle)> path;  // what sample() answers
     };
 
@@ -225,6 +230,7 @@ private:
                 written += n;
             }
             if (flow.bytes.size() == written) flow.ready = now + latency;
+            writer->written[back.strand] += written;
             if (written > 0) writer->endpoint->did_write(back.strand, written, now);
         }
         if (!flow.done && !flow.bytes.empty() && flow.ready <= now) {

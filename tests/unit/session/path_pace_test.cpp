@@ -1,0 +1,130 @@
+// Goal: links of one host that fill its line are paced to what the line carries, in equal parts; a path of
+// its own bounds one link alone; short paths are not paced. Method: endpoints over an in-memory network whose
+// drivers tell the samples of a modelled line.
+#include <gtest/gtest.h>
+
+#include "test_peer.h"
+
+namespace whim::testing {
+namespace {
+
+constexpr Duration kStep = milliseconds(5);
+constexpr size_t kFrame = 500;  // bytes of payload
+
+// What several strands send through: it carries `rate`, the rest waits in one queue.
+class Line {
+public:
+    Line(uint64_t rate, Duration rtt) : rate_(static_cast<double>(rate)), rtt_(rtt) {}
+
+    std::optional<PathSample> sample(StrandHandle strand) {
+        Flow& flow = flows_[strand];
+        PathSample sample;
+        sample.rtt_min = rtt_;
+        sample.rtt_smoothed = rtt_ + Duration{static_cast<int64_t>(1e9 * queue_ / rate_)};
+        sample.bytes_acked = static_cast<uint64_t>(flow.acked);
+        return sample;
+    }
+    // Those that write frames send at their pace, or faster than the line when they have none.
+    void step(const MemoryNet::Node& node) {
+        std::map<StrandHandle, double> wants;
+        double all = 1;  // bytes per second: not nothing
+        for (auto& [strand, flow] : flows_) {
+            const auto count = node.written.find(strand);
+            const uint64_t written = count == node.written.end() ? 0 : count->second;
+            if (written - std::exchange(flow.written, written) >= kFrame) flow.sends = 10;
+            if (flow.sends == 0 || flow.sends-- == 0) continue;
+            const auto pace = node.paces.find(strand);
+            const bool bound = pace != node.paces.end() && pace->second > 0;
+            const double free = 4 * rate_ / static_cast<double>(flows_.size());
+            all += wants[strand] = bound ? static_cast<double>(pace->second) : free;
+        }
+        const double time = kStep.seconds(), carried = std::min(all * time + queue_, rate_ * time);
+        queue_ = std::min(queue_ + all * time - carried, rate_ * 0.2);
+        for (const auto& [strand, want] : wants) flows_[strand].acked += carried * want / all;
+    }
+    Duration queue() const { return Duration{static_cast<int64_t>(1e9 * queue_ / rate_)}; }
+
+private:
+    struct Flow {
+        double acked = 0;
+        uint64_t written = 0;
+        int sends = 0;  // for so many steps
+    };
+    const double rate_;
+    const Duration rtt_;
+    double queue_ = 0;  // bytes
+    std::map<StrandHandle, Flow> flows_;
+};
+
+class PathPace : public ::testing::Test {
+protected:
+    // Bulk goes from `a` to each of `to` for so long; frames are small, the line is a model.
+    void send(Duration time, const std::vector<TestPeer*>& to, const std::vector<Line*>& lines) {
+        for (const Instant until = net.now + time; net.now < until;) {
+            for (TestPeer* peer : to) {
+                for (int i = 0; i < 4; ++i) a.give(peer->key(), kFrame);
+            }
+            net.run_for(kStep);
+            for (Line* line : lines) line->step(a.node);
+        }
+    }
+    uint64_t pace(const TestPeer& to) { return a.endpoint.stats(to.key())->pace; }
+    uint64_t told() {  // to the driver, of the strand that may send fastest
+        uint64_t most = 0;
+        for (const auto& [strand, pace] : a.node.paces) most = std::max(most, pace);
+        return most;
+    }
+
+    MemoryNet net{1};
+    TestPeer a{net, 1}, b{net, 2}, c{net, 3};
+};
+
+constexpr uint64_t kRate = 10'000'000;
+
+TEST_F(PathPace, LinksShareTheirHostsLine) {
+    net.latency = milliseconds(40);
+    Line line(kRate, milliseconds(80));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    join(net, a, b), join(net, a, c);
+    net.run_for(milliseconds(500));
+    EXPECT_EQ(pace(b), 0u) << "nothing is known";
+    send(seconds(6), {&b, &c}, {&line});
+    EXPECT_NEAR(static_cast<double>(pace(b) + pace(c)), kRate, 0.25 * kRate);
+    EXPECT_EQ(pace(b), pace(c));
+    EXPECT_EQ(told(), pace(b)) << "small frames all leave by one strand, which has its link's whole part";
+    EXPECT_LT(line.queue(), milliseconds(60)) << "not as without a pace: 200 ms";
+    EXPECT_NE(a.endpoint.stats(b.key())->pace_reason.find("this host's line"), std::string::npos);
+    // Who has nothing more to send leaves its part to the other.
+    send(seconds(3), {&b}, {&line});
+    EXPECT_GT(pace(b), kRate * 6 / 10);
+}
+
+TEST_F(PathPace, APathOfItsOwnBoundsOneLinkAlone) {
+    net.latency = milliseconds(40);
+    Line thin(kRate / 10, milliseconds(80)), wide(kRate * 10, milliseconds(80));
+    std::set<StrandHandle> through_thin;
+    join(net, a, b);
+    a.node.path = [&](StrandHandle strand) { return through_thin.insert(strand), thin.sample(strand); };
+    send(milliseconds(300), {&b}, {&thin});
+    a.node.path = [&](StrandHandle strand) {
+        return through_thin.contains(strand) ? thin.sample(strand) : wide.sample(strand);
+    };
+    join(net, a, c);
+    send(seconds(6), {&b, &c}, {&thin, &wide});
+    EXPECT_NEAR(static_cast<double>(pace(b)), kRate / 10, 0.25 * kRate / 10);
+    EXPECT_GT(pace(c) == 0 ? kRate : pace(c), kRate / 2);
+    EXPECT_EQ(a.endpoint.stats(b.key())->pace_reason.rfind("this path: ", 0), 0u);
+}
+
+TEST_F(PathPace, AShortPathIsNotPaced) {
+    Line line(kRate, microseconds(200));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    join(net, a, b);
+    send(seconds(2), {&b}, {&line});
+    EXPECT_GT(line.queue(), milliseconds(100));
+    EXPECT_EQ(pace(b), 0u);
+    EXPECT_EQ(told(), 0u);
+}
+
+}  // namespace
+}  // namespace whim::testing
