@@ -59,10 +59,11 @@ private:
 class PathPace : public ::testing::Test {
 protected:
     // Bulk goes from `a` to each of `to` for so long; frames are small, the line is a model.
-    void send(Duration time, const std::vector<TestPeer*>& to, const std::vector<Line*>& lines) {
+    void send(Duration time, const std::vector<TestPeer*>& to, const std::vector<Line*>& lines,
+              size_t frame = kFrame) {
         for (const Instant until = net.now + time; net.now < until;) {
             for (TestPeer* peer : to) {
-                for (int i = 0; i < 4; ++i) a.give(peer->key(), kFrame);
+                for (int i = 0; i < 4; ++i) a.give(peer->key(), frame);
             }
             net.run_for(kStep);
             for (Line* line : lines) line->step(a.node);
@@ -97,6 +98,25 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
     // Who has nothing more to send leaves its part to the other.
     send(seconds(3), {&b}, {&line});
     EXPECT_GT(pace(b), kRate * 6 / 10);
+}
+
+TEST_F(PathPace, AStrandThatIsNotUsedAnyMoreHasNoPart) {
+    net.latency = milliseconds(40);
+    net.window = 16'000;  // so that both strands have frames
+    Line line(kRate, milliseconds(80));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    LinkOptions dials = dial_options(b.node), waits = wait_options(a.node);
+    dials.tune_strands = waits.tune_strands = true;
+    a.endpoint.open_link(b.key(), dials, net.now);
+    b.endpoint.open_link(a.key(), waits, net.now);
+    send(seconds(1), {&b}, {&line}, 8'000);
+    ASSERT_EQ(a.endpoint.stats(b.key())->strands_used, 2u);
+    for (int i = 0; i < 100 && a.endpoint.stats(b.key())->strands_used == 2; ++i)
+        send(milliseconds(100), {&b}, {&line}, 8'000);
+    ASSERT_EQ(a.endpoint.stats(b.key())->strands_used, 1u) << "the pace needs no more";
+    send(milliseconds(200), {&b}, {&line}, 8'000);
+    EXPECT_GT(pace(b), kRate / 2);
+    EXPECT_EQ(told(), pace(b));
 }
 
 TEST_F(PathPace, APathOfItsOwnBoundsOneLinkAlone) {
