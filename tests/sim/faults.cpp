@@ -209,8 +209,9 @@ void Simulation::judge_admission(const group::Admission& admission) {
         const bool open = plan_.shut_out != h;
         if (info.outbound_only) {
             if (!open) coverage_.hit(Mark::found_unreachable);
-            const bool well =
-                plan_.profile == Profile::quiet || world_.now() > disturbed_until_[h] + kRecovery;
+            // Who asked may have died while it was dialled; its successor asks anew.
+            const bool well = plan_.profile == Profile::quiet ||
+                              world_.now() > std::max(disturbed_until_[h], killed_[h]) + kRecovery;
             if (open && well && peer(h) && !hosts_[h]->frozen())
                 world_.violate(fmt::format("{} can be dialled and was not reached: {}", short_name(info.id),
                                            admission.unreached));

@@ -57,6 +57,8 @@ void Simulation::build() {
                 coverage_.strike(FaultKind::coordinator_die_between);
             }
             kill(host.id(), DeathKind::process);
+            // Its death began before the calm, which found it running.
+            if (calm_) world_.after(milliseconds(1), [this, id = host.id()] { start_coordinator(id); });
         });
     }
     std::vector<Host*> hosts;
@@ -91,6 +93,7 @@ void Simulation::build() {
     }
     for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
     started_.assign(hosts_.size(), Instant{});
+    killed_.assign(hosts_.size(), Instant{-seconds(60).ns});  // never
     for (HostId a = 0; a < plan_.outbound_only; ++a) {
         network_->close_to_dials(a);
         for (HostId b = 0; b < a; ++b) cuts_.push_back({b, a, Instant{}, Instant{seconds(1'000'000).ns}});
@@ -177,6 +180,7 @@ PeerProcess* Simulation::peer(HostId host) {
 
 void Simulation::kill(HostId host, DeathKind kind) {
     if (!hosts_[host]->running()) return;
+    killed_[host] = world_.now();
     world_.trace(host, "{}", kind == DeathKind::process ? "dies" : "goes dark");
     if (peer(host)) note_counters(host);
     network_->process_died(host, kind);

@@ -113,6 +113,7 @@ private:
     std::vector<bool> struck_;              // by fault
     std::vector<Instant> disturbed_until_;  // by host; its network or its process
     std::vector<Instant> started_;          // by host; its present process
+    std::vector<Instant> killed_;           // by host; its last one
     std::vector<PairCut> cuts_;
     Instant paths_harmed_{};                          // by the last cut, or harm to a relay
     std::vector<Fault> mourners_, listener_killers_;  // armed
