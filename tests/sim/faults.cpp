@@ -270,6 +270,11 @@ void Simulation::end_faults() {
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (machines_[h].present && !peer(h)) start_peer(h);
     }
+    need_coordinator();
+}
+
+// One more than none: who steps down because another leads stays away.
+void Simulation::need_coordinator() {
     bool leader = false;
     for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h)
         leader |= hosts_[h]->running();

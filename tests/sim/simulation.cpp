@@ -58,7 +58,7 @@ void Simulation::build() {
             }
             kill(host.id(), DeathKind::process);
             // Its death began before the calm, which found it running.
-            if (calm_) world_.after(milliseconds(1), [this, id = host.id()] { start_coordinator(id); });
+            if (calm_) world_.after(milliseconds(1), [this] { need_coordinator(); });
         });
     }
     std::vector<Host*> hosts;

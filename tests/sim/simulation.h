@@ -93,6 +93,7 @@ private:
     void judge_admission(const group::Admission& admission);  // does the verdict on its addresses hold?
     void judge_removal(const wire::Removal& removal);         // was there any cause?
     void end_faults();
+    void need_coordinator();
     bool may_lose(HostId host);  // its disk, without taking the last copy of the state along
     bool ops_open();
 
