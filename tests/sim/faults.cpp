@@ -273,12 +273,11 @@ void Simulation::end_faults() {
     need_coordinator();
 }
 
-// One more than none: who steps down because another leads stays away.
+// Where none runs: who steps down because another leads stays away.
 void Simulation::need_coordinator() {
-    bool leader = false;
-    for (HostId h = static_cast<HostId>(machines_.size()); h < hosts_.size(); ++h)
-        leader |= hosts_[h]->running();
-    if (!leader) start_coordinator(static_cast<HostId>(machines_.size()));
+    const bool any = std::any_of(hosts_.begin() + static_cast<std::ptrdiff_t>(machines_.size()), hosts_.end(),
+                                 [](const auto& host) { return host->running(); });
+    if (!any) start_coordinator(static_cast<HostId>(machines_.size()));
 }
 
 }  // namespace whim::sim

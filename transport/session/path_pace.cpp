@@ -93,21 +93,17 @@ void Endpoint::Impl::share_pace() {
 // Equal parts among the strands that deliver; one that is new does not use its part yet.
 void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
     link.pace.rate = rate;
-    const size_t used = std::min<size_t>(link.strands_used() + 1, link.slots.size());
+    std::vector<Strand*> used;
+    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+        if (link.slots[index].strand) used.push_back(link.slots[index].strand.get());
+    }
     uint64_t most = 0, delivering = 0;
-    for (size_t index = 1; index < used; ++index) {
-        const StrandPtr& strand = link.slots[index].strand;
-        most = std::max(most, strand ? strand->acked_since : 0);
-    }
-    for (size_t index = 1; index < used; ++index) {
-        const StrandPtr& strand = link.slots[index].strand;
-        delivering += strand && strand->acked_since * 4 >= std::max<uint64_t>(most, 1);
-    }
+    for (const Strand* strand : used) most = std::max(most, strand->acked_since);
+    for (const Strand* strand : used) delivering += strand->acked_since * 4 >= std::max<uint64_t>(most, 1);
     if (most == 0) delivering = link.strands_used();
     const uint64_t each = rate == 0 ? 0 : std::max<uint64_t>(rate / std::max<uint64_t>(delivering, 1), 1);
-    for (size_t index = 1; index < used; ++index) {
-        const StrandPtr& strand = link.slots[index].strand;
-        if (strand && std::exchange(strand->pace, each) != each) driver_.pace(strand->handle, each);
+    for (Strand* strand : used) {
+        if (std::exchange(strand->pace, each) != each) driver_.pace(strand->handle, each);
     }
 }
 

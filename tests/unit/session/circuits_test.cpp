@@ -47,6 +47,19 @@ protected:
         for (RoutedPeer* relay : relays) join(*peers_[0], *relay), join(*peers_[1], *relay);
         join(*peers_[0], *peers_[1]);
     }
+    struct Three {
+        RoutedPeer &a, &b, &c;
+    };
+    // Two that meet through the third, a few bytes at a time.
+    Three tiny_windows() {
+        CircuitsConfig config;
+        config.control_window_bytes = 40;
+        config.bulk_window_bytes = 700;
+        RoutedPeer &a = add(1, Security::stand_in, config), &b = add(2, Security::stand_in, config);
+        RoutedPeer& c = add(3, Security::stand_in, config);
+        meet({&c});
+        return {a, b, c};
+    }
     void trade(size_t frames, size_t bytes) {
         for (uint64_t i = 0; i < frames; ++i) {
             const uint64_t number = ++number_;
@@ -149,12 +162,7 @@ TEST_F(CircuitWorld, ADeadRelayIsReplacedAtOnce) {
 }
 
 TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
-    CircuitsConfig config;
-    config.control_window_bytes = 40;
-    config.bulk_window_bytes = 700;
-    RoutedPeer &a = add(1, Security::stand_in, config), &b = add(2, Security::stand_in, config);
-    RoutedPeer& c = add(3, Security::stand_in, config);
-    meet({&c});
+    const auto [a, b, c] = tiny_windows();
     run(seconds(2));
     ASSERT_EQ(a.via(b), c.key());
     trade(4, 9'000);
@@ -165,12 +173,7 @@ TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
 
 // The dialler's patience is about a second, in which its windows let 10 KB through.
 TEST_F(CircuitWorld, AReplyDoesNotWaitForWhatIsSaidAfterIt) {
-    CircuitsConfig config;
-    config.control_window_bytes = 40;
-    config.bulk_window_bytes = 700;
-    RoutedPeer &a = add(1, Security::stand_in, config), &b = add(2, Security::stand_in, config);
-    RoutedPeer& c = add(3, Security::stand_in, config);
-    meet({&c});
+    const auto [a, b, c] = tiny_windows();
     for (int i = 0; i < 40; ++i) b.say(a, std::string(500, 'x'));
     run(milliseconds(1500));
     EXPECT_TRUE(a.up(b));
