@@ -13,9 +13,11 @@
 #include "all_reduce_peer.h"
 #include "peer.h"
 #include "peers/contenders.h"
+#include "peers/picture.h"
 #include "peers/rates.h"
 #include "peers/report.h"
 #include "peers/wan_bench.h"
+#include "statistics.h"
 
 namespace {
 
@@ -67,12 +69,16 @@ int bench_loopback(const Options& options) {
     const Rates rates = measure_rates();
     if (!options.has("json")) print_rates(rates);
     bool complete = true;
+    Picture picture("time of an all-reduce, over that of the better of gloo and Open MPI");
     for (const auto& cell : cells) {
         const std::vector<Pooled> best = best_of_each(measure(contenders, cell, rounds));
         if (options.has("json")) print_json(cell, network, rates, best);
         else print_table(cell, network, rates, best);
+        if (const Pooled* other = best_other(best))
+            picture.add(std::to_string(cell.peers) + " peers", cell.bytes, best, median(other->seconds));
         for (const auto& each : best) complete = complete && each.failure.empty();
     }
+    if (options.has("svg")) write_picture(picture, options.text("svg", ""));
     return complete ? 0 : 1;
 }
 
@@ -86,10 +92,11 @@ int bench(const Options& options) {
 constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
                          [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
-                         [--rounds 2] [--iters I] [--rest-ms 0] [--cc cubic|bbr|default] [--json]
+                         [--rounds 2] [--iters I] [--rest-ms 0] [--cc cubic|bbr|default]
+                         [--json] [--svg FILE]
        ./run bench peers --wan [--peers 4] [--sizes 1MiB,16MiB,64MiB,256MiB] [--cc cubic,bbr] [--losses 0,0.01%,0.1%]
                          [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--rounds 2] [--iters I] [--impl ...]
-                         [--iperf 1,4,16,32|none] [--rest-ms 0] [--limit-s 120] [--json]
+                         [--iperf 1,4,16,32|none] [--rest-ms 0] [--limit-s 120] [--json] [--svg FILE]
 --impl: whimbrel-tcp is whimbrel without its path between processes of one machine. Also gloo:ALGORITHM with ring,
 ring-chunked, halving-doubling, new-ring or new-bcube, and openmpi:tuned or openmpi:tuned-yielding; of several
 algorithms the one with the best median counts, in each cell by itself.
@@ -99,6 +106,7 @@ algorithms the one with the best median counts, in each cell by itself.
 cubic is held fast, and another one is the default that programs may change.
 --limit-s: with --wan, for one run of one contender; one that takes longer is killed and left out.
 --iperf: streams; what iperf3 gets between two hosts at best is shown beside.
+--svg: the medians over the best other one (--wan: over what the path allows), drawn.
 )";
 
 int main(int argc, char** argv) try {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "stress/peers/picture.h"
 #include "stress/peers/probe.h"
 #include "stress/peers/wan_report.h"
 #include "stress/wan/units.h"
@@ -106,6 +107,7 @@ int bench_wan(const Options& options) {
     }
     Wishes wishes = wishes_of(options);
     bool complete = true;
+    Picture picture("time of an all-reduce, over what the path allows");
     for (const auto& congestion_control : wishes.congestion_controls) {
         const wan::Lab lab(topology_of(wishes, congestion_control));
         const Places places = lab.places();
@@ -122,11 +124,14 @@ int bench_wan(const Options& options) {
                 const auto best = best_of_each(measure(wishes.contenders, cell, wishes.rounds));
                 if (options.has("json")) print_wan_json(cell, path, best);
                 else print_wan_table(cell, path, best);
+                picture.add(congestion_control + ", loss " + loss, cell.bytes, best,
+                            ideal_ms(path, cell.peers, cell.bytes) / 1e3);
                 for (const auto& each : best)
                     complete = complete && (each.failure.empty() || !each.contender.is_ours());
             }
         }
     }
+    if (options.has("svg")) write_picture(picture, options.text("svg", ""));
     return complete ? 0 : 1;
 }
 

@@ -8,9 +8,9 @@
 
 namespace stress {
 
-inline const std::set<std::string> kWanBenchOptions = {"peers",   "sizes",  "impl",   "rounds", "iters",
-                                                       "cc",      "losses", "rate",   "rtt",    "queue",
-                                                       "limit-s", "iperf",  "rest-ms"};
+inline const std::set<std::string> kWanBenchOptions = {"peers",   "sizes",  "impl",    "rounds", "iters",
+                                                       "cc",      "losses", "rate",    "rtt",    "queue",
+                                                       "limit-s", "iperf",  "rest-ms", "svg"};
 
 // Returns the exit code: kSkip of wan.h, with a last line that says SKIP, when there can be no emulated WAN.
 int bench_wan(const Options& options);

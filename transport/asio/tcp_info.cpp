@@ -32,7 +32,7 @@ std::optional<PathSample> tcp_path_sample(int descriptor) {
     const bool min_known = info.tcpi_min_rtt != 0 && info.tcpi_min_rtt != ~0u;
     sample.rtt_smoothed = microseconds(info.tcpi_rtt);
     sample.rtt_min = min_known ? microseconds(info.tcpi_min_rtt) : sample.rtt_smoothed;
-    sample.bytes_acked = info.tcpi_bytes_acked;
+    sample.bytes_acked = info.tcpi_bytes_acked + uint64_t{info.tcpi_sacked} * info.tcpi_snd_mss;
     sample.bytes_retransmitted = info.tcpi_bytes_retrans;
     sample.bytes_unsent = info.tcpi_notsent_bytes;
     sample.buffer_limited = microseconds(static_cast<int64_t>(info.tcpi_rwnd_limited) +

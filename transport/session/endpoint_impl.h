@@ -96,6 +96,7 @@ public:
     // path_pace.cpp
     struct PaceLook;
     void look_at_pace();
+    uint64_t allowed_to(const std::vector<PaceLook>& looks) const;
     std::optional<PaceLook> look_at_pace_of(Link& link, Duration elapsed);
     void share_pace();
     void set_pace(Link& link, uint64_t rate);

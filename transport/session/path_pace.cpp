@@ -38,13 +38,31 @@ void Endpoint::Impl::look_at_pace() {
         all.rtt_min = std::max(all.rtt_min, reading.rtt_min);
         all.queue = std::min(all.queue, reading.queue);
     }
+    all.allowed = allowed_to(looks);
     if (looks.size() > 1) {  // a single link cannot tell whose queue it sees
         line_.look(all, now_);
-        for (PaceLook& look : looks) look.reading.queue = look.reading.queue - all.queue;
+        for (PaceLook& look : looks) {
+            look.reading.queue = look.reading.queue - all.queue;
+            look.reading.beside_others = true;
+        }
     }
     for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
     share_pace();
+}
+
+// What the links may send together while some have less than their paths would take: those that their paths
+// hold back leave a part of the line's bound over. 0: all do as their paths let them, and the line's bound
+// holds nobody back.
+uint64_t Endpoint::Impl::allowed_to(const std::vector<PaceLook>& looks) const {
+    uint64_t allowed = 0;
+    bool held_back = false;
+    for (const PaceLook& look : looks) {
+        const auto& pace = look.link->pace;
+        allowed += pace.rate;
+        held_back = held_back || pace.finder.rate() == 0 || pace.finder.rate() > pace.rate;
+    }
+    return held_back ? allowed : 0;
 }
 
 // Nothing when nothing came through, or over a path too short to be paced.
@@ -60,7 +78,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
-        strand->acked_since = before ? sample->bytes_acked - *before : 0;
+        strand->acked_since = before ? sample->acked_since(*before) : 0;
         if (strand->acked_since == 0) continue;                         // its round-trip time is old
         if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
         reading.bytes_acked += strand->acked_since;

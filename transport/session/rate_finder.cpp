@@ -21,11 +21,14 @@ constexpr double kStepFirst = 0.4;    // until a queue stood again: the first ma
 constexpr uint32_t kFasterEvery = 2;  // raises in a row double the step
 constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
-constexpr double kMine = 0.7;                    // of the rate: whoever sends less did not make the queue,
-constexpr int64_t kBorneRtts = 25;               // unless it stands for so long: the path got slower
-constexpr uint32_t kForeignAfter = 8;            // pauses in a row that did not empty the queue,
-constexpr uint32_t kForeignMin = 4;              // or so many when less is left
-constexpr double kForeignBelow = 0.5;            // than that of what there was before
+constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others' bursts come and go
+constexpr int64_t kBusyRtts = 2;
+constexpr double kStarting = 1.3;      // times what the round trip before brought: a slow start, that goes on
+constexpr double kMine = 0.7;          // of the rate: whoever sends less did not make the queue,
+constexpr int64_t kBorneRtts = 25;     // unless it stands for so long: the path got slower
+constexpr uint32_t kForeignAfter = 8;  // pauses in a row that did not empty the queue,
+constexpr uint32_t kForeignMin = 4;    // or so many when less is left
+constexpr double kForeignBelow = 0.5;  // than that of what there was before
 constexpr uint64_t kTellingBytes = 64u << 10;    // less says nothing about the path,
 constexpr uint64_t kTellingBytesMin = 8u << 10;  // or little after some round trips
 constexpr int64_t kFewRttsMax = 4;
@@ -89,36 +92,67 @@ bool RateFinder::collect(RateReading& reading) {
 
 bool RateFinder::judge(const RateReading& reading, Instant now) {
     measure(reading);
+    const bool queued = reading.queue > bearable(reading.rtt_min);
+    if (rate_ == 0 && !queued) busy_ = {};
+    if (queued && (rate_ == 0 || first_)) {
+        busy_.time = busy_.time + reading.elapsed;
+        busy_.bytes += reading.bytes_acked;
+    }
     if (now < not_before_) return false;
+    if (first_ && correct(reading)) return true;
     if (rate_ == 0) return now >= free_until_ && find(reading, now);
     const double used =
         static_cast<double>(reading.bytes_acked) / (static_cast<double>(rate_) * reading.elapsed.seconds());
-    if (reading.queue > bearable(reading.rtt_min)) {
+    if (queued) {
         if (borne_since_.ns == 0) borne_since_ = now;
         if (used < kMine && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
         return lower(reading, now);
     }
     lowered_ = 0;
     borne_since_ = {};
-    const bool reached = used >= kReached;
+    const uint64_t allowed = reading.allowed == 0 ? rate_ : std::min(rate_, reading.allowed);
+    const bool reached = used * static_cast<double>(rate_) >= kReached * static_cast<double>(allowed);
     if (reading.queue > bearable(reading.rtt_min) / 2) raised_ = 0;
     else if (reached) return raise(reading, now);
     return false;
 }
 
 // What was delivered until the queue was found is less than the path can; a whole span with the queue there
-// is nearer to it.
+// is nearer to it. A slow start sends in bursts, which queue long before the path is full: as long as each
+// span brings much more than the one before, that is all it is.
 bool RateFinder::find(const RateReading& reading, Instant now) {
     if (reading.queue <= bearable(reading.rtt_min)) {
         standing_ = false;
         return false;
     }
-    if (!std::exchange(standing_, true)) forget();
+    if (!std::exchange(standing_, true)) {
+        const uint64_t before = spans_seen_ == 0 ? 0 : spans_[(spans_seen_ - 1) % spans_.size()];
+        forget();
+        before_ = before;
+        stands_since_ = now;
+    }
     if (spans_seen_ == 0) return false;
+    if (reading.beside_others && now - stands_since_ < reading.rtt_min * kOwnRtts) return false;
+    if (const uint64_t now_is = best(); now_is > part(before_, kStarting)) {
+        forget();
+        before_ = now_is;
+        return false;
+    }
     standing_ = false;
     lowered_ = 0;
     reason_ = "a queue stood at " + mbit(best());
     return lower(reading, now);
+}
+
+// The first bound may be of a span in which a burst was lost and little came through. All of the time in
+// which that queue stood says more.
+bool RateFinder::correct(const RateReading& reading) {
+    const Span busy = std::exchange(busy_, {});
+    const uint64_t carried = part(busy.rate(), kBelow);
+    if (busy.time < reading.rtt_min * kBusyRtts || carried <= rate_) return false;
+    rate_ = carried;
+    reason_ = "the first queue drained at " + mbit(busy.rate());
+    return true;
 }
 
 void RateFinder::forget() {

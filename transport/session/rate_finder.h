@@ -21,7 +21,9 @@ namespace whim {
 struct RateReading {
     Duration elapsed;
     uint64_t bytes_acked = 0;
-    Duration rtt_min, queue;  // the path's own time, and what is waited on top of it
+    uint64_t allowed = 0;        // bytes per second that other bounds leave of this one; 0: all of it
+    bool beside_others = false;  // the queue is what one of several paths has more than the others
+    Duration rtt_min, queue;     // the path's own time, and what is waited on top of it
 };
 
 class RateFinder {
@@ -47,19 +49,23 @@ private:
     uint64_t best() const;
     void forget();
     bool find(const RateReading& reading, Instant now);
+    bool correct(const RateReading& reading);
     bool lower(const RateReading& reading, Instant now);
     bool raise(const RateReading& reading, Instant now);
     bool lift(Instant now);
 
     std::array<uint64_t, 16> spans_{};  // the last, bytes per second
     size_t spans_seen_ = 0;
-    Span span_;  // under way
-    Span few_;   // looks that are not judged yet
+    Span span_;            // under way
+    Span busy_;            // while the first queue stood
+    Span few_;             // looks that are not judged yet
+    uint64_t before_ = 0;  // what the span before the last one brought, while there is no bound
     uint64_t rate_ = 0;
     uint64_t drain_rate_ = 0;
     bool draining_ = false;
     bool first_ = false;     // no queue was seen since the first bound
     bool standing_ = false;  // a queue was seen while there was no bound
+    Instant stands_since_;   // that queue
     uint32_t lowered_ = 0;   // times in a row, the queue standing on
     uint64_t lowered_from_ = 0;
     Instant borne_since_;  // a queue is seen; 0: none

@@ -74,7 +74,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         if (index == 0) stats.path_rtt = now->rtt_smoothed;
         if (index == 0 || !before) continue;  // a new one has not been there all the time
         ++reading.strands;
-        reading.bytes_acked += now->bytes_acked - since.bytes_acked;
+        reading.bytes_acked += now->acked_since(since.bytes_acked);
         reading.bytes_retransmitted += again;
         reading.buffer_limited = reading.buffer_limited + (now->buffer_limited - since.buffer_limited);
         by_loss = now->loss_limited;

@@ -147,5 +147,81 @@ TEST(RateFinder, BoundsNoShortPath) {
     EXPECT_EQ(line.finder.rate(), 0u);
 }
 
+// Readings as given, instead of a line.
+struct Readings {
+    RateFinder finder;
+    Instant now{1};
+    uint64_t allowed = 0;
+
+    void look(int count, double rate, Duration queue) {
+        for (int i = 0; i < count; ++i) {
+            RateReading reading;
+            reading.elapsed = milliseconds(40);
+            reading.bytes_acked = static_cast<uint64_t>(rate * reading.elapsed.seconds());
+            reading.allowed = allowed;
+            reading.rtt_min = milliseconds(80);
+            reading.queue = queue;
+            now = now + reading.elapsed;
+            finder.look(reading, now);
+        }
+    }
+};
+
+TEST(RateFinder, TakesTheBurstsOfASlowStartForNoBound) {
+    Readings line;
+    for (double rate = 2e6; rate < 40e6; rate *= 2) {
+        line.look(2, rate, milliseconds(15));
+        EXPECT_EQ(line.finder.rate(), 0u) << rate;
+    }
+    line.look(4, 40e6, milliseconds(40));
+    EXPECT_GE(line.finder.found(), 36'000'000u);
+    EXPECT_LE(line.finder.found(), 40'000'000u);
+}
+
+TEST(RateFinder, CorrectsAFirstBoundByWhatCameWhileTheQueueDrained) {
+    Readings line;
+    line.look(5, 8e6, milliseconds(20));  // a burst was lost
+    ASSERT_LT(line.finder.found(), 8'000'000u);
+    ASSERT_GT(line.finder.found(), 0u);
+    line.look(8, 32e6, milliseconds(50));
+    EXPECT_GE(line.finder.found(), 16'000'000u);
+    EXPECT_EQ(line.finder.reason().rfind("the first queue drained at", 0), 0u) << line.finder.reason();
+}
+
+TEST(RateFinder, IsUsedUpWhenAllThatOtherBoundsLeaveOfItIsUsed) {
+    Readings line;
+    line.look(6, 40e6, milliseconds(40));
+    const uint64_t found = line.finder.found();
+    ASSERT_GT(found, 0u);
+    line.look(50, 28e6, milliseconds(0));
+    EXPECT_EQ(line.finder.found(), found);
+    line.allowed = 29'000'000;
+    line.look(50, 28e6, milliseconds(0));
+    EXPECT_GT(line.finder.found(), found);
+}
+
+TEST(RateFinder, APathsOwnQueueHasToStandLongerThanOthersBursts) {
+    for (const bool beside_others : {false, true}) {
+        RateFinder finder;
+        Instant now{1};
+        RateReading reading;
+        reading.elapsed = milliseconds(40);
+        reading.rtt_min = milliseconds(80);
+        reading.queue = milliseconds(30);
+        reading.beside_others = beside_others;
+        const auto look = [&](int count) {
+            for (int i = 0; i < count; ++i) {
+                reading.bytes_acked = 400'000;
+                now = now + reading.elapsed;
+                finder.look(reading, now);
+            }
+        };
+        look(6);
+        EXPECT_EQ(finder.found() == 0, beside_others);
+        look(10);
+        EXPECT_GT(finder.found(), 0u);
+    }
+}
+
 }  // namespace
 }  // namespace whim
