@@ -38,8 +38,8 @@ void Endpoint::Impl::look_at_pace() {
         all.rtt_min = std::max(all.rtt_min, reading.rtt_min);
         all.queue = std::min(all.queue, reading.queue);
     }
-    all.allowed = allowed_to(looks);
     if (looks.size() > 1) {  // a single link cannot tell whose queue it sees
+        all.allowed = allowed_to(looks);
         line_.look(all, now_);
         for (PaceLook& look : looks) {
             look.reading.queue = look.reading.queue - all.queue;

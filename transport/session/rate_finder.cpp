@@ -93,14 +93,17 @@ bool RateFinder::collect(RateReading& reading) {
 bool RateFinder::judge(const RateReading& reading, Instant now) {
     measure(reading);
     const bool queued = reading.queue > bearable(reading.rtt_min);
-    if (rate_ == 0 && !queued) busy_ = {};
+    if (rate_ == 0 && !queued) {
+        busy_ = {};
+        standing_ = false;
+    }
     if (queued && (rate_ == 0 || first_)) {
         busy_.time = busy_.time + reading.elapsed;
         busy_.bytes += reading.bytes_acked;
     }
     if (now < not_before_) return false;
     if (first_ && correct(reading)) return true;
-    if (rate_ == 0) return now >= free_until_ && find(reading, now);
+    if (rate_ == 0) return queued && now >= free_until_ && find(reading, now);
     const double used =
         static_cast<double>(reading.bytes_acked) / (static_cast<double>(rate_) * reading.elapsed.seconds());
     if (queued) {
@@ -121,10 +124,6 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
 // is nearer to it. A slow start sends in bursts, which queue long before the path is full: as long as each
 // span brings much more than the one before, that is all it is.
 bool RateFinder::find(const RateReading& reading, Instant now) {
-    if (reading.queue <= bearable(reading.rtt_min)) {
-        standing_ = false;
-        return false;
-    }
     if (!std::exchange(standing_, true)) {
         const uint64_t before = spans_seen_ == 0 ? 0 : spans_[(spans_seen_ - 1) % spans_.size()];
         forget();
