@@ -27,7 +27,11 @@ inline constexpr uint32_t kMessageBytesMax = 1u << 20;      // one control messa
 inline constexpr uint32_t kBulkPayloadBytesMax = 1u << 20;  // one bulk frame's payload
 inline constexpr uint32_t kBulkHeaderBytesMax = 512;
 inline constexpr uint32_t kControlUnackedBytesMax =
-    8u << 20;  // control messages kept for a redialled strand, per link
+    8u << 20;                                      // control messages kept for a redialled strand, per link
+inline constexpr uint32_t kFramesAheadMax = 4096;  // bulk frames begun after one that has not arrived, a link
+inline constexpr uint32_t kFramesSpreadMax = 64;  // bulk frames with parts on several strands, sender, a link
+inline constexpr uint32_t kFramesIncompleteMax =
+    256;  // bulk frames of which a part has come, receiver, a link
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
 inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
 inline constexpr uint32_t kStrandsFar = 2;            // bulk strands that a long path begins with, when tuned
@@ -87,6 +91,8 @@ inline constexpr uint32_t kChannelRecordBytesMax =
     (16u << 10) + 512;                                       // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
+inline constexpr uint32_t kPartBytes = 32u << 10;            // of a bulk frame, taken at once, on a long path
+inline constexpr uint32_t kPartAckBytesMax = 64u << 10;   // received before an acknowledgement is due, there
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
 inline constexpr uint32_t kAckFramesMax = 32;             // received before an acknowledgement is due
 inline constexpr uint32_t kAckBytesMax = 256u << 10;      // the same in bytes of messages
@@ -137,8 +143,10 @@ inline constexpr uint32_t kHttpConnectionsMax = 32;           // at once; the ol
 inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection, from accept to close
 
 // Strands.
-inline constexpr Duration kShortPathRtt = milliseconds(2);  // below it a path is a LAN or this machine
-inline constexpr Duration kPaceLookMin = milliseconds(10);  // between two looks at a path that is paced
+inline constexpr Duration kShortPathRtt = milliseconds(2);    // below it a path is a LAN or this machine
+inline constexpr Duration kPaceLookMin = milliseconds(10);    // between two looks at a path that is paced
+inline constexpr Duration kPacedWriteWait = milliseconds(3);  // then a paced connection is tried again
+inline constexpr uint32_t kUnsentBytesMin = 128u << 10;       // the same when it is paced
 inline constexpr uint32_t kUnsentBytesMax = 512u
                                             << 10;     // in the system, written and not yet sent, bulk strand
 inline constexpr uint32_t kGatherPieces = 16;          // written by one call

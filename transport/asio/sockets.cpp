@@ -6,13 +6,25 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include <asio/error.hpp>
 
 #include "base/limits.h"
+#include "transport/asio/tcp_info.h"
 
 namespace whim {
+namespace {
+
+constexpr uint64_t kWakesPerSecond = 100;  // that can be relied on, on a busy machine
+
+// Bytes per second. With any bound but the highest number, Linux spreads what a window lets go over the round
+// trip; without, a slow start's windows leave as bursts, which queue where the path is not nearly full.
+constexpr unsigned long kNoBound = 1ul << 40;
+
+}  // namespace
+
 // Asio 1.22 makes its sockets without SOCK_CLOEXEC. Between socket() and here a fork on another thread can
 // still take the descriptor along.
 void close_on_exec(int descriptor) {
@@ -47,11 +59,22 @@ void lose_when_silent(tcp::socket& socket) {
 #endif
 }
 
-void keep_backlog_short(tcp::socket& socket) {
+namespace {
+
+void bound_unsent(tcp::socket& socket, uint64_t bytes) {
 #ifdef TCP_NOTSENT_LOWAT
-    const int bytes = limits::kUnsentBytesMax;
-    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+    const int value = static_cast<int>(bytes);
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
 #endif
+}
+
+}  // namespace
+
+void keep_backlog_short(tcp::socket& socket) {
+    const auto path = tcp_path_sample(socket.native_handle());
+    const bool far = path && path->rtt_min >= limits::kShortPathRtt;
+    if (far) pace(socket, 0);
+    else bound_unsent(socket, limits::kUnsentBytesMax);
 }
 
 void guide(tcp::socket& socket, Congestion by) {
@@ -62,9 +85,21 @@ void guide(tcp::socket& socket, Congestion by) {
 #endif
 }
 
+// Linux has no call for it, but bbr forgets the bound between slow start and what comes after when it is set,
+// and what is set next leaves it forgotten. The window itself stays.
+void open_window(tcp::socket& socket) {
+    guide(socket, Congestion::by_rate);
+    guide(socket, Congestion::by_loss);
+}
+
+// What the system holds back, no other strand can send: no more than it takes to be there in time with more.
 void pace(tcp::socket& socket, uint64_t bytes_per_second) {
+    bound_unsent(socket, bytes_per_second == 0
+                             ? limits::kUnsentBytesMax
+                             : std::clamp<uint64_t>(bytes_per_second / kWakesPerSecond,
+                                                    limits::kUnsentBytesMin, limits::kUnsentBytesMax));
 #ifdef SO_MAX_PACING_RATE
-    const unsigned long rate = bytes_per_second == 0 ? ~0ul : bytes_per_second;
+    const unsigned long rate = bytes_per_second == 0 ? kNoBound : bytes_per_second;
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
 #endif
 }

@@ -1,5 +1,6 @@
 // Bulk frames that wait for a strand of one link, by flow (an op): the highest priority first; flows of equal
-// priority share the link by their weights, in bytes; frames of one flow in order.
+// priority share the link by their weights, in bytes; frames of one flow in order. Of a frame that was begun,
+// what is left.
 //
 // Start-time fair queueing (Goyal, Vin, Cheng 1996): each flow has a clock that advances by bytes / share as
 // its frames leave, the flow whose clock is lowest is next, and one that was empty begins at the clock of the
@@ -11,7 +12,7 @@
 #include <map>
 
 #include "base/assert.h"
-#include "transport/session/endpoint.h"
+#include "transport/session/out_frame.h"
 
 namespace whim {
 
@@ -20,43 +21,46 @@ public:
     bool empty() const { return size_ == 0; }
     size_t size() const { return size_; }
 
-    void push(BulkFrame frame) { flow_of(frame).frames.push_back(std::move(frame)); }
+    void push(BulkFrame frame) {
+        OutPart part = OutPart::whole(std::make_shared<OutFrame>(std::move(frame)));
+        flow_of(part).parts.push_back(std::move(part));
+    }
     // What has to be sent again goes before the others of its flow.
-    void push_front(BulkFrame frame) { flow_of(frame).frames.push_front(std::move(frame)); }
+    void push_front(OutPart part) { flow_of(part).parts.push_front(std::move(part)); }
 
-    BulkFrame pop() {
+    OutPart pop() {
         WHIM_ASSERT(size_ > 0);
         Flow* next = nullptr;
         for (auto& [name, flow] : flows_) {
-            if (!flow.frames.empty() && (!next || before(flow, *next))) next = &flow;
+            if (!flow.parts.empty() && (!next || before(flow, *next))) next = &flow;
         }
-        BulkFrame frame = std::move(next->frames.front());
-        next->frames.pop_front();
+        OutPart part = std::move(next->parts.front());
+        next->parts.pop_front();
         clock_ = next->clock;
-        next->clock += (frame.payload_bytes + kFrameCost) / std::max<uint64_t>(frame.share, 1);
+        next->clock += (part.bytes + kFrameCost) / std::max<uint64_t>(part.of->frame.share, 1);
         if (--size_ == 0) flows_.clear();
         // An empty flow is remembered for as long as it is ahead of its share.
         std::erase_if(flows_,
-                      [&](const auto& f) { return f.second.frames.empty() && f.second.clock <= clock_; });
-        return frame;
+                      [&](const auto& f) { return f.second.parts.empty() && f.second.clock <= clock_; });
+        return part;
     }
     void clear() { *this = BulkQueue(); }
 
 private:
     static constexpr uint64_t kFrameCost = 64;  // of its header: empty frames take turns as well
     struct Flow {
-        std::deque<BulkFrame> frames;
+        std::deque<OutPart> parts;
         uint64_t clock = 0;
     };
     static bool before(const Flow& a, const Flow& b) {
-        const uint32_t one = a.frames.front().priority;
-        const uint32_t other = b.frames.front().priority;
+        const uint32_t one = a.parts.front().of->frame.priority;
+        const uint32_t other = b.parts.front().of->frame.priority;
         return one != other ? one > other : a.clock < b.clock;
     }
-    Flow& flow_of(const BulkFrame& frame) {
+    Flow& flow_of(const OutPart& part) {
         ++size_;
-        Flow& flow = flows_[frame.flow];
-        if (flow.frames.empty()) flow.clock = std::max(flow.clock, clock_);
+        Flow& flow = flows_[part.of->frame.flow];
+        if (flow.parts.empty()) flow.clock = std::max(flow.clock, clock_);
         return flow;
     }
 

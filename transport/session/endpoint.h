@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/plant.h"
 #include "base/time.h"
 #include "transport/session/path_sample.h"
@@ -79,7 +80,8 @@ public:
     virtual void link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) = 0;
     virtual void message(const LinkKey& from, ByteSpan message, Instant now) = 0;
     virtual BulkSink bulk_begin(const LinkKey& from, ByteSpan header, uint32_t payload_bytes) = 0;
-    // The payload is whole (true), or its strand was lost in the middle (false: it comes again or never).
+    // The payload is whole (true), or its sender gave it up or the session ended (false: it comes again or
+    // never).
     virtual void bulk_end(const LinkKey& from, uint64_t token, bool whole, Instant now) = 0;
     // The bytes of a queued frame; must stay readable and unchanged until bulk_unpin for the same frame.
     // nullopt: no longer needed. May be asked again for the same frame after a strand was lost.
@@ -111,6 +113,8 @@ public:
     virtual void pace(StrandHandle, uint64_t /*bytes_per_second*/) {}
     // By what it is guided, from now on. A wish.
     virtual void guide(StrandHandle, Congestion) {}
+    // Guided by loss, its window may grow as a new connection's does, until a loss or its pace. A wish.
+    virtual void open_window(StrandHandle) {}
 };
 
 // Dials strands that run through a third member; see circuits.h. What holds for a driver holds for it.
@@ -164,7 +168,8 @@ struct EndpointConfig {
     uint64_t seed = 0;                  // of back-off jitter and link nonces
     bool is_coordinator = false;        // said in the hello; links between two coordinators are refused
     CircuitDialer* circuits = nullptr;  // null: links have no detours
-    Plant plant = Plant::none;          // simulator only
+    uint32_t part_bytes = limits::kPartBytes;  // of a bulk frame, taken at once, on a long path
+    Plant plant = Plant::none;                 // simulator only
 };
 
 class Endpoint {

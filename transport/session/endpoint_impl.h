@@ -1,8 +1,8 @@
-// Inside of Endpoint. Eight files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Nine files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
-// stream.cpp (frames in and out of attached strands), strands.cpp (how many there are), pacing.cpp (bounds on
-// rates).
+// stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), strands.cpp (how many
+// there are), pacing.cpp (bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -98,8 +98,22 @@ public:
     void look_at_pace();
     uint64_t allowed_to(const std::vector<PaceLook>& looks) const;
     std::optional<PaceLook> look_at_pace_of(Link& link, Duration elapsed);
+    void open_windows(const PaceLook& look);
     void share_pace();
     void set_pace(Link& link, uint64_t rate);
+
+    // bulk.cpp
+    void pull_bulk(const StrandPtr& strand);
+    std::optional<MutableByteSpan> part_begins(const StrandPtr& strand, ByteSpan header, uint32_t bytes);
+    void part_whole(const StrandPtr& strand, uint32_t bytes);
+    void part_arrived(Link& link, const OutPart& part);  // at the other end
+    size_t backlog_of(const Link& link) const;           // bytes that a bulk strand takes ahead
+    void lay_down(Link& link, Strand& strand);
+    void unpin(const Link& link, OutFrame& frame);
+    void forget_bulk(Link& link);
+    static bool alive(const Strand& strand) {
+        return strand.state != StrandState::closed && strand.state != StrandState::draining;
+    }
 
     // pacing.cpp
     void limit_rate(uint64_t all_links, uint64_t each_link);
@@ -181,10 +195,17 @@ private:
     std::string silence_of(const Strand& strand) const;  // of a dialer that was not answered, in words
     void probe(const LinkPtr& link);
 
+    // bulk.cpp
+    bool pin(const Link& link, OutFrame& frame);
+    SentPartPtr next_part(const StrandPtr& strand);
+    OutPart take_in_hand(const Link& link, Strand& of, bool from_behind);
+    std::optional<OutPart> take_from_other(Link& link);
+    void put_on(const StrandPtr& strand, const SentPartPtr& sent);
+    void end_arriving(const LinkPtr& link, uint64_t number, bool whole);
+
     // stream.cpp
     void pull(const StrandPtr& strand);
     void pull_control(Link& link, OutQueue& out);
-    void pull_bulk(const StrandPtr& strand);
     void consumed(const StrandPtr& strand, size_t bytes);
     size_t encrypt(const StrandPtr& strand, std::span<ByteSpan> out);
     void decrypt(const StrandPtr& strand, ByteSpan cipher);

@@ -18,7 +18,8 @@ bool lengths_fit(const FramePrefix& prefix) {
         case FrameType::hello_reply: return prefix.payload_bytes <= limits::kHelloBytesMax;
         case FrameType::message: return prefix.payload_bytes <= limits::kMessageBytesMax;
         case FrameType::bulk:
-            return prefix.header_bytes <= limits::kBulkHeaderBytesMax &&
+            return prefix.header_bytes >= kPartHeaderBytes &&
+                   prefix.header_bytes <= kPartHeaderBytes + limits::kBulkHeaderBytesMax &&
                    prefix.payload_bytes <= limits::kBulkPayloadBytesMax;
         case FrameType::ping:
         case FrameType::pong: return prefix.payload_bytes == kStampBytes;
@@ -72,6 +73,30 @@ void put_prefix(Bytes& out, const FramePrefix& prefix) {
     writer.u8(0);
     writer.u16(prefix.header_bytes);
     writer.u32(prefix.payload_bytes);
+}
+
+std::optional<PartHeader> decode_part_header(ByteSpan header, uint32_t payload_bytes) {
+    ByteReader in(header);
+    PartHeader part;
+    part.number = in.u64();
+    part.frame_bytes = in.u32();
+    part.offset = in.u32();
+    if (!in.ok() || part.number == 0 || part.frame_bytes > limits::kBulkPayloadBytesMax) return std::nullopt;
+    if (part.given_up()) return payload_bytes == 0 ? std::optional(part) : std::nullopt;
+    const bool inside = part.offset <= part.frame_bytes && payload_bytes <= part.frame_bytes - part.offset;
+    const bool empty =
+        payload_bytes == 0 && part.frame_bytes > 0;  // a frame without payload has one such part
+    return inside && !empty ? std::optional(part) : std::nullopt;
+}
+
+void put_part(Bytes& out, const PartHeader& part, ByteSpan owner_header, uint32_t payload_bytes) {
+    put_prefix(
+        out, {FrameType::bulk, static_cast<uint16_t>(kPartHeaderBytes + owner_header.size()), payload_bytes});
+    ByteWriter writer(out);
+    writer.u64(part.number);
+    writer.u32(part.frame_bytes);
+    writer.u32(part.offset);
+    out.insert(out.end(), owner_header.begin(), owner_header.end());
 }
 
 void put_frame(Bytes& out, FrameType type, ByteSpan body) {

@@ -16,7 +16,7 @@ enum class FrameType : uint8_t {
     hello = 1,    // first frame of the dialer
     hello_reply,  // first frame of the listener
     message,      // control strand, numbered: one message of the owner
-    bulk,         // bulk strands, numbered: header and payload of the owner
+    bulk,         // bulk strands, numbered: a part of a payload of the owner, and its header
     ping,         // control strand: heartbeat
     pong,         // control strand: its echo
     ack,          // control strand: how many numbered frames of a strand arrived whole
@@ -25,6 +25,7 @@ enum class FrameType : uint8_t {
 };
 
 inline constexpr size_t kFramePrefixBytes = 8;
+inline constexpr size_t kPartHeaderBytes = 16;       // before the owner's header
 inline constexpr uint32_t kHelloMagic = 0x4d494857;  // "WHIM"
 
 struct FramePrefix {
@@ -36,6 +37,18 @@ struct FramePrefix {
 Result<FramePrefix> decode_prefix(ByteSpan bytes);  // of at least kFramePrefixBytes
 void put_prefix(Bytes& out, const FramePrefix& prefix);
 void put_frame(Bytes& out, FrameType type, ByteSpan body);
+
+// Which part of which bulk frame.
+struct PartHeader {
+    static constexpr uint32_t kGivenUp = UINT32_MAX;
+    uint64_t number = 0;       // of the frame in the link session and direction, from 1
+    uint32_t frame_bytes = 0;  // of its whole payload
+    uint32_t offset = 0;       // kGivenUp: no more of it comes
+    bool given_up() const { return offset == kGivenUp; }
+};
+// nullopt: impossible with that many bytes of payload.
+std::optional<PartHeader> decode_part_header(ByteSpan header, uint32_t payload_bytes);
+void put_part(Bytes& out, const PartHeader& part, ByteSpan owner_header, uint32_t payload_bytes);
 
 // One end's name for a link session: the endpoint's random number and a counter. {0, 0}: none yet.
 struct SessionNonce {

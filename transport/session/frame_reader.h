@@ -30,6 +30,9 @@ public:
     MutableByteSpan direct() const { return into_; }
     void direct_arrived(size_t bytes, Handler& handler);
 
+    // The payload under way is of no interest any more.
+    void discard() { into_ = {}; }
+
     bool in_payload() const { return payload_left_ > 0; }
     uint32_t payload_left() const { return payload_left_; }
     uint32_t last_payload_bytes() const { return last_payload_bytes_; }  // hint for the size of the next

@@ -13,6 +13,7 @@
 #include "transport/session/bulk_queue.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
+#include "transport/session/in_frames.h"
 #include "transport/session/loss_watch.h"
 #include "transport/session/rate_finder.h"
 #include "transport/session/rate_limiter.h"
@@ -36,9 +37,9 @@ struct Slot {
     Instant dialed_at;               // when our last dial began
     std::optional<Instant> next_dial;
 
-    uint64_t received = 0;        // numbered frames that arrived whole
-    uint64_t received_acked = 0;  // of which the other side was told
-    uint64_t received_bytes_unacked = 0;
+    uint64_t received = 0;                // numbered frames that arrived whole
+    uint64_t received_acked = 0;          // of which the other side was told
+    uint64_t received_bytes_unacked = 0;  // of messages, of parts
     bool ack_due = false;
     BulkWindow sent;  // bulk strands only
 
@@ -83,7 +84,7 @@ struct Pace {
     uint64_t rate = 0;     // of this and of its share of what all links have; 0: no bound
     bool reached = false;  // the last look found that rate delivered, or nearly
     bool calm = false;     // and no queue
-    bool far = false;      // a path that is paced
+    Instant opened_at;     // windows
     Instant written_at;
     Instant active_until;  // counts among those that share
 };
@@ -108,7 +109,12 @@ struct Link {
     RttHistogram rtts;
 
     MessageWindow messages;
-    BulkQueue bulk;  // not taken by a strand
+    BulkQueue bulk;                                   // not taken by a strand
+    uint64_t frames_begun = 0;                        // bulk frames of this session that a strand took
+    std::deque<std::shared_ptr<OutFrame>> unsettled;  // of them, in order, from the first on
+    uint32_t frames_spread = 0;                       // of them
+    InFrames arriving;
+    bool far = false;  // the path is long: small parts, acknowledged soon
     RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;
@@ -152,6 +158,8 @@ struct Link {
     LinkStats stats;
 
     Slot& control() { return slots[0]; }
+    // Bulk that no strand has written yet.
+    bool has_waiting() const;
     bool dials_directly() const { return options.dial && !options.addresses.empty(); }
     // Bulk strands that carry what this side sends, and those that have to be there for both directions.
     uint32_t strands_used() const { return tuner ? std::min(tuner->wanted(), bulk_strands) : bulk_strands; }

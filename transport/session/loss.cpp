@@ -22,9 +22,10 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
     std::erase(link->racers, strand);
     if (link->detour == strand) link->detour = nullptr;
     if (attached) ++link->stats.strands_lost;
-    strand->out.clear([&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
-    if (const auto token = std::exchange(strand->arriving, std::nullopt))
-        owner_.bulk_end(link->key, *token, false, now_);
+    strand->arriving.reset();
+    lay_down(*link, *strand);
+    strand->out.clear([&](OutFrame& frame) { unpin(*link, frame); });
+    if (link->open && !link->bulk.empty()) wake_bulk(*link);
 }
 
 void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std::string& cause,
@@ -62,9 +63,12 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
         link->heartbeat.stop();
         detour_after(*link, strand.via);
         if (link->any_up()) link->control_lost_at = now_;
-    } else if (link->control_up()) {
-        link->losses_due.push_back(strand.index);
-        wake_control(*link);
+    } else {
+        set_pace(*link, link->pace.rate);  // the others take its part over
+        if (link->control_up()) {
+            link->losses_due.push_back(strand.index);
+            wake_control(*link);
+        }
     }
     if (link->any_up()) return;
     link->control_lost_at.reset();
@@ -112,7 +116,7 @@ void Endpoint::Impl::end_session(const LinkPtr& link) {
     if (const StrandPtr detour = link->detour) drop(detour, Driver::tell);
     detour_after(*link, std::nullopt);
     link->messages.clear();
-    link->bulk.clear();
+    forget_bulk(*link);
     link->losses_due.clear();
     link->heartbeat = Heartbeat();
     link->control_lost_at.reset();
@@ -134,7 +138,8 @@ void Endpoint::Impl::break_link(const LinkPtr& link, LinkDownKind kind, const st
 
 bool Endpoint::Impl::settle(Link& link, uint8_t index, uint64_t received) {
     if (index == 0) return link.messages.rewind(received);
-    const std::optional<size_t> again = link.slots[index].sent.rewind(received, link.bulk);
+    const std::optional<size_t> again = link.slots[index].sent.rewind(
+        received, link.bulk, [&](const OutPart& part) { part_arrived(link, part); });
     if (!again) return false;
     link.stats.bulk_frames_resent += *again;
     if (*again > 0) wake_bulk(link);

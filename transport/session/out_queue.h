@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "transport/session/endpoint.h"
+#include "transport/session/out_frame.h"
 
 namespace whim {
 
@@ -23,9 +23,9 @@ public:
         if (fresh) pieces_.emplace_back();
         return pieces_.back().bytes;
     }
-    // A pinned payload; `number` is the frame's count on its strand.
-    void push_payload(ByteSpan payload, const BulkFrame& frame, uint64_t number) {
-        pieces_.push_back({{}, payload, &frame, number});
+    // A part of a pinned payload; `number` is its count on its strand.
+    void push_payload(ByteSpan payload, std::shared_ptr<OutFrame> of, uint64_t number) {
+        pieces_.push_back({{}, payload, std::move(of), number});
     }
 
     size_t unwritten() const {
@@ -51,7 +51,7 @@ public:
         }
         return count;
     }
-    // Drops that many bytes; unpin(frame) for each payload that is through.
+    // Drops that many bytes; unpin(frame) for each payload that is through. It may lead to anything.
     template <class Unpin> void consume(size_t bytes, Unpin unpin) {
         written_ += bytes;
         while (!pieces_.empty() && written_ >= pieces_.front().span().size()) {
@@ -66,11 +66,9 @@ public:
         std::deque<Piece> pieces;
         pieces.swap(pieces_);
         written_ = 0;
-        std::vector<BulkFrame> frames;  // copies: unpin may lead to anything, such as the end of their window
         for (const Piece& piece : pieces) {
-            if (piece.frame) frames.push_back(*piece.frame);
+            if (piece.frame) unpin(*piece.frame);
         }
-        for (const BulkFrame& frame : frames) unpin(frame);
     }
     // Number of the first frame whose payload is still pinned.
     std::optional<uint64_t> first_pinned() const {
@@ -84,7 +82,7 @@ private:
     struct Piece {
         Bytes bytes;
         ByteSpan payload;
-        const BulkFrame* frame = nullptr;
+        std::shared_ptr<OutFrame> frame;
         uint64_t number = 0;
         ByteSpan span() const { return frame ? payload : ByteSpan(bytes); }
     };

@@ -3,6 +3,7 @@
 // parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for
 // why.
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "transport/session/endpoint_impl.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
 constexpr Duration kCalm = milliseconds(5);
+constexpr uint64_t kDroppedPart = 50;  // one in so many bytes
+constexpr int64_t kOpenRtts = 3;
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
 }  // namespace
@@ -20,6 +23,7 @@ constexpr Duration kRests = seconds(4);  // without a write, a link is not looke
 struct Endpoint::Impl::PaceLook {
     Link* link = nullptr;
     RateReading reading;
+    uint64_t bytes_retransmitted = 0;
 };
 
 void Endpoint::Impl::look_at_pace() {
@@ -49,6 +53,23 @@ void Endpoint::Impl::look_at_pace() {
     for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
     share_pace();
+    for (const PaceLook& look : looks) open_windows(look);
+}
+
+// With a pace that is known, windows need not be found as well: those that are too small for it, because a
+// strand was lost whose part the others take over, a slow start ended early or a segment was lost at random,
+// open as fast as new ones. What is sent again tells of paths that drop instead of queueing.
+void Endpoint::Impl::open_windows(const PaceLook& look) {
+    Link& link = *look.link;
+    const bool held_back = link.pace.rate > 0 && !link.pace.reached && link.pace.calm && link.has_waiting();
+    const bool dropped = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
+    if (!held_back || dropped || now_ < link.pace.opened_at + look.reading.rtt_min * kOpenRtts) return;
+    link.pace.opened_at = now_;
+    for (const Slot& slot : link.slots) {
+        const StrandPtr& strand = slot.strand;
+        if (strand && strand->index > 0 && strand->guide == Congestion::by_loss)
+            driver_.open_window(strand->handle);
+    }
 }
 
 // What the links may send together while some have less than their paths would take: those that their paths
@@ -68,7 +89,7 @@ uint64_t Endpoint::Impl::allowed_to(const std::vector<PaceLook>& looks) const {
 // Nothing when nothing came through, or over a path too short to be paced.
 std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& link, Duration elapsed) {
     if (now_ - link.pace.written_at > kRests) return std::nullopt;
-    PaceLook look{&link, {}};
+    PaceLook look{&link, {}, 0};
     RateReading& reading = look.reading;
     reading.elapsed = elapsed;
     Duration queues{};
@@ -79,6 +100,8 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
         strand->acked_since = before ? sample->acked_since(*before) : 0;
+        const uint64_t again = std::exchange(strand->retransmitted_at_pace_look, sample->bytes_retransmitted);
+        look.bytes_retransmitted += sample->bytes_retransmitted - again;
         if (strand->acked_since == 0) continue;                         // its round-trip time is old
         if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
         reading.bytes_acked += strand->acked_since;
@@ -87,12 +110,12 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         ++seen;
     }
     if (seen > 0) reading.queue = queues / seen;
-    if (seen > 0) link.pace.far = reading.rtt_min >= limits::kShortPathRtt;
-    if (link.pace.far && (seen > 0 || !link.bulk.empty())) link.pace.active_until = now_ + reading.rtt_min;
+    if (seen > 0) link.far = reading.rtt_min >= limits::kShortPathRtt;
+    if (link.far && (seen > 0 || link.has_waiting())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
     link.pace.calm = seen > 0 && reading.queue <= std::max(kCalm, reading.rtt_min / 8);
     link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
-    return seen > 0 && link.pace.far ? std::optional(look) : std::nullopt;
+    return seen > 0 && link.far ? std::optional(look) : std::nullopt;
 }
 
 // Equal parts, although those that their paths hold back leave something over: what an op sends over each of

@@ -5,10 +5,11 @@
 
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "base/bytes.h"
 #include "transport/session/bulk_queue.h"
-#include "transport/session/endpoint.h"
+#include "transport/session/out_frame.h"
 
 namespace whim {
 
@@ -50,32 +51,48 @@ private:
     size_t bytes_ = 0;
 };
 
-// Bulk frames of one bulk strand, from being taken off the link's queue to acknowledgement.
+// Parts of bulk frames on one bulk strand, from being taken to acknowledgement.
 class BulkWindow {
 public:
-    // The reference is good until acknowledged or rewound. Its number is the count including it.
-    const BulkFrame& push(BulkFrame frame) { return frames_.emplace_back(std::move(frame)); }
-    uint64_t taken() const { return acknowledged_ + frames_.size(); }
+    // Its number is the count including it.
+    void push(SentPartPtr part) {
+        ++part->strands;
+        parts_.push_back(std::move(part));
+    }
+    uint64_t taken() const { return acknowledged_ + parts_.size(); }
     uint64_t acknowledged() const { return acknowledged_; }
+    const std::deque<SentPartPtr>& under_way() const { return parts_; }
 
     bool possible(uint64_t count) const { return count >= acknowledged_ && count <= taken(); }
 
-    bool acknowledge(uint64_t count) {
+    // arrived(part) for each that was not known to have.
+    template <class Arrived> bool acknowledge(uint64_t count, Arrived arrived) {
         if (!possible(count)) return false;
-        for (; acknowledged_ < count; ++acknowledged_) frames_.pop_front();
+        for (; acknowledged_ < count; ++acknowledged_, parts_.pop_front()) {
+            SentPart& part = *parts_.front();
+            --part.strands;
+            if (!std::exchange(part.arrived, true)) arrived(part.part);
+        }
         return true;
     }
-    // Puts what was not received before the queue; nullopt when `received` is impossible. How many otherwise.
-    std::optional<size_t> rewind(uint64_t received, BulkQueue& queue) {
-        if (!acknowledge(received)) return std::nullopt;
-        const size_t count = frames_.size();
-        for (; !frames_.empty(); frames_.pop_back()) queue.push_front(std::move(frames_.back()));
+    // Puts what was not received, and is not under way elsewhere, before the queue; nullopt when `received`
+    // is impossible. How many otherwise.
+    template <class Arrived>
+    std::optional<size_t> rewind(uint64_t received, BulkQueue& queue, Arrived arrived) {
+        if (!acknowledge(received, arrived)) return std::nullopt;
+        size_t count = 0;
+        for (; !parts_.empty(); parts_.pop_back()) {
+            SentPart& part = *parts_.back();
+            if (--part.strands > 0 || part.arrived) continue;
+            queue.push_front(part.part);
+            ++count;
+        }
         return count;
     }
     void clear() { *this = BulkWindow(); }
 
 private:
-    std::deque<BulkFrame> frames_;
+    std::deque<SentPartPtr> parts_;
     uint64_t acknowledged_ = 0;
 };
 

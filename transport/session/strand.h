@@ -8,6 +8,7 @@
 
 #include "transport/session/endpoint.h"
 #include "transport/session/frame_reader.h"
+#include "transport/session/out_frame.h"
 #include "transport/session/out_queue.h"
 
 namespace whim {
@@ -49,11 +50,17 @@ struct Strand {
     bool reading_direct = false;        // the buffer last given is the payload's destination
     std::optional<PathSample> sampled;  // at the last look
     std::optional<uint64_t> acked_at_pace_look;
+    uint64_t retransmitted_at_pace_look = 0;
     uint64_t acked_since = 0;                // between the last two looks at the pace
     uint64_t pace = 0;                       // the driver was told; 0: no bound
     Congestion guide = Congestion::by_loss;  // the driver was told
-    std::optional<uint64_t> arriving;        // the owner's token of the payload that is arriving
-    uint64_t handshake_bytes = 0;            // received before it was attached
+    struct Arriving {
+        uint64_t number = 0;
+        uint32_t offset = 0, bytes = 0;
+    };
+    std::optional<Arriving> arriving;  // the part under way, if it is of use
+    std::optional<OutPart> in_hand;    // what is left of the frame that it sends; pinned
+    uint64_t handshake_bytes = 0;      // received before it was attached
 
     Bytes pending;  // handshake frames to write
     OutQueue out;

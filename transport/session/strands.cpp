@@ -18,6 +18,11 @@ uint64_t smoothed(uint64_t before, uint64_t bytes, Duration elapsed) {
 
 }  // namespace
 
+bool Link::has_waiting() const {
+    return !bulk.empty() || std::any_of(slots.begin(), slots.end(),
+                                        [](const Slot& slot) { return slot.strand && slot.strand->in_hand; });
+}
+
 // The number changed at one end, or what belongs to it: makes the slots, dials what lacks, lets go of
 // nothing.
 void Endpoint::Impl::fit_strands(Link& link) {
@@ -34,7 +39,7 @@ void Endpoint::Impl::wanted_changed(Link& link) {
     fit_strands(link);
     link.wanted_due = true;
     wake_control(link);
-    if (link.bulk.empty()) return;
+    if (!link.has_waiting()) return;
     for (size_t index = 1; index <= std::min<size_t>(link.strands_used(), link.slots.size() - 1); ++index) {
         if (link.slots[index].strand) wake(*link.slots[index].strand);
     }
@@ -44,6 +49,7 @@ void Endpoint::Impl::learn_path(Link& link) {
     if (!link.tuner) return;
     const std::optional<PathSample> path = driver_.sample(link.control().strand->handle);
     if (path) link.tuner->learn_path(path->rtt_smoothed, now_);
+    link.far = link.far || (path && path->rtt_min >= limits::kShortPathRtt);
     wanted_changed(link);
 }
 
@@ -51,7 +57,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     StrandReading reading;
     reading.elapsed = now_ - std::exchange(link.looked_at, now_);
     const bool bounded = limiter_.limited() || link.limiter.limited();  // by the user, not by the path
-    reading.backlogged = !std::exchange(link.ran_dry, link.bulk.empty()) && !bounded;
+    reading.backlogged = !std::exchange(link.ran_dry, !link.has_waiting()) && !bounded;
     reading.paced = link.pace.reached;
     reading.below_pace = link.pace.rate > 0 && !link.pace.reached && link.pace.calm;
     if (reading.elapsed.ns <= 0) return;
@@ -98,7 +104,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
 // By loss while nothing is lost at random. And by rate while a strand of a long path rests: then its window
 // stays as it is, which otherwise shrinks to that of a new connection (RFC 2861).
 void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
-    const bool rests = reading.bytes_acked == 0 && link.bulk.empty();
+    const bool rests = reading.bytes_acked == 0 && !link.has_waiting();
     const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
     for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;

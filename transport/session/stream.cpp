@@ -37,31 +37,16 @@ public:
             refuse("a bulk frame where none belongs");
             return std::nullopt;
         }
-        const LinkPtr link = strand_->link;
-        const BulkSink sink = impl_.owner_.bulk_begin(link->key, header, payload_bytes);
-        const bool wanted = !sink.into.empty() || payload_bytes == 0;
-        if (!live()) {
-            if (wanted) impl_.owner_.bulk_end(link->key, sink.token, false, impl_.now_);
-            return std::nullopt;
-        }
-        if (wanted) strand_->arriving = sink.token;
-        return sink.into;
+        return impl_.part_begins(strand_, header, payload_bytes);
     }
 
     bool on_bulk_whole() override {
-        const LinkPtr link = strand_->link;
-        ++link->stats.bulk_frames_received;
-        impl_.count_received(*link, strand_->index, 0);
-        if (const auto token = std::exchange(strand_->arriving, std::nullopt)) {
-            impl_.owner_.bulk_end(link->key, *token, true, impl_.now_);
-        }
+        impl_.part_whole(strand_, strand_->reader.last_payload_bytes());
         return live();
     }
 
 private:
-    bool live() const {
-        return strand_->state != StrandState::closed && strand_->state != StrandState::draining;
-    }
+    bool live() const { return alive(*strand_); }
     bool refuse(const char* why) {
         impl_.violated(strand_, why);
         return false;
@@ -176,6 +161,7 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
             Duration& smoothed = link.stats.rtt_smoothed;
             smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};
             link.stats.rtt_min = link.stats.rtt_min.ns == 0 ? *rtt : std::min(link.stats.rtt_min, *rtt);
+            link.far = link.far || link.stats.rtt_min >= limits::kShortPathRtt;
             return true;
         }
         case FrameType::strands_wanted: {
@@ -211,7 +197,8 @@ void Endpoint::Impl::count_received(Link& link, uint8_t index, size_t bytes) {
     ++slot.received;
     slot.received_bytes_unacked += bytes;
     const bool due = slot.received - slot.received_acked >= limits::kAckFramesMax ||
-                     slot.received_bytes_unacked >= limits::kAckBytesMax;
+                     slot.received_bytes_unacked >=
+                         (index > 0 && link.far ? limits::kPartAckBytesMax : limits::kAckBytesMax);
     if (!due || slot.ack_due) return;
     slot.ack_due = true;
     wake_control(link);
@@ -235,7 +222,8 @@ bool Endpoint::Impl::on_count(const StrandPtr& strand, FrameType type, const Str
         const uint64_t pinned = slot.strand ? slot.strand->out.first_pinned().value_or(slot.sent.taken() + 1)
                                             : slot.sent.taken() + 1;
         possible =
-            slot.sent.acknowledge(std::max(std::min(count.received, pinned - 1), slot.sent.acknowledged()));
+            slot.sent.acknowledge(std::max(std::min(count.received, pinned - 1), slot.sent.acknowledged()),
+                                  [&](const OutPart& part) { part_arrived(*link, part); });
     }
     if (!possible) violated(strand, "an acknowledgement of what was never sent");
     return possible;
@@ -259,7 +247,8 @@ size_t Endpoint::Impl::write_buffers(StrandHandle handle, std::span<ByteSpan> ou
 // Moves frames through the channel until enough encrypted bytes wait.
 size_t Endpoint::Impl::encrypt(const StrandPtr& strand, std::span<ByteSpan> out) {
     SecureChannel& channel = *strand->channel;
-    while (channel.established() && channel.to_network().size() < limits::kBulkBacklogBytes) {
+    const size_t enough = strand->link ? backlog_of(*strand->link) : limits::kBulkBacklogBytes;
+    while (channel.established() && channel.to_network().size() < enough) {
         pull(strand);
         ByteSpan plain;
         if (strand->out.front({&plain, 1}) == 0) break;
@@ -293,7 +282,7 @@ void Endpoint::Impl::did_write(StrandHandle handle, size_t bytes, Instant now) {
 
 void Endpoint::Impl::consumed(const StrandPtr& strand, size_t bytes) {
     const LinkPtr link = strand->link;
-    strand->out.consume(bytes, [&](const BulkFrame& frame) { owner_.bulk_unpin(link->key, frame); });
+    strand->out.consume(bytes, [&](OutFrame& frame) { unpin(*link, frame); });
 }
 
 void Endpoint::Impl::pull(const StrandPtr& strand) {
@@ -337,34 +326,6 @@ void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
         put_frame(out.tail(), FrameType::message, link.messages.take());
         ++link.stats.messages_sent;
     }
-}
-
-void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
-    const LinkPtr link = strand->link;
-    if (strand->index > link->strands_used()) return;
-    while (!link->bulk.empty() && strand->out.unwritten() < limits::kBulkBacklogBytes) {
-        BulkFrame frame = link->bulk.pop();
-        const std::optional<ByteSpan> payload = owner_.bulk_pin(link->key, frame);
-        if (strand->state != StrandState::attached) {
-            if (payload) owner_.bulk_unpin(link->key, frame);
-            return;
-        }
-        if (!payload) continue;  // no longer needed: it never was on this strand
-        WHIM_ASSERT(payload->size() == frame.payload_bytes);
-        Bytes& head = strand->out.tail();
-        put_prefix(head, {FrameType::bulk, static_cast<uint16_t>(frame.header.size()), frame.payload_bytes});
-        head.insert(head.end(), frame.header.begin(), frame.header.end());
-        ++link->stats.bulk_frames_sent;
-        BulkWindow& window = link->slots[strand->index].sent;
-        const BulkFrame& kept = window.push(std::move(frame));
-        if (payload->size() > limits::kInlinePayloadBytesMax) {
-            strand->out.push_payload(*payload, kept, window.taken());
-            continue;
-        }
-        head.insert(head.end(), payload->begin(), payload->end());
-        owner_.bulk_unpin(link->key, kept);
-    }
-    if (link->bulk.empty() && strand->out.unwritten() == 0) link->ran_dry = true;
 }
 
 }  // namespace whim

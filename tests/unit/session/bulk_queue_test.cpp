@@ -16,9 +16,9 @@ BulkFrame frame(uint64_t flow, uint32_t bytes, uint32_t share = 1, uint32_t prio
 TEST(BulkQueue, OneFlowKeepsItsOrder) {
     BulkQueue queue;
     for (uint64_t i = 1; i <= 5; ++i) queue.push(frame(7, 100, 1, 0, i));
-    queue.push_front(frame(7, 100, 1, 0, 0));
+    queue.push_front(OutPart::whole(std::make_shared<OutFrame>(frame(7, 100, 1, 0, 0))));
     EXPECT_EQ(queue.size(), 6u);
-    for (uint64_t i = 0; i <= 5; ++i) EXPECT_EQ(queue.pop().cookie, i);
+    for (uint64_t i = 0; i <= 5; ++i) EXPECT_EQ(queue.pop().of->frame.cookie, i);
     EXPECT_TRUE(queue.empty());
 }
 
@@ -28,7 +28,7 @@ std::map<uint64_t, double> share_out(std::vector<BulkFrame> flows, uint64_t tota
     for (const BulkFrame& f : flows) queue.push(f), queue.push(f);
     std::map<uint64_t, double> got;
     for (uint64_t bytes = 0; bytes < total;) {
-        const BulkFrame next = queue.pop();
+        const BulkFrame next = queue.pop().of->frame;
         queue.push(next);
         bytes += next.payload_bytes;
         got[next.flow] += static_cast<double>(next.payload_bytes) / static_cast<double>(total);
@@ -53,7 +53,7 @@ TEST(BulkQueue, AFlowWithOneFrameAtATimeGetsNoMoreThanItsShare) {
     queue.push(frame(2, 10'000, 1));
     int of_two = 0;
     for (int i = 0; i < 500; ++i) {
-        if (queue.pop().flow != 2) continue;
+        if (queue.pop().of->frame.flow != 2) continue;
         ++of_two;
         queue.push(frame(2, 10'000, 1));
     }
@@ -63,10 +63,10 @@ TEST(BulkQueue, AFlowWithOneFrameAtATimeGetsNoMoreThanItsShare) {
 TEST(BulkQueue, WhatAFlowDidNotUseIsNotMadeUpFor) {
     BulkQueue queue;
     for (int i = 0; i < 200; ++i) queue.push(frame(1, 10'000));
-    for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.pop().flow, 1u);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(queue.pop().of->frame.flow, 1u);
     for (int i = 0; i < 100; ++i) queue.push(frame(2, 10'000));
     int of_two = 0;
-    for (int i = 0; i < 50; ++i) of_two += queue.pop().flow == 2;
+    for (int i = 0; i < 50; ++i) of_two += queue.pop().of->frame.flow == 2;
     EXPECT_NEAR(of_two, 25, 2);
 }
 
@@ -74,15 +74,15 @@ TEST(BulkQueue, AHigherPriorityGoesFirst) {
     BulkQueue queue;
     for (int i = 0; i < 3; ++i) queue.push(frame(1, 10));
     for (int i = 0; i < 3; ++i) queue.push(frame(2, 10, 1, 5));
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.pop().flow, 2u);
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.pop().flow, 1u);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.pop().of->frame.flow, 2u);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.pop().of->frame.flow, 1u);
 }
 
 TEST(BulkQueue, EmptyFramesAndHugeSharesTakeTurns) {
     BulkQueue queue;
     for (int i = 0; i < 100; ++i) queue.push(frame(1, 0, UINT32_MAX)), queue.push(frame(2, 0, 0));
     int of_two = 0;
-    for (int i = 0; i < 200; ++i) of_two += queue.pop().flow == 2;
+    for (int i = 0; i < 200; ++i) of_two += queue.pop().of->frame.flow == 2;
     EXPECT_EQ(of_two, 100);
     EXPECT_TRUE(queue.empty());
 }

@@ -10,7 +10,7 @@
 namespace whim {
 namespace {
 
-const auto kNoPins = [](const BulkFrame&) { ADD_FAILURE() << "nothing was pinned"; };
+const auto kNoPins = [](const OutFrame&) { ADD_FAILURE() << "nothing was pinned"; };
 
 TEST(OutQueue, FreesWhatIsWrittenThoughItNeverRunsEmpty) {
     OutQueue queue;
@@ -42,14 +42,13 @@ TEST(OutQueue, FreesWhatIsWrittenThoughItNeverRunsEmpty) {
 TEST(OutQueue, LetsGoOfAPayloadWhenItsLastByteIsWritten) {
     OutQueue queue;
     const Bytes payload(100, std::byte{7});
-    BulkFrame frame;
-    frame.cookie = 5;
+    const auto frame = std::make_shared<OutFrame>(BulkFrame{{}, 100, 5});
     queue.tail().resize(10);
     queue.push_payload(payload, frame, 3);
     queue.tail().resize(10);
     EXPECT_EQ(queue.first_pinned(), 3u);
     uint64_t unpinned = 0;
-    const auto unpin = [&](const BulkFrame& done) { unpinned = done.cookie; };
+    const auto unpin = [&](const OutFrame& done) { unpinned = done.frame.cookie; };
     queue.consume(109, unpin);
     EXPECT_EQ(unpinned, 0u);
     queue.consume(1, unpin);
