@@ -49,7 +49,7 @@ void Endpoint::Impl::wake(Strand& strand) {
 }
 
 void Endpoint::Impl::wake_control(Link& link) {
-    if (link.control_up()) wake(*link.control().strand);
+    if (Strand* const carrier = control_carrier(link)) wake(*carrier);
 }
 
 // One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that

@@ -1,7 +1,8 @@
-// Inside of Endpoint. Nine files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Ten files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
-// stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), strands.cpp (how many
+// stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), aside.cpp
+// (what carries control while its strand is lost), strands.cpp (how many
 // there are), pacing.cpp (bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
@@ -101,6 +102,12 @@ public:
     void open_windows(const PaceLook& look);
     void share_pace();
     void set_pace(Link& link, uint64_t rate);
+
+    // aside.cpp
+    static Strand* control_carrier(const Link& link);
+    void step_aside(Link& link);
+    void went_aside(Link& link);
+    static void acknowledge_again(Link& link);
 
     // bulk.cpp
     void pull_bulk(const StrandPtr& strand);
@@ -205,7 +212,7 @@ private:
 
     // stream.cpp
     void pull(const StrandPtr& strand);
-    void pull_control(Link& link, OutQueue& out);
+    void pull_control(Link& link, Strand& strand);
     void consumed(const StrandPtr& strand, size_t bytes);
     size_t encrypt(const StrandPtr& strand, std::span<ByteSpan> out);
     void decrypt(const StrandPtr& strand, ByteSpan cipher);

@@ -16,7 +16,9 @@ bool lengths_fit(const FramePrefix& prefix) {
     switch (prefix.type) {
         case FrameType::hello:
         case FrameType::hello_reply: return prefix.payload_bytes <= limits::kHelloBytesMax;
-        case FrameType::message: return prefix.payload_bytes <= limits::kMessageBytesMax;
+        case FrameType::message:
+            return prefix.payload_bytes >= kMessageNumberBytes &&
+                   prefix.payload_bytes <= kMessageNumberBytes + limits::kMessageBytesMax;
         case FrameType::bulk:
             return prefix.header_bytes >= kPartHeaderBytes &&
                    prefix.header_bytes <= kPartHeaderBytes + limits::kBulkHeaderBytesMax &&
@@ -74,6 +76,14 @@ void put_prefix(Bytes& out, const FramePrefix& prefix) {
     writer.u16(prefix.header_bytes);
     writer.u32(prefix.payload_bytes);
 }
+
+void put_message(Bytes& out, uint64_t number, ByteSpan message) {
+    put_prefix(out, {FrameType::message, 0, static_cast<uint32_t>(kMessageNumberBytes + message.size())});
+    ByteWriter(out).u64(number);
+    out.insert(out.end(), message.begin(), message.end());
+}
+
+uint64_t message_number(ByteSpan body) { return ByteReader(body).u64(); }
 
 std::optional<PartHeader> decode_part_header(ByteSpan header, uint32_t payload_bytes) {
     ByteReader in(header);

@@ -15,16 +15,18 @@ namespace whim {
 enum class FrameType : uint8_t {
     hello = 1,    // first frame of the dialer
     hello_reply,  // first frame of the listener
-    message,      // control strand, numbered: one message of the owner
+    message,      // one message of the owner, with its number
     bulk,         // bulk strands, numbered: a part of a payload of the owner, and its header
-    ping,         // control strand: heartbeat
-    pong,         // control strand: its echo
-    ack,          // control strand: how many numbered frames of a strand arrived whole
-    strand_lost,  // control strand: the same, for a strand that is no more; its sender sends the rest again
-    strands_wanted,  // control strand: how many bulk strands its sender would use
+    ping,         // heartbeat
+    pong,         // its echo
+    ack,          // how many numbered frames of a strand arrived whole
+    strand_lost,  // the same, for a strand that is no more; its sender sends the rest again
+    strands_wanted,  // how many bulk strands its sender would use
 };
+// All but hello, hello_reply and bulk go over the control strand, and while there is none over a bulk strand.
 
 inline constexpr size_t kFramePrefixBytes = 8;
+inline constexpr size_t kMessageNumberBytes = 8;  // before a message
 inline constexpr size_t kPartHeaderBytes = 16;       // before the owner's header
 inline constexpr uint32_t kHelloMagic = 0x4d494857;  // "WHIM"
 
@@ -37,6 +39,10 @@ struct FramePrefix {
 Result<FramePrefix> decode_prefix(ByteSpan bytes);  // of at least kFramePrefixBytes
 void put_prefix(Bytes& out, const FramePrefix& prefix);
 void put_frame(Bytes& out, FrameType type, ByteSpan body);
+
+// Messages are numbered from 1, in the link session and direction.
+void put_message(Bytes& out, uint64_t number, ByteSpan message);
+uint64_t message_number(ByteSpan body);  // the message follows it
 
 // Which part of which bulk frame.
 struct PartHeader {

@@ -60,17 +60,15 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
         slot.next_dial = now_ + backoff(slot.attempts++);
     }
     if (strand.index == 0) {
-        link->heartbeat.stop();
         detour_after(*link, strand.via);
         if (link->any_up()) link->control_lost_at = now_;
     } else {
         set_pace(*link, link->pace.rate);  // the others take its part over
-        if (link->control_up()) {
-            link->losses_due.push_back(strand.index);
-            wake_control(*link);
-        }
+        link->losses_due.push_back(strand.index);
     }
-    if (link->any_up()) return;
+    if (link->any_up()) return step_aside(*link);
+    link->heartbeat.stop();
+    link->losses_due.clear();
     link->control_lost_at.reset();
     if (!link->options.dial && !link->options.addresses.empty()) {
         link->probes = 0;
@@ -119,6 +117,7 @@ void Endpoint::Impl::end_session(const LinkPtr& link) {
     forget_bulk(*link);
     link->losses_due.clear();
     link->heartbeat = Heartbeat();
+    link->aside = {};
     link->control_lost_at.reset();
     link->stuck = false;
     link->theirs = {};

@@ -3,6 +3,7 @@
 // side received whole.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -21,22 +22,27 @@ public:
         messages_.push_back(std::move(message));
     }
     bool has_unsent() const { return taken_ < messages_.size(); }
-    const Bytes& take() { return messages_[taken_++]; }
+    uint64_t next() const { return acknowledged_ + taken_ + 1; }  // the number of what take() gives
+    const Bytes& take() {
+        most_taken_ = std::max(most_taken_, next());
+        return messages_[taken_++];
+    }
     size_t bytes() const { return bytes_; }
-    uint64_t acknowledged() const { return acknowledged_; }
 
-    // Whether the other side can have received that many.
-    bool possible(uint64_t count) const { return count >= acknowledged_ && count <= acknowledged_ + taken_; }
+    // Whether the other side can have received that many. It may say less than it did before: words that went
+    // different ways overtake each other.
+    bool possible(uint64_t count) const { return count <= most_taken_; }
 
     bool acknowledge(uint64_t count) {
         if (!possible(count)) return false;
-        for (; acknowledged_ < count; ++acknowledged_, --taken_) {
+        for (; acknowledged_ < count; ++acknowledged_) {
+            if (taken_ > 0) --taken_;
             bytes_ -= messages_.front().size();
             messages_.pop_front();
         }
         return true;
     }
-    // The strand is lost and the other side holds `received`: the rest is unsent again.
+    // What carried them is lost and the other side holds `received`, or more: the rest is unsent again.
     bool rewind(uint64_t received) {
         if (!acknowledge(received)) return false;
         taken_ = 0;
@@ -48,6 +54,7 @@ private:
     std::deque<Bytes> messages_;
     size_t taken_ = 0;           // of messages_, written or about to be
     uint64_t acknowledged_ = 0;  // dropped from the front, in this session
+    uint64_t most_taken_ = 0;    // the highest number that was ever taken
     size_t bytes_ = 0;
 };
 

@@ -144,7 +144,6 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
         violated(strand, why);
         return false;
     };
-    if (strand->index > 0) return wrong("a control frame on a bulk strand");
     Link& link = *strand->link;
     switch (type) {
         case FrameType::message: return on_message(strand, body);
@@ -186,9 +185,16 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
 
 bool Endpoint::Impl::on_message(const StrandPtr& strand, ByteSpan body) {
     const LinkPtr link = strand->link;
+    const uint64_t number = message_number(body), expected = link->control().received + 1;
+    if (number < expected) return true;  // it came another way
+    if (number > expected) {
+        violated(strand, "a message before the one before it");
+        return false;
+    }
+    const ByteSpan message = body.subspan(kMessageNumberBytes);
     ++link->stats.messages_received;
-    count_received(*link, 0, body.size());
-    owner_.message(link->key, body, now_);
+    count_received(*link, 0, message.size());
+    owner_.message(link->key, message, now_);
     return true;
 }
 
@@ -210,13 +216,18 @@ bool Endpoint::Impl::on_count(const StrandPtr& strand, FrameType type, const Str
     if (count.generation != slot.generation) return true;  // of a strand that is settled already
     bool possible = false;
     if (type == FrameType::strand_lost) {
-        if (const StrandPtr lost = count.index > 0 ? slot.strand : nullptr) {
+        if (count.index == 0 && strand->index == 0) {
+            violated(strand, "the loss of a control strand, told on it");
+            return false;
+        }
+        if (const StrandPtr lost = slot.strand) {
             lose(lost, LinkDownKind::closed, "lost at the other side");
             if (!link->open || strand->state == StrandState::closed) return false;
         }
-        possible = count.index > 0 && settle(*link, count.index, count.received);
+        possible = settle(*link, count.index, count.received);
+        if (count.index == 0) went_aside(*link);
     } else if (count.index == 0) {
-        possible = link->messages.acknowledge(std::max(count.received, link->messages.acknowledged()));
+        possible = link->messages.acknowledge(count.received);
     } else if (count.received <= slot.sent.taken()) {
         // A frame still pinned cannot have arrived; nobody's word makes us forget it.
         const uint64_t pinned = slot.strand ? slot.strand->out.first_pinned().value_or(slot.sent.taken() + 1)
@@ -295,12 +306,17 @@ void Endpoint::Impl::pull(const StrandPtr& strand) {
         if (strand->channel) return;
     }
     if (strand->state != StrandState::attached) return;
-    if (strand->index > 0) return pull_bulk(strand);
-    pull_control(*strand->link, strand->out);
+    Link& link = *strand->link;
+    if (control_carrier(link) == strand.get()) pull_control(link, *strand);
+    if (strand->index > 0) pull_bulk(strand);
 }
 
-void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
-    if (out.unwritten() >= limits::kControlBacklogBytes) return;
+void Endpoint::Impl::pull_control(Link& link, Strand& strand) {
+    OutQueue& out = strand.out;
+    const size_t enough = limits::kControlBacklogBytes + (strand.index > 0 ? backlog_of(link) : 0);
+    if (out.unwritten() >= enough) return;
+    if (std::exchange(link.aside.announce, false))
+        put_count(out.tail(), FrameType::strand_lost, {0, link.control().generation, link.control().received});
     Heartbeat& heartbeat = link.heartbeat;
     if (heartbeat.pong_due)
         put_stamp(out.tail(), FrameType::pong, *std::exchange(heartbeat.pong_due, std::nullopt));
@@ -322,8 +338,10 @@ void Endpoint::Impl::pull_control(Link& link, OutQueue& out) {
         slot.received_acked = slot.received;
         slot.received_bytes_unacked = 0;
     }
-    while (link.messages.has_unsent() && out.unwritten() < limits::kControlBacklogBytes) {
-        put_frame(out.tail(), FrameType::message, link.messages.take());
+    if (!link.control_up() && !link.aside.open) return;
+    while (link.messages.has_unsent() && out.unwritten() < enough) {
+        const uint64_t number = link.messages.next();
+        put_message(out.tail(), number, link.messages.take());
         ++link.stats.messages_sent;
     }
 }
