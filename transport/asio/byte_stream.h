@@ -33,7 +33,6 @@ public:
     virtual void keep_backlog_short() = 0;
     virtual void pace(uint64_t bytes_per_second) = 0;  // 0: no bound
     virtual void guide(Congestion by) = 0;
-    virtual void open_window() = 0;
     virtual std::optional<PathSample> sample() const = 0;  // nullopt where the system tells nothing
     virtual void close() = 0;
 };

@@ -72,7 +72,6 @@ void Connection::learn_kind() {
 std::optional<PathSample> Connection::sample() const { return stream_->sample(); }
 void Connection::pace(uint64_t bytes_per_second) { stream_->pace(bytes_per_second); }
 void Connection::guide(Congestion by) { stream_->guide(by); }
-void Connection::open_window() { stream_->open_window(); }
 
 void Connection::wait_writable() {
     waiting_writable_ = true;

@@ -29,7 +29,6 @@ public:
     std::optional<PathSample> sample() const;
     void pace(uint64_t bytes_per_second);
     void guide(Congestion by);
-    void open_window();
 
 private:
     // A turn's share, so that one busy strand does not starve the others.

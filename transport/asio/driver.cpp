@@ -92,10 +92,6 @@ public:
         const auto found = connections_.find(strand);
         if (found != connections_.end()) found->second->guide(by);
     }
-    void open_window(StrandHandle strand) {
-        const auto found = connections_.find(strand);
-        if (found != connections_.end()) found->second->open_window();
-    }
 
     // Work that was asked for outside of an event gets an event of its own.
     void poke() {
@@ -224,7 +220,6 @@ void AsioDriver::pace(StrandHandle strand, uint64_t bytes_per_second) {
     core_->pace(strand, bytes_per_second);
 }
 void AsioDriver::guide(StrandHandle strand, Congestion by) { core_->guide(strand, by); }
-void AsioDriver::open_window(StrandHandle strand) { core_->open_window(strand); }
 
 Instant AsioDriver::now() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();

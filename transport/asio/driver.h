@@ -48,7 +48,6 @@ public:
     std::optional<PathSample> sample(StrandHandle strand) override;
     void pace(StrandHandle strand, uint64_t bytes_per_second) override;
     void guide(StrandHandle strand, Congestion by) override;
-    void open_window(StrandHandle strand) override;
 
 private:
     class Core;

@@ -51,7 +51,6 @@ public:
     void keep_backlog_short() override {}
     void pace(uint64_t) override {}  // nobody else is on the way
     void guide(Congestion) override {}
-    void open_window() override {}
     std::optional<PathSample> sample() const override { return std::nullopt; }
     void close() override;
 

@@ -85,13 +85,6 @@ void guide(tcp::socket& socket, Congestion by) {
 #endif
 }
 
-// Linux has no call for it, but bbr forgets the bound between slow start and what comes after when it is set,
-// and what is set next leaves it forgotten. The window itself stays.
-void open_window(tcp::socket& socket) {
-    guide(socket, Congestion::by_rate);
-    guide(socket, Congestion::by_loss);
-}
-
 // What the system holds back, no other strand can send: no more than it takes to be there in time with more.
 void pace(tcp::socket& socket, uint64_t bytes_per_second) {
     bound_unsent(socket, bytes_per_second == 0

@@ -32,8 +32,6 @@ void keep_backlog_short(tcp::socket& socket);
 
 // by_loss: cubic; by_rate: bbr. Where the system has it not, or does not allow it, nothing changes.
 void guide(tcp::socket& socket, Congestion by);
-// Of one that is guided by loss: its window grows by what is acknowledged, as a new one's does.
-void open_window(tcp::socket& socket);
 
 // Spreads what leaves in time; bytes per second, 0: as the congestion control likes. Linux: by TCP itself,
 // whatever the queueing discipline.

@@ -62,8 +62,6 @@ void TcpStream::pace(uint64_t bytes_per_second) {
 
 void TcpStream::guide(Congestion by) { whim::guide(socket_, by); }
 
-void TcpStream::open_window() { whim::open_window(socket_); }
-
 std::optional<PathSample> TcpStream::sample() const {
     return tcp_path_sample(const_cast<tcp::socket&>(socket_).native_handle());
 }

@@ -22,7 +22,6 @@ public:
     void keep_backlog_short() override;
     void pace(uint64_t bytes_per_second) override;
     void guide(Congestion by) override;
-    void open_window() override;
     std::optional<PathSample> sample() const override;
     void close() override;
 

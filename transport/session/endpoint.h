@@ -113,8 +113,6 @@ public:
     virtual void pace(StrandHandle, uint64_t /*bytes_per_second*/) {}
     // By what it is guided, from now on. A wish.
     virtual void guide(StrandHandle, Congestion) {}
-    // Guided by loss, its window may grow as a new connection's does, until a loss or its pace. A wish.
-    virtual void open_window(StrandHandle) {}
 };
 
 // Dials strands that run through a third member; see circuits.h. What holds for a driver holds for it.

@@ -84,7 +84,6 @@ struct Pace {
     uint64_t rate = 0;     // of this and of its share of what all links have; 0: no bound
     bool reached = false;  // the last look found that rate delivered, or nearly
     bool calm = false;     // and no queue
-    Instant opened_at;     // windows
     Instant written_at;
     Instant active_until;  // counts among those that share
 };

@@ -14,7 +14,6 @@ namespace {
 constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
 constexpr Duration kCalm = milliseconds(5);
 constexpr uint64_t kDroppedPart = 50;  // one in so many bytes
-constexpr int64_t kOpenRtts = 3;
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
 }  // namespace
@@ -53,22 +52,25 @@ void Endpoint::Impl::look_at_pace() {
     for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
     share_pace();
-    for (const PaceLook& look : looks) open_windows(look);
+    for (const PaceLook& look : looks) guide_by_pace(look);
 }
 
-// With a pace that is known, windows need not be found as well: those that are too small for it, because a
+// With a pace that is known, windows need not be found as well. Those that are too small for it, because a
 // strand was lost whose part the others take over, a slow start ended early or a segment was lost at random,
-// open as fast as new ones. What is sent again tells of paths that drop instead of queueing.
-void Endpoint::Impl::open_windows(const PaceLook& look) {
+// grow by loss only slowly, and by rate as fast as new ones. What is sent again tells of paths that drop
+// instead of queueing.
+void Endpoint::Impl::guide_by_pace(const PaceLook& look) {
     Link& link = *look.link;
-    const bool held_back = link.pace.rate > 0 && !link.pace.reached && link.pace.calm && link.has_waiting();
+    if (link.losses.lossy()) return;  // by rate, all
     const bool dropped = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
-    if (!held_back || dropped || now_ < link.pace.opened_at + look.reading.rtt_min * kOpenRtts) return;
-    link.pace.opened_at = now_;
+    const bool held_back = link.pace.rate > 0 && !link.pace.reached && link.pace.calm && !dropped;
     for (const Slot& slot : link.slots) {
         const StrandPtr& strand = slot.strand;
-        if (strand && strand->index > 0 && strand->guide == Congestion::by_loss)
-            driver_.open_window(strand->handle);
+        if (!strand || strand->index == 0 || strand->acked_since == 0) continue;  // one that rests
+        const double part = static_cast<double>(strand->pace) * look.reading.elapsed.seconds();
+        const bool below = static_cast<double>(strand->acked_since) < kReached * part;
+        const bool waits = held_back && below && link.has_waiting();
+        guide(*strand, waits ? Congestion::by_rate : Congestion::by_loss);
     }
 }
 
@@ -103,7 +105,6 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         const uint64_t again = std::exchange(strand->retransmitted_at_pace_look, sample->bytes_retransmitted);
         look.bytes_retransmitted += sample->bytes_retransmitted - again;
         if (strand->acked_since == 0) continue;                         // its round-trip time is old
-        if (!link.losses.lossy()) guide(*strand, Congestion::by_loss);  // it rests no more
         reading.bytes_acked += strand->acked_since;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
         queues = queues + (sample->rtt_smoothed - sample->rtt_min);

@@ -111,7 +111,10 @@ bool StrandController::judge_trial(Instant now) {
 // The strands carry all that they are let: as many do as it takes windows to hold it.
 bool StrandController::judge_paced(const StrandReading& last, Instant now) {
     const double in_flight = static_cast<double>(rate_) * last.rtt_smoothed.seconds();
-    const auto enough = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
+    const auto windows = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
+    // When one is lost, another one whose window is open takes its part over at once.
+    const uint32_t least = last.rtt_min >= kFar && rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
+    const uint32_t enough = std::max(windows, least);
     if (last.loss_limited || enough >= wanted_ || now < fewer_from_) return false;
     begin(Trial::fewer, enough, "the pace of the path needs no more");
     return true;
