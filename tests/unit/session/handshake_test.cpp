@@ -272,6 +272,14 @@ TEST_F(Attached, ALostControlStrandIsNotToldOnItself) {
     put_count(bytes, FrameType::strand_lost, {0, 1, 0});
     expect_protocol_error(control, bytes);
 }
+TEST_F(Attached, AMessageThatSkipsOne) {
+    put_message(bytes, 2, to_bytes("second"));
+    expect_protocol_error(control, bytes);
+}
+TEST_F(Attached, ALostControlStrandThatClaimsTooMuch) {
+    put_count(bytes, FrameType::strand_lost, {0, 1, 7});
+    expect_protocol_error(bulk, bytes);
+}
 TEST_F(Attached, ALossThatClaimsTooMuch) {
     put_count(bytes, FrameType::strand_lost, {1, 1, 7});
     expect_protocol_error(control, bytes);

@@ -82,7 +82,7 @@ TEST(ReachFrames, WhoeverAnswersWithRubbishIsNobody) {
     bench.endpoint.dialed(bench.dialed[0], bench.now);
     bench.drain(bench.dialed[0]);
     Bytes junk;
-    put_frame(junk, FrameType::message, to_bytes("hi"));
+    put_message(junk, 1, to_bytes("hi"));
     bench.feed(bench.dialed[0], junk);
     EXPECT_EQ(bench.answers, std::vector<std::string>{"no hello"});
     EXPECT_TRUE(bench.closed.contains(bench.dialed[0]));
