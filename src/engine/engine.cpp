@@ -39,6 +39,7 @@ EndpointConfig endpoint_config(const EngineConfig& config, CircuitDialer& circui
     e.run_name = config.run;
     e.seed = config.seed;
     e.circuits = &circuits;
+    e.part_bytes = config.part_bytes;
     e.plant = config.plant;
     return e;
 }

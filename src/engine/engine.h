@@ -47,6 +47,7 @@ struct EngineConfig {
     uint32_t circuit_control_window_bytes = limits::kCircuitControlWindowBytes;
     uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
     uint64_t carried_bytes_max = limits::kCarriedBytesMax;
+    uint32_t part_bytes = limits::kPartBytes;  // of a bulk frame on a long path
     uint64_t seed = 0;
     Plant plant = Plant::none;  // simulator only
 };

@@ -305,6 +305,8 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     // Least windows of 256 bytes to 1 KiB; what the first circuits get is 64 times as much.
     if (plan.circuit_window_bytes == 0 && prng.chance(1, 2))
         plan.carried_bytes_max = (1 + prng.below(4)) << 20;
+    constexpr uint32_t kParts[] = {64, 500, 4000, 0};
+    plan.part_bytes = kParts[prng.below(std::size(kParts))];
     return plan;
 }
 

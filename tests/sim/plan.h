@@ -91,6 +91,7 @@ struct Plan {
     uint32_t outbound_only = 0;         // of the founders, the first so many: nobody's dial reaches them
     uint32_t circuit_window_bytes = 0;  // 0: the default
     uint64_t carried_bytes_max = 0;     // 0: the default
+    uint32_t part_bytes = 0;            // 0: the default
     bool secure = false;
     wire::RunOptions options;
     ScriptStyle style;

@@ -142,6 +142,7 @@ void Simulation::start_peer(HostId host) {
     if (plan_.circuit_window_bytes > 0)
         e.circuit_control_window_bytes = e.circuit_bulk_window_bytes = plan_.circuit_window_bytes;
     if (plan_.carried_bytes_max > 0) e.carried_bytes_max = plan_.carried_bytes_max;
+    if (plan_.part_bytes > 0) e.part_bytes = plan_.part_bytes;
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
     world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot,
