@@ -34,6 +34,7 @@ public:
         void pace(StrandHandle strand, uint64_t bytes_per_second) override {
             paces[strand] = bytes_per_second;
         }
+        void open_window(StrandHandle strand) override { opened[strand].push_back(net_.now); }
 
     private:
         MemoryNet& net_;
@@ -44,7 +45,9 @@ public:
         bool listening = true;
         bool silent = false;  // neither refuses nor answers
         std::set<StrandHandle> writable;
+        std::set<StrandHandle> stuck;                                 // takes nothing from this side for now
         std::map<StrandHandle, uint64_t> paces;                       // as told last
+        std::map<StrandHandle, std::vector<Instant>> opened;          // when their windows were
         std::map<StrandHandle, uint64_t> written;                     // bytes
         std::function<std::optional<PathSample>(StrandHandle)> path;  // what sample() answers
     };
@@ -215,7 +218,8 @@ private:
         Flow& back = pipe.flow[1 - side];
         bool worked = false;
         Node* writer = back.to;
-        if (pipe.open && writer->writable.contains(back.strand) && flow.bytes.size() < window) {
+        const bool takes = writer->writable.contains(back.strand) && !writer->stuck.contains(back.strand);
+        if (pipe.open && takes && flow.bytes.size() < window) {
             worked = true;
             ByteSpan pieces[4];
             const size_t count = writer->endpoint->write_buffers(back.strand, pieces);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/assert.h"
 #include "names.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
@@ -29,6 +31,7 @@ public:
         LinkOptions options;
         options.dial = false;
         options.local_instance = {1};
+        options.bulk_strands = bulk_strands;
         options.expected = expected;
         endpoint.open_link(from, options, now);
         return true;
@@ -43,10 +46,14 @@ public:
     void message(const LinkKey&, ByteSpan, Instant) override { ++messages; }
     BulkSink bulk_begin(const LinkKey&, ByteSpan, uint32_t bytes) override {
         ++bulk;
-        sink.assign(bytes, {});
-        return {sink, 1};
+        const auto token = static_cast<uint64_t>(bulk);
+        sinks[token].resize(bytes);
+        return {sinks[token], token};
     }
-    void bulk_end(const LinkKey&, uint64_t, bool, Instant) override {}
+    void bulk_end(const LinkKey&, uint64_t token, bool whole, Instant) override {
+        WHIM_ASSERT(sinks.erase(token) == 1);
+        bulk_whole += whole;
+    }
     std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
         if (payload.empty()) payload.resize(128u << 10);  // shared by all frames, which may be pinned at once
         ++pinned;
@@ -108,11 +115,13 @@ public:
     std::string last_detail;
     std::vector<std::string> answers;  // to tests of addresses
     bool accept = true;
+    uint32_t bulk_strands = 1;
     std::optional<PeerId> expected;
     int messages = 0;
-    int bulk = 0;
+    int bulk = 0, bulk_whole = 0;
     int pinned = 0;
-    Bytes sink, payload;
+    std::map<uint64_t, Bytes> sinks;  // by token, until their end
+    Bytes payload;
     Instant now = Instant{1};
     Endpoint endpoint;
 };

@@ -1,6 +1,8 @@
 // Frames: what is encoded is decoded, however the stream is cut, and impossible lengths are refused at once.
 #include "transport/session/frame.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
@@ -110,15 +112,66 @@ TEST(Frame, LengthsAreBoundedByType) {
     EXPECT_TRUE(fits(FrameType::message, 0, limits::kMessageBytesMax));
     EXPECT_FALSE(fits(FrameType::message, 0, limits::kMessageBytesMax + 1));
     EXPECT_FALSE(fits(FrameType::message, 1, 10));
-    EXPECT_TRUE(fits(FrameType::bulk, limits::kBulkHeaderBytesMax, limits::kBulkPayloadBytesMax));
-    EXPECT_FALSE(fits(FrameType::bulk, limits::kBulkHeaderBytesMax + 1, 0));
-    EXPECT_FALSE(fits(FrameType::bulk, 0, limits::kBulkPayloadBytesMax + 1));
+    constexpr uint32_t kHeaderMax = kPartHeaderBytes + limits::kBulkHeaderBytesMax;
+    EXPECT_TRUE(fits(FrameType::bulk, kHeaderMax, limits::kBulkPayloadBytesMax));
+    EXPECT_FALSE(fits(FrameType::bulk, kHeaderMax + 1, 0));
+    EXPECT_TRUE(fits(FrameType::bulk, kPartHeaderBytes, 0));
+    EXPECT_FALSE(fits(FrameType::bulk, kPartHeaderBytes - 1, 0)) << "which part it is has to be said";
+    EXPECT_FALSE(fits(FrameType::bulk, kPartHeaderBytes, limits::kBulkPayloadBytesMax + 1));
     EXPECT_FALSE(fits(FrameType::hello, 0, limits::kHelloBytesMax + 1));
     EXPECT_FALSE(fits(FrameType::ping, 0, 9));
     EXPECT_FALSE(fits(FrameType::ack, 0, 0xffffffff));
     EXPECT_FALSE(fits(FrameType::strands_wanted, 0, 2));
     EXPECT_FALSE(fits(static_cast<FrameType>(0), 0, 0));
     EXPECT_FALSE(fits(static_cast<FrameType>(10), 0, 0));
+}
+
+ByteSpan part_header_of(const Bytes& frame) { return body_of(frame).first(kPartHeaderBytes); }
+
+TEST(Frame, APartSaysWhichItIs) {
+    const Bytes owner_header(5, std::byte{7});
+    Bytes bytes;
+    put_part(bytes, {1ull << 40, 1000, 300}, owner_header, 700);
+    const auto prefix = decode_prefix(bytes);
+    ASSERT_TRUE(prefix.ok());
+    EXPECT_EQ(prefix->type, FrameType::bulk);
+    EXPECT_EQ(prefix->header_bytes, kPartHeaderBytes + 5);
+    EXPECT_EQ(prefix->payload_bytes, 700u);
+    EXPECT_EQ(bytes.size(), kFramePrefixBytes + prefix->header_bytes) << "the payload is not copied";
+    const auto part = decode_part_header(body_of(bytes), prefix->payload_bytes);
+    ASSERT_TRUE(part);
+    EXPECT_EQ(part->number, 1ull << 40);
+    EXPECT_EQ(part->frame_bytes, 1000u);
+    EXPECT_EQ(part->offset, 300u);
+    EXPECT_FALSE(part->given_up());
+    EXPECT_TRUE(std::ranges::equal(body_of(bytes).subspan(kPartHeaderBytes), owner_header));
+    for (size_t n = 0; n < kPartHeaderBytes; ++n)
+        EXPECT_FALSE(decode_part_header(part_header_of(bytes).first(n), 700)) << n;
+}
+
+TEST(Frame, PartsThatCannotBeAreRefused) {
+    const auto possible = [](const PartHeader& part, uint32_t payload) {
+        Bytes bytes;
+        put_part(bytes, part, {}, payload);
+        return decode_part_header(part_header_of(bytes), payload).has_value();
+    };
+    constexpr uint32_t kGivenUp = PartHeader::kGivenUp, kMost = limits::kBulkPayloadBytesMax;
+    EXPECT_TRUE(possible({1, 100, 0}, 100));
+    EXPECT_TRUE(possible({1, 100, 99}, 1));
+    EXPECT_TRUE(possible({UINT64_MAX, kMost, kMost - 1}, 1));
+    EXPECT_FALSE(possible({0, 100, 0}, 100)) << "numbers begin at 1";
+    EXPECT_FALSE(possible({1, kMost + 1, 0}, 1)) << "larger than a frame may be";
+    EXPECT_FALSE(possible({1, 100, 99}, 2)) << "ends beyond";
+    EXPECT_FALSE(possible({1, 100, 101}, 1)) << "begins beyond";
+    EXPECT_FALSE(possible({1, 100, kGivenUp - 1}, 2)) << "ends beyond, and beyond 32 bits";
+    EXPECT_FALSE(possible({1, 100, 0}, 0)) << "empty";
+    EXPECT_FALSE(possible({1, 100, 100}, 0)) << "empty";
+    EXPECT_TRUE(possible({1, 0, 0}, 0)) << "all of a frame without payload";
+    EXPECT_FALSE(possible({1, 0, 1}, 0));
+    EXPECT_TRUE(possible({1, 100, kGivenUp}, 0));
+    EXPECT_TRUE(possible({1, 0, kGivenUp}, 0));
+    EXPECT_FALSE(possible({1, 100, kGivenUp}, 1)) << "bytes of what does not come";
+    EXPECT_FALSE(possible({0, 100, kGivenUp}, 0));
 }
 
 // Writes down what it is handed.
@@ -129,7 +182,7 @@ public:
         return true;
     }
     std::optional<MutableByteSpan> on_bulk(ByteSpan header, uint32_t payload_bytes) override {
-        log += "bulk " + text(header) + " ";
+        log += "bulk " + text(header.subspan(kPartHeaderBytes)) + " ";
         sink.assign(payload_bytes, std::byte{0});
         return discard ? MutableByteSpan() : MutableByteSpan(sink);
     }
@@ -149,10 +202,10 @@ Bytes sample_stream() {
     Bytes stream;
     const auto bytes_of = [](std::string_view s) { return std::as_bytes(std::span(s)); };
     put_frame(stream, FrameType::message, bytes_of("first"));
-    put_prefix(stream, {FrameType::bulk, 4, 11});
-    ByteWriter(stream).raw(bytes_of("headthe payload"));
+    put_part(stream, {1, 11, 0}, bytes_of("head"), 11);
+    ByteWriter(stream).raw(bytes_of("the payload"));
     put_frame(stream, FrameType::message, {});
-    put_prefix(stream, {FrameType::bulk, 0, 0});
+    put_part(stream, {2, 0, 0}, {}, 0);
     put_frame(stream, FrameType::message, bytes_of(std::string(300, 'z')));
     return stream;
 }
@@ -190,7 +243,7 @@ TEST(FrameReader, DiscardsWithoutMemory) {
     Recorder recorder;
     recorder.discard = true;
     Bytes stream;
-    put_prefix(stream, {FrameType::bulk, 0, 1000});
+    put_part(stream, {1, 1000, 0}, {}, 1000);
     stream.resize(stream.size() + 1000);
     ASSERT_TRUE(reader.consume(stream, recorder).ok());
     EXPECT_TRUE(reader.direct().empty());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "names.h"
 #include "transport/memory/memory_net.h"
 #include "transport/session/endpoint.h"
@@ -26,8 +27,9 @@ inline Bytes payload_of(uint64_t cookie, size_t bytes) {
 class TestPeer final : public EndpointOwner {
 public:
     TestPeer(MemoryNet& net, uint8_t number, ChannelFactory* channels = nullptr, std::string run = "run",
-             uint64_t boot = 0)
-        : TestPeer(net, net.add("peer" + std::to_string(number)), number, channels, std::move(run), boot) {}
+             uint64_t boot = 0, uint32_t part_bytes = limits::kPartBytes)
+        : TestPeer(net, net.add("peer" + std::to_string(number)), peer_id(number), channels, std::move(run),
+                   boot, part_bytes) {}
     TestPeer(MemoryNet& net, const PeerId& id, ChannelFactory* channels)
         : TestPeer(net, net.add(short_name(id) + "." + std::to_string(net.prng().next())), id, channels,
                    "run", 0) {}
@@ -35,9 +37,10 @@ public:
              uint64_t boot)
         : TestPeer(net, node, peer_id(number), channels, std::move(run), boot) {}
     TestPeer(MemoryNet& net, MemoryNet::Node& node, const PeerId& id, ChannelFactory* channels,
-             std::string run, uint64_t boot)
+             std::string run, uint64_t boot, uint32_t part_bytes = limits::kPartBytes)
         : net_(net), node(node), id(id),
-          endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false}, channels, *this, node) {
+          endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false, nullptr, part_bytes}, channels,
+                   *this, node) {
         node.endpoint = &endpoint;
     }
     ~TestPeer() override { net_.crash(node); }
@@ -112,6 +115,7 @@ public:
         answers.push_back(std::to_string(test) + ": " + (who ? short_name(*who) : cause));
     }
     bool at_rest() const { return pinned.empty() && arriving_.empty(); }
+    size_t arriving() const { return arriving_.size(); }  // bulk frames begun and not ended
 
 private:
     struct Arriving {
