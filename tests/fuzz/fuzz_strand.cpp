@@ -92,6 +92,9 @@ private:
             case FrameType::ping:
             case FrameType::pong: put_stamp(bytes, static_cast<FrameType>(type), a); break;
             case FrameType::bulk: put_prefix(bytes, {FrameType::bulk, a, 20u * b}); break;
+            case FrameType::message:
+                put_message(bytes, 1 + a % 4, script_.raw(std::min<size_t>(b, script_.remaining())));
+                break;
             default:
                 put_frame(bytes, static_cast<FrameType>(type),
                           script_.raw(std::min<size_t>(a, script_.remaining())));

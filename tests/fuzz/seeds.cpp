@@ -43,7 +43,7 @@ void handshake(const std::filesystem::path& to) {
 
 void frames(const std::filesystem::path& to) {
     Bytes stream;
-    put_frame(stream, FrameType::message, to_bytes("message"));
+    put_message(stream, 1, to_bytes("message"));
     put_prefix(stream, {FrameType::bulk, 6, 7});
     ByteWriter(stream).raw(to_bytes("headerpayload"));
     put_stamp(stream, FrameType::ping, 1);

@@ -34,7 +34,7 @@ public:
         void pace(StrandHandle strand, uint64_t bytes_per_second) override {
             paces[strand] = bytes_per_second;
         }
-        void open_window(StrandHandle strand) override { opened[strand].push_back(net_.now); }
+        void guide(StrandHandle strand, Congestion by) override { guided[strand] = by; }
 
     private:
         MemoryNet& net_;
@@ -47,7 +47,7 @@ public:
         std::set<StrandHandle> writable;
         std::set<StrandHandle> stuck;                                 // takes nothing from this side for now
         std::map<StrandHandle, uint64_t> paces;                       // as told last
-        std::map<StrandHandle, std::vector<Instant>> opened;          // when their windows were
+        std::map<StrandHandle, Congestion> guided;                    // as told last
         std::map<StrandHandle, uint64_t> written;                     // bytes
         std::function<std::optional<PathSample>(StrandHandle)> path;  // what sample() answers
     };

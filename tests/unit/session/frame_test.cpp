@@ -109,8 +109,9 @@ TEST(Frame, LengthsAreBoundedByType) {
         put_prefix(bytes, {type, static_cast<uint16_t>(header), payload});
         return decode_prefix(bytes).ok();
     };
-    EXPECT_TRUE(fits(FrameType::message, 0, limits::kMessageBytesMax));
-    EXPECT_FALSE(fits(FrameType::message, 0, limits::kMessageBytesMax + 1));
+    EXPECT_TRUE(fits(FrameType::message, 0, kMessageNumberBytes + limits::kMessageBytesMax));
+    EXPECT_FALSE(fits(FrameType::message, 0, kMessageNumberBytes + limits::kMessageBytesMax + 1));
+    EXPECT_FALSE(fits(FrameType::message, 0, kMessageNumberBytes - 1));
     EXPECT_FALSE(fits(FrameType::message, 1, 10));
     constexpr uint32_t kHeaderMax = kPartHeaderBytes + limits::kBulkHeaderBytesMax;
     EXPECT_TRUE(fits(FrameType::bulk, kHeaderMax, limits::kBulkPayloadBytesMax));
@@ -178,7 +179,8 @@ TEST(Frame, PartsThatCannotBeAreRefused) {
 class Recorder final : public FrameReader::Handler {
 public:
     bool on_frame(FrameType type, ByteSpan body) override {
-        log += "frame " + std::to_string(static_cast<int>(type)) + " " + text(body) + "\n";
+        log += "frame " + std::to_string(static_cast<int>(type)) + " " + std::to_string(message_number(body)) +
+               " " + text(body.subspan(kMessageNumberBytes)) + "\n";
         return true;
     }
     std::optional<MutableByteSpan> on_bulk(ByteSpan header, uint32_t payload_bytes) override {
@@ -201,17 +203,17 @@ public:
 Bytes sample_stream() {
     Bytes stream;
     const auto bytes_of = [](std::string_view s) { return std::as_bytes(std::span(s)); };
-    put_frame(stream, FrameType::message, bytes_of("first"));
+    put_message(stream, 1, bytes_of("first"));
     put_part(stream, {1, 11, 0}, bytes_of("head"), 11);
     ByteWriter(stream).raw(bytes_of("the payload"));
-    put_frame(stream, FrameType::message, {});
+    put_message(stream, 2, {});
     put_part(stream, {2, 0, 0}, {}, 0);
-    put_frame(stream, FrameType::message, bytes_of(std::string(300, 'z')));
+    put_message(stream, 3, bytes_of(std::string(300, 'z')));
     return stream;
 }
 
 const std::string kSampleLog =
-    "frame 3 first\nbulk head the payload\nframe 3 \nbulk  \nframe 3 " + std::string(300, 'z') + "\n";
+    "frame 3 1 first\nbulk head the payload\nframe 3 2 \nbulk  \nframe 3 3 " + std::string(300, 'z') + "\n";
 
 TEST(FrameReader, GivesTheSameFramesHoweverTheStreamIsCut) {
     const Bytes stream = sample_stream();
@@ -254,10 +256,10 @@ TEST(FrameReader, StopsAtTheFirstImpossiblePrefix) {
     FrameReader reader;
     Recorder recorder;
     Bytes stream;
-    put_frame(stream, FrameType::message, {});
+    put_message(stream, 2, {});
     put_prefix(stream, {FrameType::message, 0, 0x7fffffff});
     EXPECT_FALSE(reader.consume(stream, recorder).ok());
-    EXPECT_EQ(recorder.log, "frame 3 \n");
+    EXPECT_EQ(recorder.log, "frame 3 2 \n");
 }
 
 }  // namespace
