@@ -44,11 +44,12 @@ void handshake(const std::filesystem::path& to) {
 void frames(const std::filesystem::path& to) {
     Bytes stream;
     put_message(stream, 1, to_bytes("message"));
-    put_prefix(stream, {FrameType::bulk, 6, 7});
-    ByteWriter(stream).raw(to_bytes("headerpayload"));
+    put_part(stream, {1, 20, 13}, to_bytes("header"), 7);
+    ByteWriter(stream).raw(to_bytes("payload"));
     put_stamp(stream, FrameType::ping, 1);
     put_count(stream, FrameType::ack, {0, 1, 1});
-    put_prefix(stream, {FrameType::bulk, 0, 0});
+    put_part(stream, {2, 0, 0}, {}, 0);
+    put_part(stream, {1, 20, PartHeader::kGivenUp}, to_bytes("header"), 0);
     write(to / "stream", prefixed(4, stream));
     put_prefix(stream, {FrameType::message, 0, 0x7fffffff});
     write(to / "broken", prefixed(0, stream));
@@ -62,8 +63,13 @@ void strand(const std::filesystem::path& to) {
     raw.insert(raw.end(), hello.begin(), hello.end());
     write(to / "raw_hello", raw);
     write(to / "accepted", script({1, 0, 2, 0, 0x16, 0x17, 5, 0x15, 4, 2, 3, 9, 9, 9, 0x14, 6, 0, 5}));
-    write(to / "bulk_in", script({1, 0, 2, 0, 4,  3,  0,  1,  3,  20, 1,  2,  3,  4,  5,
-                                  6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
+    // Control and two bulk strands; frame 3 in three parts over both, frame 2 given up, frame 1 in a feed.
+    write(to / "parts", script({1, 0, 0x02, 0, 0x12, 0, 4, 3, 3, 0x04, 0x14, 3, 3, 0x06, 4, 3, 3, 0x05,
+                                4, 3, 2, 0x04, 0x14, 3, 2, 0xe0, 5, 4, 3, 0xc1, 0x04, 3, 20,
+                                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
+    write(to / "part_cut", script({1, 0, 0x02, 0, 0x12, 0, 4, 3, 0xc3, 0x04, 3, 5, 1, 2, 3, 4, 5,
+                                   0x14, 3, 3, 0x0c, 0x0a, 5, 0x12, 0, 4, 3, 3, 0x0c}));
+    write(to / "part_impossible", script({1, 0, 0x02, 0, 4, 3, 3, 0x04, 4, 3, 0x43, 0xf4}));
     write(to / "dialled",
           script({0x08, 0x1b, 0x0e, 7, 1, 0, 0x08, 0x1b, 0x0e, 7, 1, 0, 0x06, 0x07, 0x05, 0x15}));
     write(to / "refused", script({0x08, 0x0b, 0xf9, 0x0b, 0xf9, 0x0b, 0xf9}));
