@@ -1,6 +1,6 @@
 // One endpoint against a hostile other side that may do anything in any order: connect, say hello, feed bytes
-// to any strand, hang up, let time pass; while the owner sends. Checked: no assert, pins balanced and sinks ended at
-// the end.
+// to any strand, hang up, let time pass; while the owner sends. Checked: no assert, pins balanced and sinks
+// ended at the end.
 //
 // Input: operations of one byte, some followed by a length byte and that many bytes.
 #include <cstdint>

@@ -64,11 +64,12 @@ void strand(const std::filesystem::path& to) {
     write(to / "raw_hello", raw);
     write(to / "accepted", script({1, 0, 2, 0, 0x16, 0x17, 5, 0x15, 4, 2, 3, 9, 9, 9, 0x14, 6, 0, 5}));
     // Control and two bulk strands; frame 3 in three parts over both, frame 2 given up, frame 1 in a feed.
-    write(to / "parts", script({1, 0, 0x02, 0, 0x12, 0, 4, 3, 3, 0x04, 0x14, 3, 3, 0x06, 4, 3, 3, 0x05,
-                                4, 3, 2, 0x04, 0x14, 3, 2, 0xe0, 5, 4, 3, 0xc1, 0x04, 3, 20,
-                                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}));
-    write(to / "part_cut", script({1, 0, 0x02, 0, 0x12, 0, 4, 3, 0xc3, 0x04, 3, 5, 1, 2, 3, 4, 5,
-                                   0x14, 3, 3, 0x0c, 0x0a, 5, 0x12, 0, 4, 3, 3, 0x0c}));
+    write(to / "parts",
+          script({1, 0, 0x02, 0,    0x12, 0, 4,  3,    3,  0x04, 0x14, 3,    3,    0x06, 4,  3,  3, 0x05,
+                  4, 3, 2,    0x04, 0x14, 3, 2,  0xe0, 5,  4,    3,    0xc1, 0x04, 3,    20, 1,  2, 3,
+                  4, 5, 6,    7,    8,    9, 10, 11,   12, 13,   14,   15,   16,   17,   18, 19, 20}));
+    write(to / "part_cut", script({1, 0, 0x02, 0, 0x12, 0,    4,    3, 0xc3, 0x04, 3, 5, 1, 2,   3,
+                                   4, 5, 0x14, 3, 3,    0x0c, 0x0a, 5, 0x12, 0,    4, 3, 3, 0x0c}));
     write(to / "part_impossible", script({1, 0, 0x02, 0, 4, 3, 3, 0x04, 4, 3, 0x43, 0xf4}));
     write(to / "dialled",
           script({0x08, 0x1b, 0x0e, 7, 1, 0, 0x08, 0x1b, 0x0e, 7, 1, 0, 0x06, 0x07, 0x05, 0x15}));

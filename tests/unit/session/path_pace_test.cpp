@@ -147,5 +147,103 @@ TEST_F(PathPace, AShortPathIsNotPaced) {
     EXPECT_EQ(told(), 0u);
 }
 
+// A path that has no queue, whose bytes the test lets arrive as it says: first faster than it carries, until
+// a pace is found; then as slowly as told.
+class OpenWindow : public PathPace {
+protected:
+    static constexpr Duration kRtt = milliseconds(80);
+
+    void SetUp() override {
+        net.latency = kRtt / 2;
+        net.window = 2'000;  // so that frames always wait
+        a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+        join(net, a, b);
+        net.run_for(milliseconds(500));
+        for (int i = 0; i < 60 && pace(b) == 0; ++i) send(milliseconds(100), {&b}, {&line}, 8'000);
+        ASSERT_GT(pace(b), 0u);
+        send(seconds(1), {&b}, {&line}, 8'000);
+        for (const auto& [strand, pace] : a.node.paces) totals[strand] = *line.sample(strand);
+        ASSERT_EQ(totals.size(), 2u);
+        a.node.path = [&](StrandHandle strand) -> std::optional<PathSample> {
+            const auto found = totals.find(strand);
+            return found == totals.end() ? std::nullopt : std::optional(found->second);
+        };
+        a.node.opened.clear();
+    }
+    // For so long each strand delivers a part of the pace, and sends a part of that again.
+    void deliver(Duration time, double of_pace, double again, Duration queue = {}, bool waiting = true) {
+        for (const Instant until = net.now + time; net.now < until;) {
+            if (waiting)
+                for (int i = 0; i < 4; ++i) a.give(b.key(), 8'000);
+            else a.give(b.key(), 100);
+            net.run_for(kStep);
+            const double bytes = static_cast<double>(pace(b)) * kStep.seconds() * of_pace / 2;
+            for (auto& [strand, total] : totals) {
+                total.rtt_min = kRtt;
+                total.rtt_smoothed = kRtt + queue;
+                total.bytes_acked += static_cast<uint64_t>(bytes);
+                total.bytes_retransmitted += static_cast<uint64_t>(bytes * again);
+            }
+        }
+    }
+    size_t opened() const {
+        size_t count = 0;
+        for (const auto& [strand, times] : a.node.opened) count += times.size();
+        return count;
+    }
+    Line line{kRate, kRtt};
+    std::map<StrandHandle, PathSample> totals;
+};
+
+TEST_F(OpenWindow, OfALinkBelowItsPaceThatSeesNoQueue) {
+    deliver(seconds(2), 0.5, 0);
+    ASSERT_EQ(a.node.opened.size(), 2u) << "both bulk strands, not the control strand";
+    for (const auto& [strand, times] : a.node.opened) {
+        EXPECT_TRUE(totals.contains(strand));
+        EXPECT_GE(times.size(), 3u);
+        for (size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i] - times[i - 1], kRtt * 3);
+    }
+}
+
+TEST_F(OpenWindow, NotOfOneThatHasItsPace) {
+    deliver(seconds(1), 1.0, 0);
+    EXPECT_EQ(opened(), 0u);
+}
+
+TEST_F(OpenWindow, NotWhereAQueueStands) {
+    deliver(seconds(1), 0.5, 0, milliseconds(40));
+    EXPECT_EQ(opened(), 0u);
+}
+
+TEST_F(OpenWindow, NotWhenNothingWaits) {
+    net.window = 1u << 20;
+    net.run_for(seconds(2));  // what waited leaves
+    a.node.opened.clear();
+    deliver(seconds(1), 0.5, 0, {}, false);
+    EXPECT_EQ(opened(), 0u);
+}
+
+TEST_F(OpenWindow, NotOfAPathThatDropsWhatIsTooMuch) {
+    deliver(seconds(1), 0.5, 0.03);
+    EXPECT_EQ(opened(), 0u);
+    deliver(seconds(1), 0.5, 0.01);
+    EXPECT_GT(opened(), 0u);
+}
+
+TEST_F(OpenWindow, TheOthersHaveTheLostStrandsPartAtOnce) {
+    deliver(milliseconds(200), 1.0, 0);
+    const uint64_t rate = pace(b);
+    const StrandHandle kept = totals.rbegin()->first;
+    EXPECT_NEAR(static_cast<double>(a.node.paces[kept]), static_cast<double>(rate) / 2,
+                0.1 * static_cast<double>(rate));
+    net.reset_one(1);  // the first bulk strand
+    const Instant lost = net.now;
+    while (a.endpoint.stats(b.key())->strands_lost == 0 && net.now < lost + seconds(1))
+        net.run_for(milliseconds(1));
+    ASSERT_EQ(a.endpoint.stats(b.key())->strands_lost, 1u);
+    EXPECT_EQ(a.node.paces[kept], pace(b));
+    EXPECT_EQ(pace(b), rate) << "no look at the path was needed";
+}
+
 }  // namespace
 }  // namespace whim::testing
