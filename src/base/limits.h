@@ -30,6 +30,8 @@ inline constexpr uint32_t kControlUnackedBytesMax =
     8u << 20;                                      // control messages kept for a redialled strand, per link
 inline constexpr uint32_t kFramesAheadMax = 4096;  // bulk frames begun after one that has not arrived, a link
 inline constexpr uint32_t kFramesSpreadMax = 64;  // bulk frames with parts on several strands, sender, a link
+inline constexpr uint32_t kPartsApartMax =
+    4096;  // parts of a bulk frame that have come with gaps between them
 inline constexpr uint32_t kFramesIncompleteMax =
     256;  // bulk frames of which a part has come, receiver, a link
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link

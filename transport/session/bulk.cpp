@@ -15,6 +15,9 @@ bool may_begin(const Link& link) {
            link.frames_begun - link.unsettled.front()->number < limits::kFramesAheadMax;
 }
 
+// What was begun may always go on: others may wait for it.
+bool may_take(const Link& link) { return !link.bulk.empty() && (link.bulk.has_begun() || may_begin(link)); }
+
 bool spread(Link& link, OutFrame& frame) {
     if (frame.spread) return true;
     if (link.frames_spread >= limits::kFramesSpreadMax) return false;
@@ -84,8 +87,8 @@ SentPartPtr Endpoint::Impl::next_part(const StrandPtr& strand) {
     const auto fresh = [](OutPart part) {
         return std::make_shared<SentPart>(SentPart{std::move(part), 0, false, false});
     };
-    while (!strand->in_hand && !link->bulk.empty() && may_begin(*link)) {
-        OutPart part = link->bulk.pop();
+    while (!strand->in_hand && may_take(*link)) {
+        OutPart part = may_begin(*link) ? link->bulk.pop() : link->bulk.pop_begun();
         const auto frame = part.of;
         if (part.gives_up()) return fresh(std::move(part));
         if (frame->given_up) continue;
@@ -206,6 +209,7 @@ std::optional<MutableByteSpan> Endpoint::Impl::part_begins(const StrandPtr& stra
         frame = &frames.begin(part->number, sink, part->frame_bytes);
     }
     if (bytes > 0 && InFrames::has(*frame, part->offset, bytes)) return MutableByteSpan();
+    if (InFrames::scattered(*frame)) return wrong("too many parts of a bulk frame");
     strand->arriving = {part->number, part->offset, bytes};
     return bytes == 0 ? MutableByteSpan() : frame->sink.into.subspan(part->offset, bytes);
 }

@@ -28,21 +28,24 @@ public:
     // What has to be sent again goes before the others of its flow.
     void push_front(OutPart part) { flow_of(part).parts.push_front(std::move(part)); }
 
+    // Of frames that were begun: those are at the front of their flows.
+    bool has_begun() const {
+        return std::any_of(flows_.begin(), flows_.end(), [](const auto& f) { return begun(f.second); });
+    }
+    OutPart pop_begun() {
+        for (auto& [name, flow] : flows_) {
+            if (begun(flow)) return take(flow);
+        }
+        WHIM_ASSERT(false);
+    }
+
     OutPart pop() {
         WHIM_ASSERT(size_ > 0);
         Flow* next = nullptr;
         for (auto& [name, flow] : flows_) {
             if (!flow.parts.empty() && (!next || before(flow, *next))) next = &flow;
         }
-        OutPart part = std::move(next->parts.front());
-        next->parts.pop_front();
-        clock_ = next->clock;
-        next->clock += (part.bytes + kFrameCost) / std::max<uint64_t>(part.of->frame.share, 1);
-        if (--size_ == 0) flows_.clear();
-        // An empty flow is remembered for as long as it is ahead of its share.
-        std::erase_if(flows_,
-                      [&](const auto& f) { return f.second.parts.empty() && f.second.clock <= clock_; });
-        return part;
+        return take(*next);
     }
     void clear() { *this = BulkQueue(); }
 
@@ -52,6 +55,18 @@ private:
         std::deque<OutPart> parts;
         uint64_t clock = 0;
     };
+    OutPart take(Flow& flow) {
+        OutPart part = std::move(flow.parts.front());
+        flow.parts.pop_front();
+        clock_ = flow.clock;
+        flow.clock += (part.bytes + kFrameCost) / std::max<uint64_t>(part.of->frame.share, 1);
+        if (--size_ == 0) flows_.clear();
+        // An empty flow is remembered for as long as it is ahead of its share.
+        std::erase_if(flows_,
+                      [&](const auto& f) { return f.second.parts.empty() && f.second.clock <= clock_; });
+        return part;
+    }
+    static bool begun(const Flow& flow) { return !flow.parts.empty() && flow.parts.front().of->number > 0; }
     static bool before(const Flow& a, const Flow& b) {
         const uint32_t one = a.parts.front().of->frame.priority;
         const uint32_t other = b.parts.front().of->frame.priority;

@@ -106,7 +106,6 @@ public:
     // aside.cpp
     static Strand* control_carrier(const Link& link);
     void step_aside(Link& link);
-    void went_aside(Link& link);
     static void acknowledge_again(Link& link);
 
     // bulk.cpp

@@ -13,20 +13,20 @@
 namespace whim {
 
 enum class FrameType : uint8_t {
-    hello = 1,    // first frame of the dialer
-    hello_reply,  // first frame of the listener
-    message,      // one message of the owner, with its number
-    bulk,         // bulk strands, numbered: a part of a payload of the owner, and its header
-    ping,         // heartbeat
-    pong,         // its echo
-    ack,          // how many numbered frames of a strand arrived whole
-    strand_lost,  // the same, for a strand that is no more; its sender sends the rest again
+    hello = 1,       // first frame of the dialer
+    hello_reply,     // first frame of the listener
+    message,         // one message of the owner, with its number
+    bulk,            // bulk strands, numbered: a part of a payload of the owner, and its header
+    ping,            // heartbeat
+    pong,            // its echo
+    ack,             // how many numbered frames of a strand arrived whole
+    strand_lost,     // the same, for a strand that is no more; its sender sends the rest again
     strands_wanted,  // how many bulk strands its sender would use
 };
 // All but hello, hello_reply and bulk go over the control strand, and while there is none over a bulk strand.
 
 inline constexpr size_t kFramePrefixBytes = 8;
-inline constexpr size_t kMessageNumberBytes = 8;  // before a message
+inline constexpr size_t kMessageNumberBytes = 8;     // before a message
 inline constexpr size_t kPartHeaderBytes = 16;       // before the owner's header
 inline constexpr uint32_t kHelloMagic = 0x4d494857;  // "WHIM"
 

@@ -259,7 +259,8 @@ void Endpoint::Impl::attach(const StrandPtr& strand, const LinkPtr& link) {
     leave_other_routes(link, strand->via);
     if (!link->open || strand->state == StrandState::closed) return;
     link->losses_due.clear();
-    link->aside = {};
+    link->control_lost_due = false;
+    link->aside = 0;
     acknowledge_again(*link);
     for (uint8_t index = 1; index < link->slots.size(); ++index) {
         Slot& bulk = link->slots[index];

@@ -44,6 +44,8 @@ public:
         }
         return false;
     }
+    // A correct sender cuts a frame into few parts.
+    static bool scattered(const Frame& frame) { return frame.have.size() >= limits::kPartsApartMax; }
     // True: now it has all.
     static bool add(Frame& frame, uint32_t offset, uint32_t bytes) {
         std::pair<uint32_t, uint32_t> range{offset, offset + bytes};

@@ -117,12 +117,8 @@ struct Link {
     RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;
-    // While there is no control strand and a bulk strand takes its place; aside.cpp.
-    struct Aside {
-        bool announce = false;  // the other side has to be told what has come
-        bool open = false;      // it has told: the rest can follow
-    };
-    Aside aside;
+    uint8_t aside = 0;              // the strand that carries control while its own is lost, or 0; aside.cpp
+    bool control_lost_due = false;  // the other side has to be told
 
     bool up = false;  // what the owner was last told
     std::optional<std::pair<LinkDownKind, std::string>> down_told;

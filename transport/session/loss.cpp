@@ -69,6 +69,7 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
     if (link->any_up()) return step_aside(*link);
     link->heartbeat.stop();
     link->losses_due.clear();
+    link->aside = 0;
     link->control_lost_at.reset();
     if (!link->options.dial && !link->options.addresses.empty()) {
         link->probes = 0;
@@ -117,7 +118,8 @@ void Endpoint::Impl::end_session(const LinkPtr& link) {
     forget_bulk(*link);
     link->losses_due.clear();
     link->heartbeat = Heartbeat();
-    link->aside = {};
+    link->control_lost_due = false;
+    link->aside = 0;
     link->control_lost_at.reset();
     link->stuck = false;
     link->theirs = {};

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
 constexpr Duration kCalm = milliseconds(5);
-constexpr uint64_t kDroppedPart = 50;  // one in so many bytes
+constexpr uint64_t kDroppedPart = 50;    // one in so many bytes
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
 
 }  // namespace
@@ -104,7 +104,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         strand->acked_since = before ? sample->acked_since(*before) : 0;
         const uint64_t again = std::exchange(strand->retransmitted_at_pace_look, sample->bytes_retransmitted);
         look.bytes_retransmitted += sample->bytes_retransmitted - again;
-        if (strand->acked_since == 0) continue;                         // its round-trip time is old
+        if (strand->acked_since == 0) continue;  // its round-trip time is old
         reading.bytes_acked += strand->acked_since;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
         queues = queues + (sample->rtt_smoothed - sample->rtt_min);

@@ -225,7 +225,6 @@ bool Endpoint::Impl::on_count(const StrandPtr& strand, FrameType type, const Str
             if (!link->open || strand->state == StrandState::closed) return false;
         }
         possible = settle(*link, count.index, count.received);
-        if (count.index == 0) went_aside(*link);
     } else if (count.index == 0) {
         possible = link->messages.acknowledge(count.received);
     } else if (count.received <= slot.sent.taken()) {
@@ -315,8 +314,9 @@ void Endpoint::Impl::pull_control(Link& link, Strand& strand) {
     OutQueue& out = strand.out;
     const size_t enough = limits::kControlBacklogBytes + (strand.index > 0 ? backlog_of(link) : 0);
     if (out.unwritten() >= enough) return;
-    if (std::exchange(link.aside.announce, false))
-        put_count(out.tail(), FrameType::strand_lost, {0, link.control().generation, link.control().received});
+    if (std::exchange(link.control_lost_due, false))
+        put_count(out.tail(), FrameType::strand_lost,
+                  {0, link.control().generation, link.control().received});
     Heartbeat& heartbeat = link.heartbeat;
     if (heartbeat.pong_due)
         put_stamp(out.tail(), FrameType::pong, *std::exchange(heartbeat.pong_due, std::nullopt));
@@ -338,7 +338,6 @@ void Endpoint::Impl::pull_control(Link& link, Strand& strand) {
         slot.received_acked = slot.received;
         slot.received_bytes_unacked = 0;
     }
-    if (!link.control_up() && !link.aside.open) return;
     while (link.messages.has_unsent() && out.unwritten() < enough) {
         const uint64_t number = link.messages.next();
         put_message(out.tail(), number, link.messages.take());

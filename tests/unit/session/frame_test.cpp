@@ -179,8 +179,8 @@ TEST(Frame, PartsThatCannotBeAreRefused) {
 class Recorder final : public FrameReader::Handler {
 public:
     bool on_frame(FrameType type, ByteSpan body) override {
-        log += "frame " + std::to_string(static_cast<int>(type)) + " " + std::to_string(message_number(body)) +
-               " " + text(body.subspan(kMessageNumberBytes)) + "\n";
+        log += "frame " + std::to_string(static_cast<int>(type)) + " " +
+               std::to_string(message_number(body)) + " " + text(body.subspan(kMessageNumberBytes)) + "\n";
         return true;
     }
     std::optional<MutableByteSpan> on_bulk(ByteSpan header, uint32_t payload_bytes) override {

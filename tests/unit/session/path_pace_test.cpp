@@ -102,7 +102,7 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
 
 TEST_F(PathPace, AStrandThatIsNotUsedAnyMoreHasNoPart) {
     net.latency = milliseconds(40);
-    net.window = 16'000;  // so that both strands have frames
+    net.window = 16'000;                   // so that both strands have frames
     constexpr uint64_t kThin = 1'500'000;  // a faster path keeps two
     Line line(kThin, milliseconds(80));
     a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
@@ -149,7 +149,7 @@ TEST_F(PathPace, AShortPathIsNotPaced) {
 
 // A path that has no queue, whose bytes the test lets arrive as it says: first faster than it carries, until
 // a pace is found; then as slowly as told.
-class OpenWindow : public PathPace {
+class GuideByPace : public PathPace {
 protected:
     static constexpr Duration kRtt = milliseconds(80);
 
@@ -168,7 +168,6 @@ protected:
             const auto found = totals.find(strand);
             return found == totals.end() ? std::nullopt : std::optional(found->second);
         };
-        a.node.opened.clear();
     }
     // For so long each strand delivers a part of the pace, and sends a part of that again.
     void deliver(Duration time, double of_pace, double again, Duration queue = {}, bool waiting = true) {
@@ -186,51 +185,48 @@ protected:
             }
         }
     }
-    size_t opened() const {
+    // The strands whose windows open as fast as new ones.
+    size_t by_rate() const {
         size_t count = 0;
-        for (const auto& [strand, times] : a.node.opened) count += times.size();
+        for (const auto& [strand, by] : a.node.guided) count += by == Congestion::by_rate;
         return count;
     }
     Line line{kRate, kRtt};
     std::map<StrandHandle, PathSample> totals;
 };
 
-TEST_F(OpenWindow, OfALinkBelowItsPaceThatSeesNoQueue) {
-    deliver(seconds(2), 0.5, 0);
-    ASSERT_EQ(a.node.opened.size(), 2u) << "both bulk strands, not the control strand";
-    for (const auto& [strand, times] : a.node.opened) {
-        EXPECT_TRUE(totals.contains(strand));
-        EXPECT_GE(times.size(), 3u);
-        for (size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i] - times[i - 1], kRtt * 3);
-    }
-}
-
-TEST_F(OpenWindow, NotOfOneThatHasItsPace) {
+TEST_F(GuideByPace, ByRateBelowItWhereNoQueueStandsUntilItIsReached) {
+    deliver(seconds(1), 0.5, 0);
+    EXPECT_EQ(by_rate(), 2u) << "both bulk strands, not the control strand";
     deliver(seconds(1), 1.0, 0);
-    EXPECT_EQ(opened(), 0u);
+    EXPECT_EQ(by_rate(), 0u);
 }
 
-TEST_F(OpenWindow, NotWhereAQueueStands) {
+TEST_F(GuideByPace, NotOfOneThatHasItsPace) {
+    deliver(seconds(1), 1.0, 0);
+    EXPECT_EQ(by_rate(), 0u);
+}
+
+TEST_F(GuideByPace, NotWhereAQueueStands) {
     deliver(seconds(1), 0.5, 0, milliseconds(40));
-    EXPECT_EQ(opened(), 0u);
+    EXPECT_EQ(by_rate(), 0u);
 }
 
-TEST_F(OpenWindow, NotWhenNothingWaits) {
+TEST_F(GuideByPace, NotWhenNothingWaits) {
     net.window = 1u << 20;
     net.run_for(seconds(2));  // what waited leaves
-    a.node.opened.clear();
     deliver(seconds(1), 0.5, 0, {}, false);
-    EXPECT_EQ(opened(), 0u);
+    EXPECT_EQ(by_rate(), 0u);
 }
 
-TEST_F(OpenWindow, NotOfAPathThatDropsWhatIsTooMuch) {
+TEST_F(GuideByPace, NotOfAPathThatDropsWhatIsTooMuch) {
     deliver(seconds(1), 0.5, 0.03);
-    EXPECT_EQ(opened(), 0u);
+    EXPECT_EQ(by_rate(), 0u);
     deliver(seconds(1), 0.5, 0.01);
-    EXPECT_GT(opened(), 0u);
+    EXPECT_GT(by_rate(), 0u);
 }
 
-TEST_F(OpenWindow, TheOthersHaveTheLostStrandsPartAtOnce) {
+TEST_F(GuideByPace, TheOthersHaveTheLostStrandsPartAtOnce) {
     deliver(milliseconds(200), 1.0, 0);
     const uint64_t rate = pace(b);
     const StrandHandle kept = totals.rbegin()->first;
