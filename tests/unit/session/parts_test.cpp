@@ -92,7 +92,7 @@ TEST_F(Parts, FewFramesAreBegunAfterOneThatHasNotArrived) {
     EXPECT_TRUE(a.at_rest() && b.at_rest());
 }
 
-// Fails today: what waits to be sent again is held back with what was not begun (next_part, may_begin).
+// What waits to be sent again is not held back with what was not begun.
 TEST_F(Parts, TheFrameThatHoldsTheOthersUpIsSentOnceMore) {
     give_too_many();
     net.reset_one(1);
