@@ -7,6 +7,7 @@
 #include "all_reduce_peer.h"
 #include "machine.h"
 #include "peer.h"
+#include "sizes.h"
 #include "statistics.h"
 
 namespace {

@@ -17,6 +17,7 @@
 #include "peers/rates.h"
 #include "peers/report.h"
 #include "peers/wan_bench.h"
+#include "sizes.h"
 #include "statistics.h"
 
 namespace {
@@ -63,12 +64,13 @@ int bench_loopback(const Options& options) {
         options.number("rounds", 2), Later::all,
         [](const Contender& contender, const Cell& cell, Pooled&) { return run_once(contender, cell); }};
     if (rounds.count == 0) throw std::runtime_error("--rounds: at least 1");
+    const PictureFile file(options.text("svg", ""));
     const std::string wanted = options.text("cc", "cubic");
     const Network network = make_network(wanted);
     say_network(wanted, network);
     const Rates rates = measure_rates();
     if (!options.has("json")) print_rates(rates);
-    bool complete = true;
+    bool complete = true, drawn = true;
     Picture picture("time of an all-reduce, over that of the better of gloo and Open MPI");
     for (const auto& cell : cells) {
         const std::vector<Pooled> best = best_of_each(measure(contenders, cell, rounds));
@@ -76,10 +78,10 @@ int bench_loopback(const Options& options) {
         else print_table(cell, network, rates, best);
         if (const Pooled* other = best_other(best))
             picture.add(std::to_string(cell.peers) + " peers", cell.bytes, best, median(other->seconds));
+        drawn = file.show(picture);
         for (const auto& each : best) complete = complete && each.failure.empty();
     }
-    if (options.has("svg")) write_picture(picture, options.text("svg", ""));
-    return complete ? 0 : 1;
+    return complete && drawn ? 0 : 1;
 }
 
 int bench(const Options& options) {
@@ -106,7 +108,7 @@ algorithms the one with the best median counts, in each cell by itself.
 cubic is held fast, and another one is the default that programs may change.
 --limit-s: with --wan, for one run of one contender; one that takes longer is killed and left out.
 --iperf: streams; what iperf3 gets between two hosts at best is shown beside.
---svg: the medians over the best other one (--wan: over what the path allows), drawn.
+--svg: the medians over the best other one (--wan: over what the path allows), drawn after each cell.
 )";
 
 int main(int argc, char** argv) try {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "round_peer.h"
+#include "sizes.h"
 
 namespace stress {
 

@@ -126,15 +126,4 @@ bool Child::finish(Millis within) {
     return false;
 }
 
-uint64_t parse_bytes(const std::string& text) {
-    size_t digits = 0;
-    const uint64_t number = std::stoull(text, &digits);
-    const std::string unit = text.substr(digits);
-    if (unit.empty() || unit == "B") return number;
-    if (unit == "K" || unit == "KiB") return number << 10;
-    if (unit == "M" || unit == "MiB") return number << 20;
-    if (unit == "G" || unit == "GiB") return number << 30;
-    throw std::runtime_error("'" + text + "' is no number of bytes");
-}
-
 }  // namespace stress

@@ -59,7 +59,4 @@ private:
     const std::chrono::steady_clock::time_point at_;
 };
 
-// "256MiB", "64M", "4096": bytes. Throws for anything else.
-uint64_t parse_bytes(const std::string& text);
-
 }  // namespace stress

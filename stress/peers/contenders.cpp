@@ -152,8 +152,6 @@ Totals run_openmpi(const Contender& contender, const Cell& cell) {
 
 }  // namespace
 
-std::string Contender::name() const { return is_ours() ? implementation + "-" + security : implementation; }
-
 std::vector<Contender> choose_contenders(const std::string& names) {
     std::vector<Contender> chosen;
     std::string missing;

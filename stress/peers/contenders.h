@@ -18,7 +18,8 @@ struct Contender {
     std::string security;  // none or tls
 
     bool is_ours() const { return implementation.starts_with("whimbrel"); }
-    std::string name() const;  // as --impl takes it: whimbrel-tls, gloo, openmpi
+    // As --impl takes it: whimbrel-tls, gloo, openmpi.
+    std::string name() const { return is_ours() ? implementation + "-" + security : implementation; }
 };
 
 // Those that --impl names, "whimbrel-none,gloo:ring,...", or all when it is empty. One that was not built is

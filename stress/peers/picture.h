@@ -27,13 +27,31 @@ private:
         size_t panel, size, line;
         double low, typical, high;
     };
+    struct Layout;
+    Layout layout() const;
+    void draw_panel(std::ostream& out, const Layout& where, size_t panel) const;
+    void draw_line(std::ostream& out, const Layout& where, size_t line) const;
+    void draw_line_in(std::ostream& out, const Layout& where, size_t line, size_t panel) const;
+
     std::string ratio_of_;
     std::vector<std::string> panels_, lines_;
     std::vector<uint64_t> sizes_;
     std::vector<Point> points_;
 };
 
-// Throws when it cannot.
-void write_picture(const Picture& picture, const std::string& path);
+// The file of --svg, or none when its name is empty. A run can take hours: what cannot be written is found
+// out before it, and each cell is drawn when it is there, so that a run that is broken off leaves the cells
+// before.
+class PictureFile {
+public:
+    // Throws when it cannot be written; what it holds stays until something is drawn.
+    explicit PictureFile(std::string path);
+
+    // In place of what it holds. False, with a word on stderr, when it cannot: there is more to measure.
+    bool show(const Picture& picture) const;
+
+private:
+    const std::string path_;
+};
 
 }  // namespace stress

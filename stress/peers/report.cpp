@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "stress/machine.h"
+#include "stress/sizes.h"
 #include "stress/statistics.h"
 
 namespace stress {
@@ -59,12 +60,6 @@ void print_tls_ratios(const Cell& cell, const Rates& rates, const std::vector<Po
 }
 
 }  // namespace
-
-std::string size_text(uint64_t bytes) {
-    if (bytes % (1 << 20) == 0) return std::to_string(bytes >> 20) + " MiB";
-    if (bytes % (1 << 10) == 0) return std::to_string(bytes >> 10) + " KiB";
-    return std::to_string(bytes) + " B";
-}
 
 const Pooled* best_other(const std::vector<Pooled>& best) {
     const Pooled* rival = nullptr;

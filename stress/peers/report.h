@@ -15,7 +15,6 @@ const Pooled* best_other(const std::vector<Pooled>& best);
 
 // "median_ms": ... and the like, without braces: what every line of results has.
 std::string json_fields(const Cell& cell, const std::string& congestion_control, const Pooled& pooled);
-std::string size_text(uint64_t bytes);
 
 // The rates that the bounds are made of.
 void print_rates(const Rates& rates);

@@ -7,6 +7,7 @@
 #include "stress/peers/picture.h"
 #include "stress/peers/probe.h"
 #include "stress/peers/wan_report.h"
+#include "stress/sizes.h"
 #include "stress/wan/units.h"
 #include "stress/wan/wan.h"
 
@@ -106,7 +107,8 @@ int bench_wan(const Options& options) {
         return wan::kSkip;
     }
     Wishes wishes = wishes_of(options);
-    bool complete = true;
+    const PictureFile file(options.text("svg", ""));
+    bool complete = true, drawn = true;
     Picture picture("time of an all-reduce, over what the path allows");
     for (const auto& congestion_control : wishes.congestion_controls) {
         const wan::Lab lab(topology_of(wishes, congestion_control));
@@ -126,13 +128,13 @@ int bench_wan(const Options& options) {
                 else print_wan_table(cell, path, best);
                 picture.add(congestion_control + ", loss " + loss, cell.bytes, best,
                             ideal_ms(path, cell.peers, cell.bytes) / 1e3);
+                drawn = file.show(picture);
                 for (const auto& each : best)
                     complete = complete && (each.failure.empty() || !each.contender.is_ours());
             }
         }
     }
-    if (options.has("svg")) write_picture(picture, options.text("svg", ""));
-    return complete ? 0 : 1;
+    return complete && drawn ? 0 : 1;
 }
 
 }  // namespace stress

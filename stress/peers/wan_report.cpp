@@ -8,6 +8,7 @@
 
 #include "stress/machine.h"
 #include "stress/peers/report.h"
+#include "stress/sizes.h"
 #include "stress/statistics.h"
 
 namespace stress {

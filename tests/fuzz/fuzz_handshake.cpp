@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "transport/session/frame.h"
 
 namespace {
@@ -35,12 +36,17 @@ template <class Decode> void check(ByteSpan body, Decode decode) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) return 0;
     const ByteSpan body = std::as_bytes(std::span(data + 1, size - 1));
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
         case 0: check(body, decode_hello); break;
         case 1: check(body, decode_hello_reply); break;
         case 2: (void)decode_prefix(body).ok(); break;
         case 3: (void)decode_count(body); break;
         case 4: (void)decode_stamp(body); break;
+        case 5: {
+            const auto count = decode_strands_wanted(body);
+            WHIM_ASSERT(!count || (*count >= 1 && *count < limits::kStrandsPerLinkMax));
+            break;
+        }
     }
     return 0;
 }

@@ -39,6 +39,7 @@ void handshake(const std::filesystem::path& to) {
     write(to / "reply", prefixed(1, ByteSpan(reply).subspan(kFramePrefixBytes)));
     write(to / "prefix", prefixed(2, ByteSpan(ack).first(kFramePrefixBytes)));
     write(to / "count", prefixed(3, ByteSpan(ack).subspan(kFramePrefixBytes)));
+    write(to / "strands_wanted", prefixed(5, script({3, 0, 0, 0})));
 }
 
 void frames(const std::filesystem::path& to) {
@@ -101,6 +102,68 @@ void address(const std::filesystem::path& to) {
     }
 }
 
+Bytes joined(std::initializer_list<Bytes> parts) {
+    Bytes all;
+    for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+}
+
+// Operations as fuzz_engine.cpp numbers them.
+void engine(const std::filesystem::path& to) {
+    const Bytes admitted = script({2, 0, 0x1f, 11, 1, 0, 11, 1, 1, 9, 50});
+    const Bytes round = script({6, 1, 2, 2, 0x1f});
+    const Bytes others_post = script({5, 1, 5, 3, 5, 4, 5, 5});
+    Bytes contributions, results, acks;
+    for (const int who : {1, 3, 4, 5}) {
+        acks = joined({acks, script({14, who, 31 << 3})});
+        for (int chunk = 0; chunk < 8; ++chunk) {
+            contributions = joined({contributions, script({4, who, chunk << 3, 0})});
+            results = joined({results, script({4, who, chunk << 3 | 1, 0x1f})});
+        }
+    }
+    const Bytes whole = joined({others_post, contributions, results, acks, script({9, 20})});
+    const auto all_reduce = [](int how, int shape) { return script({7, how, shape, 31}); };
+    write(to / "sum", joined({admitted, round, all_reduce(0, 1), whole, script({6, 0, 9, 20})}));
+    write(to / "avg", joined({admitted, round, all_reduce(2, 1), whole}));
+    write(to / "in_place", joined({admitted, round, all_reduce(2, 0x81), whole}));
+    write(to / "uniform", joined({admitted, round, all_reduce(2, 9), whole}));
+    write(to / "early",
+          joined({admitted, round, all_reduce(2, 1), script({8, 12}), whole, all_reduce(3, 1), whole}));
+    const Bytes shrink = script({2, 1, 0x1b, 9, 20});
+    write(to / "shrink",
+          joined({admitted, round, all_reduce(2, 1), others_post, contributions, shrink, results}));
+    write(to / "shrink_uniform",
+          joined({admitted, round, all_reduce(0, 1), others_post, contributions, shrink, whole}));
+    write(to / "evicted",
+          joined({admitted, round, all_reduce(0, 1), others_post, script({2, 1, 0xdf, 10, 20})}));
+    write(to / "grace", joined({admitted, round, all_reduce(2, 0x61), others_post, script({10, 50})}));
+}
+
+// Operations as fuzz_coordinator.cpp numbers them.
+void coordinator(const std::filesystem::path& to) {
+    const auto three_join = [](int dial_back) { return script({dial_back, 0, 6, 0, 0, 6, 1, 0, 6, 2, 0}); };
+    Bytes ready, votes;
+    for (int who = 0; who < 3; ++who) {
+        ready = joined({ready, script({0, 3, who, 0, 1, 0, 0})});              // RoundReady, any round
+        votes = joined({votes, script({0, 3, who, 0, 2, 1, 0, 1, 0, 0, 0})});  // CommitVote of round 1
+    }
+    const Bytes members = joined({three_join(0), ready, script({3, 50})});
+    write(to / "rounds", joined({members, votes, script({3, 50}), ready, votes}));
+    write(to / "dialled_back", joined({three_join(1), script({4, 0, 0, 4, 1, 1, 4, 0x82, 3, 50}), ready}));
+    write(to / "silence", joined({members, script({3, 100, 0, 2, 0, 0, 3, 100, 3, 100})}));
+    write(to / "left", joined({members, script({0, 3, 0, 0, 6, 0, 0, 1, 1, 0, 3, 50})}));
+    write(to / "suspected", joined({members, script({0, 3, 0, 0, 3, 2, 1, 0, 0, 0, 3, 50})}));
+    write(to / "orders", joined({members, script({5, 1, 1, 5, 0, 1, 3, 50})}));
+}
+
+// Operations as fuzz_shared_ring.cpp numbers them.
+void shared_ring(const std::filesystem::path& to) {
+    write(to / "honest",
+          script({0, 0, 64, 1, 0, 32, 2, 0, 1, 1, 0, 64, 3, 0, 255, 255, 3, 1, 255, 255, 0, 255, 255}));
+    write(to / "broken", script({0,  0, 64, 4,   1, 9, 9, 9, 9, 9, 9, 9, 9, 1, 0,
+                                 64, 5, 1,  255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64}));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -114,5 +177,8 @@ int main(int argc, char** argv) {
     strand(to / "strand");
     tls(to / "tls");
     address(to / "address");
+    engine(to / "engine");
+    coordinator(to / "coordinator");
+    shared_ring(to / "shared_ring");
     return 0;
 }

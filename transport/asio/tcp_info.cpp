@@ -22,10 +22,7 @@ bool loss_based(int descriptor) {
 
 }  // namespace
 
-std::optional<PathSample> tcp_path_sample(int descriptor) {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+std::optional<PathSample> path_sample(const tcp_info& info, size_t size, bool loss_based) {
     if (size < offsetof(tcp_info, tcpi_delivered)) return std::nullopt;  // before Linux 4.18
     if (info.tcpi_rtt == 0) return std::nullopt;                         // nothing was acknowledged yet
     PathSample sample;
@@ -37,8 +34,15 @@ std::optional<PathSample> tcp_path_sample(int descriptor) {
     sample.bytes_unsent = info.tcpi_notsent_bytes;
     sample.buffer_limited = microseconds(static_cast<int64_t>(info.tcpi_rwnd_limited) +
                                          static_cast<int64_t>(info.tcpi_sndbuf_limited));
-    sample.loss_limited = loss_based(descriptor);
+    sample.loss_limited = loss_based;
     return sample;
+}
+
+std::optional<PathSample> tcp_path_sample(int descriptor) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+    return path_sample(info, size, loss_based(descriptor));
 }
 
 }  // namespace whim

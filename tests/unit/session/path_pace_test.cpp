@@ -14,7 +14,8 @@ constexpr size_t kFrame = 500;  // bytes of payload
 // What several strands send through: it carries `rate`, the rest waits in one queue.
 class Line {
 public:
-    Line(uint64_t rate, Duration rtt) : rate_(static_cast<double>(rate)), rtt_(rtt) {}
+    Line(uint64_t rate, Duration rtt, Duration longest = milliseconds(200))
+        : rate_(static_cast<double>(rate)), rtt_(rtt), longest_(longest) {}
 
     std::optional<PathSample> sample(StrandHandle strand) {
         Flow& flow = flows_[strand];
@@ -39,7 +40,7 @@ public:
             all += wants[strand] = bound ? static_cast<double>(pace->second) : free;
         }
         const double time = kStep.seconds(), carried = std::min(all * time + queue_, rate_ * time);
-        queue_ = std::min(queue_ + all * time - carried, rate_ * 0.2);
+        queue_ = std::min(queue_ + all * time - carried, rate_ * longest_.seconds());
         for (const auto& [strand, want] : wants) flows_[strand].acked += carried * want / all;
     }
     Duration queue() const { return Duration{static_cast<int64_t>(1e9 * queue_ / rate_)}; }
@@ -51,8 +52,8 @@ private:
         int sends = 0;  // for so many steps
     };
     const double rate_;
-    const Duration rtt_;
-    double queue_ = 0;  // bytes
+    const Duration rtt_, longest_;  // the latter: of its queue
+    double queue_ = 0;              // bytes
     std::map<StrandHandle, Flow> flows_;
 };
 
@@ -135,6 +136,50 @@ TEST_F(PathPace, APathOfItsOwnBoundsOneLinkAlone) {
     EXPECT_NEAR(static_cast<double>(pace(b)), kRate / 10, 0.25 * kRate / 10);
     EXPECT_GT(pace(c) == 0 ? kRate : pace(c), kRate / 2);
     EXPECT_EQ(a.endpoint.stats(b.key())->pace_reason.rfind("this path: ", 0), 0u);
+}
+
+// Both links load the line, which is not filled as long as each has an equal part: one has a thin path.
+TEST_F(PathPace, ALinkThatItsPathHoldsBackLeavesTheRestOfTheLine) {
+    net.latency = milliseconds(40);
+    Line line(kRate, milliseconds(80)), thin(kRate / 10, milliseconds(80));
+    std::set<StrandHandle> through_thin;
+    bool only_thin = true;
+    a.node.path = [&](StrandHandle strand) {
+        if (only_thin) through_thin.insert(strand);
+        std::optional<PathSample> sample = line.sample(strand);
+        if (!through_thin.contains(strand)) return sample;
+        const Duration waits = sample->rtt_smoothed - sample->rtt_min;
+        sample = thin.sample(strand);
+        sample->rtt_smoothed = sample->rtt_smoothed + waits;
+        return sample;
+    };
+    join(net, a, b);
+    send(milliseconds(300), {&b}, {&line, &thin});
+    only_thin = false;
+    join(net, a, c);
+    send(seconds(15), {&b, &c}, {&line, &thin});
+    EXPECT_NEAR(static_cast<double>(pace(b)), kRate / 10, 0.25 * kRate / 10);
+    EXPECT_GT(pace(c), kRate * 7 / 10) << a.endpoint.stats(c.key())->pace_reason;
+    EXPECT_LT(pace(c), kRate * 12 / 10);
+}
+
+// As the system's own count may, while something is missing. Each look is a whole round trip here, so that
+// nothing is added to what one of them brings.
+TEST_F(PathPace, ACountThatGoesBackIsNoRate) {
+    net.latency = milliseconds(4);
+    Line line(kRate, milliseconds(8), milliseconds(30));
+    std::optional<Instant> since;  // the first queue: what the bound is taken from
+    uint64_t stands_at = 0;
+    a.node.path = [&](StrandHandle strand) {
+        std::optional<PathSample> sample = line.sample(strand);
+        if (!since && line.queue() > milliseconds(10)) since = net.now, stands_at = sample->bytes_acked;
+        else if (since && net.now - *since < milliseconds(15)) sample->bytes_acked = stands_at - 1'000;
+        return sample;
+    };
+    join(net, a, b);
+    send(seconds(3), {&b}, {&line});
+    ASSERT_TRUE(since);
+    EXPECT_NEAR(static_cast<double>(pace(b)), kRate, 0.25 * kRate);
 }
 
 TEST_F(PathPace, AShortPathIsNotPaced) {
