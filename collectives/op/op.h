@@ -202,6 +202,7 @@ private:
     uint32_t set_index(const std::vector<bool>& set);
     bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
 
+    void keep(uint32_t chunk, BufferRef result);
     bool retain();
     bool unstage();
     ByteSpan pinned(Pin pin, ByteSpan bytes);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "collectives/op/op.h"
 
 namespace whim::op {
@@ -84,6 +85,18 @@ void Op::settle() {
     host_.ended(Code::OK, "");
 }
 
+// A result that came when the op is nearly over is likely to be asked for still when it is: kept as it came,
+// if the budget allows, it needs no copy then.
+void Op::keep(uint32_t c, BufferRef result) {
+    const uint64_t left = uint64_t{open_count_} * layout_.chunk_elements * layout_.element_bytes;
+    const uint64_t bytes = result->bytes().size();
+    const bool wanted =
+        mode_ == Mode::member && left <= limits::kResultsKeptBytes && config_.plant != Plant::no_retention;
+    if (!wanted || !host_.reserve_retained(bytes)) return;
+    retained_bytes_ += bytes;
+    retained_[c] = std::move(result);
+}
+
 // Copies what others may still ask for out of the application's buffer; false when the budget does not allow
 // it yet.
 bool Op::retain() {
@@ -107,8 +120,8 @@ bool Op::retain() {
         BufferRef copy = pool_.take(payload_bytes(c));
         if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
         retained_[c] = std::move(copy);
-        ++card_.retained;
     }
+    card_.retained = std::max(card_.retained, static_cast<uint32_t>(retained_.size()));
     return true;
 }
 

@@ -265,6 +265,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
     adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
+    keep(c, std::move(arrival.buffer));
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
     if (chunk.root != chunk.base_root) ++card_.chunks_adopted;

@@ -75,15 +75,18 @@ OpHandle::OpHandle(std::shared_ptr<Board> board, AppOp app, OpKind kind, Instant
 
 void OpHandle::complete(AppDone done, Instant at) {
     WHIM_ASSERT(done.app == app_);
-    const std::lock_guard lock(board_->mu_);
-    WHIM_ASSERT(!is_done_);
-    done_ = std::move(done);
-    ended_ = at;
-    is_done_ = true;
-    board_->completed_.notify_all();
-    if (!callback_) return;
-    board_->to_call_.push_back(shared_from_this());
-    board_->callback_ready_.notify_one();
+    {
+        const std::lock_guard lock(board_->mu_);
+        WHIM_ASSERT(!is_done_);
+        done_ = std::move(done);
+        ended_ = at;
+        is_done_ = true;
+        if (callback_) {
+            board_->to_call_.push_back(shared_from_this());
+            board_->callback_ready_.notify_one();
+        }
+    }
+    board_->completed_.notify_all();  // unlocked: who wakes takes the lock at once
 }
 
 Code OpHandle::poll() const {

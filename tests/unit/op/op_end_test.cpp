@@ -62,6 +62,41 @@ TEST(OpEnd, ARetainedResultStaysWhileItIsBeingWritten) {
     EXPECT_TRUE(ops[0].op->closed());
 }
 
+// A root dies when peer 0 alone has its results: what peer 0 kept as it came serves the others.
+TEST(OpEnd, AResultIsKeptAsItCame) {
+    FewOps ops({});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    const auto only_root_1 = [](const FewOps::Frame& f) {
+        return f.kind() == wire::BulkKind::result && (f.from == 2 || f.to == 2);
+    };
+    ops.settle(only_root_1);
+    EXPECT_FALSE(ops[0].ended_with);
+    EXPECT_EQ(ops[0].retained, 2 * sizeof(float)) << "two chunks of root 1, which peer 2 has not";
+    ops.settle([](const FewOps::Frame& f) { return result_to(f, 2); });
+    ASSERT_EQ(ops[0].ended_with, Code::OK);
+    const std::vector<float> result = ops[0].out;
+    std::fill(ops[0].out.begin(), ops[0].out.end(), 99.0f);  // the application uses its buffer again
+    ops.alive[1] = false;
+    ops.evicted[1] = true;
+    std::erase_if(ops.frames, [](const FewOps::Frame& f) { return f.from == 1 || f.to == 1; });
+    for (const uint32_t r : {0u, 2u}) ops.install(r);
+    ops.settle();
+    EXPECT_EQ(ops[2].ended_with, Code::OK);
+    EXPECT_EQ(ops[2].out, result);
+    EXPECT_EQ(ops[0].retained, 0u);
+    EXPECT_TRUE(ops[0].op->closed());
+}
+
+TEST(OpEnd, WithoutRoomNothingIsKept) {
+    FewOps ops({.retain_bytes_max = 0});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle([](const FewOps::Frame& f) { return result_to(f, 2); });
+    EXPECT_EQ(ops[0].retained, 0u);
+    EXPECT_FALSE(ops[0].ended_with) << "waits until nobody needs its buffer";
+    ops.settle();
+    for (uint32_t r = 0; r < 3; ++r) EXPECT_EQ(ops[r].ended_with, Code::OK);
+}
+
 TEST(OpEnd, WhoeverWasLeftOutEndsItForNobody) {
     FewOps ops({});
     ops.post(0);
