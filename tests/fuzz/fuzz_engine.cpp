@@ -3,6 +3,7 @@
 // no assert, each call answered once, no input touched, no output written after its op was answered.
 //
 // Input: operations of one byte, followed by what they take. This peer is number 2; peer n is admitted as n.
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -36,6 +37,7 @@ struct Far {
     SessionNonce mine, theirs;
     uint64_t received[2] = {0, 0};  // numbered frames, by strand
     uint32_t generation = 0;
+    uint64_t messages_said = 0, frames_said = 0;
 };
 
 struct Posted {
@@ -173,17 +175,20 @@ private:
     void say(uint8_t who, const std::optional<wire::Message>& message) {
         if (!message) return;
         Bytes bytes;
-        put_frame(bytes, FrameType::message, wire::encode(*message));
-        feed(strand_of(who, 0), bytes);
+        const StrandHandle strand = strand_of(who, 0);
+        if (strand == StrandHandle{}) return;
+        put_message(bytes, ++far_[who].messages_said, wire::encode(*message));
+        feed(strand, bytes);
     }
     void send_payload(uint8_t who, const wire::BulkHeader& header, size_t payload_bytes, uint8_t fill) {
         const Bytes encoded = wire::encode(header);
         Bytes bytes;
-        put_prefix(bytes, {FrameType::bulk, static_cast<uint16_t>(encoded.size()),
-                           static_cast<uint32_t>(payload_bytes)});
-        bytes.insert(bytes.end(), encoded.begin(), encoded.end());
+        const StrandHandle strand = strand_of(who, 1);
+        if (strand == StrandHandle{}) return;
+        const auto payload = static_cast<uint32_t>(payload_bytes);
+        put_part(bytes, {++far_[who].frames_said, payload, 0}, encoded, payload);
         bytes.resize(bytes.size() + payload_bytes, static_cast<std::byte>(fill));
-        feed(strand_of(who, 1), bytes);
+        feed(strand, bytes);
     }
     void send_any_payload() {
         const uint8_t who = other();
@@ -333,7 +338,7 @@ private:
                 strand.attached = reply.status == HelloStatus::ok;
                 if (!strand.attached) far.theirs = {};
                 else if (std::exchange(far.theirs, reply.mine) != reply.mine)
-                    far.received[0] = far.received[1] = 0;
+                    far.received[0] = far.received[1] = far.messages_said = far.frames_said = 0;
                 return;
             }
             case FrameType::ping: {
@@ -342,8 +347,8 @@ private:
                 return feed(handle, pong);
             }
             case FrameType::message: {
-                ++far.received[0];
-                const Result<wire::Message> message = wire::decode(body);
+                far.received[0] = std::max(far.received[0], message_number(body));
+                const Result<wire::Message> message = wire::decode(body.subspan(kMessageNumberBytes));
                 WHIM_ASSERT(message.ok());
                 if (const auto* post = std::get_if<wire::OpPost>(&*message)) last_post_ = *post;
                 return;
@@ -358,7 +363,7 @@ private:
     void answer(StrandHandle handle, const Hello& hello) {
         Strand& strand = strands_.at(handle);
         Far& far = far_[strand.who];
-        if (!hello.theirs.known()) far = {{strand.who + 1u, ++sessions_}, hello.mine, {0, 0}, 0};
+        if (!hello.theirs.known()) far = {{strand.who + 1u, ++sessions_}, hello.mine, {0, 0}, 0, 0, 0};
         strand.index = hello.index & 1;
         strand.attached = true;
         HelloReply reply;
