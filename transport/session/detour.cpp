@@ -155,7 +155,7 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
     if (of->index > 0) return;  // a bulk strand is dialled when there is none
     Slot& slot = link->control();
     const auto greets = [&](const StrandPtr& other) {
-        return other && other != of && other->state == StrandState::greeting;
+        return other && other != of && other->state == StrandState::greeting && !other->asks;
     };
     if (const StrandPtr old = link->detour; greets(old)) drop(old, Driver::tell);
     const auto leader = std::find_if(link->racers.begin(), link->racers.end(), greets);

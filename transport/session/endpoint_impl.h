@@ -157,6 +157,8 @@ private:
     void send_racer(const LinkPtr& link);
     Duration pause_of_next(Link& link);
     void lead_race(const StrandPtr& strand);
+    static bool asks_first(const Link& link, const Strand& racer);
+    void found(const StrandPtr& racer);
     void win_race(const LinkPtr& link, const Strand& strand);
     void end_race(Link& link);
     void depose(const LinkPtr& link, const StrandPtr& leader);

@@ -22,7 +22,11 @@ void Endpoint::Impl::greet(const StrandPtr& dialer) {
     Link& link = *strand.link;
     const bool needless = dialer == link.detour && link.control_up() && !silent(link);
     if (needless) return drop(dialer, Driver::tell);
-    if (strand.index == 0 && !strand.via) lead_race(dialer);
+    if (strand.index == 0 && !strand.via) {
+        strand.asks = asks_first(link, strand);
+        if (strand.asks) return greet_test(strand);
+        lead_race(dialer);
+    }
     let_go(strand.link, dialer);
     strand.generation = ++link.slots[strand.index].dialed_generation;
     const Hello hello{
@@ -194,7 +198,9 @@ void Endpoint::Impl::on_reply(const StrandPtr& strand, const HelloReply& reply) 
     if (!proved || (link->options.expected && *link->options.expected != reply.from))
         return failed(LinkDownKind::identity, "another peer answers, " + short_name(reply.from));
     switch (reply.status) {
-        case HelloStatus::ok: break;
+        case HelloStatus::ok:
+            if (strand->asks) return found(strand);
+            break;
         case HelloStatus::rejected: return failed(LinkDownKind::rejected, reply.detail);
         case HelloStatus::identity: return failed(LinkDownKind::identity, reply.detail);
         case HelloStatus::version: return failed(LinkDownKind::version, reply.detail);

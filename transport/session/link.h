@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -152,6 +153,7 @@ struct Link {
     std::vector<StrandPtr> racers;                       // dialled and not attached
     std::optional<Instant> next_racer;
     std::vector<Failure> failures;  // of this race, the last of each address
+    std::set<size_t> in_vain;       // addresses whose last hello did not lead to a strand
     uint32_t retries = 0;           // of addresses that failed while others were silent
     bool silence = false;           // somebody in this race did not answer in time
     std::string failure_detail;     // of the last race that was lost

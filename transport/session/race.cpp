@@ -6,6 +6,7 @@
 //
 // A race is among direct addresses only. A path through a third member is sought beside it (detour.cpp);
 // while a link has one, each address has one chance in a race, as a hello lets go of the path that works.
+// Where the last hello was in vain, it is first asked who is there.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -60,7 +61,24 @@ void Endpoint::Impl::lead_race(const StrandPtr& strand) {
     }
 }
 
+// Somebody else may answer there at once, race after race, which without TLS only a hello shows. Each would
+// cost the path that works, or a detour its greeting.
+bool Endpoint::Impl::asks_first(const Link& link, const Strand& racer) {
+    const bool greets = link.detour && link.detour->state == StrandState::greeting;
+    return link.in_vain.contains(racer.address) && (greets || via_of(link));
+}
+
+// The right peer: it is dialled again, now with a hello.
+void Endpoint::Impl::found(const StrandPtr& racer) {
+    const LinkPtr link = racer->link;
+    drop(racer, Driver::tell);
+    link->in_vain.erase(racer->address);
+    link->untried.push_front(racer->address);
+    send_racer(link);
+}
+
 void Endpoint::Impl::win_race(const LinkPtr& link, const Strand& strand) {
+    link->in_vain.erase(strand.address);
     link->good_address = strand.address;
     link->connect_times[strand.address] = now_ - strand.begun;
     std::erase_if(link->racers, [&](const StrandPtr& racer) { return racer.get() == &strand; });
@@ -106,6 +124,8 @@ bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDo
     link->connect_times[strand.address].reset();
     std::erase_if(link->failures, [&](const Link::Failure& f) { return f.address == strand.address; });
     link->failures.push_back({strand.address, kind, detail});
+    const bool said_hello = strand.generation > 0;
+    if (said_hello) link->in_vain.insert(strand.address);
     if (link->failures.size() == link->options.addresses.size()) return true;
     if (!via_of(*link)) link->untried.push_back(strand.address);
     if (!link->untried.empty()) link->next_racer = now_ + pause_of_next(*link);

@@ -36,6 +36,7 @@ struct Strand {
     std::optional<LinkKey> via;    // the member it runs through
     Instant begun;                 // dialer: when it began
     std::optional<uint64_t> test;  // dialer: only asks who answers, see reach_test.cpp
+    bool asks = false;             // dialer: the same of its link's address, see race.cpp
     Instant deadline;              // of every state but attached
     Instant attached_at;
 

@@ -131,6 +131,43 @@ TEST_F(CircuitWorld, ARaceOfTheAddressesBringsItBack) {
     EXPECT_EQ(c.circuits.carried_now(), 0u);
 }
 
+// It answers at once, race after race, and a detour's hello takes a second over its tiny windows.
+TEST_F(CircuitWorld, AnotherPeerAtTheAddressDisturbsNoDetour) {
+    net.latency = milliseconds(40);
+    CircuitsConfig tiny;
+    tiny.control_window_bytes = 40;
+    RoutedPeer &a = add(1, Security::none, tiny), &b = add(2, Security::none, tiny);
+    RoutedPeer& c = add(3, Security::none, tiny);
+    join(a, c), join(b, c);
+    a.open(b, true, false, {a.node.address});  // it finds itself there
+    b.open(a, false, false);
+    run(seconds(60));
+    EXPECT_EQ(a.via(b), c.key());
+    EXPECT_EQ(a.circuits.counters().opened, 3u) << "one for each strand: none was given up";
+    EXPECT_EQ(std::count(b.events.begin(), b.events.end(), short_name(a.key()) + " fresh"), 1);
+    EXPECT_EQ(b.routes.size(), 1u);
+}
+
+TEST_F(CircuitWorld, AnAddressWhereAHelloWasInVainComesBackWhenTheRightPeerAnswers) {
+    net.latency = milliseconds(40);
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    join(a, c), join(b, c);
+    run(seconds(1));
+    join(a, b);
+    run(milliseconds(100));  // the hello is under way
+    b.node.silent = true;
+    ASSERT_TRUE(net.reset_one(net.live() - 1));
+    run(seconds(4));
+    ASSERT_EQ(a.via(b), c.key());
+    b.node.silent = false;
+    run(seconds(20));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    EXPECT_EQ(a.routes.size(), 2u) << "and no other path in between";
+    trade(3, 1000);
+    run(seconds(1));
+    expect_all();
+}
+
 TEST_F(CircuitWorld, TwoThatNobodyCanDialMeetThroughAThird) {
     RoutedPeer &a = add(1), &b = add(2), &c = add(3);
     join(a, c), join(b, c);
