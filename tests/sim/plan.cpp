@@ -20,7 +20,7 @@ void draw_limits(Prng& prng, Plan& plan) {
     if (prng.chance(1, 3)) plan.eager_large_bytes = plan.chunk_bytes * prng.below(16);
     if (prng.chance(1, 4)) plan.retain_bytes_max = plan.chunk_bytes * prng.below(20);
     plan.bulk_strands = static_cast<uint32_t>(prng.below(4));  // 0: tuned
-    if (prng.chance(1, 3)) plan.circuit_window_bytes = 128 + static_cast<uint32_t>(prng.below(2'000));
+    if (prng.chance(1, 3)) plan.circuit_window_bytes = 50 + static_cast<uint32_t>(prng.below(2'000));
     if (prng.chance(1, 2)) plan.job_delay_max = between_ms(prng, 0, 20);
 }
 

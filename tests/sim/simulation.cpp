@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kWatchEvery = milliseconds(250);
 // From the last fault until everybody has committed again. What runs through a third peer gets through one
-// window in a round trip, and some windows are of 128 bytes.
+// window in a round trip, and some windows are of 50 bytes.
 Duration calm_max(const Plan& plan) {
     const int64_t windows = plan.circuit_window_bytes > 0 ? 500 / plan.circuit_window_bytes : 0;
     return seconds(60) * (1 + windows);
