@@ -95,10 +95,11 @@ inline constexpr uint32_t kChannelRecordBytesMax =
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
 inline constexpr uint32_t kPartBytes = 32u << 10;            // of a bulk frame, taken at once, on a long path
-inline constexpr uint32_t kPartAckBytesMax = 64u << 10;   // received before an acknowledgement is due, there
-inline constexpr uint32_t kInlinePayloadBytesMax = 4096;  // smaller payloads are copied, to share one write
-inline constexpr uint32_t kAckFramesMax = 32;             // received before an acknowledgement is due
-inline constexpr uint32_t kAckBytesMax = 256u << 10;      // the same in bytes of messages
+inline constexpr uint32_t kPartAckBytesMax = 64u << 10;    // received before an acknowledgement is due, there
+inline constexpr Duration kCopiesAfterLoss = seconds(30);  // of a strand; see transport/session/copies.cpp
+inline constexpr uint32_t kInlinePayloadBytesMax = 4096;   // smaller payloads are copied, to share one write
+inline constexpr uint32_t kAckFramesMax = 32;              // received before an acknowledgement is due
+inline constexpr uint32_t kAckBytesMax = 256u << 10;       // the same in bytes of messages
 inline constexpr Duration kControlRedialGrace =
     milliseconds(500);                                     // without control strand before the link is down
 inline constexpr Duration kProbeDelay = milliseconds(10);  // from the loss of all strands to a probing dial

@@ -297,7 +297,7 @@ std::optional<ByteSpan> Engine::Impl::bulk_pin(const LinkKey& to, const BulkFram
     if (!rank) return std::nullopt;
     const std::optional<ByteSpan> bytes =
         found->second->op->pin(*rank, cookie.kind, cookie.chunk, cookie.attempt);
-    if (bytes) totals_.payload_bytes_sent += bytes->size();
+    if (bytes && !frame.begun) totals_.payload_bytes_sent += bytes->size();
     return bytes;
 }
 

@@ -47,7 +47,8 @@ struct Wiretap::Stream final : FrameReader::Handler {
                         type == FrameType::hello ? "hello" : "hello_reply");
         }
         if (type != FrameType::message) return true;
-        const Result<wire::Message> message = wire::decode(body);
+        const Result<wire::Message> message =
+            wire::decode(body.subspan(std::min(body.size(), kMessageNumberBytes)));
         if (message.ok())
             world.trace(to, "<- {}: {}{}", world.host_name(from), wire::message_name(*message),
                         details(*message));
@@ -55,14 +56,17 @@ struct Wiretap::Stream final : FrameReader::Handler {
         return true;
     }
     std::optional<MutableByteSpan> on_bulk(ByteSpan bytes, uint32_t payload_bytes) override {
-        const Result<wire::BulkHeader> h = wire::decode_bulk_header(bytes);
-        if (h.ok()) {
-            about = fmt::format("{} {} chunk {} attempt {} version {}, {} bytes",
-                                h->kind == 0 ? "contribution" : "result", to_string(h->op), h->chunk,
-                                h->attempt, h->version, payload_bytes);
-        } else {
-            about = "void frame";
-        }
+        const auto part = decode_part_header(bytes, payload_bytes);
+        if (!part) return std::nullopt;
+        about = fmt::format("frame {}, {}", part->number,
+                            part->given_up() ? "given up"
+                                             : fmt::format("{} bytes of {} from {}", payload_bytes,
+                                                           part->frame_bytes, part->offset));
+        const ByteSpan header = bytes.subspan(kPartHeaderBytes);
+        if (const Result<wire::BulkHeader> h = wire::decode_bulk_header(header); h.ok())
+            about += fmt::format(": {} {} chunk {} attempt {} version {}",
+                                 h->kind == 0 ? "contribution" : "result", to_string(h->op), h->chunk,
+                                 h->attempt, h->version);
         return MutableByteSpan();
     }
     bool on_bulk_whole() override {

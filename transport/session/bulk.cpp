@@ -18,19 +18,19 @@ bool may_begin(const Link& link) {
 // What was begun may always go on: others may wait for it.
 bool may_take(const Link& link) { return !link.bulk.empty() && (link.bulk.has_begun() || may_begin(link)); }
 
-bool spread(Link& link, OutFrame& frame) {
-    if (frame.spread) return true;
-    if (link.frames_spread >= limits::kFramesSpreadMax) return false;
-    ++link.frames_spread;
-    return frame.spread = true;
-}
-
 // On a short path a frame is one part: there is nothing to gain, and each part costs.
 uint32_t part_bytes(const Link& link, uint32_t configured) {
     return link.far ? configured : limits::kBulkPayloadBytesMax;
 }
 
 }  // namespace
+
+bool Endpoint::Impl::spread(Link& link, OutFrame& frame) {
+    if (frame.spread) return true;
+    if (link.frames_spread >= limits::kFramesSpreadMax) return false;
+    ++link.frames_spread;
+    return frame.spread = true;
+}
 
 bool Endpoint::Impl::pin(const Link& link, OutFrame& frame) {
     if (frame.pins == 0) {
@@ -81,11 +81,11 @@ std::optional<OutPart> Endpoint::Impl::take_from_other(Link& link) {
     return take_in_hand(link, *slowest, true);
 }
 
-// Pinned, if it has bytes. Null: nothing to send, or the strand is gone.
+// Pinned, if it has bytes. Null: nothing of the kind, or the strand is gone.
 SentPartPtr Endpoint::Impl::next_part(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
-    const auto fresh = [](OutPart part) {
-        return std::make_shared<SentPart>(SentPart{std::move(part), 0, false, false});
+    const auto fresh = [&](OutPart part) {
+        return std::make_shared<SentPart>(SentPart{std::move(part), 0, false, false, now_});
     };
     while (!strand->in_hand && may_take(*link)) {
         OutPart part = may_begin(*link) ? link->bulk.pop() : link->bulk.pop_begun();
@@ -104,6 +104,7 @@ SentPartPtr Endpoint::Impl::next_part(const StrandPtr& strand) {
         }
         if (frame->number == 0) {
             frame->number = ++link->frames_begun;
+            frame->frame.begun = true;
             link->unsettled.push_back(frame);
             ++link->stats.bulk_frames_sent;
         }
@@ -144,14 +145,15 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     }
     bool took = false;
     while (strand->out.unwritten() < backlog_of(*link)) {
-        const SentPartPtr part = next_part(strand);
+        SentPartPtr part = next_part(strand);
+        took = took || part;
+        if (!part && strand->state == StrandState::attached) part = take_copy(strand);
         if (part) put_on(strand, part);
         if (strand->state != StrandState::attached) return;
         if (!part) break;
-        took = true;
     }
     const bool waiting = link->has_waiting();
-    if (took && waiting) wake_bulk(*link);  // another one may help
+    if (took && (waiting || copies_over(*link))) wake_bulk(*link);  // another one may help
     if (!waiting && strand->out.unwritten() == 0) link->ran_dry = true;
 }
 

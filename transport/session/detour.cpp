@@ -165,6 +165,9 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
         link->heartbeat.stop();
         link->control_lost_at = now_;
         link->next_detour.reset();
+        // Nobody else sees that it is lost; and the detour may fail.
+        if (of->via && link->dials_directly() && !racing(*link))
+            slot.next_dial = now_ + limits::kDirectRetryMin;
     }
     // One address after another that answers in vain does not put a detour off.
     if (link->failures.empty() || !link->next_detour) detour_after(*link, std::nullopt);

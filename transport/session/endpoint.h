@@ -43,6 +43,7 @@ struct BulkFrame {
     uint64_t flow = 0;           // what it belongs to; flows share the link, frames of one keep their order
     uint32_t share = 1;          // weight of the flow among those of its priority, at least 1
     uint32_t priority = 0;       // higher goes first
+    bool begun = false;          // the endpoint's word in bulk_pin: its payload was asked for before
 };
 
 // Where a payload that is arriving shall go. A null span discards it, and no bulk_end follows; otherwise its
@@ -153,6 +154,7 @@ struct LinkStats {
     uint64_t messages_sent = 0, messages_received = 0;
     uint64_t bulk_frames_sent = 0, bulk_frames_received = 0;
     uint64_t bulk_frames_resent = 0;  // written again because a strand was lost
+    uint64_t bytes_copied = 0;        // of payloads, sent once more unasked; see copies.cpp
     uint64_t strands_lost = 0;
     uint32_t bulk_queued = 0;
 

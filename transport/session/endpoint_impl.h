@@ -1,9 +1,9 @@
-// Inside of Endpoint. Ten files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Twelve files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
-// stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), aside.cpp
-// (what carries control while its strand is lost), strands.cpp (how many
-// there are), pacing.cpp (bounds on rates).
+// stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), copies.cpp
+// (what is sent once more, unasked), aside.cpp (what carries control while its strand is lost), strands.cpp
+// (how many there are), pacing.cpp (bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -210,6 +210,12 @@ private:
     std::optional<OutPart> take_from_other(Link& link);
     void put_on(const StrandPtr& strand, const SentPartPtr& sent);
     void end_arriving(const LinkPtr& link, uint64_t number, bool whole);
+    static bool spread(Link& link, OutFrame& frame);  // over several strands: false: not now
+
+    // copies.cpp
+    bool copies_over(const Link& link) const;
+    SentPartPtr last_under_way(const Link& link, const Strand& but) const;
+    SentPartPtr take_copy(const StrandPtr& strand);
 
     // stream.cpp
     void pull(const StrandPtr& strand);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "transport/session/bulk_queue.h"
+#include "transport/session/copy_allowance.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
 #include "transport/session/in_frames.h"
@@ -115,6 +116,8 @@ struct Link {
     uint32_t frames_spread = 0;                       // of them
     InFrames arriving;
     bool far = false;  // the path is long: small parts, acknowledged soon
+    CopyAllowance copies;
+    std::optional<Instant> strand_lost_at;  // the last
     RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
     Heartbeat heartbeat;

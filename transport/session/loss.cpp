@@ -21,7 +21,7 @@ void Endpoint::Impl::drop(const StrandPtr& strand, Driver driver) {
     if (link->probe == strand) link->probe = nullptr;
     std::erase(link->racers, strand);
     if (link->detour == strand) link->detour = nullptr;
-    if (attached) ++link->stats.strands_lost;
+    if (attached) ++link->stats.strands_lost, link->strand_lost_at = now_;
     strand->arriving.reset();
     lay_down(*link, *strand);
     strand->out.clear([&](OutFrame& frame) { unpin(*link, frame); });

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
 
@@ -16,7 +17,7 @@ namespace whim {
 struct OutFrame {
     explicit OutFrame(BulkFrame what) : frame(std::move(what)) {}
 
-    const BulkFrame frame;
+    BulkFrame frame;
     uint64_t number = 0;    // in the link session; 0: nothing of it has been taken
     ByteSpan payload;       // while pinned
     uint32_t pins = 0;      // strands that have it in hand, and parts that wait to be written
@@ -57,7 +58,8 @@ struct SentPart {
     OutPart part;
     uint32_t strands = 0;  // on which it is under way
     bool arrived = false;
-    bool repeated = false;  // sent once more without need
+    bool repeated = false;  // sent once more, unasked
+    Instant taken_at;       // first
 };
 using SentPartPtr = std::shared_ptr<SentPart>;
 

@@ -198,6 +198,31 @@ TEST_F(CircuitWorld, ADeadRelayIsReplacedAtOnce) {
     EXPECT_EQ(std::count(a.events.begin(), a.events.end(), short_name(b.key()) + " fresh"), 1);
 }
 
+// The detour's hello lets go of a path that stood still for a while; then there is no way but that one.
+TEST_F(CircuitWorld, WhenARelayDiesWhileItIsGreetedTheDirectPathIsDialled) {
+    net.latency = milliseconds(30);
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    join(a, b);
+    run(seconds(1));
+    std::set<StrandHandle> direct;
+    for (const auto& [strand, bytes] : a.node.written) direct.insert(strand);
+    join(a, c), join(b, c);
+    run(seconds(1));
+    a.node.stuck = direct;
+    for (int i = 0; i < 3'000 && a.circuits.counters().opened == 0; ++i) run(milliseconds(1));
+    ASSERT_EQ(a.circuits.counters().opened, 1u);
+    run(milliseconds(20));  // the circuit is there, the hello is under way
+    ASSERT_EQ(a.via(b), std::nullopt);
+    net.crash(c.node);
+    a.node.stuck.clear();
+    run(seconds(3));
+    EXPECT_TRUE(a.up(b) && b.up(a));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    trade(5, 1000);
+    run(seconds(1));
+    expect_all();
+}
+
 TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
     const auto [a, b, c] = tiny_windows();
     run(seconds(2));

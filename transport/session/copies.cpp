@@ -1,0 +1,61 @@
+// Copies: where segments or strands are lost, a strand with nothing else to send sends once more what others
+// have under way. One lost segment holds up all that follows on its strand for a round trip, and when nothing
+// follows for two or more; a copy over another strand is there before.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "transport/session/endpoint_impl.h"
+
+namespace whim {
+
+// Nothing is copied over paths that keep what they are given.
+bool Endpoint::Impl::copies_over(const Link& link) const {
+    return link.far && (link.losses.lossy() ||
+                        (link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss));
+}
+
+// The last that was taken, of all strands but one: it is held up longest. Nothing older than a round trip:
+// TCP has found out by itself. What a lost strand had under way needs no such thought.
+SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) const {
+    const Duration rtt = std::max(link.stats.path_rtt, link.stats.rtt_min);
+    SentPartPtr last;
+    for (size_t index = 1; index < link.slots.size(); ++index) {
+        if (index == but.index) continue;
+        const Slot& slot = link.slots[index];
+        const auto& parts = slot.sent.under_way();
+        for (auto at = parts.rbegin(); at != parts.rend(); ++at) {
+            const SentPartPtr& part = *at;
+            if (slot.strand && now_ - part->taken_at > rtt) break;
+            if (part->repeated || part->arrived || part->part.gives_up()) continue;
+            if (!last || part->taken_at > last->taken_at) last = part;
+            break;
+        }
+    }
+    return last;
+}
+
+// Pinned. Null: nothing worth it.
+SentPartPtr Endpoint::Impl::take_copy(const StrandPtr& strand) {
+    const LinkPtr link = strand->link;
+    if (!copies_over(*link)) return nullptr;
+    const LinkStats& stats = link->stats;
+    link->copies.earn(std::max(link->pace.rate, stats.rate_sent), std::max(stats.path_rtt, stats.rtt_min),
+                      now_);
+    while (const SentPartPtr part = last_under_way(*link, *strand)) {
+        OutFrame& frame = *part->part.of;
+        const bool whole = part->part.bytes == frame.frame.payload_bytes;
+        if ((!whole && !spread(*link, frame)) || !link->copies.spend(part->part.bytes)) return nullptr;
+        part->repeated = true;
+        const bool wanted = !frame.given_up && pin(*link, frame);
+        if (strand->state != StrandState::attached) {
+            if (wanted) unpin(*link, frame);
+            return nullptr;
+        }
+        if (!wanted) continue;
+        link->stats.bytes_copied += part->part.bytes;
+        return part;
+    }
+    return nullptr;
+}
+
+}  // namespace whim
