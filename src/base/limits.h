@@ -36,6 +36,7 @@ inline constexpr uint32_t kFramesIncompleteMax =
     256;  // bulk frames of which a part has come, receiver, a link
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
 inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
+inline constexpr uint32_t kStrandsLossy = 4;          // the same, once it has lost segments without a queue
 inline constexpr uint32_t kStrandsFar = 2;            // bulk strands that a long path begins with, when tuned
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link
@@ -94,7 +95,8 @@ inline constexpr uint32_t kChannelRecordBytesMax =
     (16u << 10) + 512;                                       // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
-inline constexpr uint32_t kPartBytes = 32u << 10;            // of a bulk frame, taken at once, on a long path
+inline constexpr uint32_t kTurnBytesMax = 1u << 20;        // read or written by one strand before others may
+inline constexpr uint32_t kPartBytes = 32u << 10;          // of a bulk frame, taken at once, on a long path
 inline constexpr uint32_t kPartAckBytesMax = 64u << 10;    // received before an acknowledgement is due, there
 inline constexpr Duration kCopiesAfterLoss = seconds(30);  // of a strand; see transport/session/copies.cpp
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;   // smaller payloads are copied, to share one write

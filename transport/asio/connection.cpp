@@ -55,7 +55,7 @@ void Connection::read() {
         host->endpoint().did_read(strand_, got, host->now());
         if (!host_) return host->event_done();  // closed by what it read
         if (!kind_known_) learn_kind();
-        if (got < into.size() || (turn += got) >= kTurnBytes) break;
+        if (got < into.size() || (turn += got) >= limits::kTurnBytesMax) break;
     }
     wait_readable();
     host_->event_done();
@@ -100,7 +100,7 @@ void Connection::write() {
         host_->endpoint().did_write(strand_, sent, host_->now());
         if (!host_) return;
         turn += sent;
-        if (sent < offered || turn >= kTurnBytes) return wait_writable();
+        if (sent < offered || turn >= host_->endpoint().turn_bytes(strand_)) return wait_writable();
     }
 }
 

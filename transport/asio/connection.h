@@ -31,9 +31,6 @@ public:
     void guide(Congestion by);
 
 private:
-    // A turn's share, so that one busy strand does not starve the others.
-    static constexpr size_t kTurnBytes = 1u << 20;
-
     void read();
     void wait_readable();
     void wait_writable();

@@ -146,7 +146,7 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     bool took = false;
     while (strand->out.unwritten() < backlog_of(*link)) {
         SentPartPtr part = next_part(strand);
-        took = took || part;
+        if (part) took = true, link->copies.earn(part->part.bytes);
         if (!part && strand->state == StrandState::attached) part = take_copy(strand);
         if (part) put_on(strand, part);
         if (strand->state != StrandState::attached) return;

@@ -7,17 +7,29 @@
 #include "transport/session/endpoint_impl.h"
 
 namespace whim {
+namespace {
+
+Duration trip_of(const Link& link) { return std::max(link.stats.path_rtt, link.stats.rtt_min); }
+
+}  // namespace
 
 // Nothing is copied over paths that keep what they are given.
 bool Endpoint::Impl::copies_over(const Link& link) const {
-    return link.far && (link.losses.lossy() ||
+    return link.far && (link.losses.suspected(now_) ||
                         (link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss));
+}
+
+// One segment lost holds up less where all strands have the same under way.
+size_t Endpoint::Impl::turn_bytes(StrandHandle handle) const {
+    const StrandPtr strand = find_strand(handle);
+    const bool spreads = strand && strand->index > 0 && strand->link && copies_over(*strand->link);
+    return spreads ? config_.part_bytes : limits::kTurnBytesMax;
 }
 
 // The last that was taken, of all strands but one: it is held up longest. Nothing older than a round trip:
 // TCP has found out by itself. What a lost strand had under way needs no such thought.
 SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) const {
-    const Duration rtt = std::max(link.stats.path_rtt, link.stats.rtt_min);
+    const Duration trip = trip_of(link);
     SentPartPtr last;
     for (size_t index = 1; index < link.slots.size(); ++index) {
         if (index == but.index) continue;
@@ -25,7 +37,7 @@ SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) 
         const auto& parts = slot.sent.under_way();
         for (auto at = parts.rbegin(); at != parts.rend(); ++at) {
             const SentPartPtr& part = *at;
-            if (slot.strand && now_ - part->taken_at > rtt) break;
+            if (slot.strand && now_ - part->taken_at > trip) break;
             if (part->repeated || part->arrived || part->part.gives_up()) continue;
             if (!last || part->taken_at > last->taken_at) last = part;
             break;
@@ -38,13 +50,12 @@ SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) 
 SentPartPtr Endpoint::Impl::take_copy(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
     if (!copies_over(*link)) return nullptr;
-    const LinkStats& stats = link->stats;
-    link->copies.earn(std::max(link->pace.rate, stats.rate_sent), std::max(stats.path_rtt, stats.rtt_min),
-                      now_);
     while (const SentPartPtr part = last_under_way(*link, *strand)) {
         OutFrame& frame = *part->part.of;
         const bool whole = part->part.bytes == frame.frame.payload_bytes;
-        if ((!whole && !spread(*link, frame)) || !link->copies.spend(part->part.bytes)) return nullptr;
+        if ((!whole && !spread(*link, frame)) ||
+            !link->copies.spend(part->part.bytes, link->pace.rate, trip_of(*link)))
+            return nullptr;
         part->repeated = true;
         const bool wanted = !frame.given_up && pin(*link, frame);
         if (strand->state != StrandState::attached) {

@@ -1,5 +1,5 @@
-// How much of what is under way may be sent once more, unasked, on a path that loses: half of what the path
-// could carry meanwhile, saved up for one round trip. Pure.
+// How much of what is under way may be sent once more, unasked, on a path that loses: as much as was sent,
+// saved up for no more than a round trip of what bulk may leave at. Pure.
 #pragma once
 
 #include <algorithm>
@@ -11,23 +11,19 @@ namespace whim {
 
 class CopyAllowance {
 public:
-    // What the path has carried or may be given, in bytes per second; 0: not known.
-    void earn(uint64_t rate, Duration rtt, Instant now) {
-        const double earned = static_cast<double>(rate) / 2 * (now - earned_at_).seconds();
-        const double most = std::max(kLeast, static_cast<double>(rate) * rtt.seconds());
-        earned_at_ = now;
-        level_ = std::min(most, level_ + earned);
-    }
-    bool spend(uint32_t bytes) {
+    void earn(uint32_t bytes_sent) { level_ += bytes_sent; }
+    // rate: in bytes per second, 0: no bound.
+    bool spend(uint32_t bytes, uint64_t rate, Duration rtt) {
+        const auto trip = static_cast<uint64_t>(static_cast<double>(rate) * rtt.seconds());
+        level_ = std::min(level_, rate == 0 ? kMost : std::clamp(trip, kLeast, kMost));
         if (level_ < bytes) return false;
         level_ -= bytes;
         return true;
     }
 
 private:
-    static constexpr double kLeast = 64 << 10;
-    double level_ = kLeast;
-    Instant earned_at_;
+    static constexpr uint64_t kLeast = 64 << 10, kMost = 4 << 20;
+    uint64_t level_ = 0;
 };
 
 }  // namespace whim

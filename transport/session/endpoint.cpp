@@ -273,6 +273,7 @@ std::optional<bool> Endpoint::carries_bulk(StrandHandle strand) const {
     if (!found || found->state != StrandState::attached) return std::nullopt;
     return found->index > 0;
 }
+size_t Endpoint::turn_bytes(StrandHandle strand) const { return impl_->turn_bytes(strand); }
 size_t Endpoint::worth_reading(StrandHandle strand) const { return impl_->worth_reading(strand); }
 std::optional<Instant> Endpoint::deadline() const { return impl_->deadline(); }
 void Endpoint::on_deadline(Instant now) { impl_->on_deadline(now); }

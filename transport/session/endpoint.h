@@ -217,6 +217,8 @@ public:
     std::optional<bool> carries_bulk(StrandHandle strand) const;
     // Bytes below which reading gains nothing: what is certain to come of the payload under way. At least 1.
     size_t worth_reading(StrandHandle strand) const;
+    // So much may be written to a strand before others have their turn.
+    size_t turn_bytes(StrandHandle strand) const;
     std::optional<Instant> deadline() const;  // any call, the owner's too, may move it; may be now
     void on_deadline(Instant now);
 

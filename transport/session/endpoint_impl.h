@@ -131,6 +131,7 @@ public:
     // stream.cpp
     MutableByteSpan read_buffer(StrandHandle handle);
     size_t worth_reading(StrandHandle handle) const;
+    size_t turn_bytes(StrandHandle handle) const;  // copies.cpp
     void did_read(StrandHandle handle, size_t bytes, Instant now);
     size_t write_buffers(StrandHandle handle, std::span<ByteSpan> out);
     void did_write(StrandHandle handle, size_t bytes, Instant now);

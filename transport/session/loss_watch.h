@@ -26,12 +26,14 @@ public:
         seen_ = std::min(seen_ + 1, kTelling);
     }
     bool lossy() const { return seen_ >= kTelling; }
+    // Once is enough for what costs little.
+    bool suspected(Instant now) const { return seen_ > 0 && now - last_ < kSuspectedFor; }
 
 private:
     static constexpr Duration kQueueMin = milliseconds(5);
     static constexpr Duration kTogether = seconds(10);
     static constexpr Duration kApart = seconds(1);  // a slow start that overshot is repaired in less
-    static constexpr Duration kForgottenAfter = seconds(300);
+    static constexpr Duration kForgottenAfter = seconds(300), kSuspectedFor = seconds(60);
     static constexpr uint32_t kTelling = 3;
     bool calm_ = false;
     uint32_t seen_ = 0;
