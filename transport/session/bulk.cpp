@@ -138,7 +138,7 @@ void Endpoint::Impl::put_on(const StrandPtr& strand, const SentPartPtr& sent) {
 
 void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
-    if (strand->index > link->strands_used()) {
+    if (strand->index > strands_for(*link)) {
         lay_down(*link, *strand);
         if (link->open && !link->bulk.empty()) wake_bulk(*link);
         return;
@@ -146,7 +146,7 @@ void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     bool took = false;
     while (strand->out.unwritten() < backlog_of(*link)) {
         SentPartPtr part = next_part(strand);
-        if (part) took = true, link->copies.earn(part->part.bytes);
+        if (part) took = true, link->burst.sent(part->part.bytes, trip_of(*link), now_);
         if (!part && strand->state == StrandState::attached) part = take_copy(strand);
         if (part) put_on(strand, part);
         if (strand->state != StrandState::attached) return;

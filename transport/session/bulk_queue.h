@@ -20,6 +20,7 @@ class BulkQueue {
 public:
     bool empty() const { return size_ == 0; }
     size_t size() const { return size_; }
+    uint64_t bytes() const { return bytes_; }  // of payloads
 
     void push(BulkFrame frame) {
         OutPart part = OutPart::whole(std::make_shared<OutFrame>(std::move(frame)));
@@ -58,6 +59,7 @@ private:
     OutPart take(Flow& flow) {
         OutPart part = std::move(flow.parts.front());
         flow.parts.pop_front();
+        bytes_ -= part.bytes;
         clock_ = flow.clock;
         flow.clock += (part.bytes + kFrameCost) / std::max<uint64_t>(part.of->frame.share, 1);
         if (--size_ == 0) flows_.clear();
@@ -74,6 +76,7 @@ private:
     }
     Flow& flow_of(const OutPart& part) {
         ++size_;
+        bytes_ += part.bytes;
         Flow& flow = flows_[part.of->frame.flow];
         if (flow.parts.empty()) flow.clock = std::max(flow.clock, clock_);
         return flow;
@@ -82,6 +85,7 @@ private:
     std::map<uint64_t, Flow> flows_;
     uint64_t clock_ = 0;
     size_t size_ = 0;
+    uint64_t bytes_ = 0;
 };
 
 }  // namespace whim

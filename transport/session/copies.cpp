@@ -7,16 +7,28 @@
 #include "transport/session/endpoint_impl.h"
 
 namespace whim {
-namespace {
 
-Duration trip_of(const Link& link) { return std::max(link.stats.path_rtt, link.stats.rtt_min); }
+Duration Endpoint::Impl::trip_of(const Link& link) {
+    return std::max(link.stats.path_rtt, link.stats.rtt_min);
+}
 
-}  // namespace
+// Looked at with each heartbeat. Where little gets through, more strands fill the queue.
+void Endpoint::Impl::look_at_losses(Link& link) {
+    const bool lost = link.losses.suspected(now_) ||
+                      (link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss);
+    const bool thin = link.stats.rate_sent > 0 && link.stats.rate_sent < limits::kSpreadRateMin;
+    const bool spreads = link.far && lost && !thin;
+    if (std::exchange(link.spreads, spreads) != spreads && link.tuner) wanted_changed(link);
+}
 
-// Nothing is copied over paths that keep what they are given.
-bool Endpoint::Impl::copies_over(const Link& link) const {
-    return link.far && (link.losses.suspected(now_) ||
-                        (link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss));
+// A short burst leaves the path empty after it: it costs little to send it twice and over more strands, and a
+// round trip is much beside it.
+bool Endpoint::Impl::copies_over(const Link& link) {
+    return link.spreads && link.burst.bytes() + link.bulk.bytes() <= limits::kShortBurstBytes;
+}
+
+uint32_t Endpoint::Impl::strands_for(const Link& link) {
+    return copies_over(link) ? link.strands_spread() : link.strands_used();
 }
 
 // One segment lost holds up less where all strands have the same under way.
@@ -29,15 +41,15 @@ size_t Endpoint::Impl::turn_bytes(StrandHandle handle) const {
 // The last that was taken, of all strands but one: it is held up longest. Nothing older than a round trip:
 // TCP has found out by itself. What a lost strand had under way needs no such thought.
 SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) const {
-    const Duration trip = trip_of(link);
     SentPartPtr last;
     for (size_t index = 1; index < link.slots.size(); ++index) {
         if (index == but.index) continue;
         const Slot& slot = link.slots[index];
+        if (slot.strand && !copies_over(link)) continue;
         const auto& parts = slot.sent.under_way();
         for (auto at = parts.rbegin(); at != parts.rend(); ++at) {
             const SentPartPtr& part = *at;
-            if (slot.strand && now_ - part->taken_at > trip) break;
+            if (slot.strand && now_ - part->taken_at > trip_of(link)) break;
             if (part->repeated || part->arrived || part->part.gives_up()) continue;
             if (!last || part->taken_at > last->taken_at) last = part;
             break;
@@ -49,13 +61,11 @@ SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) 
 // Pinned. Null: nothing worth it.
 SentPartPtr Endpoint::Impl::take_copy(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
-    if (!copies_over(*link)) return nullptr;
+    if (!link->spreads) return nullptr;
     while (const SentPartPtr part = last_under_way(*link, *strand)) {
         OutFrame& frame = *part->part.of;
         const bool whole = part->part.bytes == frame.frame.payload_bytes;
-        if ((!whole && !spread(*link, frame)) ||
-            !link->copies.spend(part->part.bytes, link->pace.rate, trip_of(*link)))
-            return nullptr;
+        if (!whole && !spread(*link, frame)) return nullptr;
         part->repeated = true;
         const bool wanted = !frame.given_up && pin(*link, frame);
         if (strand->state != StrandState::attached) {

@@ -55,7 +55,7 @@ void Endpoint::Impl::wake_control(Link& link) {
 // One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that
 // is idle: what is little goes where the window is open already. Copies need the others.
 void Endpoint::Impl::wake_bulk(Link& link) {
-    const size_t count = std::min<size_t>(link.slots.size() - 1, link.strands_used());
+    const size_t count = std::min<size_t>(link.slots.size() - 1, strands_for(link));
     for (size_t index = 1; index <= count; ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         if (!strand || !strand->idle) continue;

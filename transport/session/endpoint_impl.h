@@ -214,7 +214,10 @@ private:
     static bool spread(Link& link, OutFrame& frame);  // over several strands: false: not now
 
     // copies.cpp
-    bool copies_over(const Link& link) const;
+    static Duration trip_of(const Link& link);
+    void look_at_losses(Link& link);
+    static bool copies_over(const Link& link);
+    static uint32_t strands_for(const Link& link);  // that may carry what is to be sent now
     SentPartPtr last_under_way(const Link& link, const Strand& but) const;
     SentPartPtr take_copy(const StrandPtr& strand);
 

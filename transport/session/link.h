@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "transport/session/bulk_queue.h"
-#include "transport/session/copy_allowance.h"
+#include "transport/session/burst.h"
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
 #include "transport/session/in_frames.h"
@@ -116,7 +116,8 @@ struct Link {
     uint32_t frames_spread = 0;                       // of them
     InFrames arriving;
     bool far = false;  // the path is long: small parts, acknowledged soon
-    CopyAllowance copies;
+    Burst burst;
+    bool spreads = false;                   // short bursts go over more strands, and twice; copies.cpp
     std::optional<Instant> strand_lost_at;  // the last
     RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told
@@ -170,7 +171,12 @@ struct Link {
     // Bulk strands that carry what this side sends, and those that have to be there for both directions.
     uint32_t strands_used() const { return tuner ? std::min(tuner->wanted(), bulk_strands) : bulk_strands; }
     uint32_t strands_open() const {
-        return tuner ? std::min(std::max(tuner->wanted(), wanted_there), bulk_strands) : bulk_strands;
+        return tuner ? std::min(std::max(strands_spread(), wanted_there), bulk_strands) : bulk_strands;
+    }
+    // Those that carry short bursts.
+    uint32_t strands_spread() const {
+        return spreads ? std::min(std::max(strands_used(), limits::kStrandsLossy), bulk_strands)
+                       : strands_used();
     }
     bool control_up() const { return slots[0].strand != nullptr; }
     bool any_up() const {

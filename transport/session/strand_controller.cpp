@@ -58,21 +58,7 @@ void StrandController::begin(Trial trial, uint32_t count, std::string why) {
     reason_ = std::move(why);
 }
 
-// Once, also where there is little to send: what a lost segment holds up is its own strand's.
-bool StrandController::spread(const StrandReading& last, Instant now) {
-    const uint32_t count = std::min(limits::kStrandsLossy, most_);
-    const bool thin = rate_ > 0 && rate_ < count * kThinStrand;
-    if (spread_ || !last.losses || last.rtt_min < kFar || thin || trial_ != Trial::none || wanted_ >= count)
-        return false;
-    spread_ = true;
-    wanted_ = count;
-    reason_ = "segments are lost: each holds up its own strand only";
-    settle(now, last.rtt_smoothed);
-    return true;
-}
-
 bool StrandController::look(const StrandReading& reading, Instant now) {
-    if (spread(reading, now)) return true;
     // A window is of one number of strands, all of them there and busy.
     if (reading.strands < wanted_ || !reading.backlogged || now < settled_at_) return false;
     window_.time = window_.time + reading.elapsed;
@@ -127,8 +113,7 @@ bool StrandController::judge_paced(const StrandReading& last, Instant now) {
     const double in_flight = static_cast<double>(rate_) * last.rtt_smoothed.seconds();
     const auto windows = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
     // When one is lost, another one whose window is open takes its part over at once.
-    const uint32_t others = last.losses ? limits::kStrandsLossy : limits::kStrandsFar;
-    const uint32_t least = last.rtt_min >= kFar && rate_ >= others * kThinStrand ? others : 1;
+    const uint32_t least = last.rtt_min >= kFar && rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
     const uint32_t enough = std::max(windows, least);
     if (last.loss_limited || enough >= wanted_ || now < fewer_from_) return false;
     begin(Trial::fewer, enough, "the pace of the path needs no more");

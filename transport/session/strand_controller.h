@@ -28,7 +28,6 @@ struct StrandReading {
     uint64_t bytes_retransmitted = 0;
     Duration buffer_limited;  // mean over the strands
     bool loss_limited = false;
-    bool losses = false;  // segments are lost now and then where no queue stands
     Duration rtt_min, rtt_smoothed;
 };
 
@@ -53,7 +52,6 @@ private:
         uint64_t bytes = 0, retransmitted = 0;
         bool paced = true, below_pace = true;
     };
-    bool spread(const StrandReading& last, Instant now);
     bool judge(const StrandReading& last, Instant now);
     bool judge_paced(const StrandReading& last, Instant now);
     bool judge_trial(Instant now);
@@ -64,7 +62,6 @@ private:
     const uint32_t most_;
     uint32_t wanted_ = 1;
     bool chosen_ = false;  // by anything but the default
-    bool spread_ = false;
     Trial trial_ = Trial::none;
     uint32_t before_ = 1;             // strands before the trial
     uint64_t rate_before_ = 0;        // and what they delivered

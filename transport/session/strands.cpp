@@ -95,7 +95,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
                      now_);
     guide_strands(link, reading);
     reading.loss_limited = by_loss && link.losses.lossy();
-    reading.losses = link.losses.suspected(now_);
+    look_at_losses(link);
     stats.path_rtt = reading.rtt_smoothed;
     if (reading.backlogged && reading.bytes_acked >= kTellingBytes)
         stats.rate_sent = smoothed(stats.rate_sent, reading.bytes_acked, reading.elapsed);
@@ -107,7 +107,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
 void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
     const bool rests = reading.bytes_acked == 0 && !link.has_waiting();
     const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
-    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+    for (size_t index = 1; index < link.slots.size() && index <= link.strands_spread(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         if (strand) guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
     }

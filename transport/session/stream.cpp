@@ -325,7 +325,7 @@ void Endpoint::Impl::pull_control(Link& link, Strand& strand) {
         heartbeat.pings[number % Heartbeat::kKept] = {number, now_};
         put_stamp(out.tail(), FrameType::ping, number);
     }
-    if (std::exchange(link.wanted_due, false)) put_strands_wanted(out.tail(), link.strands_used());
+    if (std::exchange(link.wanted_due, false)) put_strands_wanted(out.tail(), link.strands_spread());
     for (const uint8_t index : std::exchange(link.losses_due, {})) {
         const Slot& slot = link.slots[index];
         if (!slot.strand)

@@ -115,22 +115,6 @@ TEST(StrandController, DecidesNothingWhenThereIsTooLittleToSend) {
     EXPECT_EQ(hand.controller.rate(), 0u);
 }
 
-TEST(StrandController, SpreadsOnceWhereSegmentsAreLost) {
-    Hand hand;
-    hand.reading.losses = true;
-    hand.reading.backlogged = false;  // however little there is to send
-    hand.run(seconds(1));
-    EXPECT_EQ(hand.wanted(), limits::kStrandsLossy) << hand.controller.reason();
-    hand.reading.backlogged = hand.reading.paced = true;
-    hand.run(seconds(20));
-    EXPECT_EQ(hand.wanted(), limits::kStrandsLossy) << "the pace needs fewer, the losses do not";
-    hand.reading.paced = false;
-    hand.at_most = 1'000'000;
-    hand.reading.rtt_smoothed = milliseconds(130);
-    hand.run(seconds(20));
-    EXPECT_LT(hand.wanted(), limits::kStrandsLossy) << "windows of many fill a thin path's queue";
-}
-
 TEST(StrandController, GrowsWhereWindowsHoldLessThanThePace) {
     Hand hand;
     hand.reading.below_pace = true;
