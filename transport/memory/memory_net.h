@@ -46,6 +46,7 @@ public:
         bool silent = false;  // neither refuses nor answers
         std::set<StrandHandle> writable;
         std::set<StrandHandle> stuck;                                 // takes nothing from this side for now
+        std::set<StrandHandle> held;                                  // what this side wrote arrives later
         std::map<StrandHandle, uint64_t> paces;                       // as told last
         std::map<StrandHandle, Congestion> guided;                    // as told last
         std::map<StrandHandle, uint64_t> written;                     // bytes
@@ -136,10 +137,15 @@ private:
     struct Pipe {
         Flow flow[2];  // towards the listener, towards the dialer
         bool open = true;
+        bool held(int side) const {
+            const Flow& back = flow[1 - side];
+            return back.to && back.to->held.contains(back.strand);
+        }
         std::optional<Instant> next_event() const {
             std::optional<Instant> at;
-            for (const Flow& f : flow) {
-                if (f.done) continue;
+            for (int side = 0; side < 2; ++side) {
+                const Flow& f = flow[side];
+                if (f.done || held(side)) continue;
                 if (!f.bytes.empty()) at = earlier(at, f.ready);
                 else if (f.ends) at = earlier(at, *f.ends);
             }
@@ -237,7 +243,7 @@ private:
             writer->written[back.strand] += written;
             if (written > 0) writer->endpoint->did_write(back.strand, written, now);
         }
-        if (!flow.done && !flow.bytes.empty() && flow.ready <= now) {
+        if (!flow.done && !flow.bytes.empty() && flow.ready <= now && !pipe.held(side)) {
             worked = true;
             const MutableByteSpan into = flow.to->endpoint->read_buffer(flow.strand);
             const size_t n =

@@ -14,17 +14,18 @@ Duration Endpoint::Impl::trip_of(const Link& link) {
 
 // Looked at with each heartbeat. Where little gets through, more strands fill the queue.
 void Endpoint::Impl::look_at_losses(Link& link) {
-    const bool lost = link.losses.suspected(now_) ||
-                      (link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss);
+    const bool segments = link.losses.suspected(now_);
+    const bool strand = link.strand_lost_at && now_ - *link.strand_lost_at < limits::kCopiesAfterLoss;
     const bool thin = link.stats.rate_sent > 0 && link.stats.rate_sent < limits::kSpreadRateMin;
-    const bool spreads = link.far && lost && !thin;
+    link.copies = link.far && !thin && (segments || strand);
+    const bool spreads = link.copies && segments;
     if (std::exchange(link.spreads, spreads) != spreads && link.tuner) wanted_changed(link);
 }
 
 // A short burst leaves the path empty after it: it costs little to send it twice and over more strands, and a
 // round trip is much beside it.
 bool Endpoint::Impl::copies_over(const Link& link) {
-    return link.spreads && link.burst.bytes() + link.bulk.bytes() <= limits::kShortBurstBytes;
+    return link.copies && link.burst.bytes() + link.bulk.bytes() <= limits::kShortBurstBytes;
 }
 
 uint32_t Endpoint::Impl::strands_for(const Link& link) {
@@ -61,7 +62,7 @@ SentPartPtr Endpoint::Impl::last_under_way(const Link& link, const Strand& but) 
 // Pinned. Null: nothing worth it.
 SentPartPtr Endpoint::Impl::take_copy(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
-    if (!link->spreads) return nullptr;
+    if (!link->copies) return nullptr;
     while (const SentPartPtr part = last_under_way(*link, *strand)) {
         OutFrame& frame = *part->part.of;
         const bool whole = part->part.bytes == frame.frame.payload_bytes;

@@ -117,7 +117,7 @@ struct Link {
     InFrames arriving;
     bool far = false;  // the path is long: small parts, acknowledged soon
     Burst burst;
-    bool spreads = false;                   // short bursts go over more strands, and twice; copies.cpp
+    bool copies = false, spreads = false;   // short bursts go twice; over more strands; copies.cpp
     std::optional<Instant> strand_lost_at;  // the last
     RateLimiter limiter;
     std::vector<uint8_t> losses_due;  // strand indices whose loss the other side has to be told

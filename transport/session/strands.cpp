@@ -95,7 +95,6 @@ void Endpoint::Impl::look_at_strands(Link& link) {
                      now_);
     guide_strands(link, reading);
     reading.loss_limited = by_loss && link.losses.lossy();
-    look_at_losses(link);
     stats.path_rtt = reading.rtt_smoothed;
     if (reading.backlogged && reading.bytes_acked >= kTellingBytes)
         stats.rate_sent = smoothed(stats.rate_sent, reading.bytes_acked, reading.elapsed);

@@ -129,6 +129,7 @@ void Endpoint::Impl::beat(Link& link) {
     link.heartbeat.ping_due = true;
     for (Slot& slot : link.slots) slot.ack_due = slot.received != slot.received_acked;
     look_at_strands(link);
+    look_at_losses(link);
     wake_control(link);
 }
 
