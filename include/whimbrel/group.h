@@ -228,11 +228,12 @@ typedef struct whim_link_info {
      * delivered (bbr), not by loss (cubic). */
     uint32_t lossy;
     uint32_t reserved_end; /* zero */
+    uint64_t bytes_copied; /* of payloads, sent once more unasked: short bursts, where something was lost */
 } whim_link_info;
 
 /* clang-format off */
 #define WHIM_LINK_INFO_INIT \
-    {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "", 0, "", 0, 0}
+    {sizeof(whim_link_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "", 0, "", 0, 0, 0}
 /* clang-format on */
 
 /* Copies the link to the member of a rank. Results as for whim_view_get_member. */

@@ -79,6 +79,7 @@ whim_link_info link_of(const LinkStats& in, Instant taken) {
     out.pace_bytes_per_s = in.pace;
     out.lossy = in.lossy ? 1 : 0;
     copy_text(out.pace_reason, in.pace_reason);
+    out.bytes_copied = in.bytes_copied;
     return out;
 }
 

@@ -377,7 +377,8 @@ private:
             "bytes_received"_a = link.bytes_received, "messages_sent"_a = link.messages_sent,
             "messages_received"_a = link.messages_received, "bulk_frames_sent"_a = link.bulk_frames_sent,
             "bulk_frames_received"_a = link.bulk_frames_received,
-            "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost);
+            "bulk_frames_resent"_a = link.bulk_frames_resent, "strands_lost"_a = link.strands_lost,
+            "bytes_copied"_a = link.bytes_copied);
     }
 
     const Op::Interrupts interrupts_ = std::make_shared<uint64_t>(0);

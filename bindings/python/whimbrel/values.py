@@ -180,6 +180,7 @@ class Link:
     bulk_frames_received: int
     bulk_frames_resent: int
     strands_lost: int
+    bytes_copied: int  # of payloads, sent once more unasked
 
 
 @dataclass(frozen=True)
