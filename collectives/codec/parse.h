@@ -1,0 +1,20 @@
+// Codecs by their text: NAME[:PARAMETER[,PARAMETER]...], as in docs/reference/codecs.md.
+//
+//   none · bf16 · fp16                                  round
+//   int8 · int4 · int2 · e4m3 · e5m2 · e2m1 · e3m0     block, scale, round
+//   sign                                                block, scale
+//   uint8 · uint4 · uint2                               block, scale, round
+//
+// block=N|whole, scale=bf16|fp16|fp32|e8m0, round=nearest|stochastic.
+#pragma once
+
+#include <string_view>
+
+#include "collectives/codec/codec.h"
+
+namespace whim {
+
+// E_INVALID with a detail that quotes the text and says what is wrong and what there is.
+Result<CodecPtr> parse_codec(std::string_view text);
+
+}  // namespace whim
