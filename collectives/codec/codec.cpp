@@ -55,15 +55,21 @@ Result<size_t> Codec::encode(const Values& in, MutableByteSpan out) const {
     return do_encode(in, out.data());
 }
 
-Status Codec::decode(ByteSpan bytes, std::span<float> out) const {
+Status Codec::decode(ByteSpan bytes, std::span<float> out) const { return try_decode(bytes, out); }
+
+Status Codec::accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
+    if (!std::isfinite(weight) || weight < 0)
+        return fail(Code::E_WEIGHTS, fmt::format("the weight is {}", weight));
+    return try_accumulate(bytes, weight, acc);
+}
+
+Status Codec::try_decode(ByteSpan bytes, std::span<float> out) const {
     if (const Status usual = check(bytes, out.size()); !usual.ok()) return usual;
     if (!out.empty()) do_decode(bytes, out);
     return {};
 }
 
-Status Codec::accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
-    if (!std::isfinite(weight) || weight < 0)
-        return fail(Code::E_WEIGHTS, fmt::format("the weight is {}", weight));
+Status Codec::try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
     if (const Status usual = check(bytes, acc.size()); !usual.ok()) return usual;
     if (!acc.empty()) do_accumulate(bytes, weight, acc);
     return {};

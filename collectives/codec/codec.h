@@ -93,6 +93,10 @@ protected:
     virtual void do_decode(ByteSpan bytes, std::span<float> out) const = 0;
     virtual void do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const = 0;
 
+    // check, then the above, for codecs whose check has the decoded bytes in hand.
+    virtual Status try_decode(ByteSpan bytes, std::span<float> out) const;
+    virtual Status try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const;
+
     friend class TopKCodec;  // these two are codecs over another one
     friend class ZstdCodec;
 };
