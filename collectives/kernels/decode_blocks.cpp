@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "collectives/kernels/decode_blocks.cpp"
 #include <hwy/foreach_target.h>  // keep before highway.h
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "base/assert.h"
@@ -95,8 +96,10 @@ private:
     HWY_INLINE void multiply(const uint8_t* codes, size_t count, float scale, float* out) const {
         const VF by = hn::Set(DF(), scale);
         const size_t lanes = hn::Lanes(DF());
+        const auto left = static_cast<size_t>(out_.data() + out_.size() - out);
         size_t i = 0;
         for (; i + lanes <= count; i += lanes) {
+            hwy::Prefetch(out + std::min(i + kTile, left));  // in the next tile
             hn::StoreU(then_(hn::Mul(numbers_of<kGrid>(codes + i), by), out + i), DF(), out + i);
         }
         if (i == count) return;

@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "collectives/kernels/encode_blocks.cpp"
 #include <hwy/foreach_target.h>  // keep before highway.h
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "base/assert.h"
@@ -74,6 +75,7 @@ private:
     }
 
     const float* load(size_t at, size_t count) {
+        ahead_ = input_.values.data() + std::min(at + kTile, input_.values.size() - count);
         if (input_.dither) dither_fill(*input_.dither, input_.first + at, count, words_);
         return prepared(input_.values.data() + at, count, input_.divisor, staged_);
     }
@@ -123,6 +125,7 @@ private:
             }
         } else {
             for (size_t k = 0; k < count; k += lanes) {
+                hwy::Prefetch(ahead_ + i + k);
                 store_codes(Rounding::nearest(hn::Div(load_floats(x + k), by)), codes + k);
             }
         }
@@ -141,6 +144,7 @@ private:
     const BlockFormat& format_;
     const BlockInput& input_;
     const size_t block_;
+    const float* ahead_ = nullptr;  // the next tile's values, fetched while this one's are rounded
     HWY_ALIGN float staged_[kTile];
     HWY_ALIGN uint32_t words_[kTile];
     HWY_ALIGN uint8_t codes_[kTile];

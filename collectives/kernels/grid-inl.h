@@ -42,12 +42,11 @@ HWY_INLINE VI whole_stochastic(VF y, VU words) {
 template <int kBits> struct IntGrid {
     static constexpr float kTop = static_cast<float>((1 << (kBits - 1)) - 1);
     static constexpr int32_t kMask = (1 << kBits) - 1;
-    static HWY_INLINE VF clamped(VF y) {
-        return hn::Min(hn::Max(y, hn::Set(DF(), -kTop)), hn::Set(DF(), kTop));
-    }
-    static HWY_INLINE VI nearest(VF y) { return hn::And(hn::NearestInt(clamped(y)), hn::Set(DI(), kMask)); }
+    // |y| is past kTop by less than a rounding, if at all.
+    static HWY_INLINE VI nearest(VF y) { return hn::And(hn::NearestInt(y), hn::Set(DI(), kMask)); }
     static HWY_INLINE VI stochastic(VF y, VU words) {
-        return hn::And(whole_stochastic(clamped(y), words), hn::Set(DI(), kMask));
+        const VF clamped = hn::Min(hn::Max(y, hn::Set(DF(), -kTop)), hn::Set(DF(), kTop));
+        return hn::And(whole_stochastic(clamped, words), hn::Set(DI(), kMask));
     }
 };
 

@@ -123,13 +123,28 @@ constexpr float magnitude_max(ScaleType type, float top) {
     return x;
 }
 
+// Elements and scales are copied as they are in memory.
+static_assert(std::endian::native == std::endian::little,
+              "the wire is little-endian, and so must this machine be");
+
 inline void store_scale(ScaleType type, Scale scale, std::byte* to) {
-    for (size_t i = 0; i < scale_bytes(type); ++i) to[i] = static_cast<std::byte>(scale.bits >> (8 * i));
+    const auto half = static_cast<uint16_t>(scale.bits);
+    switch (type) {
+        case ScaleType::bf16:
+        case ScaleType::f16: std::memcpy(to, &half, sizeof half); break;
+        case ScaleType::f32: std::memcpy(to, &scale.bits, sizeof scale.bits); break;
+        case ScaleType::e8m0: *to = static_cast<std::byte>(scale.bits); break;
+    }
 }
 
 inline std::optional<float> load_scale(ScaleType type, const std::byte* from) {
     uint32_t bits = 0;
-    for (size_t i = 0; i < scale_bytes(type); ++i) bits |= static_cast<uint32_t>(from[i]) << (8 * i);
+    switch (type) {
+        case ScaleType::bf16:
+        case ScaleType::f16: std::memcpy(&bits, from, 2); break;
+        case ScaleType::f32: std::memcpy(&bits, from, 4); break;
+        case ScaleType::e8m0: bits = static_cast<uint32_t>(*from); break;
+    }
     return scale_from_bits(type, bits);
 }
 

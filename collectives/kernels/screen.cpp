@@ -3,8 +3,10 @@
 #define HWY_TARGET_INCLUDE "collectives/kernels/screen.cpp"
 #include <hwy/foreach_target.h>  // keep before highway.h
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -13,6 +15,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace whim::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr size_t kAhead = 2048;  // elements fetched before they are looked at
 
 size_t find_beyond(std::span<const float> values, int32_t limit_bits) {
     const hn::ScalableTag<int32_t> d;
@@ -25,6 +29,8 @@ size_t find_beyond(std::span<const float> values, int32_t limit_bits) {
     };
     size_t i = 0;
     for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        const float* ahead = values.data() + std::min(i + kAhead, count - 4 * lanes);
+        for (size_t k = 0; k < 4 * lanes; k += 16) hwy::Prefetch(ahead + k);
         const auto most =
             hn::Max(hn::Max(load(i), load(i + lanes)), hn::Max(load(i + 2 * lanes), load(i + 3 * lanes)));
         if (!hn::AllFalse(d, hn::Gt(most, limit))) break;  // the loop below finds the place

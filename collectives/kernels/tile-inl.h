@@ -56,13 +56,17 @@ struct AddTo {
 // The values divided by divisor, padded with zeros: in staged, or where they are when nothing is to be done.
 inline const float* prepared(const float* values, size_t count, float divisor, float* staged) {
     if (divisor == 1.0f && count % kPad == 0) return values;
-    std::memcpy(staged, values, count * sizeof(float));
-    std::fill(staged + count, staged + padded(count, kPad), 0.0f);
-    if (divisor == 1.0f) return staged;
+    const size_t whole = count / kPad * kPad;
     const VF by = hn::Set(DF(), divisor);
-    for (size_t i = 0; i < count; i += hn::Lanes(DF())) {
-        hn::StoreU(hn::Div(load_floats(staged + i), by), DF(), staged + i);
-    }
+    const auto divide = [&](const float* from, size_t n, float* to) HWY_ATTR {
+        for (size_t i = 0; i < n; i += hn::Lanes(DF()))
+            hn::StoreU(hn::Div(load_floats(from + i), by), DF(), to + i);
+    };
+    divide(values, whole, staged);
+    if (whole == count) return staged;
+    std::memcpy(staged + whole, values + whole, (count - whole) * sizeof(float));
+    std::fill(staged + count, staged + whole + kPad, 0.0f);
+    divide(staged + whole, kPad, staged + whole);
     return staged;
 }
 
