@@ -45,7 +45,7 @@ std::optional<size_t> Codec::first_refused(const Values& in) const {
 
 Result<size_t> Codec::encode(const Values& in, MutableByteSpan out) const {
     WHIM_ASSERT(out.size() >= encoded_bytes_max(in.values.size()));
-    WHIM_ASSERT(cut_elements() == kUncut || in.first % cut_elements() == 0);
+    WHIM_ASSERT(in.first % (cut_elements() == kUncut ? 16 : cut_elements()) == 0);
     if (!usual_divisor(in.divisor))
         return fail(Code::E_WEIGHTS, fmt::format("the divisor is {}", in.divisor));
     if (!in.screened) {

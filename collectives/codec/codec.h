@@ -30,7 +30,7 @@ struct Values {
     std::span<const float> values;
     float divisor = 1;
     Dither dither = {};     // for codecs that round stochastically
-    uint64_t first = 0;     // place of values[0] in its tensor: a multiple of cut_elements()
+    uint64_t first = 0;     // place of values[0] in its tensor: a multiple of cut_elements(), or of 16
     bool screened = false;  // the caller knows that first_refused() finds nothing: it is not looked for again
 };
 
