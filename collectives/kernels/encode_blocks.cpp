@@ -39,11 +39,10 @@ private:
     std::byte* group(size_t at, size_t count, std::byte* out) {
         const float* x = load(at, count);
         Scale scales[kTileBlocks];
-        size_t blocks = 0;
-        for (size_t i = 0; i < count; i += block_, ++blocks) {
-            const size_t length = std::min(block_, count - i);
-            scales[blocks] = scale_of(x + i, length);
-            round(x + i, i, padded(length, kPad), scales[blocks].value);
+        const size_t blocks = (count + block_ - 1) / block_;
+        find_scales(x, count, blocks, scales);
+        for (size_t i = 0, b = 0; b < blocks; i += block_, ++b) {
+            round(x + i, i, padded(std::min(block_, count - i), kPad), scales[b].value);
         }
         pack(count);
         const uint8_t* packed = packed_;
@@ -80,13 +79,25 @@ private:
         return prepared(input_.values.data() + at, count, input_.divisor, staged_);
     }
 
-    Scale scale_of(const float* x, size_t length) const {
-        if constexpr (kGrid == Grid::sign) {
-            double sums[8] = {};
-            add_magnitudes(x, padded(length, kPad), sums);
-            return mean_scale(sums, length);
-        } else {
-            return scale_up(format_.scale, largest_magnitude(x, padded(length, kPad)) / kTop);
+    // Step by step for all blocks of a tile: the steps of one block wait for each other.
+    void find_scales(const float* x, size_t count, size_t blocks, Scale* scales) const {
+        HWY_ALIGN float wishes[kTileBlocks] = {};
+        for (size_t i = 0, b = 0; b < blocks; i += block_, ++b) {
+            const size_t length = std::min(block_, count - i);
+            if constexpr (kGrid == Grid::sign) {
+                double sums[8] = {};
+                add_magnitudes(x + i, padded(length, kPad), sums);
+                scales[b] = mean_scale(sums, length);
+            } else {
+                wishes[b] = largest_magnitude(x + i, padded(length, kPad));
+            }
+        }
+        if constexpr (kGrid != Grid::sign) {
+            const VF top = hn::Set(DF(), kTop);
+            for (size_t b = 0; b < blocks; b += hn::Lanes(DF())) {
+                hn::Store(hn::Div(hn::Load(DF(), wishes + b), top), DF(), wishes + b);
+            }
+            for (size_t b = 0; b < blocks; ++b) scales[b] = scale_up(format_.scale, wishes[b]);
         }
     }
 
