@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "base/limits.h"
 
 namespace whim::codec {
 namespace {
@@ -98,6 +99,7 @@ unsigned packed_bits(size_t bound) { return static_cast<unsigned>(std::bit_width
 }  // namespace
 
 int rice_parameter(size_t bound, size_t count) {
+    WHIM_ASSERT(count > 0 && count <= bound && bound <= limits::kTopKChunkMax);  // so that squares fit
     // The largest r with 2^(r - 1/2) <= 0.69 * bound / count, in squares of whole numbers.
     const uint64_t most = 4761ull * bound * bound;  // 10000 * 0.69^2 * bound^2
     const uint64_t each = 10000ull * count * count;
@@ -132,9 +134,8 @@ size_t write_indexes(IndexCode code, size_t bound, std::span<const uint32_t> ind
 
 std::optional<size_t> read_indexes(IndexCode code, size_t bound, ByteSpan bytes,
                                    std::span<uint32_t> indexes) {
-    WHIM_ASSERT(bound > 0 && bound <= (1u << 30) && indexes.size() <= bound);
     BitReader bits(bytes);
-    const auto r = static_cast<unsigned>(rice_parameter(bound, std::max<size_t>(indexes.size(), 1)));
+    const auto r = static_cast<unsigned>(rice_parameter(bound, indexes.size()));
     size_t next = 0;
     for (uint32_t& index : indexes) {
         size_t value = 0;

@@ -6,7 +6,7 @@
 //            r = max(0, round(log2(0.69 * bound / count))): within 2 % of what is possible for random
 //            indexes.
 //
-// The number of indexes and the bound are known to both sides.
+// The number of indexes and the bound are known to both sides: 1 <= count <= bound <= limits::kTopKChunkMax.
 #pragma once
 
 #include <cstddef>
