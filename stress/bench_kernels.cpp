@@ -1,5 +1,6 @@
 // Speed of fold() beside memcpy: GB/s counts every byte read and written once, so the two are comparable.
-//   ./build/release/bin/bench_kernels --benchmark_filter=f32
+//   ./run bench kernels --benchmark_filter='f32|copy' --benchmark_out=kernels.json
+//   --benchmark_out_format=json
 // Sizes: 256 KiB (a chunk, in cache) and 64 MiB per buffer (in memory).
 #include <benchmark/benchmark.h>
 

@@ -1,6 +1,7 @@
-// The fold itself, once per instruction set: for each block, the first input starts an accumulator that stays
-// in the L1 cache, every further input is added in order, and the finished block is stored. So each input is
-// read once, from start to end, however many there are, and the output may be the memory of one input.
+// The fold itself, once per instruction set: for each block, the first inputs start an accumulator that stays
+// in the L1 cache, every further input is added in order, and with the last one the block is stored. So each
+// input is read once, from start to end, however many there are, and the output may be the memory of one
+// input.
 #if defined(WHIM_KERNELS_FOLD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef WHIM_KERNELS_FOLD_INL_H_
 #undef WHIM_KERNELS_FOLD_INL_H_
@@ -91,29 +92,40 @@ private:
         return Acc{0};
     }
 
+    // Two inputs at once where the block begins, and the last one where it is stored: two inputs are a single
+    // pass.
     void fold_block(size_t offset, size_t count, MutableByteSpan out) const {
         const D d;
         const size_t lanes = hn::Lanes(d);
         HWY_ALIGN Acc block[kBlockElements];
-        const std::byte* from = inputs_[0].bytes.data() + offset;
-        const V first_weight = hn::Set(d, weight_of(inputs_[0]));
-        for (size_t i = 0; i < count; i += lanes) {
-            hn::Store(Rule::start(Format::load(d, from + i * Format::kBytes), first_weight), d, block + i);
+        const size_t last = inputs_.size() - 1;
+        const V weight_sum = hn::Set(d, weight_sum_);
+        const auto begin = [&](size_t i) HWY_ATTR {
+            const V acc = Rule::start(load(0, offset, i), weight(0));
+            return last == 0 ? acc : Rule::step(acc, load(1, offset, i), weight(1));
+        };
+        const auto store = [&](V acc, size_t i) HWY_ATTR {
+            Format::store(d, Rule::finish(acc, weight_sum), out.data() + offset + i * Format::kBytes);
+        };
+        if (last <= 1) {
+            for (size_t i = 0; i < count; i += lanes) store(begin(i), i);
+            return;
         }
-        for (size_t k = 1; k < inputs_.size(); ++k) {
-            from = inputs_[k].bytes.data() + offset;
-            const V weight = hn::Set(d, weight_of(inputs_[k]));
+        for (size_t i = 0; i < count; i += lanes) hn::Store(begin(i), d, block + i);
+        for (size_t k = 2; k < last; ++k) {
             for (size_t i = 0; i < count; i += lanes) {
-                const V x = Format::load(d, from + i * Format::kBytes);
-                hn::Store(Rule::step(hn::Load(d, block + i), x, weight), d, block + i);
+                hn::Store(Rule::step(hn::Load(d, block + i), load(k, offset, i), weight(k)), d, block + i);
             }
         }
-        const V weight_sum = hn::Set(d, weight_sum_);
         for (size_t i = 0; i < count; i += lanes) {
-            Format::store(d, Rule::finish(hn::Load(d, block + i), weight_sum),
-                          out.data() + offset + i * Format::kBytes);
+            store(Rule::step(hn::Load(d, block + i), load(last, offset, i), weight(last)), i);
         }
     }
+
+    HWY_INLINE V load(size_t k, size_t offset, size_t i) const {
+        return Format::load(D(), inputs_[k].bytes.data() + offset + i * Format::kBytes);
+    }
+    HWY_INLINE V weight(size_t k) const { return hn::Set(D(), weight_of(inputs_[k])); }
 
     // The last elements, fewer than a vector, go through a buffer as long as one.
     void fold_rest(size_t offset, size_t bytes, MutableByteSpan out) const {

@@ -189,6 +189,12 @@ inline constexpr uint32_t kSameHostRingBytes = 256u << 10;      // each way of o
 inline constexpr uint32_t kSameHostGuestsMax = 64;              // connected, without memory yet
 inline constexpr Duration kSameHostAnswer = milliseconds(500);  // for memory, or consent to it; then TCP
 
+// Codecs.
+inline constexpr uint32_t kCodecTextBytesMax = 128;     // of a codec's description
+inline constexpr uint32_t kCodecBlockMax = 1u << 16;    // elements under one scale, unless all are
+inline constexpr uint32_t kTopKChunkMax = 1u << 16;     // elements that top-k chooses among
+inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide whether all are
+
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`
 

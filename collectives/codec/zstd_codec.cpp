@@ -1,0 +1,147 @@
+// Probing, compressing and the bounded way back.
+#include "collectives/codec/zstd_codec.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "collectives/kernels/planes.h"
+
+namespace whim {
+namespace {
+
+enum Mode : uint8_t { kStored = 0, kFrame = 1, kFrameOf2 = 2, kFrameOf4 = 3 };
+
+size_t width_of(Mode mode) { return mode == kFrameOf2 ? 2 : mode == kFrameOf4 ? 4 : 1; }
+
+// The compressed size, or nullopt when it would not fit.
+std::optional<size_t> compress(ByteSpan in, MutableByteSpan out, int level) {
+    const size_t size = ZSTD_compress(out.data(), out.size(), in.data(), in.size(), level);
+    if (ZSTD_isError(size)) return std::nullopt;
+    return size;
+}
+
+Bytes sorted_by_place(ByteSpan in, size_t width) {
+    Bytes out(in.size());
+    kernels::split_planes(width, in, out);
+    return out;
+}
+
+// The best way for the beginning of the bytes.
+Mode probe(ByteSpan bytes, size_t width, int level) {
+    const ByteSpan sample = bytes.first(std::min<size_t>(bytes.size(), limits::kZstdProbeBytes));
+    Bytes out(sample.size());
+    size_t best = sample.size() - sample.size() * 3 / 100;  // smaller is not worth it
+    Mode mode = kStored;
+    const auto look = [&](ByteSpan candidate, Mode as) {
+        const auto size = compress(candidate, out, level);
+        if (!size || *size >= best) return;
+        best = *size;
+        mode = as;
+    };
+    look(sample, kFrame);
+    if (width == 2) look(sorted_by_place(sample, 2), kFrameOf2);
+    if (width == 4) look(sorted_by_place(sample, 4), kFrameOf4);
+    return mode;
+}
+
+Error foreign(const Codec& codec, std::string_view what) {
+    return fail(Code::E_PROTOCOL, fmt::format("bytes of {}: {}", codec.text(), what));
+}
+
+}  // namespace
+
+ZstdCodec::ZstdCodec(CodecPtr inner, int level) : inner_(std::move(inner)), level_(level) {
+    WHIM_ASSERT(level >= 1 && level <= kLevelMax);
+}
+
+std::string ZstdCodec::text() const {
+    return inner_->text() + (level_ == kDefaultLevel ? "+zstd" : fmt::format("+zstd:level={}", level_));
+}
+
+size_t ZstdCodec::encoded_bytes_max(size_t count) const {
+    return count == 0 ? 0 : 1 + inner_->encoded_bytes_max(count);
+}
+
+size_t ZstdCodec::do_encode(const Values& in, std::byte* out) const {
+    Bytes plain(inner_->encoded_bytes_max(in.values.size()));
+    plain.resize(inner_->do_encode(in, plain.data()));
+    const Mode mode = probe(plain, inner_->code_bytes(), level_);
+    if (mode != kStored) {
+        const Bytes sorted = width_of(mode) == 1 ? Bytes() : sorted_by_place(plain, width_of(mode));
+        const MutableByteSpan room(out + 1, plain.size() - 1);  // a frame that is not smaller is of no use
+        if (const auto size = compress(sorted.empty() ? plain : sorted, room, level_)) {
+            out[0] = static_cast<std::byte>(mode);
+            return 1 + *size;
+        }
+    }
+    out[0] = static_cast<std::byte>(kStored);
+    std::copy(plain.begin(), plain.end(), out + 1);
+    return 1 + plain.size();
+}
+
+Result<ByteSpan> ZstdCodec::unpack(ByteSpan bytes, size_t count, Bytes& storage) const {
+    if (count == 0) {
+        if (bytes.empty()) return bytes;
+        return foreign(*this, "there are no elements");
+    }
+    if (bytes.empty()) return foreign(*this, "there are none");
+    const auto mode = static_cast<Mode>(bytes[0]);
+    const ByteSpan rest = bytes.subspan(1);
+    if (mode == kStored) return rest;
+    const size_t width = width_of(mode);
+    if (mode > kFrameOf4 || (width != 1 && width != inner_->code_bytes())) {
+        return foreign(*this, fmt::format("unknown mode {}", static_cast<int>(mode)));
+    }
+    const size_t most = inner_->encoded_bytes_max(count);
+    const unsigned long long size = ZSTD_getFrameContentSize(rest.data(), rest.size());
+    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) return foreign(*this, "no frame");
+    if (size > most || (inner_->fixed_size() && size != most)) {
+        return foreign(*this, fmt::format("a frame of {} bytes where {} belong", size, most));
+    }
+    if (ZSTD_findFrameCompressedSize(rest.data(), rest.size()) != rest.size()) {
+        return foreign(*this, "not one whole frame");
+    }
+    storage.resize(size);
+    if (ZSTD_decompress(storage.data(), storage.size(), rest.data(), rest.size()) != size) {
+        return foreign(*this, "a broken frame");
+    }
+    if (width == 1) return ByteSpan(storage);
+    Bytes joined(storage.size());
+    kernels::join_planes(width, storage, joined);
+    storage = std::move(joined);
+    return ByteSpan(storage);
+}
+
+Status ZstdCodec::check(ByteSpan bytes, size_t count) const {
+    Bytes storage;
+    const auto plain = unpack(bytes, count, storage);
+    if (!plain.ok()) return plain.error();
+    return inner_->check(*plain, count);
+}
+
+Status ZstdCodec::try_decode(ByteSpan bytes, std::span<float> out) const {
+    Bytes storage;
+    const auto plain = unpack(bytes, out.size(), storage);
+    if (!plain.ok()) return plain.error();
+    return inner_->decode(*plain, out);
+}
+
+Status ZstdCodec::try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
+    Bytes storage;
+    const auto plain = unpack(bytes, acc.size(), storage);
+    if (!plain.ok()) return plain.error();
+    return inner_->accumulate(*plain, weight, acc);
+}
+
+void ZstdCodec::do_decode(ByteSpan, std::span<float>) const {
+    WHIM_ASSERT(!"try_decode stands in its place");
+}
+
+void ZstdCodec::do_accumulate(ByteSpan, float, std::span<float>) const {
+    WHIM_ASSERT(!"try_accumulate stands in its place");
+}
+
+}  // namespace whim
