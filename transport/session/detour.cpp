@@ -195,7 +195,9 @@ void Endpoint::Impl::settle_route(const LinkPtr& link, const std::optional<LinkK
         return;
     }
     calm_race(*link);
-    if (link->dials_directly() && !racing(*link)) link->control().next_dial = now_ + direct_pause(*link);
+    // One detour after the other does not put it off.
+    std::optional<Instant>& next_dial = link->control().next_dial;
+    if (link->dials_directly() && !racing(*link) && !next_dial) next_dial = now_ + direct_pause(*link);
 }
 
 void Endpoint::Impl::tell_route(const LinkPtr& link) {
