@@ -166,7 +166,7 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
         link->control_lost_at = now_;
         link->next_detour.reset();
         // Nobody else sees that it is lost; and the detour may fail.
-        if (of->via && link->dials_directly() && !racing(*link))
+        if (of->via && link->dials_directly() && !racing(*link) && !slot.next_dial)
             slot.next_dial = now_ + limits::kDirectRetryMin;
     }
     // One address after another that answers in vain does not put a detour off.

@@ -69,7 +69,8 @@ void Endpoint::Impl::look_at_strands(Link& link) {
 
     Duration rtt_sum{};
     bool by_loss = false;
-    for (size_t index = 0; index < link.slots.size() && index <= link.strands_used(); ++index) {
+    uint64_t lost = 0;  // on all of them; the controller hears of those in use
+    for (size_t index = 0; index < link.slots.size(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         const std::optional<PathSample> now = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!now) continue;
@@ -79,6 +80,8 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         stats.bytes_retransmitted += again;
         if (index == 0) stats.path_rtt = now->rtt_smoothed;
         if (index == 0 || !before) continue;  // a new one has not been there all the time
+        lost += again;
+        if (index > link.strands_used()) continue;
         ++reading.strands;
         reading.bytes_acked += now->acked_since(since.bytes_acked);
         reading.bytes_retransmitted += again;
@@ -91,8 +94,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     if (reading.strands == 0) return;
     reading.rtt_smoothed = rtt_sum / reading.strands;
     reading.buffer_limited = reading.buffer_limited / reading.strands;
-    link.losses.look(reading.bytes_retransmitted, reading.rtt_min, reading.rtt_smoothed - reading.rtt_min,
-                     now_);
+    link.losses.look(lost, reading.rtt_min, reading.rtt_smoothed - reading.rtt_min, now_);
     guide_strands(link, reading);
     reading.loss_limited = by_loss && link.losses.lossy();
     stats.path_rtt = reading.rtt_smoothed;

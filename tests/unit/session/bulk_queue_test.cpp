@@ -18,8 +18,10 @@ TEST(BulkQueue, OneFlowKeepsItsOrder) {
     for (uint64_t i = 1; i <= 5; ++i) queue.push(frame(7, 100, 1, 0, i));
     queue.push_front(OutPart::whole(std::make_shared<OutFrame>(frame(7, 100, 1, 0, 0))));
     EXPECT_EQ(queue.size(), 6u);
+    EXPECT_EQ(queue.bytes(), 600u);
     for (uint64_t i = 0; i <= 5; ++i) EXPECT_EQ(queue.pop().of->frame.cookie, i);
     EXPECT_TRUE(queue.empty());
+    EXPECT_EQ(queue.bytes(), 0u);
 }
 
 // Bytes that each flow got of the first `total`, with all flows always having something queued.

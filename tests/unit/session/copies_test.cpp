@@ -65,6 +65,8 @@ TEST_F(Copies, AfterALossAShortBurstArrivesThoughAStrandStandsStill) {
     for (const auto& [cookie, times] : b.received) EXPECT_EQ(times, 1) << cookie;
     EXPECT_GE(copied(), 1'000u);
     EXPECT_LE(copied(), 2'000u) << "each once";
+    EXPECT_EQ(a.pinned_first, 4u) << "who counts what is sent counts it once";
+    EXPECT_GT(a.pinned_again, 0u);
     EXPECT_TRUE(a.at_rest() && b.at_rest());
 }
 
@@ -82,6 +84,65 @@ TEST_F(Copies, LossesAreForgotten) {
     a.give(b.key(), 20'000);
     net.run_for(seconds(1));
     EXPECT_EQ(copied(), 0u);
+}
+
+// Two tuned strands over 80 ms; what the system tells of each is made up here.
+class LossyPath : public ::testing::Test {
+protected:
+    void SetUp() override {
+        for (TestPeer* peer : {&a, &b}) {
+            peer->node.path = [this](StrandHandle strand) {
+                PathSample sample;
+                sample.rtt_min = sample.rtt_smoothed = milliseconds(80);
+                sample.bytes_retransmitted = again[strand];
+                return sample;
+            };
+        }
+        LinkOptions dials = dial_options(b.node, 32), waits = wait_options(a.node, 32);
+        dials.tune_strands = waits.tune_strands = true;
+        a.endpoint.open_link(b.key(), dials, net.now);
+        b.endpoint.open_link(a.key(), waits, net.now);
+        net.run_for(seconds(2));
+        ASSERT_EQ(strands(), limits::kStrandsFar);
+    }
+    uint32_t strands() { return a.endpoint.stats(b.key())->strands; }
+    // Bulk strands of a, in the order in which they were made.
+    std::vector<StrandHandle> bulk() {
+        std::vector<StrandHandle> all;
+        for (const auto& [strand, bytes] : a.node.written) {
+            if (a.endpoint.carries_bulk(strand).value_or(false)) all.push_back(strand);
+        }
+        return all;
+    }
+    MemoryNet net{3};
+    TestPeer a{net, 1}, b{net, 2};
+    std::map<StrandHandle, uint64_t> again;
+};
+
+TEST_F(LossyPath, ShortBurstsGoOverMoreStrandsInShortTurns) {
+    EXPECT_EQ(a.endpoint.turn_bytes(bulk().front()), limits::kTurnBytesMax);
+    again[bulk().front()] = 1448;
+    net.run_for(seconds(1));
+    EXPECT_EQ(strands(), limits::kStrandsLossy);
+    EXPECT_EQ(a.endpoint.stats(b.key())->strands_used, limits::kStrandsFar) << "for long ones";
+    for (const StrandHandle strand : bulk()) EXPECT_EQ(a.endpoint.turn_bytes(strand), limits::kPartBytes);
+    for (int i = 0; i < 8; ++i) a.give(b.key(), 20'000);
+    net.run_for(seconds(1));
+    EXPECT_EQ(b.received.size(), 8u);
+    for (const StrandHandle strand : bulk()) EXPECT_GT(a.node.written[strand], 20'000u);
+}
+
+TEST_F(LossyPath, LossesOnTheFurtherStrandsCount) {
+    again[bulk().front()] = 1448;
+    net.run_for(seconds(1));
+    ASSERT_EQ(bulk().size(), limits::kStrandsLossy);
+    for (int i = 0; i < 3; ++i) {
+        again[bulk().back()] += 1448;
+        net.run_for(milliseconds(1200));
+    }
+    const LinkStats stats = *a.endpoint.stats(b.key());
+    EXPECT_EQ(stats.bytes_retransmitted, 4u * 1448);
+    EXPECT_TRUE(stats.lossy);
 }
 
 TEST(Burst, EndsWithAPause) {

@@ -27,6 +27,19 @@ TEST(LossWatch, TakesLossesWithoutAQueueForRandom) {
     EXPECT_TRUE(path.watch.lossy());
 }
 
+TEST(LossWatch, SuspectsAfterOneLossAndForAWhile) {
+    Watched path;
+    path.look(0);
+    EXPECT_FALSE(path.watch.suspected(path.now));
+    path.look(1448, milliseconds(50));
+    EXPECT_FALSE(path.watch.suspected(path.now)) << "a queue stood";
+    path.look(0), path.look(0);
+    path.look(1448);
+    EXPECT_TRUE(path.watch.suspected(path.now + seconds(59)));
+    EXPECT_FALSE(path.watch.suspected(path.now + seconds(61)));
+    EXPECT_FALSE(path.watch.lossy());
+}
+
 TEST(LossWatch, LeavesAQueueThatOverflowsToCongestionControl) {
     Watched path;
     for (int i = 0; i < 100; ++i) {

@@ -103,7 +103,10 @@ public:
     }
     std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
         EXPECT_TRUE(pinned.insert(frame.cookie).second) << "pinned twice at once";
-        if (!withdrawn.contains(frame.cookie)) return ByteSpan(payloads_.at(frame.cookie));
+        if (!withdrawn.contains(frame.cookie)) {
+            ++(frame.begun ? pinned_again : pinned_first);
+            return ByteSpan(payloads_.at(frame.cookie));
+        }
         pinned.erase(frame.cookie);
         return std::nullopt;
     }
@@ -144,7 +147,8 @@ public:
     bool accept_plain = false;
     int asked = 0;
     int cut_short = 0;
-    Endpoint endpoint;  // last: dies first
+    uint64_t pinned_first = 0, pinned_again = 0;  // payloads asked for
+    Endpoint endpoint;                            // last: dies first
 };
 
 // What the dialing and the waiting end of a link between two members use.
