@@ -37,8 +37,9 @@ inline constexpr uint32_t kFramesIncompleteMax =
 inline constexpr uint32_t kBulkQueuedMax = 1u << 16;  // bulk descriptors queued on one link
 inline constexpr uint32_t kStrandsPerLinkMax = 33;    // one control and up to 32 bulk
 inline constexpr uint32_t kStrandsLossy = 4;  // bulk strands for short bursts over a long path that loses
-inline constexpr uint32_t kShortBurstBytes = 1u << 20;
-inline constexpr uint64_t kSpreadRateMin = 4'000'000;  // bytes per second; below it strands are not spread
+inline constexpr uint32_t kShortBurstBytes = 1u << 20;  // sent in a row by one link, with what waits
+inline constexpr uint64_t kSpreadRateMin =
+    4'000'000;                              // bytes per second; below it nothing is copied or spread
 inline constexpr uint32_t kStrandsFar = 2;  // bulk strands that a long path begins with, when tuned
 inline constexpr uint32_t kHandshakeBytesMax = 64u << 10;  // received before a strand is known
 inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet attached to a link

@@ -1,6 +1,7 @@
-// Copies: where segments or strands are lost, a strand with nothing else to send sends once more what others
-// have under way. One lost segment holds up all that follows on its strand for a round trip, and when nothing
-// follows for two or more; a copy over another strand is there before.
+// Copies of short bursts. Where segments or strands are lost, a strand with nothing else to send sends once
+// more what others have under way: one lost segment holds up all that follows on its strand for a round trip,
+// and when nothing follows for two or more; a copy over another strand is there before. Where it is segments,
+// the burst goes over more strands, too. docs/decisions/0015 has the figures.
 #include <algorithm>
 
 #include "base/limits.h"

@@ -1,9 +1,9 @@
-// Inside of Endpoint. Twelve files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Fourteen files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
 // stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), copies.cpp
 // (what is sent once more, unasked), aside.cpp (what carries control while its strand is lost), strands.cpp
-// (how many there are), pacing.cpp (bounds on rates).
+// (how many there are), path_pace.cpp (how fast bulk leaves), pacing.cpp (the user's bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
