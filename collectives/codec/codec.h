@@ -57,6 +57,9 @@ public:
     virtual size_t encoded_bytes_max(size_t count) const = 0;
     virtual bool fixed_size() const { return true; }
 
+    // Most elements decode to zero, and the sum of two payloads has more that do not than one of them holds.
+    virtual bool sparse() const { return false; }
+
     // Bytes of one code of the payload where that is 2 or 4, else 1: a later stage may sort its bytes by
     // place.
     virtual size_t code_bytes() const { return 1; }

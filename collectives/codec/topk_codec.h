@@ -33,6 +33,7 @@ public:
     size_t cut_elements() const override { return options_.chunk; }
     size_t encoded_bytes_max(size_t count) const override;
     bool fixed_size() const override { return options_.index == codec::IndexCode::packed; }
+    bool sparse() const override { return true; }
     float magnitude_max() const override { return values_->magnitude_max(); }
     double error_bound(float x, Extremes block) const override;
     Status check(ByteSpan bytes, size_t count) const override;

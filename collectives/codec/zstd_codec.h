@@ -24,6 +24,7 @@ public:
     size_t cut_elements() const override { return inner_->cut_elements(); }
     size_t encoded_bytes_max(size_t count) const override;
     bool fixed_size() const override { return false; }
+    bool sparse() const override { return inner_->sparse(); }
     float magnitude_max() const override { return inner_->magnitude_max(); }
     double error_bound(float x, Extremes block) const override { return inner_->error_bound(x, block); }
     Status check(ByteSpan bytes, size_t count) const override;

@@ -20,6 +20,7 @@ std::vector<bool> from_bitmap(const std::vector<uint8_t>& bitmap, uint32_t count
 std::string describe(const wire::OpDescriptor& d) {
     std::string text = std::string(reduce_name(d.reduce)) + " of " + std::to_string(d.elements) + " " +
                        std::string(dtype_name(d.dtype));
+    if (!d.codec.empty()) text += " as " + d.codec;
     if (d.uniform) text += " (uniform)";
     if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);
     if (d.min_contributors > 1) text += ", at least " + std::to_string(d.min_contributors) + " contributors";

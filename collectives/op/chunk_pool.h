@@ -2,6 +2,7 @@
 // so that memory is touched for the first time only once. Single-threaded; buffers may outlive the pool.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -15,6 +16,9 @@ public:
     explicit ChunkBuffer(size_t capacity) : memory_(new std::byte[capacity]), capacity_(capacity) {}
     MutableByteSpan bytes() { return {memory_.get(), size_}; }
     ByteSpan bytes() const { return {memory_.get(), size_}; }
+    void shrink(size_t bytes) {
+        size_ = std::min(size_, bytes);
+    }  // what was made is shorter than it might be
 
 private:
     friend class ChunkPool;

@@ -1,17 +1,62 @@
-// Runs one job: a fold of contributions or a scan for non-finite input.
+// Runs one job.
 #include "collectives/op/job.h"
 
 #include "base/assert.h"
 
 namespace whim::op {
+namespace {
+
+std::span<const float> floats(ByteSpan bytes) {
+    return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+std::span<float> floats(MutableByteSpan bytes) {
+    return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+void scan(const Job& job) {
+    const ByteSpan input = job.inputs[0].bytes;
+    job.outcome->refused_element = job.coding ? job.coding->codec().first_refused({.values = floats(input)})
+                                              : first_non_finite(job.dtype, input);
+}
+
+void fold_coded(const Job& job) {
+    const std::span<float> out = floats(job.out);
+    const MutableByteSpan own = job.scratch.subspan(job.out.size());
+    std::vector<Coding::Contribution> contributions;
+    for (size_t i = 0; i < job.inputs.size(); ++i) {
+        ByteSpan bytes = job.inputs[i].bytes;
+        if (job.ranks[i] == job.self)
+            bytes = own.first(job.coding->contribute(floats(bytes), job.first, job.self, own));
+        contributions.push_back({job.ranks[i], bytes, job.inputs[i].weight});
+    }
+    const Coding::Made made = job.coding->fold(contributions, job.first,
+                                               floats(job.scratch.first(job.out.size())), job.encoded, out);
+    job.outcome->bytes = made.bytes;
+    job.outcome->refusal = made.refusal;
+}
+
+}  // namespace
+
+size_t Job::work_bytes() const {
+    if (kind == JobKind::fold_coded) return (inputs.size() + 1) * out.size();
+    size_t bytes = 0;
+    for (const FoldInput& input : inputs) bytes += input.bytes.size();
+    return bytes;
+}
+
+size_t scratch_bytes(const Coding& coding, size_t elements) {
+    return elements * sizeof(float) + coding.contribution_bytes_max(elements);
+}
 
 void run_job(const Job& job) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
-        case JobKind::scan:
-            WHIM_ASSERT(job.inputs.size() == 1 && job.non_finite);
-            *job.non_finite = first_non_finite(job.dtype, job.inputs[0].bytes);
+        case JobKind::scan: scan(job); return;
+        case JobKind::encode:
+            job.outcome->bytes =
+                job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
             return;
+        case JobKind::fold_coded: fold_coded(job); return;
     }
 }
 

@@ -93,17 +93,13 @@ bool Op::all_posted() const {
     return true;
 }
 
-uint32_t Op::payload_bytes(uint32_t chunk) const {
-    return static_cast<uint32_t>(layout_.chunk_bytes({chunk}));
-}
-
 ByteSpan Op::input(uint32_t chunk) const {
-    return config_.in.subspan(layout_.byte_offset({chunk}), payload_bytes(chunk));
+    return config_.in.subspan(layout_.byte_offset({chunk}), chunk_bytes(chunk));
 }
 
 MutableByteSpan Op::output(uint32_t chunk) {
     const MutableByteSpan all = staging_ ? staging_->bytes() : config_.out;
-    return all.subspan(layout_.byte_offset({chunk}), payload_bytes(chunk));
+    return all.subspan(layout_.byte_offset({chunk}), chunk_bytes(chunk));
 }
 
 uint32_t Op::set_index(const std::vector<bool>& set) {
@@ -119,6 +115,7 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
     WHIM_ASSERT(chunk.state == ChunkState::open && !ended_);
     if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
     chunk.state = ChunkState::has;
+    encoded_.erase(c);
     chunk.from = from.value;
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;

@@ -58,7 +58,8 @@ struct OpConfig {
     OpId id;
     wire::OpDescriptor descriptor;
     Rank self;
-    std::vector<bool> alive;  // by birth rank: neither evicted nor excluded
+    std::vector<bool> alive;               // by birth rank: neither evicted nor excluded
+    std::shared_ptr<const Coding> coding;  // null: elements travel as they are
     ByteSpan in;
     MutableByteSpan out;
     float weight = 1.0f;
@@ -125,7 +126,7 @@ public:
     const OpReportCard& card() const { return card_; }  // complete once ended() or after refresh_card()
     void refresh_card();
     std::string waiting_for() const;
-    uint32_t payload_bytes(uint32_t chunk) const;
+    bool takes(const wire::BulkHeader& header, uint64_t payload_bytes) const;  // a payload may be so long
     bool all_posted() const;  // every living member is known to have called it
     const std::vector<bool>& alive_ranks() const { return alive_; }
     const ChunkLayout& layout() const { return layout_; }
@@ -161,8 +162,11 @@ private:
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        std::vector<BufferRef> inputs;  // kept until the job is done
-        std::vector<bool> set;          // whose they are
+        bool encodes = false;                            // this peer's contribution; else a fold
+        std::vector<BufferRef> inputs = {};              // kept until the job is done
+        std::vector<bool> set = {};                      // whose they are
+        BufferRef encoded = nullptr, scratch = nullptr;  // with a codec
+        std::shared_ptr<JobOutcome> outcome = nullptr;
     };
     struct Waiting {  // of a newer version or attempt, or behind a job
         Rank from;
@@ -194,6 +198,7 @@ private:
     uint32_t self() const { return config_.self.value; }
     bool contributes(uint32_t rank) const;  // by descriptor and announcements
     void send_all(const wire::Message& message);
+    uint64_t chunk_bytes(uint32_t chunk) const { return layout_.chunk_bytes({chunk}); }
     ByteSpan input(uint32_t chunk) const;
     MutableByteSpan output(uint32_t chunk);  // staged or final
     // bytes: nullopt when this peer folded them into the output itself.
@@ -210,6 +215,19 @@ private:
     void begin_grace();
     bool owes_contribution(uint32_t rank) const;
     void drop_retained();
+    void let_go(uint64_t bytes);
+
+    // op_coded.cpp
+    bool coded() const { return config_.coding != nullptr; }
+    uint64_t contribution_bytes_max() const;
+    void encode(uint32_t chunk);
+    void encoded(uint32_t chunk, RunningJob& running, Instant now);
+    void fold_coded(uint32_t chunk, const std::vector<std::pair<uint32_t, uint32_t>>& order,
+                    RunningJob running);
+    bool accept_coded(RunningJob& running, Instant now);
+    bool open_result(Rank from, const Arrival& arrival);
+    void hold(uint32_t chunk, BufferRef result);
+    BufferRef encoded_again(uint32_t chunk);
 
     // op_contribute.cpp
     void pump(Instant now);
@@ -217,6 +235,7 @@ private:
     uint32_t window_chunks() const;
     void contribute_orphans(uint32_t root);
     void contribute(uint32_t chunk, uint32_t root);
+    void send_contribution(uint32_t chunk, uint32_t root);
 
     // op_root.cpp
     Rooted& rooted(uint32_t chunk);
@@ -224,6 +243,7 @@ private:
     void try_fold(uint32_t chunk, Instant now);
     bool usable(const Rooted& root, uint32_t rank) const;
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
+    void fold_done(uint64_t job_id, RunningJob& running, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
     void grant(uint32_t to);
@@ -285,12 +305,18 @@ private:
     std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
 
+    // With a codec.
+    std::map<uint32_t, BufferRef> encoded_;  // this peer's contributions, while they may be sent
+    std::set<uint32_t> encoding_;            // a job reads the chunk's input
+    std::map<uint32_t, std::pair<Rank, Arrival>> parked_;  // results of such chunks
+
     // Acknowledging and stability.
     std::map<uint32_t, std::vector<uint32_t>> pending_acks_;  // by root
     std::vector<uint32_t> pending_stable_;
     uint32_t own_unreleased_ = 0;  // chunks this peer roots that are not released
     std::map<uint32_t, BufferRef> retained_;
     uint64_t retained_bytes_ = 0;
+    uint64_t unpaid_bytes_ = 0;  // of retained_, not of the group's budget yet: with a codec, until the end
     bool retained_all_ = false;  // the application's buffer is needed by nobody else
 
     // Uniform ops.

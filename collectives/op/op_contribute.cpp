@@ -25,8 +25,6 @@ void Op::pump(Instant) {
 bool Op::contribute_next(uint32_t root) {
     const std::vector<uint32_t>& list = base_list_[root];
     uint32_t& next = next_[root];
-    const uint64_t chunk_bytes =
-        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
     while (next < list.size()) {
         const bool needed =
             chunks_[list[next]].state == ChunkState::open && chunks_[list[next]].contributed_to != root;
@@ -35,8 +33,9 @@ bool Op::contribute_next(uint32_t root) {
         ++sent_count_[root];
     }
     if (next >= list.size()) return false;
-    const bool allowed = posted_[root] ? sent_count_[root] < uint64_t{closed_by_[root]} + window_of_[root]
-                                       : (sent_count_[root] + 1) * chunk_bytes <= config_.eager_bytes;
+    const bool allowed = posted_[root]
+                             ? sent_count_[root] < uint64_t{closed_by_[root]} + window_of_[root]
+                             : (sent_count_[root] + 1) * contribution_bytes_max() <= config_.eager_bytes;
     if (!allowed && config_.plant != Plant::ignore_grants) return false;
     contribute(list[next], root);
     ++next;
@@ -45,9 +44,8 @@ bool Op::contribute_next(uint32_t root) {
 }
 
 uint32_t Op::window_chunks() const {
-    const uint64_t chunk_bytes =
-        std::max<uint64_t>(1, static_cast<uint64_t>(layout_.chunk_elements) * layout_.element_bytes);
-    return static_cast<uint32_t>(std::clamp<uint64_t>(config_.window_bytes / chunk_bytes, 1, UINT32_MAX));
+    return static_cast<uint32_t>(
+        std::clamp<uint64_t>(config_.window_bytes / contribution_bytes_max(), 1, UINT32_MAX));
 }
 
 // Chunks that moved to this root when theirs went. Not under the window: they are a dead peer's share, once.
@@ -62,6 +60,12 @@ void Op::contribute_orphans(uint32_t root) {
 
 void Op::contribute(uint32_t c, uint32_t root) {
     chunks_[c].contributed_to = root;
+    if (coded() && !encoded_.contains(c)) return encode(c);
+    send_contribution(c, root);
+}
+
+void Op::send_contribution(uint32_t c, uint32_t root) {
+    const uint64_t bytes = coded() ? encoded_.at(c)->bytes().size() : chunk_bytes(c);
     wire::BulkHeader header;
     header.kind = static_cast<uint8_t>(wire::BulkKind::contribution);
     header.op = config_.id;
@@ -69,8 +73,8 @@ void Op::contribute(uint32_t c, uint32_t root) {
     header.version = version_;
     header.chunk = c;
     header.weight = config_.weight;
-    card_.bytes_sent += payload_bytes(c);
-    host_.send_chunk({root}, header, payload_bytes(c));
+    card_.bytes_sent += bytes;
+    host_.send_chunk({root}, header, static_cast<uint32_t>(bytes));
 }
 
 }  // namespace whim::op

@@ -2,6 +2,7 @@
 // them any more, and what others may still ask for has been copied.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -56,6 +57,7 @@ void Op::settle() {
         ended_ = true;
         refresh_card();
         waiting_.clear();
+        encoded_.clear();
         drop_retained();
         stop_listening();
         if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
@@ -106,18 +108,21 @@ bool Op::retain() {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         const auto root = rooted_.find(c);
         const bool listened = root != rooted_.end() && !root->second.listeners.empty();
+        if (coded()) break;  // they are all kept as they came
         if ((chunks_[c].state != ChunkState::has && !listened) || retained_.contains(c)) continue;
         wanted.push_back(c);
-        bytes += payload_bytes(c);
+        bytes += chunk_bytes(c);
     }
+    bytes += std::exchange(unpaid_bytes_, 0);
     if (bytes > 0 && !host_.reserve_retained(bytes)) {
+        if (coded()) unpaid_bytes_ = bytes;
         dismiss_listeners();
         return false;
     }
     retained_all_ = true;
     retained_bytes_ += bytes;
     for (const uint32_t c : wanted) {
-        BufferRef copy = pool_.take(payload_bytes(c));
+        BufferRef copy = pool_.take(chunk_bytes(c));
         if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
         retained_[c] = std::move(copy);
     }
@@ -144,9 +149,17 @@ bool Op::unstage() {
 
 void Op::drop_retained() {
     host_.release_retained(retained_bytes_);
-    retained_bytes_ = 0;
+    retained_bytes_ = unpaid_bytes_ = 0;
     retained_all_ = false;
     retained_.clear();
+}
+
+// Some of what was kept is not needed any more.
+void Op::let_go(uint64_t bytes) {
+    const uint64_t unpaid = std::min(bytes, unpaid_bytes_);
+    unpaid_bytes_ -= unpaid;
+    retained_bytes_ -= bytes - unpaid;
+    host_.release_retained(bytes - unpaid);
 }
 
 bool Op::closed() const {
@@ -169,15 +182,21 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (kind == wire::BulkKind::contribution) {
         const bool wanted = chunk.state == ChunkState::open;
         if (ended_ || ending_ || chunk.root != to.value || !wanted) return std::nullopt;
-        return pinned(std::move(pin), input(c));
+        if (!coded()) return pinned(std::move(pin), input(c));
+        const auto ready = encoded_.find(c);
+        if (ready == encoded_.end()) return std::nullopt;
+        pin.buffer = ready->second;
+        return pinned(std::move(pin), pin.buffer->bytes());
     }
     if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
         return std::nullopt;
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
         if (chunk.root != chunk.base_root) ++card_.retained_served;  // it saved an orphan
         pin.buffer = kept->second;  // stays though the op lets go of it meanwhile
-        return pinned(std::move(pin), kept->second->bytes());
+        if (config_.plant == Plant::encode_again && coded() && !ended_) pin.buffer = encoded_again(c);
+        return pinned(pin, pin.buffer->bytes());
     }
+    if (coded()) return std::nullopt;  // a listener's
     if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;
     if (staging_) pin.buffer = staging_;
     return pinned(std::move(pin), output(c));

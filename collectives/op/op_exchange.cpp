@@ -124,7 +124,8 @@ void Op::resolve(uint32_t c, Instant now) {
     if (chunk.state == ChunkState::released) {
         // Somebody still asks: its report crossed the news.
         for (uint32_t r = 0; config_.plant == Plant::released_contributes && r < birth_count_; ++r)
-            if (root.status[r] == wire::ChunkStatus::contributes && !root.sent[r]) send_result(c, r);
+            if (root.status[r] == wire::ChunkStatus::contributes && !root.sent[r] && !coded())
+                send_result(c, r);
         pending_stable_.push_back(c);
         flush_stable();
         return;
@@ -241,7 +242,8 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
         for (uint64_t i = range.first; i < end; ++i) {
             const uint32_t c = static_cast<uint32_t>(i);
             if (chunks_[c].root != self()) continue;
-            const bool gone = chunks_[c].state == ChunkState::released && ended_ && !retained_.contains(c);
+            const bool gone =
+                chunks_[c].state == ChunkState::released && (ended_ || coded()) && !retained_.contains(c);
             if (gone) {
                 host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
                                               "left out of op " + to_string(config_.id) +

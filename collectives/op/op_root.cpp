@@ -31,13 +31,13 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     if (header.chunk >= chunks_.size()) return;
     if (ended_ || ending_ || mode_ == Mode::abandoned) {
         if (config_.plant == Plant::write_after_completion && ended_ &&
-            arrival.buffer->bytes().size() == payload_bytes(header.chunk)) {
+            arrival.buffer->bytes().size() == chunk_bytes(header.chunk)) {
             std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(),
                       output(header.chunk).begin());
         }
         return;
     }
-    if (arrival.buffer->bytes().size() != payload_bytes(header.chunk)) return;
+    if (!takes(header, arrival.buffer->bytes().size())) return;
     progress_[from.value] = now;
     const bool newer = header.version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
     if (newer || header.attempt > attempt_ || frozen_) {
@@ -45,7 +45,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
         return;
     }
     if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
-    card_.bytes_received += payload_bytes(header.chunk);
+    card_.bytes_received += arrival.buffer->bytes().size();
     if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution))
         on_contribution(from, arrival, now);
     else on_result(from, arrival, now);
@@ -139,7 +139,7 @@ void Op::try_fold(uint32_t c, Instant now) {
     job.id = host_.next_job_id();
     job.dtype = config_.descriptor.dtype;
     job.reduce = config_.descriptor.reduce;
-    RunningJob running{.chunk = c, .inputs = {}, .set = std::vector<bool>(birth_count_, false)};
+    RunningJob running{.chunk = c, .set = std::vector<bool>(birth_count_, false)};
     std::vector<std::pair<uint32_t, uint32_t>> order;  // (position, rank)
     const bool wide = config_.descriptor.dtype == Dtype::f64;
     double weight_sum = 0.0;  // as the fold will find it: in f32, but for f64 data
@@ -158,6 +158,8 @@ void Op::try_fold(uint32_t c, Instant now) {
         return;
     }
     std::sort(order.begin(), order.end());
+    root.job = job.id;
+    if (coded()) return fold_coded(c, order, std::move(running));
     for (const auto& [position, r] : order) {
         const Given& given = root.given[r];
         const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
@@ -170,7 +172,6 @@ void Op::try_fold(uint32_t c, Instant now) {
             job.inputs.push_back({bytes, weight});
     }
     job.out = output(c);
-    root.job = job.id;
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));
@@ -185,17 +186,25 @@ void Op::job_done(uint64_t job_id, Instant now) {
         return settle();
     }
     WHIM_ASSERT(it != running_.end());
-    const RunningJob running = std::move(it->second);
+    RunningJob running = std::move(it->second);
     running_.erase(it);
     --jobs_;
-    const auto root = rooted_.find(running.chunk);
-    const bool wanted =
-        mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
-    if (wanted) folded(running.chunk, running.set);
-    else if (!uniform()) chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
+    if (running.encodes) encoded(running.chunk, running, now);
+    else fold_done(job_id, running, now);
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
     settle();
+}
+
+void Op::fold_done(uint64_t job_id, RunningJob& running, Instant now) {
+    const auto root = rooted_.find(running.chunk);
+    const bool wanted =
+        mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
+    if (wanted) {
+        if (!running.outcome || accept_coded(running, now)) folded(running.chunk, running.set);
+    } else if (!uniform() && (!running.outcome || !running.outcome->refusal)) {
+        chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
+    }
 }
 
 void Op::folded(uint32_t c, const std::vector<bool>& set) {
@@ -246,8 +255,9 @@ void Op::send_result(uint32_t c, uint32_t to) {
     header.version = version_;
     header.chunk = c;
     header.contributors = to_bitmap(sets_[chunks_[c].set]);
-    card_.bytes_sent += payload_bytes(c);
-    host_.send_chunk({to}, header, payload_bytes(c));
+    const uint64_t bytes = coded() ? retained_.at(c)->bytes().size() : chunk_bytes(c);
+    card_.bytes_sent += bytes;
+    host_.send_chunk({to}, header, static_cast<uint32_t>(bytes));
 }
 
 void Op::on_result(Rank from, Arrival& arrival, Instant now) {
@@ -264,8 +274,17 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
-    adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
-    keep(c, std::move(arrival.buffer));
+    if (coded()) {
+        if (encoding_.contains(c)) {  // of one that had given up on this peer's contribution
+            parked_.insert_or_assign(c, std::pair(from, std::move(arrival)));
+            return;
+        }
+        if (!open_result(from, arrival)) return;
+        adopt(c, from, arrival.header.contributors, std::nullopt);
+    } else {
+        adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
+        keep(c, std::move(arrival.buffer));
+    }
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
     if (chunk.root != chunk.base_root) ++card_.chunks_adopted;
@@ -352,8 +371,7 @@ void Op::release(uint32_t c) {
     if (kept == retained_.end()) return;  // a strand that still writes it has its own hold on the buffer
     const uint64_t bytes = kept->second->bytes().size();
     retained_.erase(kept);
-    retained_bytes_ -= bytes;
-    host_.release_retained(bytes);
+    let_go(bytes);
 }
 
 void Op::on_stable(const wire::OpStable& stable, Instant) {

@@ -84,15 +84,24 @@ typedef struct whim_all_reduce_options {
      * equals each gets its share. Defaults 0 and 1. Need not be equal on all members. */
     uint32_t priority;
     uint32_t share;
+    /* How elements travel: the text of a codec (docs/reference/codecs.md), for example "int8",
+     * "int4:block=64", "bf16+zstd", "topk:1/64". For WHIM_SUM and WHIM_AVG of f32. Copied. Default, and
+     * "none": as they are. Equal on all members. Each contribution is encoded once, and so is the result, so
+     * that all members hold the same bytes; of "topk" the result holds all that was sent. An element that is
+     * not finite, or more than the codec holds, is what non_finite is about; WHIM_NON_FINITE_ALLOW is
+     * refused. */
+    const char* codec;
 } whim_all_reduce_options;
 
 /* clang-format off */
-#define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0}
+#define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
- * own input back. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or misaligned buffers,
- * unknown dtype or reduction); WHIM_E_UNSUPPORTED (WHIM_AVG of integers); WHIM_E_WEIGHTS (a weight that is
+ * own input back, whatever the codec. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or
+ * misaligned buffers, unknown dtype, reduction or codec); WHIM_E_UNSUPPORTED (WHIM_AVG of integers; a codec
+ * with anything but WHIM_SUM and WHIM_AVG of f32; of the op also when a result is more than the codec holds);
+ * WHIM_E_WEIGHTS (a weight that is
  * negative or not finite); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS;
  * WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both); WHIM_E_TOO_FEW;
  * WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero); WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
@@ -112,10 +121,12 @@ typedef struct whim_collective_options {
     uint32_t budget_ms;
     uint32_t priority;
     uint32_t share;
+    /* Of whim_broadcast: f32 only; the source's buffer, too, then holds what the codec made of it. */
+    const char* codec;
 } whim_collective_options;
 
 /* clang-format off */
-#define WHIM_COLLECTIVE_OPTIONS_INIT {sizeof(whim_collective_options), 0, 0, 0, 0, 0, 0, 0}
+#define WHIM_COLLECTIVE_OPTIONS_INIT {sizeof(whim_collective_options), 0, 0, 0, 0, 0, 0, 0, NULL}
 /* clang-format on */
 
 /* Copies the buffer of the member of birth rank source_rank into everybody's. min_contributors is not used.

@@ -2,9 +2,11 @@
 #include "whimbrel/collectives.h"
 
 #include <cmath>
+#include <string_view>
 
 #include "api/handles.h"
 #include "api/structs.h"
+#include "collectives/codec/parse.h"
 
 using namespace whim;
 using namespace whim::api;
@@ -45,6 +47,19 @@ template <class Options> void set_common(PostOptions& post, const Options& optio
     post.share = std::max(1u, options.share);
 }
 
+// "none" is no codec: elements then travel without a copy.
+Status set_codec(PostOptions& post, const char* text) {
+    if (!text || std::string_view(text) == "none") return {};
+    Result<CodecPtr> codec = parse_codec(text);
+    if (!codec.ok()) return codec.error();
+    if (post.dtype != Dtype::f32 || post.reduce == Reduce::min || post.reduce == Reduce::max)
+        return fail(Code::E_UNSUPPORTED,
+                    fmt::format("codec {} with {} of {}: codecs are for sum, avg and broadcast of f32", text,
+                                reduce_name(post.reduce), dtype_name(post.dtype)));
+    post.codec = std::move(*codec);
+    return {};
+}
+
 Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_options& options) {
     constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max};
     if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
@@ -62,6 +77,11 @@ Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_
     post.uniform = options.uniform == 1;
     post.non_finite = static_cast<NonFinitePolicy>(options.non_finite);
     set_common(post, options);
+    if (const Status ok = set_codec(post, options.codec); !ok) return ok;
+    if (post.codec && post.non_finite == NonFinitePolicy::allow)
+        return fail(Code::E_UNSUPPORTED,
+                    fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
+                                options.codec));
     return {};
 }
 
@@ -101,6 +121,7 @@ whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32
         post.source = source_rank;
         post.min_contributors = 1;
         post.non_finite = NonFinitePolicy::allow;
+        if (const Status ok = set_codec(post, given.codec); !ok) return ok.error();
         return runtime.post(OpKind::broadcast, Round{given.round}, post);
     });
 }

@@ -31,6 +31,9 @@
     X(no_freeze, "uniform: after a loss every root freezes and reports")                                     \
     X(uniform_forgets_completion, "uniform: an attempt that somebody completed is kept")                     \
     X(uniform_mix_sets, "uniform: what was folded with another set is void")                                 \
+    X(encode_again, "codec: a result is passed on as it was encoded, never encoded again")                   \
+    X(root_keeps_its_sums, "codec: the root, too, takes what the bytes of the result decode to")             \
+    X(dither_anew, "codec: a contribution has the same bytes whenever it is encoded")                        \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \

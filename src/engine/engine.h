@@ -75,6 +75,7 @@ struct PostOptions {
     uint32_t priority = 0;         // of its payloads on each link: higher goes first
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
+    CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
 };
 
 // Which contributions a part of the result holds.

@@ -115,7 +115,7 @@ private:
     };
     struct Scanning {  // an op whose input is being scanned
         uint64_t record = 0;
-        std::shared_ptr<std::optional<size_t>> non_finite;
+        std::shared_ptr<op::JobOutcome> outcome;
     };
 
     void flush();

@@ -68,9 +68,10 @@ public:
     const PostOptions options;
     const std::vector<MemberId> birth;  // birth rank order
     wire::OpDescriptor descriptor;
-    std::unique_ptr<op::Op> op;           // null while the input is scanned
-    std::optional<Error> end_after_scan;  // cancelled while a worker still reads the input
-    bool answered = false;                // its AppDone is out
+    std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are
+    std::unique_ptr<op::Op> op;                // null while the input is scanned
+    std::optional<Error> end_after_scan;       // cancelled while a worker still reads the input
+    bool answered = false;                     // its AppDone is out
     bool paused_said = false;
     std::string note;  // said with a successful end (a non-finite element)
     Instant posted;

@@ -19,6 +19,13 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (!reduce_supports(o.reduce, o.dtype))
         return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " +
                                              std::string(dtype_name(o.dtype)));
+    if (o.codec && (o.dtype != Dtype::f32 ||
+                    (o.reduce != Reduce::sum && o.reduce != Reduce::avg && o.reduce != Reduce::copy)))
+        return fail(Code::E_UNSUPPORTED,
+                    "codec " + o.codec->text() + " with " + std::string(reduce_name(o.reduce)) + " of " +
+                        std::string(dtype_name(o.dtype)) + ": codecs are for sum, avg and broadcast of f32");
+    if (o.codec && o.reduce != Reduce::copy && o.non_finite == NonFinitePolicy::allow)
+        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " holds no NaN and no infinity");
     if (o.in.size() != o.out.size()) return fail(Code::E_INVALID, "input and output differ in size");
     if (o.in.size() % dtype_bytes(o.dtype) != 0)
         return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
@@ -69,18 +76,31 @@ void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options
                                              static_cast<uint32_t>(r.birth.size()), config_.chunk_bytes);
     d.min_contributors = std::max(1u, options.min_contributors);
     d.source = options.reduce == Reduce::copy ? options.source : UINT32_MAX;
+    if (options.codec && r.birth.size() > 1) {  // alone, nothing travels
+        const auto members = static_cast<uint32_t>(r.birth.size());
+        const Result<uint32_t> chunk =
+            op::coded_chunk_elements(*options.codec, d.reduce, d.chunk_elements, members);
+        if (!chunk.ok()) return done(app, chunk.error().code, chunk.error().detail);
+        d.chunk_elements = *chunk;
+        d.codec = options.codec->text();
+        r.coding = std::make_shared<op::Coding>(options.codec, d.reduce, id, members, config_.plant);
+    }
     records_.emplace(number, std::move(record));
     by_id_[id] = number;
-    const bool scan = dtype_is_float(options.dtype) && options.non_finite != NonFinitePolicy::allow &&
-                      d.elements > 0 && options.reduce != Reduce::copy;
+    // Of a broadcast only what is encoded has to be finite.
+    const bool encodes_copy = r.coding && r.rank_of(self()) == Rank{options.source};
+    const bool scan = dtype_is_float(options.dtype) &&
+                      (options.non_finite != NonFinitePolicy::allow || encodes_copy) && d.elements > 0 &&
+                      (options.reduce != Reduce::copy || encodes_copy);
     if (!scan) return start_op(r, false);
     op::Job job;
     job.id = next_job_++;
     job.kind = op::JobKind::scan;
     job.dtype = options.dtype;
     job.inputs.push_back({options.in, 1.0f});
-    job.non_finite = std::make_shared<std::optional<size_t>>();
-    scans_[job.id] = {number, job.non_finite};
+    job.coding = r.coding;
+    job.outcome = std::make_shared<op::JobOutcome>();
+    scans_[job.id] = {number, job.outcome};
     emit(std::move(job));
 }
 
@@ -91,11 +111,12 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     if (record.answered) return;
     if (record.end_after_scan)
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
-    const std::optional<size_t>& index = *scan.non_finite;
+    const std::optional<size_t>& index = scan.outcome->refused_element;
     if (!index) return start_op(record, false);
-    const std::string what =
-        "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is not finite";
-    if (record.options.non_finite == NonFinitePolicy::abort) return refuse_for_all(record, what);
+    std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
+    what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
+    if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.reduce == Reduce::copy)
+        return refuse_for_all(record, what);
     record.note = what + "; this peer's contribution was left out";
     start_op(record, true);
 }
@@ -136,6 +157,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.descriptor = record.descriptor;
     config.self = *rank;
     config.alive = alive;
+    config.coding = record.coding;
     config.in = record.options.in;
     config.out = record.options.out;
     config.weight = record.options.weight;

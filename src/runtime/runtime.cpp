@@ -149,9 +149,7 @@ void Runtime::perform(EngineEffect effect) {
 }
 
 void Runtime::run_or_submit(op::Job job) {
-    size_t bytes = 0;
-    for (const auto& input : job.inputs) bytes += input.bytes.size();
-    if (bytes > limits::kJobInlineBytesMax) return workers_->submit(std::move(job));
+    if (job.work_bytes() > limits::kJobInlineBytesMax) return workers_->submit(std::move(job));
     op::run_job(job);
     engine_->job_done(job.id, now());
 }

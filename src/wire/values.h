@@ -156,9 +156,11 @@ struct OpDescriptor {
     uint32_t chunk_elements = 0;
     uint32_t min_contributors = 1;
     uint32_t source = UINT32_MAX;  // birth rank of a broadcast's source
+    std::string codec = {};        // its canonical text; "": elements travel as they are
     bool operator==(const OpDescriptor&) const = default;
     template <class A> void fields(A& a) {
         a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors), a(source);
+        a.text(codec, limits::kCodecTextBytesMax);
     }
 };
 

@@ -171,6 +171,89 @@ static void non_finite_input(run* r) {
     CHECK(isnan(y[0][17]) && isnan(y[2][17]) && y[2][16] == 3 * 16);
 }
 
+static void codecs_cut_bytes_and_keep_peers_alike(run* r) {
+    static const char* const codecs[] = {"int8", "int4:block=64", "bf16+zstd", "topk:1/64"};
+    static const float most[] = {0.02f, 0.5f, 0.02f, 10.0f};
+    size_t c;
+    int p, i;
+    for (c = 0; c < sizeof codecs / sizeof *codecs; c++) {
+        whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+        whim_op_info info = WHIM_OP_INFO_INIT;
+        whim_op* ops[PEERS_MAX];
+        for (p = 0; p < r->peers; p++)
+            for (i = 0; i < COUNT; i++) x[p][i] = sinf((float)(i * (p + 1)));
+        options.codec = codecs[c];
+        for (p = 0; p < r->peers; p++)
+            CHECK_OK(whim_all_reduce(r->groups[p], x[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+        for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+        CHECK_OK(whim_op_get_info(ops[1], &info));
+        CHECK(info.bytes_sent > 0 && info.bytes_sent < COUNT * sizeof(float));
+        for (p = 0; p < r->peers; p++) {
+            CHECK(memcmp(y[0], y[p], sizeof y[0]) == 0);
+            whim_op_release(ops[p]);
+        }
+        for (i = 0; i < COUNT; i++) CHECK(fabsf(y[0][i] - (x[0][i] + x[1][i] + x[2][i]) / 3) <= most[c]);
+    }
+}
+
+static void a_codec_through_a_broadcast(run* r) {
+    whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
+    whim_op* ops[PEERS_MAX];
+    int p;
+    fill(r->peers);
+    options.codec = "int8";
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_broadcast(r->groups[p], x[p], COUNT, WHIM_F32, 1, &options, &ops[p]));
+    end_all(ops, r->peers, WHIM_OK);
+    for (p = 0; p < r->peers; p++) CHECK(memcmp(x[0], x[p], sizeof x[0]) == 0);
+    CHECK(fabsf(x[0][99] - 198) <= 1);
+}
+
+static void what_codecs_refuse(run* r) {
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op_info info = WHIM_OP_INFO_INIT;
+    whim_op *op, *ops[PEERS_MAX];
+    int p;
+    options.codec = "int9";
+    CHECK(whim_all_reduce(r->groups[0], x[0], y[0], COUNT, WHIM_F32, WHIM_AVG, &options, &op) ==
+          WHIM_E_INVALID);
+    options.codec = "int8";
+    CHECK(whim_all_reduce(r->groups[0], x[0], y[0], COUNT, WHIM_F32, WHIM_MAX, &options, &op) ==
+          WHIM_E_UNSUPPORTED);
+    CHECK(whim_all_reduce(r->groups[0], x[0], y[0], COUNT, WHIM_I32, WHIM_SUM, &options, &op) ==
+          WHIM_E_UNSUPPORTED);
+    options.non_finite = WHIM_NON_FINITE_ALLOW;
+    CHECK(whim_all_reduce(r->groups[0], x[0], y[0], COUNT, WHIM_F32, WHIM_AVG, &options, &op) ==
+          WHIM_E_UNSUPPORTED);
+    /* More than fp16 holds: this peer is left out and told; a result that is more fails for all. */
+    options.non_finite = WHIM_NON_FINITE_EXCLUDE;
+    options.codec = "fp16";
+    fill(r->peers);
+    x[1][7] = 1e5f;
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_all_reduce(r->groups[p], x[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+    for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+    CHECK_OK(whim_op_get_info(ops[1], &info));
+    CHECK(info.excluded_self == 1);
+    for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
+    for (p = 0; p < r->peers; p++) x[p][7] = 6e4f;
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_all_reduce(r->groups[p], x[p], x[p], COUNT, WHIM_F32, WHIM_SUM, &options, &ops[p]));
+    end_all(ops, r->peers, WHIM_E_UNSUPPORTED);
+    for (p = 0; p < r->peers; p++) CHECK(x[p][7] == 6e4f);
+}
+
+static void a_codec_that_others_do_not_use(run* r) {
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op* ops[PEERS_MAX];
+    int p;
+    for (p = 0; p < r->peers; p++) {
+        options.codec = p == 1 ? "int8" : "none";
+        CHECK_OK(whim_all_reduce(r->groups[p], y[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+    }
+    end_all(ops, r->peers, WHIM_E_MISMATCH);
+}
+
 static void one_peer_alone(void) {
     run r;
     whim_op* op;
@@ -205,6 +288,10 @@ int main(void) {
     broadcast_and_agree(&r);
     many_at_once_in_different_orders(&r);
     non_finite_input(&r);
+    codecs_cut_bytes_and_keep_peers_alike(&r);
+    a_codec_through_a_broadcast(&r);
+    what_codecs_refuse(&r);
+    a_codec_that_others_do_not_use(&r);
     commit_round(&r);
     stop_run(&r);
     one_peer_alone();

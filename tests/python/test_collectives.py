@@ -115,3 +115,28 @@ def test_closing_one_does_not_fail_the_others(trio):
     wait_all(works)
     assert arrays[0].tolist() == arrays[1].tolist() == [0.5] * 8
     assert [m.name for m in works[0].info().gone] == ["peer-2"]
+
+
+def test_codecs(trio):
+    inputs = [torch.sin(torch.arange(20_000) * float(n + 1)) for n in range(3)]
+    exact = sum(inputs) / 3
+    for codec, most in (("int8", 0.02), ("int4:block=64", 0.5), ("topk:1/64", 10.0)):
+        works = [g.all_reduce(x.clone(), codec=codec) for g, x in zip(trio, inputs, strict=True)]
+        results = [work.wait() for work in works]
+        assert all(torch.equal(results[0], other) for other in results[1:]), codec
+        assert (results[0] - exact).abs().max() <= most, codec
+        assert 0 < works[0].info().bytes_sent < inputs[0].nbytes, codec
+
+
+def test_what_codecs_refuse(trio):
+    with pytest.raises(errors.Invalid, match="int9"):
+        trio[0].all_reduce(np.zeros(4, np.float32), codec="int9")
+    with pytest.raises(errors.Unsupported, match="f32"):
+        trio[0].all_reduce(np.zeros(4, np.float64), codec="int8")
+
+
+def test_a_broadcast_through_a_codec(trio):
+    arrays = [np.full(5000, float(n) / 3, np.float32) for n in range(3)]
+    wait_all([g.broadcast(a, 2, codec="e4m3") for g, a in zip(trio, arrays, strict=True)])
+    assert arrays[0].tobytes() == arrays[1].tobytes() == arrays[2].tobytes()
+    assert abs(arrays[0][0] - 2 / 3) < 0.05

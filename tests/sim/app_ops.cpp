@@ -1,6 +1,8 @@
 // Ops of the scripted application: posting, what completion brings, and eyes on buffers afterwards.
 #include <algorithm>
 
+#include "collectives/codec/parse.h"
+
 #include "tests/sim/app.h"
 
 namespace whim::sim {
@@ -50,11 +52,13 @@ void App::post(const OpScript& script, Instant now) {
     options.grace = script.grace;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
+    if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
-    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}, weight {}", script.tag,
+    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}{}{}, weight {}", script.tag,
                    reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
-                   script.uniform ? ", uniform" : "", choice.in_place ? ", in place" : "", options.weight);
+                   script.codec.empty() ? "" : " as ", script.codec, script.uniform ? ", uniform" : "",
+                   choice.in_place ? ", in place" : "", options.weight);
     open_.insert_or_assign(script.tag, std::move(op));
     const AppOp app = issue(What::op, script.tag, info_.round);
     engine_.post(app, info_.round, options, now);

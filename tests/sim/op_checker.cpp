@@ -2,8 +2,11 @@
 #include "tests/sim/op_checker.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "collectives/codec/parse.h"
 #include "collectives/reducer/fold.h"
+#include "tests/unit/op/coded_reference.h"
 
 namespace whim::sim {
 
@@ -65,10 +68,11 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
 
 // What is wrong with the elements of one run, which are said to be the fold of a set; "" when nothing is.
 std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>& set,
-                                 const ContributorRun& run, ByteSpan output) const {
+                                 const ContributorRun& run, ByteSpan output, const OpId& id) const {
     const size_t width = dtype_bytes(truth.script.dtype);
     if (run.first + run.count > truth.script.elements) return "reports broken runs";
     std::vector<FoldInput> inputs;
+    std::vector<op::CodedInput> coded;
     size_t rank = 0;
     for (const MemberId& m : set) {
         while (rank < truth.birth.size() && truth.birth[rank] != m) ++rank;
@@ -76,8 +80,12 @@ std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>
         if (rank++ >= truth.birth.size()) return "reports contributors twice or out of order";
         if (posted == truth.posted.end()) return "counts " + short_name(m) + ", which never posted";
         if (abstains(truth, posted->second)) return "counts the non-finite input of " + short_name(m);
-        inputs.push_back({ByteSpan(posted->second.input).subspan(run.first * width, run.count * width),
-                          posted->second.weight});
+        const ByteSpan part = ByteSpan(posted->second.input).subspan(run.first * width, run.count * width);
+        inputs.push_back({part, posted->second.weight});
+        if (truth.script.codec.empty() || truth.birth.size() == 1) continue;  // alone, nothing travels
+        coded.push_back(
+            {static_cast<uint32_t>(rank - 1), std::vector<float>(run.count), posted->second.weight});
+        std::memcpy(coded.back().elements.data(), part.data(), part.size());
     }
     if (inputs.empty()) return "has a result without contributors";
     if (set.size() < truth.script.min_contributors) {
@@ -87,7 +95,15 @@ std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>
     if (copies && (set.size() != 1 || set[0] != truth.birth[truth.posted.at(set[0]).source]))
         return "copies from somebody else than the source";
     Bytes expected(run.count * width);
-    fold(truth.script.reduce, truth.script.dtype, inputs, expected);
+    if (coded.empty()) {
+        fold(truth.script.reduce, truth.script.dtype, inputs, expected);
+    } else {
+        const CodecPtr codec = *parse_codec(truth.script.codec);
+        const std::vector<float> elements =
+            op::coded_reference(*codec, truth.script.reduce, id, coded, run.first);
+        if (elements.size() != run.count) return "has a result that the codec cannot hold";
+        if (run.count > 0) std::memcpy(expected.data(), elements.data(), expected.size());
+    }
     const auto result = output.subspan(run.first * width, run.count * width);
     if (std::equal(result.begin(), result.end(), expected.begin(), expected.end())) return "";
     return fmt::format("has elements {}+{} that are not the fold of their {} contributors", run.first,
@@ -112,7 +128,7 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
         if (run.first != next || run.set >= c.sets.size())
             return world_.violate(label(key, c.member) + " reports broken runs");
         next += run.count;
-        const std::string wrong = check_run(truth, c.sets[run.set], run, c.bytes);
+        const std::string wrong = check_run(truth, c.sets[run.set], run, c.bytes, info.op);
         if (!wrong.empty()) return world_.violate(label(key, c.member) + " " + wrong);
     }
     if (next != truth.script.elements)
@@ -201,7 +217,8 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
     for (const ContributorRun& run : info ? info->runs : std::vector<ContributorRun>{}) {
         if (run.first < next || run.set >= info->contributors.size()) return wrong("it reports broken runs");
         if (!untouched(run.first)) return wrong("its input changed where nothing is said to be final");
-        const std::string broken = check_run(truth, info->contributors[run.set].members, run, output);
+        const std::string broken =
+            check_run(truth, info->contributors[run.set].members, run, output, info->op);
         if (!broken.empty()) return wrong("it " + broken);
         next = run.first + run.count;
     }

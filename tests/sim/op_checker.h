@@ -67,7 +67,7 @@ private:
     void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
                        ByteSpan input, ByteSpan output);
     std::string check_run(const Truth& truth, const std::vector<MemberId>& set, const ContributorRun& run,
-                          ByteSpan output) const;
+                          ByteSpan output, const OpId& id) const;
     bool stands(const Key& key, const MemberId& member) const;
     uint32_t possible_contributors(const Key& key, const Truth& truth) const;
     static bool abstains(const Truth& truth, const Posted& posted);

@@ -65,6 +65,9 @@ bool expected(Plant plant, Kind kind) {
         case Plant::fold_in_arrival_order:
         case Plant::double_count:
         case Plant::no_retention:
+        case Plant::dither_anew:
+        case Plant::encode_again:
+        case Plant::root_keeps_its_sums:
         case Plant::weigh_the_absent: return kind == Kind::fold;
         case Plant::count_the_unreported:
         case Plant::root_excludes_root:

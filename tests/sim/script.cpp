@@ -32,6 +32,19 @@ constexpr Kind kKinds[] = {
     {Reduce::max, Dtype::bf16}, {Reduce::majority, Dtype::i64}, {Reduce::majority, Dtype::i32},
 };
 
+// Of every kind: dense, sparse, stochastic, of a size that varies. Blocks are small, so that buffers have
+// chunks.
+constexpr const char* kCodecs[] = {"int8:block=16",
+                                   "int4:block=16,round=stochastic",
+                                   "bf16",
+                                   "fp16",
+                                   "uint4:block=16",
+                                   "e4m3:block=16",
+                                   "e3m0:block=16",
+                                   "int8:block=32+zstd",
+                                   "topk:1/4,chunk=16",
+                                   "topk:1/8,chunk=32,values=int4,block=16,index=packed"};
+
 uint64_t draw_elements(Prng& prng, const ScriptStyle& style) {
     if (prng.chance(1, 16)) return 0;  // a barrier
     if (prng.chance(1, 8)) return 1;
@@ -56,6 +69,14 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         if (prng.chance(style.min_contributors, 100))
             op.min_contributors = 1 + static_cast<uint32_t>(prng.below(members));
     }
+    // From a stream of its own, so that what was drawn before codecs were there stays as it was.
+    Prng codecs = stream(seed, 0xc0dec, round, 0, 0);
+    for (OpScript& op : ops) {
+        const bool drawn = codecs.chance(style.codec, 100);
+        const char* codec = kCodecs[codecs.below(std::size(kCodecs))];
+        const bool fits = op.dtype == Dtype::f32 && (op.reduce == Reduce::avg || op.reduce == Reduce::sum);
+        if (drawn && fits) op.codec = codec;
+    }
     return ops;
 }
 
@@ -75,6 +96,8 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
     choice.non_finite = policy == 0   ? NonFinitePolicy::abort
                         : policy == 1 ? NonFinitePolicy::allow
                                       : NonFinitePolicy::exclude;
+    if (!op.codec.empty() && choice.non_finite == NonFinitePolicy::allow)
+        choice.non_finite = NonFinitePolicy::exclude;
     choice.delay = prng.chance(1, 2) ? Duration{} : microseconds(prng.between(1, 20'000));
     if (prng.chance(style.late_post, 100))
         choice.delay = nanoseconds(prng.between(0, style.late_post_max.ns));

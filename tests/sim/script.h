@@ -22,6 +22,7 @@ struct ScriptStyle {
     uint32_t in_place = 50;
     uint32_t pipelined = 30;  // round_begin(R+1) together with round_commit(R)
     uint32_t leaves = 0;      // per peer and round
+    uint32_t codec = 35;      // of f32 sums and averages
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -34,6 +35,7 @@ struct OpScript {
     uint64_t elements = 0;
     uint32_t min_contributors = 1;
     Duration grace{};
+    std::string codec = {};  // "": none
 };
 
 // What one peer does with it.

@@ -30,7 +30,7 @@ ARROWS = {
     MEMORY: [SESSION, WIRE, BASE],
     "src/coordinator": [GROUP, SESSION, ASIO, MEMORY, WIRE, BASE],
     "src/runtime": [ENGINE, SESSION, ASIO, MEMORY, DEVICE, WIRE, BASE],
-    "src/api": ["src/runtime", "src/coordinator", OUTER, STATE, "include"],
+    "src/api": ["src/runtime", "src/coordinator", CODEC, OUTER, STATE, "include"],
     "src/cli": ["include", "src/coordinator", WIRE, BASE],  # docs/decisions/0003-the-command-uses-the-coordinator.md
     "bindings": ["include"],
     "include": [],

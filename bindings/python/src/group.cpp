@@ -206,7 +206,7 @@ public:
                                    uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
                                    double grace_s, double budget_s, bool uniform,
                                    const std::string& non_finite, const py::object& priority,
-                                   const py::object& share) {
+                                   const py::object& share, const std::optional<std::string>& codec) {
         const bool in_place = out.is_none() || out.is(in);
         Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
         Buffer into = in_place ? from : writable_buffer_of(out, "out");
@@ -225,6 +225,7 @@ public:
                                      {"abort", WHIM_NON_FINITE_ABORT},
                                      {"allow", WHIM_NON_FINITE_ALLOW}});
         set_place(options, priority, share);
+        options.codec = codec ? codec->c_str() : nullptr;
         const uint32_t how = choice(
             "reduce", reduce, {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
         whim_op* op = nullptr;
@@ -234,10 +235,11 @@ public:
 
     std::shared_ptr<Op> broadcast(const py::object& buffer, uint32_t source_rank, uint64_t tag,
                                   uint64_t round, double grace_s, double budget_s, const py::object& priority,
-                                  const py::object& share) {
+                                  const py::object& share, const std::optional<std::string>& codec) {
         Buffer mine = writable_buffer_of(buffer, "x");
-        const whim_collective_options options =
+        whim_collective_options options =
             collective_options(tag, round, 0, grace_s, budget_s, priority, share);
+        options.codec = codec ? codec->c_str() : nullptr;
         whim_op* op = nullptr;
         check(whim_broadcast(group(), mine.data, mine.count, mine.dtype, source_rank, &options, &op));
         return Op::adopt(interrupts_, op, kept({mine.held, buffer}));
@@ -409,9 +411,9 @@ void bind_group(py::module_& module) {
         .def("round_record", &Group::round_record, "round"_a)
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
              "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a, "priority"_a,
-             "share"_a)
+             "share"_a, "codec"_a)
         .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a,
-             "budget_s"_a, "priority"_a, "share"_a)
+             "budget_s"_a, "priority"_a, "share"_a, "codec"_a)
         .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a,
              "priority"_a, "share"_a)
         .def("agree", &Group::agree, "values"_a, "how"_a, "tag"_a, "round"_a, "min_contributors"_a,

@@ -153,13 +153,16 @@ class Group:
         non_finite: Literal["exclude", "abort", "allow"] = "exclude",
         priority: int = 0,
         share: int = 1,
+        codec: str | None = None,
     ) -> Work[Array]:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
         death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
         that make no progress for so many seconds are left out; budget: after so many this peer gives up its
         own part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are
         open at once, those of a higher one go first on each link, as this peer sends; share (1 to 2**32 - 1):
-        equals get bytes in this proportion. Neither needs to be equal on all members."""
+        equals get bytes in this proportion. Neither needs to be equal on all members. codec: how f32 elements
+        of a sum or avg travel, as in docs/reference/codecs.md, for example "int8" or "topk:1/64"; equal on all
+        members. With it, non_finite also speaks of elements that are more than the codec holds."""
         op = self._core.all_reduce(
             x,
             out,
@@ -174,6 +177,7 @@ class Group:
             non_finite,
             priority,
             share,
+            codec,
         )
         return self._work(op, lambda _: x if out is None else out)
 
@@ -188,9 +192,11 @@ class Group:
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
+        codec: str | None = None,
     ) -> Work[Array]:
-        """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it."""
-        op = self._core.broadcast(x, source_rank, tag, round, grace, budget, priority, share)
+        """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it. With
+        a codec, the source's x too then holds what the codec made of it."""
+        op = self._core.broadcast(x, source_rank, tag, round, grace, budget, priority, share, codec)
         return self._work(op, lambda _: x)
 
     def barrier(

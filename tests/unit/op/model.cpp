@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
+#include "tests/unit/op/coded_reference.h"
 
 namespace whim::op {
 namespace {
@@ -49,12 +51,17 @@ struct Decision {
 class World {
 public:
     explicit World(const ModelOptions& options) : options_(options), prng_(options.seed) {
+        if (!options_.codec.empty()) {
+            codec_ = *parse_codec(options_.codec);
+            options_.chunk_elements =
+                *coded_chunk_elements(*codec_, options_.reduce, options_.chunk_elements, options_.peers);
+        }
         for (uint32_t r = 0; r < options.peers; ++r) {
             auto peer = std::make_unique<Peer>();
             peer->world = this;
             peer->rank = r;
             for (uint64_t i = 0; i < options.elements; ++i)
-                peer->input.push_back(prng_.unit_float() * 3.0f - 1.0f);
+                peer->input.push_back(options.gaussian ? gaussian() : prng_.unit_float() * 3.0f - 1.0f);
             peer->in = peer->input;
             peer->out.assign(options.elements, -77.0f);
             peers_.push_back(std::move(peer));
@@ -88,6 +95,12 @@ private:
         Bytes as_pinned = {};
     };
 
+    float gaussian() {  // nearly: a sum of twelve
+        float sum = -6.0f;
+        for (int i = 0; i < 12; ++i) sum += prng_.unit_float();
+        return sum;
+    }
+
     uint32_t living() const {
         return static_cast<uint32_t>(std::count_if(peers_.begin(), peers_.end(),
                                                    [](const auto& p) { return !p->dead && !p->excluded; }));
@@ -106,12 +119,16 @@ private:
     void post(Peer& p) {
         p.posted = true;
         OpConfig config;
-        config.id = {.round = {1}, .tag = options_.seed % 97};
+        config.id = id();
         config.descriptor.dtype = options_.dtype;
         config.descriptor.reduce = options_.reduce;
         config.descriptor.uniform = options_.uniform;
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
+        config.descriptor.codec = options_.codec;
+        if (codec_)
+            config.coding =
+                std::make_shared<Coding>(codec_, options_.reduce, id(), options_.peers, options_.plant);
         config.self = {p.rank};
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
@@ -133,6 +150,8 @@ private:
         p.early.clear();
         p.op->poke();
     }
+
+    OpId id() const { return {.round = {1}, .tag = options_.seed % 97}; }
 
     std::vector<bool> alive_for(const Peer& p) const {
         std::vector<bool> alive(options_.peers, true);
@@ -257,9 +276,11 @@ private:
     std::string changed_;
     ModelOutcome judge();
     std::string check_result(const Peer& p) const;
+    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range) const;
 
     ModelOptions options_;
     Prng prng_;
+    CodecPtr codec_;
     ChunkPool pool_{1u << 20};
     std::vector<std::unique_ptr<Peer>> peers_;
     std::map<std::pair<uint32_t, uint32_t>, std::deque<wire::Message>> control_;
@@ -289,6 +310,22 @@ void Peer::ended(Code c, const std::string& d) {
         std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
 }
 
+std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range) const {
+    std::vector<CodedInput> coded;
+    std::vector<FoldInput> inputs;
+    for (uint32_t r = 0; r < set.size(); ++r) {
+        if (!set[r]) continue;
+        const std::span<const float> part = std::span(peers_[r]->input).subspan(range.begin, range.count());
+        const float weight = static_cast<float>(1 + r % 3);
+        inputs.push_back({std::as_bytes(part), weight});
+        coded.push_back({r, {part.begin(), part.end()}, weight});
+    }
+    if (codec_) return coded_reference(*codec_, options_.reduce, id(), coded, range.begin);
+    std::vector<float> expected(range.count());
+    fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
+    return expected;
+}
+
 // The result is the fold of exactly the reported contributors, each once, in birth order.
 std::string World::check_result(const Peer& p) const {
     const OpReportCard& card = p.op->card();
@@ -297,16 +334,9 @@ std::string World::check_result(const Peer& p) const {
         if (card.chunk_set[c] == UINT32_MAX) return "chunk " + std::to_string(c) + " has no set";
         const std::vector<bool>& set = card.sets[card.chunk_set[c]];
         const ElementRange range = layout.range({c});
-        std::vector<FoldInput> inputs;
-        for (uint32_t r = 0; r < set.size(); ++r) {
-            if (!set[r]) continue;
-            inputs.push_back(
-                {std::as_bytes(std::span(peers_[r]->input)).subspan(range.begin * 4, range.count() * 4),
-                 static_cast<float>(1 + r % 3)});
-        }
-        if (inputs.empty()) return "chunk " + std::to_string(c) + " has no contributor";
-        std::vector<float> expected(range.count());
-        fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
+        if (std::find(set.begin(), set.end(), true) == set.end())
+            return "chunk " + std::to_string(c) + " has no contributor";
+        const std::vector<float> expected = reference(set, range);
         if (!std::equal(expected.begin(), expected.end(),
                         p.result.begin() + static_cast<std::ptrdiff_t>(range.begin))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
@@ -371,6 +401,8 @@ ModelOutcome World::judge() {
         }
         if (!first) first = p.get();
     }
+    for (const auto& p : peers_) outcome.inputs.push_back(p->input);
+    if (first) outcome.result = first->result;
     for (const auto& p : peers_) {
         if (!p->violation.empty()) outcome.problem = p->violation;
     }

@@ -18,9 +18,11 @@ struct ModelOptions {
     uint64_t seed = 1;
     uint32_t peers = 4;
     uint64_t elements = 40;
+    bool gaussian = false;  // inputs; else uniform in [-1, 2)
     uint32_t chunk_elements = 3;
     Reduce reduce = Reduce::avg;
     Dtype dtype = Dtype::f32;
+    std::string codec = {};  // "": none; then of f32, sum or avg
     bool uniform = false;
     bool in_place = false;
     uint32_t deaths = 0;
@@ -33,8 +35,10 @@ struct ModelOptions {
 };
 
 struct ModelOutcome {
-    bool finished = true;  // every living, not excluded peer completed
-    std::string problem;   // "" when all promises held
+    bool finished = true;                    // every living, not excluded peer completed
+    std::string problem;                     // "" when all promises held
+    std::vector<std::vector<float>> inputs;  // by rank
+    std::vector<float> result;
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
 };
 

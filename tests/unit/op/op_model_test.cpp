@@ -29,6 +29,44 @@ ModelOptions draw(uint64_t seed) {
     return o;
 }
 
+// The same with a codec, of every kind: dense, with a size that varies, stochastic, sparse.
+ModelOptions draw_coded(uint64_t seed) {
+    constexpr const char* kCodecs[] = {"int8:block=16",
+                                       "int4:block=16,round=stochastic",
+                                       "bf16",
+                                       "uint4:block=16",
+                                       "e2m1",
+                                       "sign:block=16",
+                                       "int8:block=16+zstd",
+                                       "topk:1/4,chunk=16",
+                                       "topk:1/8,chunk=32,values=int4,block=16+zstd"};
+    ModelOptions o = draw(seed);
+    Prng prng(seed * 104'729 + 7);
+    o.codec = kCodecs[prng.below(std::size(kCodecs))];
+    o.reduce = prng.chance(1, 3) ? Reduce::sum : Reduce::avg;
+    o.uniform = o.uniform || o.reduce == Reduce::sum;
+    o.peers = std::max(2u, o.peers);
+    o.elements = prng.chance(1, 10) ? prng.below(3) : prng.below(200);
+    o.chunk_elements = static_cast<uint32_t>(prng.between(1, 40));
+    o.window_bytes = prng.between(8, 200);
+    if (o.retain_bytes_max == 8) o.retain_bytes_max = 80;
+    return o;
+}
+
+TEST(OpModel, KeepsItsPromisesWithCodecs) {
+    ModelOutcome sum;
+    for (uint64_t seed = 1; seed <= 6'000; ++seed) {
+        const ModelOutcome outcome = run_model(draw_coded(seed));
+        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_coded(seed).codec;
+        sum.chunks_adopted += outcome.chunks_adopted;
+        sum.retained += outcome.retained;
+        sum.refolded += outcome.refolded;
+    }
+    EXPECT_GT(sum.chunks_adopted, 1000u);
+    EXPECT_GT(sum.retained, 1000u);
+    EXPECT_GT(sum.refolded, 500u);
+}
+
 TEST(OpModel, KeepsItsPromises) {
     ModelOutcome sum;
     for (uint64_t seed = 1; seed <= 8'000; ++seed) {
@@ -52,11 +90,22 @@ TEST(OpModel, Replay) {
     EXPECT_EQ(run_model(options).problem, "");
 }
 
+TEST(OpModel, ReplayCoded) {
+    const char* seed = std::getenv("WHIM_OP_CODED_SEED");
+    if (seed == nullptr) return;
+    ModelOptions options = draw_coded(std::strtoull(seed, nullptr, 10));
+    options.trace = true;
+    EXPECT_EQ(run_model(options).problem, "") << options.codec;
+}
+
 class PlantedBug : public testing::TestWithParam<Plant> {};
 
 TEST_P(PlantedBug, IsCaught) {
     for (uint64_t seed = 1; seed <= 5'000; ++seed) {
         ModelOptions options = draw(seed);
+        options.plant = GetParam();
+        if (!run_model(options).problem.empty()) return;
+        options = draw_coded(seed);
         options.plant = GetParam();
         if (!run_model(options).problem.empty()) return;
     }
@@ -70,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(Exchange, PlantedBug,
                                          Plant::keep_own_result, Plant::ignore_has,
                                          Plant::newer_frames_do_not_wait, Plant::released_contributes,
                                          Plant::stale_status, Plant::uniform_forgets_completion,
-                                         Plant::uniform_mix_sets, Plant::count_the_unreported),
+                                         Plant::uniform_mix_sets, Plant::count_the_unreported,
+                                         Plant::encode_again, Plant::root_keeps_its_sums, Plant::dither_anew),
                          [](const auto& info) { return std::string(plant_name(info.param)); });
 
 }  // namespace

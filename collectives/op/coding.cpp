@@ -1,0 +1,161 @@
+// Chunks through a codec: dense results, bundles of sparse contributions, copies.
+//
+// A bundle is, for each contributor in birth order, [bytes: u32][weight: f32][contribution], little-endian.
+#include "collectives/op/coding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/prng.h"
+
+namespace whim::op {
+namespace {
+
+constexpr size_t kBundleHeadBytes = 8;
+constexpr uint64_t kResultStream = 0;  // of random numbers; a contribution's is its rank + 1
+
+uint64_t seed_of(const OpId& id) { return mix64(mix64(mix64(id.round.value) ^ id.tag) ^ id.instance); }
+
+template <class T> void put(MutableByteSpan out, size_t at, T value) {
+    std::memcpy(out.data() + at, &value, sizeof value);
+}
+template <class T> T get(ByteSpan in, size_t at) {
+    T value;
+    std::memcpy(&value, in.data() + at, sizeof value);
+    return value;
+}
+
+Error overflow(const Error& why) { return fail(why.code, "the result cannot be encoded: " + why.detail); }
+
+bool bundled(const Codec& codec, Reduce reduce) { return codec.sparse() && reduce != Reduce::copy; }
+
+size_t result_max(const Codec& codec, Reduce reduce, uint32_t members, size_t elements) {
+    const size_t one = codec.encoded_bytes_max(elements);
+    return bundled(codec, reduce) ? members * (kBundleHeadBytes + one) : one;
+}
+
+}  // namespace
+
+Coding::Coding(CodecPtr codec, Reduce reduce, const OpId& id, uint32_t members, Plant plant)
+    : codec_(std::move(codec)), reduce_(reduce), seed_(seed_of(id)), members_(members),
+      bundles_(bundled(*codec_, reduce)), plant_(plant) {
+    WHIM_ASSERT(reduce == Reduce::sum || reduce == Reduce::avg || reduce == Reduce::copy);
+}
+
+size_t Coding::result_bytes_max(size_t elements) const {
+    return result_max(*codec_, reduce_, members_, elements);
+}
+
+bool Coding::fits(bool result, size_t elements, size_t bytes) const {
+    if (result) return bytes <= result_bytes_max(elements);
+    const size_t most = contribution_bytes_max(elements);
+    return codec_->fixed_size() ? bytes == most : bytes <= most;
+}
+
+size_t Coding::contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
+                          MutableByteSpan out) const {
+    const Result<size_t> bytes = codec_->encode(
+        {.values = chunk, .dither = dither(uint64_t{rank} + 1), .first = first, .screened = true}, out);
+    WHIM_ASSERT(bytes.ok());  // it was looked at before the op began
+    return *bytes;
+}
+
+Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
+                          MutableByteSpan encoded, std::span<float> out) const {
+    WHIM_ASSERT(!contributions.empty() && sums.size() == out.size());
+    if (bundles_) return bundle(contributions, sums, encoded, out);
+    if (reduce_ == Reduce::copy) {
+        const Contribution& only = contributions.front();
+        if (const Status ok = codec_->decode(only.bytes, out); !ok.ok())
+            return {0, Refusal{only.rank, ok.error()}};
+        std::copy(only.bytes.begin(), only.bytes.end(), encoded.begin());
+        return {only.bytes.size(), std::nullopt};
+    }
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    float weights = 0.0f;
+    for (const Contribution& c : contributions) {
+        const float weight = reduce_ == Reduce::avg ? c.weight : 1.0f;
+        weights += weight;
+        if (const Status ok = codec_->accumulate(c.bytes, weight, sums); !ok.ok())
+            return {0, Refusal{c.rank, ok.error()}};
+    }
+    const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
+    const Result<size_t> bytes = codec_->encode(
+        {.values = sums, .divisor = divisor, .dither = dither(kResultStream), .first = first}, encoded);
+    if (!bytes.ok()) return {0, Refusal{std::nullopt, overflow(bytes.error())}};
+    const Status opened = codec_->decode(encoded.first(*bytes), out);
+    WHIM_ASSERT(opened.ok());
+    for (size_t i = 0; plant_ == Plant::root_keeps_its_sums && i < out.size(); ++i)
+        out[i] = sums[i] / divisor;
+    return {*bytes, std::nullopt};
+}
+
+Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::span<float> sums,
+                            MutableByteSpan encoded, std::span<float> out) const {
+    size_t at = 0;
+    for (const Contribution& c : contributions) {
+        if (const Status ok = codec_->check(c.bytes, sums.size()); !ok.ok())
+            return {0, Refusal{c.rank, ok.error()}};
+        put(encoded, at, static_cast<uint32_t>(c.bytes.size()));
+        put(encoded, at + 4, c.weight);
+        std::copy(c.bytes.begin(), c.bytes.end(),
+                  encoded.begin() + static_cast<std::ptrdiff_t>(at + kBundleHeadBytes));
+        at += kBundleHeadBytes + c.bytes.size();
+    }
+    if (const Status ok = open(encoded.first(at), contributions.size(), sums, out); !ok.ok())
+        return {0, Refusal{std::nullopt, ok.error()}};
+    return {at, std::nullopt};
+}
+
+Status Coding::open(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const {
+    if (!bundles_) return codec_->decode(result, out);
+    if (const Status ok = add_up(result, contributors, sums); !ok.ok()) return ok;
+    std::copy(sums.begin(), sums.end(), out.begin());
+    return {};
+}
+
+Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const {
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    float weights = 0.0f;
+    size_t at = 0;
+    for (size_t i = 0; i < contributors; ++i) {
+        if (bundle.size() - at < kBundleHeadBytes)
+            return fail(Code::E_PROTOCOL, "a bundle ends before contribution " + std::to_string(i));
+        const uint32_t bytes = get<uint32_t>(bundle, at);
+        const float weight = reduce_ == Reduce::avg ? get<float>(bundle, at + 4) : 1.0f;
+        at += kBundleHeadBytes;
+        if (bytes > bundle.size() - at)
+            return fail(Code::E_PROTOCOL, "contribution " + std::to_string(i) + " of a bundle exceeds it");
+        if (const Status ok = codec_->accumulate(bundle.subspan(at, bytes), weight, sums); !ok.ok())
+            return fail(Code::E_PROTOCOL,
+                        "contribution " + std::to_string(i) + " of a bundle: " + ok.error().detail);
+        weights += weight;
+        at += bytes;
+    }
+    if (at != bundle.size())
+        return fail(Code::E_PROTOCOL,
+                    std::to_string(bundle.size() - at) + " bytes follow a bundle's last contribution");
+    if (reduce_ != Reduce::avg) return {};
+    if (!(weights > 0.0f && std::isfinite(weights)))
+        return fail(Code::E_PROTOCOL, "the weights of a bundle make no average");
+    for (float& sum : sums) sum /= weights;
+    return {};
+}
+
+Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, uint32_t wanted, uint32_t members) {
+    const size_t unit = codec.cut_elements() == Codec::kUncut ? 16 : codec.cut_elements();
+    uint64_t chunk = (std::max(1u, wanted) + unit - 1) / unit * unit;
+    while (result_max(codec, reduce, members, chunk) > limits::kBulkPayloadBytesMax) {
+        if (chunk == unit)
+            return fail(Code::E_UNSUPPORTED, std::to_string(unit) + " elements of " + codec.text() +
+                                                 " from " + std::to_string(members) +
+                                                 " members exceed a frame");
+        chunk = std::max<uint64_t>(unit, chunk / 2 / unit * unit);
+    }
+    return static_cast<uint32_t>(chunk);
+}
+
+}  // namespace whim::op

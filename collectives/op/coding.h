@@ -1,0 +1,90 @@
+// How the chunks of an op with a codec look on the wire, and what is computed from them. Pure functions.
+//
+// Everybody encodes its own contribution, the chunk's root too, so a result does not depend on who folded it.
+//   dense   The root adds what the contributions decode to, in birth order, from zero, encodes the sum (of
+//   avg:
+//           divided by the sum of weights) once, and everybody, the root too, takes what those bytes decode
+//           to.
+//   bundle  Of a sparse codec the sum is no sparse buffer: the root passes the contributions on, unchanged
+//   and
+//           together, and everybody adds them up in birth order. avg divides by the sum of weights at the
+//           end.
+//   copy    The source's bytes are the result.
+// A result is never encoded again: the same elements may then give other bytes.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/dtype.h"
+#include "base/ids.h"
+#include "base/plant.h"
+#include "base/status.h"
+#include "collectives/codec/codec.h"
+
+namespace whim::op {
+
+// What is the same for all chunks of one op. Threads may share one.
+class Coding {
+public:
+    // reduce: sum, avg or copy.
+    Coding(CodecPtr codec, Reduce reduce, const OpId& id, uint32_t members, Plant plant = Plant::none);
+
+    const Codec& codec() const { return *codec_; }
+    bool bundles() const { return bundles_; }
+
+    size_t contribution_bytes_max(size_t elements) const { return codec_->encoded_bytes_max(elements); }
+    size_t result_bytes_max(size_t elements) const;
+    bool fits(bool result, size_t elements, size_t bytes) const;  // bytes that the network may bring
+
+    // A contribution's bytes, written to out (contribution_bytes_max). chunk: known to be encodable; first:
+    // its place in the buffer.
+    size_t contribute(std::span<const float> chunk, uint64_t first, uint32_t rank, MutableByteSpan out) const;
+
+    struct Contribution {
+        uint32_t rank = 0;
+        ByteSpan bytes;
+        float weight = 1.0f;
+    };
+    // What came from one contributor cannot have been made by contribute(), or the sum cannot be encoded.
+    struct Refusal {
+        std::optional<uint32_t> rank;  // whose bytes are wrong; none: the sum's fault
+        Error why;
+    };
+    // Makes a result from contributions in birth order, into encoded (result_bytes_max), and the elements it
+    // stands for into out. sums: room for as many floats as out. Returns the bytes written. When refused, out
+    // is as it was.
+    struct Made {
+        size_t bytes = 0;
+        std::optional<Refusal> refusal;
+    };
+    Made fold(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
+              MutableByteSpan encoded, std::span<float> out) const;
+
+    // The elements that a result stands for; out is as it was when it is refused. contributors: how many the
+    // result says it has. sums: as for fold().
+    Status open(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const;
+
+private:
+    Made bundle(std::span<const Contribution> contributions, std::span<float> sums, MutableByteSpan encoded,
+                std::span<float> out) const;
+    Status add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;
+    Dither dither(uint64_t stream) const { return {seed_, stream}; }
+
+    CodecPtr codec_;
+    Reduce reduce_;
+    uint64_t seed_;
+    uint32_t members_;
+    bool bundles_;
+    Plant plant_;
+};
+
+// Elements a chunk: `wanted`, moved so that the codec may cut there and no result exceeds a frame.
+// E_UNSUPPORTED when none does.
+Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, uint32_t wanted, uint32_t members);
+
+}  // namespace whim::op
