@@ -105,12 +105,13 @@ Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::sp
                   encoded.begin() + static_cast<std::ptrdiff_t>(at + kBundleHeadBytes));
         at += kBundleHeadBytes + c.bytes.size();
     }
-    if (const Status ok = open(encoded.first(at), contributions.size(), sums, out); !ok.ok())
+    if (const Status ok = unpack(encoded.first(at), contributions.size(), sums, out); !ok.ok())
         return {0, Refusal{std::nullopt, ok.error()}};
     return {at, std::nullopt};
 }
 
-Status Coding::open(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const {
+Status Coding::unpack(ByteSpan result, size_t contributors, std::span<float> sums,
+                      std::span<float> out) const {
     if (!bundles_) return codec_->decode(result, out);
     if (const Status ok = add_up(result, contributors, sums); !ok.ok()) return ok;
     std::copy(sums.begin(), sums.end(), out.begin());

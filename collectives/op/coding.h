@@ -67,7 +67,7 @@ public:
 
     // The elements that a result stands for; out is as it was when it is refused. contributors: how many the
     // result says it has. sums: as for fold().
-    Status open(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const;
+    Status unpack(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const;
 
 private:
     Made bundle(std::span<const Contribution> contributions, std::span<float> sums, MutableByteSpan encoded,

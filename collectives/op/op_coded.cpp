@@ -118,8 +118,8 @@ bool Op::open_result(Rank from, const Arrival& arrival) {
         return std::span<float>(reinterpret_cast<float*>(bytes.data()), elements);
     };
     const Status opened =
-        config_.coding->open(arrival.buffer->bytes(), contributors,
-                             sums ? floats(sums->bytes()) : std::span<float>(), floats(out));
+        config_.coding->unpack(arrival.buffer->bytes(), contributors,
+                               sums ? floats(sums->bytes()) : std::span<float>(), floats(out));
     if (!opened.ok()) {
         host_.violated(from, "the result of chunk " + std::to_string(c) + " of op " + to_string(config_.id) +
                                  ": " + opened.error().detail);

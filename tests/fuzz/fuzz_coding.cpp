@@ -24,10 +24,10 @@ bool untouched(const std::vector<float>& out) {
 }
 
 // A result that is refused changes nothing.
-void open(const op::Coding& coding, size_t count, size_t contributors, ByteSpan bytes) {
+void unpack(const op::Coding& coding, size_t count, size_t contributors, ByteSpan bytes) {
     std::vector<float> out(count, 77), sums(count);
     if (!coding.fits(true, count, bytes.size())) return;
-    const bool opened = coding.open(bytes, contributors, sums, out).ok();
+    const bool opened = coding.unpack(bytes, contributors, sums, out).ok();
     WHIM_ASSERT(opened || untouched(out));
 }
 
@@ -46,7 +46,7 @@ void fold(const op::Coding& coding, size_t count, ByteSpan bytes) {
     }
     std::vector<float> again(count, 77);
     const ByteSpan result = ByteSpan(encoded).first(made.bytes);
-    WHIM_ASSERT(coding.open(result, 2, sums, again).ok());
+    WHIM_ASSERT(coding.unpack(result, 2, sums, again).ok());
     for (size_t i = 0; i < count; ++i) WHIM_ASSERT(again[i] == out[i] || out[i] != out[i]);
 }
 
@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const op::Coding coding(*codec, data[0] & 0x80 ? Reduce::sum : Reduce::avg, {}, kMembers);
     const size_t count = data[1];
     const auto rest = std::as_bytes(std::span(data, size)).subspan(3);
-    if (data[2] & 1) open(coding, count, data[2] >> 1, rest);
+    if (data[2] & 1) unpack(coding, count, data[2] >> 1, rest);
     else fold(coding, count, rest);
     return 0;
 }
