@@ -1,6 +1,8 @@
 // Conversions between sets, bitmaps and ranges.
 #include "collectives/op/bitmap.h"
 
+#include <algorithm>
+
 namespace whim::op {
 
 std::vector<uint8_t> to_bitmap(const std::vector<bool>& set) {
@@ -17,9 +19,28 @@ std::vector<bool> from_bitmap(const std::vector<uint8_t>& bitmap, uint32_t count
     return set;
 }
 
+namespace {
+
+// "1000", if all are alike, or "1000, 1000, 999 ..."
+std::string parts_in_words(const std::vector<uint64_t>& parts) {
+    constexpr size_t kSaid = 8;
+    if (std::all_of(parts.begin(), parts.end(), [&](uint64_t p) { return p == parts[0]; }))
+        return std::to_string(parts[0]);
+    std::string text;
+    for (size_t i = 0; i < std::min(parts.size(), kSaid); ++i)
+        text += (i > 0 ? ", " : "") + std::to_string(parts[i]);
+    return parts.size() > kSaid ? text + " ..." : text;
+}
+
+}  // namespace
+
 std::string describe(const wire::OpDescriptor& d) {
-    std::string text = std::string(reduce_name(d.reduce)) + " of " + std::to_string(d.elements) + " " +
-                       std::string(dtype_name(d.dtype));
+    const std::string what = d.collective == Collective::all_gather ? "all_gather"
+                             : d.collective == Collective::reduce_scatter
+                                 ? "reduce_scatter, " + std::string(reduce_name(d.reduce))
+                                 : std::string(reduce_name(d.reduce));
+    std::string text = what + " of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype));
+    if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
     if (!d.codec.empty()) text += " as " + d.codec;
     if (d.uniform) text += " (uniform)";
     if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);

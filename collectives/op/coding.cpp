@@ -30,23 +30,25 @@ template <class T> T get(ByteSpan in, size_t at) {
 
 Error overflow(const Error& why) { return fail(why.code, "the result cannot be encoded: " + why.detail); }
 
-bool bundled(const Codec& codec, Reduce reduce) { return codec.sparse() && reduce != Reduce::copy; }
+bool bundled(const Codec& codec, Reduce reduce, bool kept) {
+    return codec.sparse() && reduce != Reduce::copy && !kept;
+}
 
-size_t result_max(const Codec& codec, Reduce reduce, uint32_t members, size_t elements) {
+size_t result_max(const Codec& codec, bool bundles, uint32_t members, size_t elements) {
     const size_t one = codec.encoded_bytes_max(elements);
-    return bundled(codec, reduce) ? members * (kBundleHeadBytes + one) : one;
+    return bundles ? members * (kBundleHeadBytes + one) : one;
 }
 
 }  // namespace
 
-Coding::Coding(CodecPtr codec, Reduce reduce, const OpId& id, uint32_t members, Plant plant)
-    : codec_(std::move(codec)), reduce_(reduce), seed_(seed_of(id)), members_(members),
-      bundles_(bundled(*codec_, reduce)), plant_(plant) {
+Coding::Coding(CodecPtr codec, Reduce reduce, bool kept, const OpId& id, uint32_t members, Plant plant)
+    : codec_(std::move(codec)), reduce_(reduce), seed_(seed_of(id)), members_(members), kept_(kept),
+      bundles_(bundled(*codec_, reduce, kept)), plant_(plant) {
     WHIM_ASSERT(reduce == Reduce::sum || reduce == Reduce::avg || reduce == Reduce::copy);
 }
 
 size_t Coding::result_bytes_max(size_t elements) const {
-    return result_max(*codec_, reduce_, members_, elements);
+    return kept_ ? 0 : result_max(*codec_, bundles_, members_, elements);
 }
 
 bool Coding::fits(bool result, size_t elements, size_t bytes) const {
@@ -83,6 +85,10 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
             return {0, Refusal{c.rank, ok.error()}};
     }
     const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
+    if (kept_) {
+        for (size_t i = 0; i < out.size(); ++i) out[i] = reduce_ == Reduce::avg ? sums[i] / divisor : sums[i];
+        return {};
+    }
     const Result<size_t> bytes = codec_->encode(
         {.values = sums, .divisor = divisor, .dither = dither(kResultStream), .first = first}, encoded);
     if (!bytes.ok()) return {0, Refusal{std::nullopt, overflow(bytes.error())}};
@@ -146,10 +152,11 @@ Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sum
     return {};
 }
 
-Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, uint32_t wanted, uint32_t members) {
+Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, bool kept, uint32_t wanted,
+                                      uint32_t members) {
     const size_t unit = codec.cut_elements() == Codec::kUncut ? 16 : codec.cut_elements();
     uint64_t chunk = (std::max(1u, wanted) + unit - 1) / unit * unit;
-    while (result_max(codec, reduce, members, chunk) > limits::kBulkPayloadBytesMax) {
+    while (result_max(codec, bundled(codec, reduce, kept), members, chunk) > limits::kBulkPayloadBytesMax) {
         if (chunk == unit)
             return fail(Code::E_UNSUPPORTED, std::to_string(unit) + " elements of " + codec.text() +
                                                  " from " + std::to_string(members) +

@@ -10,6 +10,7 @@
 //           together, and everybody adds them up in birth order. avg divides by the sum of weights at the
 //           end.
 //   copy    The source's bytes are the result.
+//   kept    Of reduce_scatter the root is the only one that needs the sum, or the quotient: it is not encoded.
 // A result is never encoded again: the same elements may then give other bytes.
 #pragma once
 
@@ -31,8 +32,9 @@ namespace whim::op {
 // What is the same for all chunks of one op. Threads may share one.
 class Coding {
 public:
-    // reduce: sum, avg or copy.
-    Coding(CodecPtr codec, Reduce reduce, const OpId& id, uint32_t members, Plant plant = Plant::none);
+    // reduce: sum, avg or copy. kept: results stay at their root.
+    Coding(CodecPtr codec, Reduce reduce, bool kept, const OpId& id, uint32_t members,
+           Plant plant = Plant::none);
 
     const Codec& codec() const { return *codec_; }
     bool bundles() const { return bundles_; }
@@ -79,12 +81,14 @@ private:
     Reduce reduce_;
     uint64_t seed_;
     uint32_t members_;
+    bool kept_;
     bool bundles_;
     Plant plant_;
 };
 
 // Elements a chunk: `wanted`, moved so that the codec may cut there and no result exceeds a frame.
 // E_UNSUPPORTED when none does.
-Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, uint32_t wanted, uint32_t members);
+Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, bool kept, uint32_t wanted,
+                                      uint32_t members);
 
 }  // namespace whim::op

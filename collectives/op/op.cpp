@@ -13,9 +13,10 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     : config_(std::move(config)), host_(host), pool_(pool),
       birth_count_(static_cast<uint32_t>(config_.alive.size())) {
     const wire::OpDescriptor& d = config_.descriptor;
-    layout_ = ChunkLayout{.elements = d.elements,
-                          .element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype)),
-                          .chunk_elements = std::max(1u, d.chunk_elements)};
+    const auto element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype));
+    const uint32_t chunk_elements = std::max(1u, d.chunk_elements);
+    layout_ = d.parts.empty() ? ChunkLayout{d.elements, element_bytes, chunk_elements}
+                              : ChunkLayout::of_parts(d.parts, element_bytes, chunk_elements);
     WHIM_ASSERT(self() < birth_count_ && config_.alive[self()]);
     alive_ = config_.alive;
     evicted_.assign(birth_count_, false);
@@ -54,12 +55,17 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
         Chunk& chunk = chunks_[c];
         if (attempt > 0 && chunk.state != ChunkState::open && chunk.root == self()) ++card_.chunks_refolded;
         chunk = Chunk{};
-        chunk.base_root = chunk_root(config_.id, {c}, chunk_count(), attempt_set_).value;
-        chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+        chunk.base_root = chunk_root(config_.id, {c}, layout_, attempt_set_).value;
+        chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
+        if (scatters()) chunk.base_root = chunk.root = layout_.owner({c}).value;  // nobody else needs it
         base_list_[chunk.base_root].push_back(c);
         ++open_by_root_[chunk.root];
     }
     own_unreleased_ = open_by_root_[self()];
+    if (!scatters()) return;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (!alive(chunks_[c].root)) finish_elsewhere(c);
+    }
 }
 
 void Op::start(Instant now) {
@@ -81,8 +87,12 @@ void Op::send_all(const wire::Message& message) {
     }
 }
 
-bool Op::contributes(uint32_t rank) const {
-    if (config_.descriptor.reduce == Reduce::copy) return rank == config_.descriptor.source;
+uint32_t Op::source_of(uint32_t chunk) const {
+    return gathers() ? layout_.owner({chunk}).value : config_.descriptor.source;
+}
+
+bool Op::contributes(uint32_t rank, uint32_t chunk) const {
+    if (copies() && rank != source_of(chunk)) return false;
     return !abstains_[rank];
 }
 
@@ -93,13 +103,23 @@ bool Op::all_posted() const {
     return true;
 }
 
+// Of all_gather only this peer's own part is there, of reduce_scatter's output too.
 ByteSpan Op::input(uint32_t chunk) const {
-    return config_.in.subspan(layout_.byte_offset({chunk}), chunk_bytes(chunk));
+    const uint64_t part = gathers() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
+    return config_.in.subspan(layout_.byte_offset({chunk}) - part, chunk_bytes(chunk));
 }
 
 MutableByteSpan Op::output(uint32_t chunk) {
     const MutableByteSpan all = staging_ ? staging_->bytes() : config_.out;
-    return all.subspan(layout_.byte_offset({chunk}), chunk_bytes(chunk));
+    const uint64_t part = scatters() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
+    return all.subspan(layout_.byte_offset({chunk}) - part, chunk_bytes(chunk));
+}
+
+bool Op::in_place() const {
+    const uint64_t part = layout_.parts.empty() ? 0 : layout_.part(config_.self).begin * layout_.element_bytes;
+    const std::byte* in = config_.in.data() + (scatters() && !config_.in.empty() ? part : 0);
+    const std::byte* out = config_.out.data() + (gathers() && !config_.out.empty() ? part : 0);
+    return in == out && !config_.in.empty();
 }
 
 uint32_t Op::set_index(const std::vector<bool>& set) {
@@ -175,7 +195,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     } else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpFetch>(&message)) on_fetch(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpAck>(&message)) on_ack(from, *m, now);
-    else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m, now);
+    else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m);
     else if (const auto* m = std::get_if<wire::OpListen>(&message)) on_listen(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpReport>(&message)) on_report(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpDecide>(&message)) {
@@ -255,7 +275,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
         if (!alive_[r] || alive[r]) continue;
         const bool rooted_open = open_by_root_[r] > 0;
         if (rooted_open && !root_gone) root_gone = evicted[r];
-        else if (contributes(r)) contributor_gone |= evicted[r];
+        else if (!abstains_[r]) contributor_gone |= evicted[r];
         if (rooted_open && !evicted[r]) card_.living_root_excluded = true;
         if (delivered_[r]) ++card_.partial_from_gone;
     }
@@ -323,7 +343,7 @@ void Op::begin_grace() {
 
 bool Op::owes_contribution(uint32_t rank) const {
     for (const auto& [c, root] : rooted_) {
-        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank) &&
+        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank, c) &&
             !root.given[rank].present)
             return true;
     }
@@ -341,7 +361,7 @@ void Op::refresh_card() {
     const bool ended_well = end_code_ == Code::OK;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         const bool written =
-            ended_well ? chunks_[c].state != ChunkState::open : !uniform() && chunks_[c].set != UINT32_MAX;
+            ended_well ? chunks_[c].state != ChunkState::open && chunks_[c].set != UINT32_MAX : !uniform() && chunks_[c].set != UINT32_MAX;
         if (!written) continue;
         const auto [known, fresh] =
             renumbered.try_emplace(chunks_[c].set, static_cast<uint32_t>(card_.sets.size()));
@@ -365,7 +385,7 @@ std::string Op::waiting_for() const {
         const auto found = rooted_.find(c);
         for (uint32_t r = 0; r < birth_count_; ++r) {
             const bool missing = found == rooted_.end() || (r != self() && !found->second.given[r].present);
-            if (alive(r) && contributes(r) && missing)
+            if (alive(r) && contributes(r, c) && missing)
                 return what + "the contribution of " + host_.name({r}) + " to chunk " + std::to_string(c);
         }
     }

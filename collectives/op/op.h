@@ -60,8 +60,8 @@ struct OpConfig {
     Rank self;
     std::vector<bool> alive;               // by birth rank: neither evicted nor excluded
     std::shared_ptr<const Coding> coding;  // null: elements travel as they are
-    ByteSpan in;
-    MutableByteSpan out;
+    ByteSpan in;          // all_gather: this peer's part
+    MutableByteSpan out;  // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
     Duration grace{};           // 0: never ask for the exclusion of laggards
@@ -196,7 +196,11 @@ private:
     bool uniform() const { return config_.descriptor.uniform; }
     bool alive(uint32_t rank) const { return alive_[rank]; }
     uint32_t self() const { return config_.self.value; }
-    bool contributes(uint32_t rank) const;  // by descriptor and announcements
+    bool gathers() const { return config_.descriptor.collective == Collective::all_gather; }
+    bool scatters() const { return config_.descriptor.collective == Collective::reduce_scatter; }
+    bool copies() const { return config_.descriptor.reduce == Reduce::copy; }
+    uint32_t source_of(uint32_t chunk) const;               // of copies: whose input it is
+    bool contributes(uint32_t rank, uint32_t chunk) const;  // by descriptor and announcements
     void send_all(const wire::Message& message);
     uint64_t chunk_bytes(uint32_t chunk) const { return layout_.chunk_bytes({chunk}); }
     ByteSpan input(uint32_t chunk) const;
@@ -205,7 +209,7 @@ private:
     void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors,
                std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
-    bool in_place() const { return config_.in.data() == config_.out.data() && !config_.in.empty(); }
+    bool in_place() const;  // the output is the input, or the part of it that is this peer's
 
     void keep(uint32_t chunk, BufferRef result);
     bool retain();
@@ -220,6 +224,7 @@ private:
     // op_coded.cpp
     bool coded() const { return config_.coding != nullptr; }
     uint64_t contribution_bytes_max() const;
+    uint64_t place(uint32_t chunk) const;
     void encode(uint32_t chunk);
     void encoded(uint32_t chunk, RunningJob& running, Instant now);
     void fold_coded(uint32_t chunk, const std::vector<std::pair<uint32_t, uint32_t>>& order,
@@ -228,6 +233,14 @@ private:
     bool open_result(Rank from, const Arrival& arrival);
     void hold(uint32_t chunk, BufferRef result);
     BufferRef encoded_again(uint32_t chunk);
+
+    // op_parts.cpp
+    void finish_elsewhere(uint32_t chunk);
+    void finish_elsewhere_all();
+    void finish_here(uint32_t chunk);
+    void settle_lost(uint32_t chunk);
+    bool lost(uint32_t chunk) const;
+    bool is_lost(const Arrival& result) const;
 
     // op_contribute.cpp
     void pump(Instant now);
@@ -241,7 +254,7 @@ private:
     Rooted& rooted(uint32_t chunk);
     void on_contribution(Rank from, Arrival& arrival, Instant now);
     void try_fold(uint32_t chunk, Instant now);
-    bool usable(const Rooted& root, uint32_t rank) const;
+    bool usable(const Rooted& root, uint32_t rank, uint32_t chunk) const;
     bool may_fold(uint32_t chunk, Rooted& root, Instant now);
     void fold_done(uint64_t job_id, RunningJob& running, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
@@ -256,7 +269,7 @@ private:
     void acknowledge(uint32_t chunk);
     void flush_acks(uint32_t root);
     void release(uint32_t chunk);
-    void on_stable(const wire::OpStable& stable, Instant now);
+    void on_stable(const wire::OpStable& stable);
 
     // op_exchange.cpp
     void reroot(Instant now);

@@ -11,8 +11,9 @@ namespace whim::op {
 
 bool Op::takes(const wire::BulkHeader& header, uint64_t payload_bytes) const {
     if (header.chunk >= chunks_.size()) return false;
-    if (!coded()) return payload_bytes == chunk_bytes(header.chunk);
     const bool result = header.kind == static_cast<uint8_t>(wire::BulkKind::result);
+    if (gathers() && result && payload_bytes == 0) return true;  // a lost part
+    if (!coded()) return payload_bytes == chunk_bytes(header.chunk);
     return config_.coding->fits(result, layout_.range({header.chunk}).count(), payload_bytes);
 }
 
@@ -25,6 +26,9 @@ uint64_t Op::contribution_bytes_max() const {
     return std::max<uint64_t>(1, bytes);
 }
 
+// Where a chunk begins, for codecs, which cut at multiples of their blocks: parts of any length begin there.
+uint64_t Op::place(uint32_t c) const { return uint64_t{c} * layout_.chunk_elements; }
+
 void Op::encode(uint32_t c) {
     if (!encoding_.insert(c).second) return;  // sent to whom it is due by then, once it is there
     const uint64_t elements = layout_.range({c}).count();
@@ -35,7 +39,7 @@ void Op::encode(uint32_t c) {
     job.inputs.push_back({input(c), 1.0f});
     job.outcome = running.outcome;
     job.coding = config_.coding;
-    job.first = layout_.range({c}).begin;
+    job.first = place(c);
     job.self = self();
     if (config_.plant == Plant::dither_anew) job.self += 1000 * version_;
     job.encoded = running.encoded->bytes();
@@ -76,7 +80,7 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     job.out = output(c);
     job.outcome = running.outcome;
     job.coding = config_.coding;
-    job.first = layout_.range({c}).begin;
+    job.first = place(c);
     job.self = self();
     job.encoded = running.encoded->bytes();
     job.scratch = running.scratch->bytes();
@@ -90,7 +94,7 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
 bool Op::accept_coded(RunningJob& running, Instant now) {
     if (!running.outcome->refusal) {
         running.encoded->shrink(running.outcome->bytes);
-        hold(running.chunk, std::move(running.encoded));
+        if (!scatters()) hold(running.chunk, std::move(running.encoded));
         return true;
     }
     const Coding::Refusal& refusal = *running.outcome->refusal;
@@ -141,7 +145,7 @@ BufferRef Op::encoded_again(uint32_t c) {
     const std::span<const float> elements(reinterpret_cast<const float*>(out.data()),
                                           out.size() / sizeof(float));
     BufferRef again = pool_.take(config_.coding->contribution_bytes_max(elements.size()));
-    again->shrink(config_.coding->contribute(elements, layout_.range({c}).begin, 0, again->bytes()));
+    again->shrink(config_.coding->contribute(elements, place(c), 0, again->bytes()));
     return again;
 }
 

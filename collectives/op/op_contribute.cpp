@@ -6,7 +6,8 @@
 namespace whim::op {
 
 void Op::pump(Instant) {
-    if (frozen_ || ended_ || ending_ || mode_ != Mode::member || !contributes(self())) return;
+    if (frozen_ || ended_ || ending_ || mode_ != Mode::member || abstains_[self()]) return;
+    if (gathers() || (copies() && config_.descriptor.source != self())) return;
     for (bool progress = true; progress;) {
         progress = false;
         for (uint32_t k = 1; k < birth_count_; ++k) {

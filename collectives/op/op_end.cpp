@@ -190,6 +190,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     }
     if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
         return std::nullopt;
+    if (lost(c)) return pinned(std::move(pin), {});
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
         if (chunk.root != chunk.base_root) ++card_.retained_served;  // it saved an orphan
         pin.buffer = kept->second;  // stays though the op lets go of it meanwhile

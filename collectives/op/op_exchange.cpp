@@ -14,9 +14,11 @@ void Op::reroot(Instant now) {
     }
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
-        if (!alive(chunk.root)) {
+        if (scatters()) {
+            if (!alive(chunk.root)) finish_elsewhere(c);
+        } else if (!alive(chunk.root)) {
             const uint32_t before = chunk.root;
-            chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+            chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
             if (chunk.state != ChunkState::released && chunk.root == self()) ++own_unreleased_;
         }
@@ -191,9 +193,11 @@ void Op::become_listener(Instant now) {
         drop_retained();
         return;
     }
-    if (uniform()) {
+    if (uniform() || scatters()) {
         return fail(Code::E_EXCLUDED,
-                    "left out of op " + to_string(config_.id) + ", which needs one contributor set", now);
+                    "left out of op " + to_string(config_.id) +
+                        (uniform() ? ", which needs one contributor set" : "; its own part is not made"),
+                    now);
     }
     if (version_ == birth_count_) {
         return fail(Code::E_EXCLUDED,
@@ -211,7 +215,7 @@ void Op::disown() {
         Chunk& chunk = chunks_[c];
         const uint32_t before = chunk.root;
         if (!alive(before)) {
-            chunk.root = chunk_root(config_.id, {c}, chunk_count(), alive_).value;
+            chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
         }
         if (chunk.state == ChunkState::has &&

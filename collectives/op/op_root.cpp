@@ -69,32 +69,31 @@ void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
 }
 
 // A contribution that may be folded: delivered whole by somebody known to have called the same op.
-bool Op::usable(const Rooted& root, uint32_t rank) const {
-    if (!contributes(rank)) return false;
+bool Op::usable(const Rooted& root, uint32_t rank, uint32_t chunk) const {
+    if (!contributes(rank, chunk)) return false;
     return rank == self() || (root.given[rank].present && posted_[rank]);
 }
 
 // Whether everything is there that this chunk waits for. Contributions of members that went after delivering
 // theirs whole count; those of living members are waited for.
 bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
-    const bool copying = config_.descriptor.reduce == Reduce::copy;
     uint32_t present = 0;
     uint32_t possible = 0;
     bool complete = true;
     for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (usable(root, r)) {
+        if (usable(root, r, c)) {
             ++present;
             ++possible;
             continue;
         }
         if (!alive(r)) {
             // A uniform set that lost a contribution cannot be folded; the leader decides on a smaller one.
-            if (uniform() && attempt_set_[r] && contributes(r)) complete = false;
-            if (config_.plant == Plant::wait_for_the_dead && contributes(r)) complete = false;
+            if (uniform() && attempt_set_[r] && contributes(r, c)) complete = false;
+            if (config_.plant == Plant::wait_for_the_dead && contributes(r, c)) complete = false;
             continue;
         }
-        const bool unknown = !posted_[r] && (!copying || r == config_.descriptor.source);
-        if (unknown || contributes(r)) {
+        const bool unknown = !posted_[r] && (!copies() || r == source_of(c));
+        if (unknown || contributes(r, c)) {
             complete = false;
             ++possible;
         }
@@ -110,9 +109,10 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
         }
         if (config_.plant == Plant::decide_before_all) complete = complete || present * 2 > possible;
     }
-    const uint32_t needed = copying ? 1 : std::max(1u, config_.descriptor.min_contributors);
+    const uint32_t needed = copies() ? 1 : std::max(1u, config_.descriptor.min_contributors);
     if (possible < needed) {
-        if (copying)
+        if (gathers()) return true;  // its owner is gone and nobody has it
+        if (copies())
             fail_for_all(Code::E_SOURCE_LOST,
                          "op " + to_string(config_.id) + ": " + host_.name({config_.descriptor.source}) +
                              " is gone and nobody has chunk " + std::to_string(c) + " of its data",
@@ -144,7 +144,7 @@ void Op::try_fold(uint32_t c, Instant now) {
     const bool wide = config_.descriptor.dtype == Dtype::f64;
     double weight_sum = 0.0;  // as the fold will find it: in f32, but for f64 data
     for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (!usable(root, r)) continue;
+        if (!usable(root, r, c)) continue;
         running.set[r] = true;
         if (r == self()) root.given[r] = {.present = true, .weight = config_.weight, .buffer = nullptr};
         order.push_back({config_.plant == Plant::fold_in_arrival_order ? root.given[r].order : r, r});
@@ -157,6 +157,7 @@ void Op::try_fold(uint32_t c, Instant now) {
                      "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now);
         return;
     }
+    if (order.empty()) return settle_lost(c);
     std::sort(order.begin(), order.end());
     root.job = job.id;
     if (coded()) return fold_coded(c, order, std::move(running));
@@ -213,6 +214,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
     root.job.reset();
     adopt(c, config_.self, to_bitmap(set), std::nullopt);
     root.acked[self()] = true;
+    if (scatters()) return finish_here(c);
     publish(c);
     close_chunk(c);
     check_stable(c);
@@ -236,6 +238,7 @@ void Op::close_chunk(uint32_t c) {
 void Op::grant(uint32_t to) { host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_}); }
 
 void Op::publish(uint32_t c) {
+    if (scatters()) return;
     Rooted& root = rooted(c);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r == self()) continue;
@@ -255,7 +258,7 @@ void Op::send_result(uint32_t c, uint32_t to) {
     header.version = version_;
     header.chunk = c;
     header.contributors = to_bitmap(sets_[chunks_[c].set]);
-    const uint64_t bytes = coded() ? retained_.at(c)->bytes().size() : chunk_bytes(c);
+    const uint64_t bytes = lost(c) ? 0 : coded() ? retained_.at(c)->bytes().size() : chunk_bytes(c);
     card_.bytes_sent += bytes;
     host_.send_chunk({to}, header, static_cast<uint32_t>(bytes));
 }
@@ -274,7 +277,11 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
-    if (coded()) {
+    if (is_lost(arrival)) {
+        const MutableByteSpan out = output(c);
+        std::fill(out.begin(), out.end(), std::byte{0});
+        adopt(c, from, arrival.header.contributors, std::nullopt);
+    } else if (coded()) {
         if (encoding_.contains(c)) {  // of one that had given up on this peer's contribution
             parked_.insert_or_assign(c, std::pair(from, std::move(arrival)));
             return;
@@ -374,7 +381,7 @@ void Op::release(uint32_t c) {
     let_go(bytes);
 }
 
-void Op::on_stable(const wire::OpStable& stable, Instant) {
+void Op::on_stable(const wire::OpStable& stable) {
     for (const wire::ChunkRange& range : stable.chunks) {
         for (uint64_t c = range.first;
              c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
@@ -382,6 +389,8 @@ void Op::on_stable(const wire::OpStable& stable, Instant) {
                 if (chunks_[c].root == self())
                     pending_stable_.push_back(static_cast<uint32_t>(c));  // listeners ask the root
                 release(static_cast<uint32_t>(c));
+            } else if (scatters() && chunks_[c].root != self()) {
+                finish_elsewhere(static_cast<uint32_t>(c));
             } else if (mode_ == Mode::listener) {
                 chunks_[c].stable = true;  // the result itself is on its way
             }

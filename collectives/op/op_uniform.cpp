@@ -31,8 +31,8 @@ void Op::freeze_and_report(Instant now) {
                 if (!attempt_set_[r] || r == self()) continue;
                 // An absent announcement means that the set itself is not known yet.
                 if (!posted_[r])
-                    can = can && config_.descriptor.reduce == Reduce::copy && r != config_.descriptor.source;
-                else if (contributes(r))
+                    can = can && copies() && r != source_of(c);
+                else if (contributes(r, c))
                     can = can && found != rooted_.end() && found->second.given[r].present;
             }
         }
@@ -88,6 +88,7 @@ void Op::on_decide(const wire::OpDecide& decision, Instant now) {
     if (ending_ || mode_ != Mode::member) return;
     if (decision.everywhere) {
         // Who does not hold what everybody has is no member any more, and will hear of it.
+        if (decision.attempt == attempt_ && scatters()) finish_elsewhere_all();
         if (decision.attempt == attempt_ && holds_all()) all_have_all();
         return;
     }

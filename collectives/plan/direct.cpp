@@ -41,19 +41,6 @@ private:
 
 }  // namespace
 
-uint32_t ChunkLayout::chunks() const {
-    WHIM_ASSERT(chunk_elements > 0);
-    const uint64_t count = elements == 0 ? 1 : divide_up(elements, chunk_elements);
-    WHIM_ASSERT(count <= UINT32_MAX);
-    return static_cast<uint32_t>(count);
-}
-
-ElementRange ChunkLayout::range(ChunkIndex chunk) const {
-    WHIM_ASSERT(chunk.value < chunks());
-    const uint64_t begin = static_cast<uint64_t>(chunk.value) * chunk_elements;
-    return {begin, begin + std::min<uint64_t>(elements - begin, chunk_elements)};
-}
-
 constexpr uint64_t kPiecesOfSmallOps = 4;
 
 uint32_t choose_chunk_elements(uint64_t elements, uint32_t element_bytes, uint32_t members,
@@ -92,15 +79,26 @@ Rank orphan_root(const OpId& op, ChunkIndex chunk, std::span<const Rank> living)
     return election.winner();
 }
 
-Rank chunk_root(const OpId& op, ChunkIndex chunk, uint32_t chunk_count, const std::vector<bool>& alive) {
-    const uint32_t members = static_cast<uint32_t>(alive.size());
-    const Rank direct = direct_root(chunk, chunk_count, members);
-    if (alive[direct.value]) return direct;
+namespace {
+
+Rank unless_gone(Rank root, const OpId& op, ChunkIndex chunk, const std::vector<bool>& alive) {
+    if (alive[root.value]) return root;
     Election election(op, chunk);
-    for (uint32_t rank = 0; rank < members; ++rank) {
+    for (uint32_t rank = 0; rank < alive.size(); ++rank) {
         if (alive[rank]) election.offer({rank});
     }
     return election.winner();
+}
+
+}  // namespace
+
+Rank chunk_root(const OpId& op, ChunkIndex chunk, uint32_t chunk_count, const std::vector<bool>& alive) {
+    return unless_gone(direct_root(chunk, chunk_count, static_cast<uint32_t>(alive.size())), op, chunk, alive);
+}
+
+Rank chunk_root(const OpId& op, ChunkIndex chunk, const ChunkLayout& layout, const std::vector<bool>& alive) {
+    if (layout.parts.empty()) return chunk_root(op, chunk, layout.chunks(), alive);
+    return unless_gone(layout.owner(chunk), op, chunk, alive);
 }
 
 }  // namespace whim

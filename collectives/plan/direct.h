@@ -10,16 +10,9 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "collectives/plan/layout.h"
 
 namespace whim {
-
-// Elements [begin, end) of a buffer.
-struct ElementRange {
-    uint64_t begin = 0;
-    uint64_t end = 0;
-    uint64_t count() const { return end - begin; }
-    bool operator==(const ElementRange&) const = default;
-};
 
 // Chunks [begin, end) of an op.
 struct ChunkRange {
@@ -28,19 +21,6 @@ struct ChunkRange {
     uint32_t count() const { return end - begin; }
     bool contains(ChunkIndex chunk) const { return chunk.value >= begin && chunk.value < end; }
     bool operator==(const ChunkRange&) const = default;
-};
-
-// How a buffer is cut: chunk_elements in every chunk but the last, which holds the rest.
-struct ChunkLayout {
-    uint64_t elements = 0;
-    uint32_t element_bytes = 1;
-    uint32_t chunk_elements = 1;  // at least 1
-
-    uint32_t chunks() const;                     // a buffer of 0 elements is one empty chunk
-    ElementRange range(ChunkIndex chunk) const;  // chunk < chunks()
-    uint64_t byte_offset(ChunkIndex chunk) const { return range(chunk).begin * element_bytes; }
-    uint64_t chunk_bytes(ChunkIndex chunk) const { return range(chunk).count() * element_bytes; }
-    bool operator==(const ChunkLayout&) const = default;
 };
 
 // Elements per chunk: every member gets an equal number of nearly equal chunks of at most chunk_bytes_max
@@ -63,5 +43,8 @@ Rank orphan_root(const OpId& op, ChunkIndex chunk, std::span<const Rank> living)
 // direct_root while it lives, else orphan_root among the living. alive: one flag per birth rank, one at least
 // set.
 Rank chunk_root(const OpId& op, ChunkIndex chunk, uint32_t chunk_count, const std::vector<bool>& alive);
+
+// The same, where the layout has parts with the owner of the chunk's part instead of direct_root.
+Rank chunk_root(const OpId& op, ChunkIndex chunk, const ChunkLayout& layout, const std::vector<bool>& alive);
 
 }  // namespace whim

@@ -16,6 +16,11 @@ inline constexpr uint32_t kDtypeCount = 12;
 enum class Reduce : uint8_t { sum = 0, avg, min, max, copy, majority };
 inline constexpr uint32_t kReduceCount = 6;
 
+// all_reduce: everybody gets the fold of all inputs (copy: the source's input). all_gather: each part of the
+// result is its owner's input. reduce_scatter: each member gets the fold of its own part.
+enum class Collective : uint8_t { all_reduce = 0, all_gather, reduce_scatter };
+inline constexpr uint32_t kCollectiveCount = 3;
+
 size_t dtype_bytes(Dtype dtype);
 bool dtype_is_float(Dtype dtype);
 std::string_view dtype_name(Dtype dtype);

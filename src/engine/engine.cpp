@@ -169,8 +169,8 @@ void Engine::round_begin(AppOp app, Round state_round, Instant now) {
 void Engine::round_commit(AppOp app, Round round, wire::Vote vote, Instant now) {
     impl_->round_commit(app, round, std::move(vote), now);
 }
-void Engine::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
-    impl_->post(app, birth_round, options, now);
+void Engine::post(AppOp app, Round birth_round, PostOptions options, Instant now) {
+    impl_->post(app, birth_round, std::move(options), now);
 }
 void Engine::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
     impl_->endpoint_.limit_rate(all_links, each_link, now);

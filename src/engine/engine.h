@@ -58,10 +58,15 @@ enum class NonFinitePolicy : uint8_t {
     allow,    // not scanned
 };
 
-// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer) means in
-// place; otherwise they do not overlap. bytes = elements * dtype size.
+// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer), or for those
+// with parts the own part of the larger buffer, means in place; otherwise they do not overlap. bytes = elements *
+// dtype size.
 struct PostOptions {
     uint64_t tag = 0;
+    Collective collective = Collective::all_reduce;
+    // all_gather (reduce: copy) and reduce_scatter: elements of each member's part, in birth rank order. Empty:
+    // all are as long as the smaller buffer, and of the larger one only the beginning counts here.
+    std::vector<uint64_t> parts = {};
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     ByteSpan in;
@@ -204,7 +209,7 @@ public:
     void leave(AppOp app, const std::string& reason, Instant now);
     void round_begin(AppOp app, Round state_round, Instant now);
     void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
-    void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
+    void post(AppOp app, Round birth_round, PostOptions options, Instant now);
     void cancel(AppOp app, Instant now);  // ends this peer's part with E_CANCELLED
     void limit_rate(uint64_t all_links, uint64_t each_link, Instant now);  // bytes per second; 0: no bound
     void record(AppOp app, Round round, Instant now);

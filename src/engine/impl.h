@@ -32,7 +32,7 @@ public:
     void leave(AppOp app, const std::string& reason, Instant now);
     void round_begin(AppOp app, Round state_round, Instant now);
     void round_commit(AppOp app, Round round, wire::Vote vote, Instant now);
-    void post(AppOp app, Round birth_round, const PostOptions& options, Instant now);
+    void post(AppOp app, Round birth_round, PostOptions options, Instant now);
     void cancel(AppOp app, Instant now);
     void record(AppOp app, Round round, Instant now);
     std::string waiting_for(AppOp app) const;
@@ -153,11 +153,19 @@ private:
     uint64_t eager_for(const OpRecord& record);
     bool eager_holder_free() const;
 
-    // ops.cpp
+    // post.cpp
     Status check(Round birth_round, const PostOptions& options) const;
-    void start_op(OpRecord& record, bool abstains);
+    Status check_parts(const std::vector<MemberId>& birth, const PostOptions& options) const;
+    void cut_parts(PostOptions& options, size_t members) const;
+    bool overlaps(const PostOptions& options, Rank rank) const;
+    Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members) const;
+    bool scanned(const OpRecord& record, Rank rank) const;
+    op::Job scan_of(const OpRecord& record);
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
+
+    // ops.cpp
+    void start_op(OpRecord& record, bool abstains);
     std::pair<std::vector<bool>, std::vector<bool>> members_of(const OpRecord& record) const;
     void install_in(OpRecord& record);
     void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,

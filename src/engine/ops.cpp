@@ -1,135 +1,12 @@
-// The table of ops: posting, scanning, what the pure ops want done, answering for ops that are over.
+// The table of ops: beginning them, what the pure ops want done, answering for ops that are over.
 #include <algorithm>
-#include <cmath>
 #include <new>
 
 #include "base/assert.h"
 #include "collectives/op/bitmap.h"
-#include "collectives/plan/direct.h"
 #include "engine/impl.h"
 
 namespace whim {
-
-Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
-    if (out_of_it_) return *out_of_it_;
-    const auto birth = births_.find(birth_round);
-    if (birth == births_.end())
-        return fail(Code::E_STALE_ROUND, "this peer takes no part in round " +
-                                             std::to_string(birth_round.value) + "; begin a round first");
-    if (!reduce_supports(o.reduce, o.dtype))
-        return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " +
-                                             std::string(dtype_name(o.dtype)));
-    if (o.codec && (o.dtype != Dtype::f32 ||
-                    (o.reduce != Reduce::sum && o.reduce != Reduce::avg && o.reduce != Reduce::copy)))
-        return fail(Code::E_UNSUPPORTED,
-                    "codec " + o.codec->text() + " with " + std::string(reduce_name(o.reduce)) + " of " +
-                        std::string(dtype_name(o.dtype)) + ": codecs are for sum, avg and broadcast of f32");
-    if (o.codec && o.reduce != Reduce::copy && o.non_finite == NonFinitePolicy::allow)
-        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " holds no NaN and no infinity");
-    if (o.in.size() != o.out.size()) return fail(Code::E_INVALID, "input and output differ in size");
-    if (o.in.size() % dtype_bytes(o.dtype) != 0)
-        return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
-    if (!std::isfinite(o.weight) || o.weight < 0.0f)
-        return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
-    if (o.min_contributors > birth->second.size()) {
-        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) +
-                                         ", the round has " + std::to_string(birth->second.size()) +
-                                         " participants");
-    }
-    if (o.reduce == Reduce::copy && o.source >= birth->second.size())
-        return fail(Code::E_INVALID, "the source's rank is not in the round");
-    uint32_t open = 0;
-    for (const auto& [number, record] : records_) {
-        if (record->answered) continue;
-        ++open;
-        if (record->id.round == birth_round && record->id.tag == o.tag)
-            return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) +
-                                                " is in use by an open op of round " +
-                                                std::to_string(birth_round.value));
-    }
-    if (open >= limits::kOpsOpenMax)
-        return fail(Code::E_TOO_MANY_OPS, std::to_string(open) + " ops are open");
-    return {};
-}
-
-void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options, Instant now) {
-    Step step(*this, now);
-    const Status status = check(birth_round, options);
-    if (!status.ok()) return done(app, status.error().code, status.error().detail);
-    const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
-    const uint64_t number = next_record_++;
-    std::vector<MemberId> birth = births_.at(birth_round);
-    if (config_.plant == Plant::count_joiner && birth.size() < member_.view().members.size()) {
-        birth.clear();
-        for (const wire::MemberInfo& m : member_.view().members) birth.push_back(m.id);
-    }
-    auto record = std::make_unique<OpRecord>(*this, number, app, id, options, std::move(birth));
-    OpRecord& r = *record;
-    r.posted = now;
-    if (options.budget.ns > 0) r.give_up = now + options.budget;
-    wire::OpDescriptor& d = r.descriptor;
-    d.dtype = options.dtype;
-    d.reduce = options.reduce;
-    d.uniform = options.uniform || options.reduce == Reduce::sum || options.reduce == Reduce::majority;
-    d.elements = options.in.size() / dtype_bytes(options.dtype);
-    d.chunk_elements = choose_chunk_elements(d.elements, static_cast<uint32_t>(dtype_bytes(d.dtype)),
-                                             static_cast<uint32_t>(r.birth.size()), config_.chunk_bytes);
-    d.min_contributors = std::max(1u, options.min_contributors);
-    d.source = options.reduce == Reduce::copy ? options.source : UINT32_MAX;
-    if (options.codec && r.birth.size() > 1) {  // alone, nothing travels
-        const auto members = static_cast<uint32_t>(r.birth.size());
-        const Result<uint32_t> chunk =
-            op::coded_chunk_elements(*options.codec, d.reduce, d.chunk_elements, members);
-        if (!chunk.ok()) return done(app, chunk.error().code, chunk.error().detail);
-        d.chunk_elements = *chunk;
-        d.codec = options.codec->text();
-        r.coding = std::make_shared<op::Coding>(options.codec, d.reduce, id, members, config_.plant);
-    }
-    records_.emplace(number, std::move(record));
-    by_id_[id] = number;
-    // Of a broadcast only what is encoded has to be finite.
-    const bool encodes_copy = r.coding && r.rank_of(self()) == Rank{options.source};
-    const bool scan = dtype_is_float(options.dtype) &&
-                      (options.non_finite != NonFinitePolicy::allow || encodes_copy) && d.elements > 0 &&
-                      (options.reduce != Reduce::copy || encodes_copy);
-    if (!scan) return start_op(r, false);
-    op::Job job;
-    job.id = next_job_++;
-    job.kind = op::JobKind::scan;
-    job.dtype = options.dtype;
-    job.inputs.push_back({options.in, 1.0f});
-    job.coding = r.coding;
-    job.outcome = std::make_shared<op::JobOutcome>();
-    scans_[job.id] = {number, job.outcome};
-    emit(std::move(job));
-}
-
-void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
-    const auto found = records_.find(scan.record);
-    if (found == records_.end()) return;
-    OpRecord& record = *found->second;
-    if (record.answered) return;
-    if (record.end_after_scan)
-        return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
-    const std::optional<size_t>& index = scan.outcome->refused_element;
-    if (!index) return start_op(record, false);
-    std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
-    what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
-    if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.reduce == Reduce::copy)
-        return refuse_for_all(record, what);
-    record.note = what + "; this peer's contribution was left out";
-    start_op(record, true);
-}
-
-// The abort policy: nothing but the news of it leaves this peer.
-void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
-    const std::string detail = "op " + to_string(record.id) + ": " + what;
-    for (const MemberId& member : record.birth) {
-        if (member != self())
-            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
-    }
-    op_ended(record, Code::E_NON_FINITE, detail);
-}
 
 // By birth rank: who is still of the op, and who is out of the view altogether.
 std::pair<std::vector<bool>, std::vector<bool>> Engine::Impl::members_of(const OpRecord& record) const {
@@ -256,7 +133,8 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
     record.answered = true;
     ++(code == Code::OK ? totals_.ops_completed : totals_.ops_failed);
     const OpInfo info = info_of(record);
-    if (code == Code::OK && record.op) {
+    // What a part holds is its owner's affair: there is nothing to compare.
+    if (code == Code::OK && record.op && record.descriptor.collective != Collective::reduce_scatter) {
         std::vector<bool> any(record.birth.size(), false);
         for (const std::vector<bool>& set : record.op->card().sets) {
             for (size_t i = 0; i < any.size(); ++i) any[i] = any[i] || set[i];
@@ -412,10 +290,14 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
             if (set[i]) named.members.push_back(record.birth[i]);
         }
     }
-    const ChunkLayout layout = record.op->layout();
+    const ChunkLayout& layout = record.op->layout();
+    const std::optional<Rank> rank = record.rank_of(self());
+    const bool scatters = record.descriptor.collective == Collective::reduce_scatter && rank;
+    const uint64_t before = scatters ? layout.part(*rank).begin : 0;  // runs are of the output
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
         if (card.chunk_set[c] == UINT32_MAX) continue;
-        const ElementRange range = layout.range({c});
+        ElementRange range = layout.range({c});
+        range = {range.begin - before, range.end - before};
         info.contributors[card.chunk_set[c]].elements += range.count();
         const bool joins = !info.runs.empty() && info.runs.back().set == card.chunk_set[c] &&
                            info.runs.back().first + info.runs.back().count == range.begin;

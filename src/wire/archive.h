@@ -26,6 +26,7 @@ public:
     void operator()(float v) { out_.f32(v); }
     void operator()(Dtype v) { out_.u8(static_cast<uint8_t>(v)); }
     void operator()(Reduce v) { out_.u8(static_cast<uint8_t>(v)); }
+    void operator()(Collective v) { out_.u8(static_cast<uint8_t>(v)); }
     void operator()(const PeerId& v) { out_.raw_u8(v.bytes); }
     void operator()(const Digest& v) { out_.raw_u8(v.bytes); }
     void operator()(const MemberId& v) { (*this)(v.peer), (*this)(v.incarnation); }
@@ -69,6 +70,11 @@ public:
         const uint8_t b = in_.u8();
         if (b >= kReduceCount) in_.fail();
         else v = static_cast<Reduce>(b);
+    }
+    void operator()(Collective& v) {
+        const uint8_t b = in_.u8();
+        if (b >= kCollectiveCount) in_.fail();
+        else v = static_cast<Collective>(b);
     }
     void operator()(PeerId& v) { in_.raw_u8(v.bytes); }
     void operator()(Digest& v) { in_.raw_u8(v.bytes); }

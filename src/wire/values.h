@@ -149,6 +149,7 @@ struct RoundRecord {
 
 // What peers must agree on to run one op together.
 struct OpDescriptor {
+    Collective collective = Collective::all_reduce;
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     bool uniform = false;  // one contributor set for all chunks
@@ -157,10 +158,11 @@ struct OpDescriptor {
     uint32_t min_contributors = 1;
     uint32_t source = UINT32_MAX;  // birth rank of a broadcast's source
     std::string codec = {};        // its canonical text; "": elements travel as they are
+    std::vector<uint64_t> parts = {};  // elements of each birth rank, of all_gather and reduce_scatter
     bool operator==(const OpDescriptor&) const = default;
     template <class A> void fields(A& a) {
-        a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors), a(source);
-        a.text(codec, limits::kCodecTextBytesMax);
+        a(collective), a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors), a(source);
+        a.text(codec, limits::kCodecTextBytesMax), a.list(parts, limits::kMembersMax, 8);
     }
 };
 

@@ -55,7 +55,7 @@ void fold(const op::Coding& coding, size_t count, ByteSpan bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size < 4) return 0;
     const auto codec = parse_codec(kCodecs[data[0] % std::size(kCodecs)]);
-    const op::Coding coding(*codec, data[0] & 0x80 ? Reduce::sum : Reduce::avg, {}, kMembers);
+    const op::Coding coding(*codec, data[0] & 0x80 ? Reduce::sum : Reduce::avg, false, {}, kMembers);
     const size_t count = data[1];
     const auto rest = std::as_bytes(std::span(data, size)).subspan(3);
     if (data[2] & 1) unpack(coding, count, data[2] >> 1, rest);

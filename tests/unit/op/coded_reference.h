@@ -16,9 +16,10 @@ struct CodedInput {
     float weight = 1.0f;
 };
 
-// first: where the part begins in the buffer; a place where the codec may cut.
+// first: where the part begins in the buffer; a place where the codec may cut. kept: of reduce_scatter.
 inline std::vector<float> coded_reference(const Codec& codec, Reduce reduce, const OpId& id,
-                                          const std::vector<CodedInput>& inputs, uint64_t first) {
+                                          const std::vector<CodedInput>& inputs, uint64_t first,
+                                          bool kept = false) {
     const uint64_t seed = mix64(mix64(mix64(id.round.value) ^ id.tag) ^ id.instance);
     const auto through = [&](const std::vector<float>& elements, uint64_t stream) {
         Bytes bytes(codec.encoded_bytes_max(elements.size()));
@@ -43,7 +44,7 @@ inline std::vector<float> coded_reference(const Codec& codec, Reduce reduce, con
     if (reduce == Reduce::avg) {
         for (float& sum : sums) sum = sum / weights;
     }
-    return codec.sparse() ? sums : through(sums, 0);
+    return codec.sparse() || kept ? sums : through(sums, 0);
 }
 
 }  // namespace whim::op

@@ -21,6 +21,8 @@ struct Peer final : OpHost {
     Code code = Code::OK;
     std::string detail, violation;
     std::vector<float> input, in, out, result;
+    std::vector<float> given;  // what in was
+    std::span<float> source, target;  // what the op is given
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t decisions_seen = 0;
@@ -54,7 +56,7 @@ public:
         if (!options_.codec.empty()) {
             codec_ = *parse_codec(options_.codec);
             options_.chunk_elements =
-                *coded_chunk_elements(*codec_, options_.reduce, options_.chunk_elements, options_.peers);
+                *coded_chunk_elements(*codec_, options_.reduce, scatters(), options_.chunk_elements, options_.peers);
         }
         for (uint32_t r = 0; r < options.peers; ++r) {
             auto peer = std::make_unique<Peer>();
@@ -62,8 +64,7 @@ public:
             peer->rank = r;
             for (uint64_t i = 0; i < options.elements; ++i)
                 peer->input.push_back(options.gaussian ? gaussian() : prng_.unit_float() * 3.0f - 1.0f);
-            peer->in = peer->input;
-            peer->out.assign(options.elements, -77.0f);
+            prepare(*peer);
             peers_.push_back(std::move(peer));
         }
     }
@@ -101,6 +102,32 @@ private:
         return sum;
     }
 
+    bool gathers() const { return options_.collective == Collective::all_gather; }
+    bool scatters() const { return options_.collective == Collective::reduce_scatter; }
+    ElementRange part_of(uint32_t rank) const {
+        if (options_.parts.empty()) return {0, options_.elements};
+        return ChunkLayout::of_parts(options_.parts, 4, 1).part({rank});
+    }
+
+    // Buffers as the application would give them; in place one holds the other.
+    void prepare(Peer& p) {
+        const ElementRange part = part_of(p.rank);
+        p.in = p.input;
+        p.out.assign(options_.elements, -77.0f);
+        if (gathers()) {
+            p.in.assign(p.input.begin() + static_cast<std::ptrdiff_t>(part.begin),
+                        p.input.begin() + static_cast<std::ptrdiff_t>(part.end));
+            if (options_.in_place) std::copy(p.in.begin(), p.in.end(), p.out.begin() + static_cast<std::ptrdiff_t>(part.begin));
+        }
+        if (scatters()) p.out.resize(part.count());
+        p.given = p.in;
+        p.source = p.in;
+        p.target = p.out;
+        if (!options_.in_place) return;
+        if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
+        else p.target = std::span(p.in).subspan(scatters() ? part.begin : 0, scatters() ? part.count() : p.in.size());
+    }
+
     uint32_t living() const {
         return static_cast<uint32_t>(std::count_if(peers_.begin(), peers_.end(),
                                                    [](const auto& p) { return !p->dead && !p->excluded; }));
@@ -121,6 +148,8 @@ private:
         OpConfig config;
         config.id = id();
         config.descriptor.dtype = options_.dtype;
+        config.descriptor.collective = options_.collective;
+        config.descriptor.parts = options_.parts;
         config.descriptor.reduce = options_.reduce;
         config.descriptor.uniform = options_.uniform;
         config.descriptor.elements = options_.elements;
@@ -128,14 +157,13 @@ private:
         config.descriptor.codec = options_.codec;
         if (codec_)
             config.coding =
-                std::make_shared<Coding>(codec_, options_.reduce, id(), options_.peers, options_.plant);
+                std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(), options_.peers, options_.plant);
         config.self = {p.rank};
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
         config.alive[p.rank] = true;
-        std::vector<float>& target = options_.in_place ? p.in : p.out;
-        config.in = std::as_bytes(std::span(p.in));
-        config.out = std::as_writable_bytes(std::span(target));
+        config.in = std::as_bytes(p.source);
+        config.out = std::as_writable_bytes(p.target);
         config.weight = static_cast<float>(1 + p.rank % 3);
         config.window_bytes = options_.window_bytes;
         config.eager_bytes = options_.eager_bytes;
@@ -276,7 +304,7 @@ private:
     std::string changed_;
     ModelOutcome judge();
     std::string check_result(const Peer& p) const;
-    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range) const;
+    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range, uint32_t chunk) const;
 
     ModelOptions options_;
     Prng prng_;
@@ -304,13 +332,13 @@ void Peer::ended(Code c, const std::string& d) {
     over = true;
     code = c;
     detail = d;
-    std::vector<float>& target = world->options().in_place ? in : out;
-    result = target;
+    result.assign(target.begin(), target.end());
     if (c == Code::OK)
         std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
 }
 
-std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range) const {
+std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range,
+                                    uint32_t chunk) const {
     std::vector<CodedInput> coded;
     std::vector<FoldInput> inputs;
     for (uint32_t r = 0; r < set.size(); ++r) {
@@ -320,7 +348,9 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
         inputs.push_back({std::as_bytes(part), weight});
         coded.push_back({r, {part.begin(), part.end()}, weight});
     }
-    if (codec_) return coded_reference(*codec_, options_.reduce, id(), coded, range.begin);
+    if (inputs.empty()) return std::vector<float>(range.count(), 0.0f);  // a lost part
+    const uint64_t place = uint64_t{chunk} * options_.chunk_elements;
+    if (codec_) return coded_reference(*codec_, options_.reduce, id(), coded, place, scatters());
     std::vector<float> expected(range.count());
     fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
     return expected;
@@ -331,21 +361,29 @@ std::string World::check_result(const Peer& p) const {
     const OpReportCard& card = p.op->card();
     const ChunkLayout& layout = p.op->layout();
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
+        if (scatters() && layout.owner({c}).value != p.rank) continue;
         if (card.chunk_set[c] == UINT32_MAX) return "chunk " + std::to_string(c) + " has no set";
         const std::vector<bool>& set = card.sets[card.chunk_set[c]];
         const ElementRange range = layout.range({c});
-        if (std::find(set.begin(), set.end(), true) == set.end())
+        const uint64_t before = scatters() ? part_of(p.rank).begin : 0;
+        for (uint32_t r = 0; gathers() && r < set.size(); ++r) {
+            if (set[r] && r != layout.owner({c}).value) return "a part holds another peer's input";
+        }
+        if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const std::vector<float> expected = reference(set, range);
+        const std::vector<float> expected = reference(set, range, c);
         if (!std::equal(expected.begin(), expected.end(),
-                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin))) {
+                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
     }
     if (options_.uniform && card.sets.size() > 0) {
+        uint32_t known = UINT32_MAX;
         for (const uint32_t s : card.chunk_set) {
-            if (card.sets[s] != card.sets[card.chunk_set[0]]) return "a uniform op has two contributor sets";
+            if (s == UINT32_MAX) continue;  // reduce_scatter: somebody else's
+            if (known == UINT32_MAX) known = s;
+            if (card.sets[s] != card.sets[known]) return "a uniform op has two contributor sets";
         }
     }
     return "";
@@ -381,16 +419,15 @@ ModelOutcome World::judge() {
         }
         outcome.problem = check_result(*p);
         if (!outcome.problem.empty()) return outcome;
-        if (!options_.in_place && p->in != p->input) {
+        if (!options_.in_place && p->in != p->given) {
             outcome.problem = "an input was changed";
             return outcome;
         }
-        const std::vector<float>& target = options_.in_place ? p->in : p->out;
-        if (std::any_of(target.begin(), target.end(), [](float x) { return x != 1e9f; })) {
+        if (std::any_of(p->target.begin(), p->target.end(), [](float x) { return x != 1e9f; })) {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
         }
-        if (first && p->result != first->result) {
+        if (first && !scatters() && p->result != first->result) {
             const auto at =
                 std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first -
                 first->result.begin();

@@ -20,7 +20,9 @@ struct ModelOptions {
     uint64_t elements = 40;
     bool gaussian = false;  // inputs; else uniform in [-1, 2)
     uint32_t chunk_elements = 3;
-    Reduce reduce = Reduce::avg;
+    Reduce reduce = Reduce::avg;  // of all_gather: copy
+    Collective collective = Collective::all_reduce;
+    std::vector<uint64_t> parts = {};  // of the others; elements is their sum
     Dtype dtype = Dtype::f32;
     std::string codec = {};  // "": none; then of f32, sum or avg
     bool uniform = false;

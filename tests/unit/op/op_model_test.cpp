@@ -53,6 +53,36 @@ ModelOptions draw_coded(uint64_t seed) {
     return o;
 }
 
+// all_gather and reduce_scatter, with parts of any length, and codecs.
+ModelOptions draw_parts(uint64_t seed) {
+    Prng prng(seed * 15'485'863 + 3);
+    ModelOptions o = prng.chance(1, 3) ? draw_coded(seed) : draw(seed);
+    o.collective = prng.chance(1, 2) ? Collective::all_gather : Collective::reduce_scatter;
+    if (o.collective == Collective::all_gather) o.reduce = Reduce::copy, o.uniform = false;
+    const bool even = prng.chance(1, 3);
+    const uint64_t each = prng.below(o.codec.empty() ? 12 : 60);
+    o.elements = 0;
+    for (uint32_t r = 0; r < o.peers; ++r) {
+        o.parts.push_back(even ? each : prng.chance(1, 5) ? 0 : prng.below(2 * each + 1));
+        o.elements += o.parts.back();
+    }
+    return o;
+}
+
+TEST(OpModel, KeepsItsPromisesWithParts) {
+    ModelOutcome sum;
+    for (uint64_t seed = 1; seed <= 8'000; ++seed) {
+        const ModelOutcome outcome = run_model(draw_parts(seed));
+        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_parts(seed).codec;
+        sum.chunks_adopted += outcome.chunks_adopted;
+        sum.retained += outcome.retained;
+        sum.refolded += outcome.refolded;
+    }
+    EXPECT_GT(sum.chunks_adopted, 500u);
+    EXPECT_GT(sum.retained, 500u);
+    EXPECT_GT(sum.refolded, 200u);
+}
+
 TEST(OpModel, KeepsItsPromisesWithCodecs) {
     ModelOutcome sum;
     for (uint64_t seed = 1; seed <= 6'000; ++seed) {
@@ -88,6 +118,14 @@ TEST(OpModel, Replay) {
     ModelOptions options = draw(std::strtoull(seed, nullptr, 10));
     options.trace = true;
     EXPECT_EQ(run_model(options).problem, "");
+}
+
+TEST(OpModel, ReplayParts) {
+    const char* seed = std::getenv("WHIM_OP_PARTS_SEED");
+    if (seed == nullptr) return;
+    ModelOptions options = draw_parts(std::strtoull(seed, nullptr, 10));
+    options.trace = true;
+    EXPECT_EQ(run_model(options).problem, "") << options.codec;
 }
 
 TEST(OpModel, ReplayCoded) {

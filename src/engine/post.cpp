@@ -1,0 +1,201 @@
+// Posting an op: what is wrong with it, what all members must agree on, the look at its input.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/assert.h"
+#include "collectives/plan/direct.h"
+#include "engine/impl.h"
+
+namespace whim {
+
+Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
+    if (out_of_it_) return *out_of_it_;
+    const auto birth = births_.find(birth_round);
+    if (birth == births_.end())
+        return fail(Code::E_STALE_ROUND, "this peer takes no part in round " +
+                                             std::to_string(birth_round.value) + "; begin a round first");
+    if (!reduce_supports(o.reduce, o.dtype))
+        return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " +
+                                             std::string(dtype_name(o.dtype)));
+    if (o.codec && (o.dtype != Dtype::f32 ||
+                    (o.reduce != Reduce::sum && o.reduce != Reduce::avg && o.reduce != Reduce::copy)))
+        return fail(Code::E_UNSUPPORTED,
+                    "codec " + o.codec->text() + " with " + std::string(reduce_name(o.reduce)) + " of " +
+                        std::string(dtype_name(o.dtype)) + ": codecs are for sum, avg and broadcast of f32");
+    if (o.codec && o.reduce != Reduce::copy && o.non_finite == NonFinitePolicy::allow)
+        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " holds no NaN and no infinity");
+    if (o.collective == Collective::all_reduce && o.in.size() != o.out.size())
+        return fail(Code::E_INVALID, "input and output differ in size");
+    if (o.in.size() % dtype_bytes(o.dtype) != 0)
+        return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
+    if (!std::isfinite(o.weight) || o.weight < 0.0f)
+        return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
+    if (o.min_contributors > birth->second.size()) {
+        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) +
+                                         ", the round has " + std::to_string(birth->second.size()) +
+                                         " participants");
+    }
+    if (const Status ok = check_parts(birth->second, o); !ok.ok()) return ok;
+    const bool has_source = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
+    if (has_source && o.source >= birth->second.size())
+        return fail(Code::E_INVALID, "the source's rank is not in the round");
+    uint32_t open = 0;
+    for (const auto& [number, record] : records_) {
+        if (record->answered) continue;
+        ++open;
+        if (record->id.round == birth_round && record->id.tag == o.tag)
+            return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) +
+                                                " is in use by an open op of round " +
+                                                std::to_string(birth_round.value));
+    }
+    if (open >= limits::kOpsOpenMax)
+        return fail(Code::E_TOO_MANY_OPS, std::to_string(open) + " ops are open");
+    return {};
+}
+
+Status Engine::Impl::check_parts(const std::vector<MemberId>& birth, const PostOptions& o) const {
+    if (o.collective == Collective::all_reduce || o.parts.empty()) return {};
+    if (o.parts.size() != birth.size())
+        return fail(Code::E_INVALID, std::to_string(o.parts.size()) + " counts are given, the round has " +
+                                         std::to_string(birth.size()) + " participants");
+    const auto self_at = std::find(birth.begin(), birth.end(), self());
+    const bool gathers = o.collective == Collective::all_gather;
+    const uint64_t mine = self_at == birth.end() ? 0 : o.parts[static_cast<size_t>(self_at - birth.begin())];
+    const uint64_t all = std::accumulate(o.parts.begin(), o.parts.end(), uint64_t{0});
+    const uint64_t bytes = dtype_bytes(o.dtype);
+    if ((gathers ? o.in.size() : o.out.size()) == mine * bytes &&
+        (gathers ? o.out.size() : o.in.size()) == all * bytes)
+        return {};
+    return fail(Code::E_INVALID, "the buffers do not hold what the counts say: " + std::to_string(mine) +
+                                     " elements of this peer, " + std::to_string(all) + " of all");
+}
+
+// The larger buffer of an op with equal parts becomes as long as its round makes it.
+void Engine::Impl::cut_parts(PostOptions& o, size_t members) const {
+    if (o.collective == Collective::all_reduce || !o.parts.empty()) return;
+    const uint64_t bytes = dtype_bytes(o.dtype);
+    const bool gathers = o.collective == Collective::all_gather;
+    const uint64_t each = (gathers ? o.in.size() : o.out.size()) / bytes;
+    o.parts.assign(members, each);
+    if (gathers) o.out = {o.out.data(), each * members * bytes};
+    else o.in = {o.in.data(), each * members * bytes};
+}
+
+// A buffer that is the other's part of this peer is in place; anything else must not overlap.
+bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
+    if (o.collective == Collective::all_reduce) return false;  // the API has looked
+    const uint64_t at = ChunkLayout::of_parts(o.parts, 1, 1).part(rank).begin * dtype_bytes(o.dtype);
+    const auto in = reinterpret_cast<uintptr_t>(o.in.data());
+    const auto out = reinterpret_cast<uintptr_t>(o.out.data());
+    const bool in_place = o.collective == Collective::all_gather ? in == out + at : out == in + at;
+    return !in_place && in < out + o.out.size() && out < in + o.in.size();
+}
+
+// What all members must agree on.
+Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members) const {
+    wire::OpDescriptor d;
+    d.collective = o.collective;
+    d.dtype = o.dtype;
+    d.reduce = o.reduce;
+    d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority;
+    d.parts = o.parts;
+    const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
+    d.elements = std::max(o.in.size(), o.out.size()) / bytes;
+    d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
+    d.min_contributors = std::max(1u, o.min_contributors);
+    const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
+    d.source = from_one ? o.source : UINT32_MAX;
+    if (!o.codec || members == 1) return d;  // alone, nothing travels
+    const bool kept = o.collective == Collective::reduce_scatter;
+    const Result<uint32_t> chunk =
+        op::coded_chunk_elements(*o.codec, o.reduce, kept, d.chunk_elements, members);
+    if (!chunk.ok()) return chunk.error();
+    d.chunk_elements = *chunk;
+    d.codec = o.codec->text();
+    return d;
+}
+
+void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Instant now) {
+    Step step(*this, now);
+    const Status status = check(birth_round, options);
+    if (!status.ok()) return done(app, status.error().code, status.error().detail);
+    std::vector<MemberId> birth = births_.at(birth_round);
+    if (config_.plant == Plant::count_joiner && birth.size() < member_.view().members.size()) {
+        birth.clear();
+        for (const wire::MemberInfo& m : member_.view().members) birth.push_back(m.id);
+    }
+    const auto members = static_cast<uint32_t>(birth.size());
+    const auto self_at = std::find(birth.begin(), birth.end(), self());
+    const Rank rank{static_cast<uint32_t>(self_at - birth.begin())};
+    cut_parts(options, members);
+    if (rank.value < members && overlaps(options, rank))
+        return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
+    Result<wire::OpDescriptor> descriptor = describe(options, members);
+    if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
+
+    const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
+    const uint64_t number = next_record_++;
+    auto record = std::make_unique<OpRecord>(*this, number, app, id, std::move(options), std::move(birth));
+    OpRecord& r = *record;
+    const PostOptions& o = r.options;
+    r.posted = now;
+    if (o.budget.ns > 0) r.give_up = now + o.budget;
+    r.descriptor = std::move(*descriptor);
+    if (!r.descriptor.codec.empty())
+        r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,
+                                                id, members, config_.plant);
+    records_.emplace(number, std::move(record));
+    by_id_[id] = number;
+    if (scanned(r, rank)) emit(scan_of(r));
+    else start_op(r, false);
+}
+
+// Of what is only copied, just what is encoded has to be finite.
+bool Engine::Impl::scanned(const OpRecord& r, Rank rank) const {
+    const PostOptions& o = r.options;
+    if (!dtype_is_float(o.dtype) || o.in.empty()) return false;
+    if (o.reduce != Reduce::copy) return o.non_finite != NonFinitePolicy::allow;
+    return r.coding && (o.collective == Collective::all_gather || rank == Rank{o.source});
+}
+
+op::Job Engine::Impl::scan_of(const OpRecord& r) {
+    op::Job job;
+    job.id = next_job_++;
+    job.kind = op::JobKind::scan;
+    job.dtype = r.options.dtype;
+    job.inputs.push_back({r.options.in, 1.0f});
+    job.coding = r.coding;
+    job.outcome = std::make_shared<op::JobOutcome>();
+    scans_[job.id] = {r.number, job.outcome};
+    return job;
+}
+
+void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
+    const auto found = records_.find(scan.record);
+    if (found == records_.end()) return;
+    OpRecord& record = *found->second;
+    if (record.answered) return;
+    if (record.end_after_scan)
+        return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
+    const std::optional<size_t>& index = scan.outcome->refused_element;
+    if (!index) return start_op(record, false);
+    std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
+    what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
+    if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.source != UINT32_MAX)
+        return refuse_for_all(record, what);
+    record.note = what + "; this peer's contribution was left out";
+    start_op(record, true);
+}
+
+// The abort policy: nothing but the news of it leaves this peer.
+void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
+    const std::string detail = "op " + to_string(record.id) + ": " + what;
+    for (const MemberId& member : record.birth) {
+        if (member != self())
+            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
+    }
+    op_ended(record, Code::E_NON_FINITE, detail);
+}
+
+}  // namespace whim
