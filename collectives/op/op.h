@@ -129,6 +129,7 @@ public:
     bool takes(const wire::BulkHeader& header, uint64_t payload_bytes) const;  // a payload may be so long
     bool all_posted() const;  // every living member is known to have called it
     const std::vector<bool>& alive_ranks() const { return alive_; }
+    Rank rank() const { return config_.self; }  // this peer's
     const ChunkLayout& layout() const { return layout_; }
     uint32_t chunk_count() const { return static_cast<uint32_t>(chunks_.size()); }
 

@@ -228,6 +228,7 @@ void Op::disown() {
 }
 
 void Op::listen() {
+    if (ending_) return;  // of some ops a peer that is left out gets nothing
     std::map<uint32_t, std::vector<uint32_t>> wanted;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state != ChunkState::released) wanted[chunks_[c].root].push_back(c);
@@ -237,7 +238,7 @@ void Op::listen() {
 }
 
 void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
-    if (evicted_[from.value] || mode_ != Mode::member) return;
+    if (evicted_[from.value] || mode_ != Mode::member || scatters()) return;
     if (ending_ || (ended_ && end_code_ != Code::OK))
         return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(end_code_), end_detail_});
     listening_[from.value] = true;

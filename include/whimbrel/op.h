@@ -80,7 +80,9 @@ enum whim_op_kind {
     WHIM_OP_ALL_REDUCE = 5,
     WHIM_OP_BROADCAST = 6,
     WHIM_OP_BARRIER = 7,
-    WHIM_OP_AGREE = 8
+    WHIM_OP_AGREE = 8,
+    WHIM_OP_ALL_GATHER = 9,
+    WHIM_OP_REDUCE_SCATTER = 10
 };
 
 /* How a collective went. For other kinds everything but kind, result and elapsed_ns is zero. */

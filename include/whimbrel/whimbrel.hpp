@@ -139,6 +139,17 @@ public:
             return whim_all_reduce(handle(), in, out, count, dtype, reduce, options, op);
         });
     }
+    Op reduce_scatter(const void* in, void* out, size_t count, whim_dtype dtype, whim_reduce reduce,
+                      const whim_all_reduce_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_reduce_scatter(handle(), in, out, count, dtype, reduce, options, op);
+        });
+    }
+    Op all_gather(const void* in, void* out, size_t count, whim_dtype dtype,
+                  const whim_collective_options* options = nullptr) {
+        return start(
+            [&](whim_op** op) { return whim_all_gather(handle(), in, out, count, dtype, options, op); });
+    }
     Op broadcast(void* buffer, size_t count, whim_dtype dtype, uint32_t source_rank,
                  const whim_collective_options* options = nullptr) {
         return start([&](whim_op** op) {

@@ -14,21 +14,54 @@ using runtime::OpKind;
 
 namespace {
 
-// Buffers of count elements. in == out is in place; anything else must not overlap.
-Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
+// Buffers of so many elements.
+Status set_spans(PostOptions& post, const void* in, uint64_t in_count, void* out, uint64_t out_count) {
     const size_t size = dtype_bytes(post.dtype);
-    if (count > SIZE_MAX / 2 / size) return invalid(fmt::format("count {} is more than memory holds", count));
-    const size_t bytes = count * size;
-    if (bytes > 0 && (!in || !out)) return invalid(in ? "out is NULL" : "in is NULL");
+    const uint64_t most = std::max(in_count, out_count);
+    if (most > SIZE_MAX / 2 / size) return invalid(fmt::format("count {} is more than memory holds", most));
+    if (in_count > 0 && !in) return invalid("in is NULL");
+    if (out_count > 0 && !out) return invalid("out is NULL");
     const auto from = reinterpret_cast<uintptr_t>(in), to = reinterpret_cast<uintptr_t>(out);
-    if (bytes > 0 && (from % size || to % size))
+    if (most > 0 && (from % size || to % size))
         return invalid(
             fmt::format("a buffer of {} is not aligned to {} bytes", dtype_name(post.dtype), size));
+    post.in = {static_cast<const std::byte*>(in), in_count * size};
+    post.out = {static_cast<std::byte*>(out), out_count * size};
+    return {};
+}
+
+// in == out is in place; anything else must not overlap.
+Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
+    if (const Status ok = set_spans(post, in, count, out, count); !ok) return ok;
+    const auto from = reinterpret_cast<uintptr_t>(in), to = reinterpret_cast<uintptr_t>(out);
+    const size_t bytes = post.in.size();
     if (from != to && from < to + bytes && to < from + bytes)
         return invalid("in and out overlap; give the same pointer to work in place");
-    post.in = {static_cast<const std::byte*>(in), bytes};
-    post.out = {static_cast<std::byte*>(out), bytes};
     return {};
+}
+
+// Of an op with parts: `count` elements of this member. What the larger buffer has without counts is known once
+// the round is; the engine looks for overlaps then.
+Status set_parts(PostOptions& post, const void* in, void* out, size_t count, const uint64_t* counts,
+                 uint32_t counts_len) {
+    if (!counts != (counts_len == 0)) return invalid(counts ? "counts_len is 0" : "counts is NULL");
+    if (counts_len > limits::kMembersMax)
+        return invalid(fmt::format("counts_len {} is more than {}", counts_len, limits::kMembersMax));
+    if (counts) post.parts.assign(counts, counts + counts_len);
+    uint64_t all = 0;
+    for (const uint64_t part : post.parts) {
+        if (part > UINT64_MAX / 2 - all) return invalid("counts add up to more than memory holds");
+        all += part;
+    }
+    const bool gathers = post.collective == Collective::all_gather;
+    if (!counts && count > 0 && !(gathers ? out : const_cast<void*>(in)))
+        return invalid(gathers ? "out is NULL" : "in is NULL");
+    return gathers ? set_spans(post, in, count, out, all) : set_spans(post, in, all, out, count);
+}
+
+template <class Options> Status no_counts(const Options& options) {
+    return options.counts || options.counts_len > 0 ? invalid("counts are for ops whose result has parts")
+                                                    : Status{};
 }
 
 Status set_dtype(PostOptions& post, uint32_t dtype) {
@@ -103,8 +136,42 @@ whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
         return runtime.post(OpKind::all_reduce, Round{given.round}, post);
+    });
+}
+
+whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out, size_t count, uint32_t dtype,
+                                uint32_t reduce, const whim_all_reduce_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_all_reduce_options given;
+        PostOptions post;
+        post.collective = Collective::reduce_scatter;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
+        if (!ok) return ok.error();
+        return runtime.post(OpKind::reduce_scatter, Round{given.round}, post);
+    });
+}
+
+whim_result whim_all_gather(whim_group* group, const void* in, void* out, size_t count, uint32_t dtype,
+                            const whim_collective_options* options, whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_collective_options given;
+        PostOptions post;
+        post.collective = Collective::all_gather;
+        post.reduce = Reduce::copy;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        set_common(post, given);
+        post.min_contributors = 1;
+        const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
+        if (!ok) return ok.error();
+        if (const Status coded = set_codec(post, given.codec); !coded) return coded.error();
+        return runtime.post(OpKind::all_gather, Round{given.round}, post);
     });
 }
 
@@ -114,6 +181,7 @@ whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32
         whim_collective_options given;
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_buffers(post, buffer, buffer, count); !ok) return ok.error();
         set_common(post, given);
@@ -131,6 +199,7 @@ whim_result whim_barrier(whim_group* group, const whim_collective_options* optio
         whim_collective_options given;
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
         set_common(post, given);
         post.dtype = Dtype::u8;
         post.reduce = Reduce::max;
@@ -145,6 +214,7 @@ whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out, size_
         whim_collective_options given;
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
         if (how >= std::size(kHow)) return invalid(fmt::format("how {} is unknown", how));
         post.dtype = Dtype::i64;
         post.reduce = kHow[how];

@@ -291,9 +291,8 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
         }
     }
     const ChunkLayout& layout = record.op->layout();
-    const std::optional<Rank> rank = record.rank_of(self());
-    const bool scatters = record.descriptor.collective == Collective::reduce_scatter && rank;
-    const uint64_t before = scatters ? layout.part(*rank).begin : 0;  // runs are of the output
+    const bool scatters = record.descriptor.collective == Collective::reduce_scatter;
+    const uint64_t before = scatters ? layout.part(record.op->rank()).begin : 0;  // runs are of the output
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
         if (card.chunk_set[c] == UINT32_MAX) continue;
         ElementRange range = layout.range({c});

@@ -56,7 +56,9 @@ enum class OpKind : uint32_t {
     all_reduce,
     broadcast,
     barrier,
-    agree
+    agree,
+    all_gather,
+    reduce_scatter
 };
 
 class OpHandle : public std::enable_shared_from_this<OpHandle> {

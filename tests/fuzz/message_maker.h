@@ -40,6 +40,7 @@ public:
         v = kSome[script_.u8() % kSome.size()];
     }
     void operator()(Dtype& v) { v = static_cast<Dtype>(script_.u8() % kDtypeCount); }
+    void operator()(Collective& v) { v = static_cast<Collective>(script_.u8() % kCollectiveCount); }
     void operator()(Reduce& v) { v = static_cast<Reduce>(script_.u8() % kReduceCount); }
     void operator()(PeerId& v) { v = peer_id(script_.u8() % kPeers); }
     void operator()(Digest& v) { v.bytes.fill(script_.u8() % 3); }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "collectives/codec/parse.h"
+#include "collectives/plan/layout.h"
 
 #include "tests/sim/app.h"
 
@@ -28,6 +29,18 @@ void App::post(const OpScript& script, Instant now) {
     for (const wire::MemberInfo& m : info_.participants) posted.birth.push_back(m.id);
     posted.input = input_of(c_.world.seed(), info_.round, script, member_, choice.finite);
     if (heals) std::copy(state_.bytes().begin(), state_.bytes().end(), posted.input.begin());
+    posted.given = posted.input;
+    uint64_t out_bytes = posted.input.size();
+    if (!script.parts.empty()) {
+        const auto width = static_cast<uint32_t>(dtype_bytes(script.dtype));
+        const ElementRange part = ChunkLayout::of_parts(script.parts, width, 1).part({info_.rank});
+        const bool gathers = script.collective == Collective::all_gather;
+        if (gathers) posted.given.assign(posted.input.begin() + static_cast<std::ptrdiff_t>(part.begin * width),
+                                         posted.input.begin() + static_cast<std::ptrdiff_t>(part.end * width));
+        else posted.result = part, out_bytes = part.count() * width;
+    }
+    if (posted.result.count() == 0 && script.collective != Collective::reduce_scatter)
+        posted.result = {0, script.elements};
     posted.weight = script.reduce == Reduce::avg ? choice.weight : 1.0f;
     posted.finite = choice.finite;
     posted.in_place = choice.in_place;
@@ -37,11 +50,12 @@ void App::post(const OpScript& script, Instant now) {
 
     OpenOp op;
     op.script = script;
-    op.in = std::make_unique<GuardedBuffer>(posted.input);
-    if (!choice.in_place)
-        op.out = std::make_unique<GuardedBuffer>(Bytes(posted.input.size(), std::byte{0x77}));
+    op.in = std::make_unique<GuardedBuffer>(posted.given);
+    if (!choice.in_place) op.out = std::make_unique<GuardedBuffer>(Bytes(out_bytes, std::byte{0x77}));
     PostOptions options;
     options.tag = script.tag;
+    options.collective = script.collective;
+    options.parts = script.parts;
     options.dtype = script.dtype;
     options.reduce = script.reduce;
     options.in = op.in->bytes();
@@ -55,7 +69,10 @@ void App::post(const OpScript& script, Instant now) {
     if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
-    c_.world.trace(c_.host.id(), "app posts t{}: {} of {} {}{}{}{}{}, weight {}", script.tag,
+    c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}, weight {}", script.tag,
+                   script.parts.empty()                                 ? ""
+                   : script.collective == Collective::all_gather ? "all_gather, "
+                                                                        : "reduce_scatter, ",
                    reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
                    script.codec.empty() ? "" : " as ", script.codec, script.uniform ? ", uniform" : "",
                    choice.in_place ? ", in place" : "", options.weight);
@@ -78,7 +95,10 @@ void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
     if (!op.in->guards_intact() || (op.out && !op.out->guards_intact()))
         return c_.world.violate(what + " was overrun");
     c_.ops.completed(member_, pending.round, pending.tag, done, op.in->bytes(), op.result().bytes());
-    results_[pending.tag] = done.code == Code::OK ? hash_bytes(op.result().bytes(), pending.tag) | 1 : 0;
+    // Parts of a reduce_scatter differ from peer to peer, so the state cannot hold them.
+    const bool own = op.script.collective == Collective::reduce_scatter;
+    const uint64_t hash = own ? 1 : hash_bytes(op.result().bytes(), pending.tag) | 1;
+    results_[pending.tag] = done.code == Code::OK ? hash : 0;
     const bool own_part = done.code == Code::E_CANCELLED || done.code == Code::E_EXCLUDED;
     if (own_part) poisoned_ = true;
     if (pending.tag == kHealTag && phase_ == Phase::running) {

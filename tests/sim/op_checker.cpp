@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "collectives/codec/parse.h"
+#include "collectives/op/coding.h"
+#include "collectives/plan/direct.h"
 #include "collectives/reducer/fold.h"
 #include "tests/unit/op/coded_reference.h"
 
@@ -43,7 +45,7 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
     }
     const auto* info = std::get_if<OpInfo>(&done.info);
     if (!posted.in_place &&
-        !std::equal(input.begin(), input.end(), posted.input.begin(), posted.input.end())) {
+        !std::equal(input.begin(), input.end(), posted.given.begin(), posted.given.end())) {
         return world_.violate(label(key, member) + ": its input was changed");
     }
     Completion c;
@@ -66,11 +68,31 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
     truth.completions.push_back(std::move(c));
 }
 
+// Where codecs are told that the element is: in an op with parts each begins at a chunk (op_coded.cpp).
+uint64_t OpChecker::place_of(const Truth& truth, const Codec& codec, uint64_t element) const {
+    if (truth.script.parts.empty()) return element;
+    const auto members = static_cast<uint32_t>(truth.birth.size());
+    const bool kept = truth.script.collective == Collective::reduce_scatter;
+    const uint32_t wanted = choose_chunk_elements(truth.script.elements, 4, members, chunk_bytes_);
+    const uint32_t chunk = *op::coded_chunk_elements(codec, truth.script.reduce, kept, wanted, members);
+    const ChunkLayout layout = ChunkLayout::of_parts(truth.script.parts, 4, chunk);
+    uint32_t c = 0;
+    while (layout.range({c}).end <= element && c + 1 < layout.chunks()) ++c;
+    return uint64_t{c} * chunk + (element - layout.range({c}).begin);
+}
+
 // What is wrong with the elements of one run, which are said to be the fold of a set; "" when nothing is.
-std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>& set,
+std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const std::vector<MemberId>& set,
                                  const ContributorRun& run, ByteSpan output, const OpId& id) const {
     const size_t width = dtype_bytes(truth.script.dtype);
-    if (run.first + run.count > truth.script.elements) return "reports broken runs";
+    if (run.first + run.count > mine.result.count()) return "reports broken runs";
+    const uint64_t first = mine.result.begin + run.first;  // in the whole buffer
+    const auto result = output.subspan(run.first * width, run.count * width);
+    const bool gathers = truth.script.collective == Collective::all_gather;
+    if (gathers && set.empty()) {  // lost with its owner
+        const bool zeros = std::all_of(result.begin(), result.end(), [](std::byte b) { return b == std::byte{0}; });
+        return zeros ? "" : "has a part without contributors that is not zeros";
+    }
     std::vector<FoldInput> inputs;
     std::vector<op::CodedInput> coded;
     size_t rank = 0;
@@ -80,7 +102,7 @@ std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>
         if (rank++ >= truth.birth.size()) return "reports contributors twice or out of order";
         if (posted == truth.posted.end()) return "counts " + short_name(m) + ", which never posted";
         if (abstains(truth, posted->second)) return "counts the non-finite input of " + short_name(m);
-        const ByteSpan part = ByteSpan(posted->second.input).subspan(run.first * width, run.count * width);
+        const ByteSpan part = ByteSpan(posted->second.input).subspan(first * width, run.count * width);
         inputs.push_back({part, posted->second.weight});
         if (truth.script.codec.empty() || truth.birth.size() == 1) continue;  // alone, nothing travels
         coded.push_back(
@@ -91,7 +113,15 @@ std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>
     if (set.size() < truth.script.min_contributors) {
         return fmt::format("has {} contributors, fewer than {}", set.size(), truth.script.min_contributors);
     }
-    const bool copies = truth.script.reduce == Reduce::copy;
+    const bool copies = truth.script.reduce == Reduce::copy && !gathers;
+    if (gathers) {
+        const ChunkLayout layout = ChunkLayout::of_parts(truth.script.parts, 1, 1);
+        const bool one = run.count == 0 || layout.owner({static_cast<uint32_t>(first)}) ==
+                                               layout.owner({static_cast<uint32_t>(first + run.count - 1)});
+        if (set.size() != 1 || !one) return "has parts of several members in one run";
+        if (run.count > 0 && truth.birth[layout.owner({static_cast<uint32_t>(first)}).value] != set[0])
+            return "has a part of somebody else than its owner";
+    }
     if (copies && (set.size() != 1 || set[0] != truth.birth[truth.posted.at(set[0]).source]))
         return "copies from somebody else than the source";
     Bytes expected(run.count * width);
@@ -100,11 +130,11 @@ std::string OpChecker::check_run(const Truth& truth, const std::vector<MemberId>
     } else {
         const CodecPtr codec = *parse_codec(truth.script.codec);
         const std::vector<float> elements =
-            op::coded_reference(*codec, truth.script.reduce, id, coded, run.first);
+            op::coded_reference(*codec, truth.script.reduce, id, coded, place_of(truth, *codec, first),
+                                truth.script.collective == Collective::reduce_scatter);
         if (elements.size() != run.count) return "has a result that the codec cannot hold";
         if (run.count > 0) std::memcpy(expected.data(), elements.data(), expected.size());
     }
-    const auto result = output.subspan(run.first * width, run.count * width);
     if (std::equal(result.begin(), result.end(), expected.begin(), expected.end())) return "";
     return fmt::format("has elements {}+{} that are not the fold of their {} contributors", run.first,
                        run.count, set.size());
@@ -128,10 +158,10 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
         if (run.first != next || run.set >= c.sets.size())
             return world_.violate(label(key, c.member) + " reports broken runs");
         next += run.count;
-        const std::string wrong = check_run(truth, c.sets[run.set], run, c.bytes, info.op);
+        const std::string wrong = check_run(truth, truth.posted.at(c.member), c.sets[run.set], run, c.bytes, info.op);
         if (!wrong.empty()) return world_.violate(label(key, c.member) + " " + wrong);
     }
-    if (next != truth.script.elements)
+    if (next != truth.posted.at(c.member).result.count())
         world_.violate(label(key, c.member) + " does not say whose every element is");
 }
 
@@ -218,15 +248,18 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
         if (run.first < next || run.set >= info->contributors.size()) return wrong("it reports broken runs");
         if (!untouched(run.first)) return wrong("its input changed where nothing is said to be final");
         const std::string broken =
-            check_run(truth, info->contributors[run.set].members, run, output, info->op);
+            
+            check_run(truth, posted, info->contributors[run.set].members, run, output, info->op);
         if (!broken.empty()) return wrong("it " + broken);
         next = run.first + run.count;
     }
     if (!untouched(truth.script.elements)) wrong("its input changed where nothing is said to be final");
 }
 
-void OpChecker::compare(const Key& key, const Truth&, const Completion& a, const Completion& b) {
+void OpChecker::compare(const Key& key, const Truth& truth, const Completion& a, const Completion& b) {
+    const bool own_parts = truth.script.collective == Collective::reduce_scatter;
     if (a.code == Code::OK && b.code == Code::OK) {
+        if (own_parts) return;  // nothing of theirs is the same
         const auto expand = [](const Completion& c, const ContributorRun& run) { return c.sets[run.set]; };
         bool same_sets = a.runs.size() == b.runs.size();
         for (size_t i = 0; same_sets && i < a.runs.size(); ++i) {

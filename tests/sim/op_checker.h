@@ -14,6 +14,8 @@
 #include <set>
 #include <string>
 
+#include "collectives/codec/codec.h"
+#include "collectives/plan/layout.h"
 #include "tests/sim/control_checker.h"
 #include "tests/sim/script.h"
 
@@ -29,7 +31,9 @@ public:
         Round round;
         OpScript script;
         std::vector<MemberId> birth;
-        Bytes input;
+        Bytes input;          // as long as the whole buffer, also where only a part of it is given
+        Bytes given;          // the input buffer
+        ElementRange result;  // of the whole buffer: what the output holds
         float weight = 1.0f;
         bool finite = true;
         bool in_place = false;
@@ -66,8 +70,9 @@ private:
     void check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info);
     void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
                        ByteSpan input, ByteSpan output);
-    std::string check_run(const Truth& truth, const std::vector<MemberId>& set, const ContributorRun& run,
-                          ByteSpan output, const OpId& id) const;
+    std::string check_run(const Truth& truth, const Posted& posted, const std::vector<MemberId>& set,
+                          const ContributorRun& run, ByteSpan output, const OpId& id) const;
+    uint64_t place_of(const Truth& truth, const Codec& codec, uint64_t element) const;
     bool stands(const Key& key, const MemberId& member) const;
     uint32_t possible_contributors(const Key& key, const Truth& truth) const;
     static bool abstains(const Truth& truth, const Posted& posted);

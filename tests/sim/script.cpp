@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "collectives/kernels/half.h"
 
@@ -77,6 +78,20 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         const bool fits = op.dtype == Dtype::f32 && (op.reduce == Reduce::avg || op.reduce == Reduce::sum);
         if (drawn && fits) op.codec = codec;
     }
+    Prng parts = stream(seed, 0x9a475, round, 0, 0);
+    for (OpScript& op : ops) {
+        const bool drawn = parts.chance(style.parts, 100), gathers = parts.chance(1, 2);
+        const bool even = parts.chance(1, 3);
+        const uint64_t each = op.elements / members + 1;
+        std::vector<uint64_t> counts;
+        for (uint32_t r = 0; r < members; ++r)
+            counts.push_back(even ? each : parts.chance(1, 5) ? 0 : parts.below(2 * each));
+        if (!drawn || op.reduce == Reduce::majority) continue;
+        op.collective = gathers ? Collective::all_gather : Collective::reduce_scatter;
+        op.elements = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+        op.parts = std::move(counts);
+        if (gathers) op.reduce = Reduce::copy, op.uniform = false, op.min_contributors = 1;
+    }
     return ops;
 }
 
@@ -90,12 +105,13 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
         choice.weight =
             prng.chance(style.zero_weights, 100) ? 0.0f : kWeights[prng.below(std::size(kWeights))];
     }
-    const bool scanned = dtype_is_float(op.dtype) && op.elements > 0;
+    const bool scanned = dtype_is_float(op.dtype) && op.elements > 0 && op.collective != Collective::all_gather;
     choice.finite = !scanned || !prng.chance(style.non_finite, 100);
     const uint64_t policy = prng.below(8);
     choice.non_finite = policy == 0   ? NonFinitePolicy::abort
                         : policy == 1 ? NonFinitePolicy::allow
                                       : NonFinitePolicy::exclude;
+    if (!op.parts.empty()) choice.in_place = false;
     if (!op.codec.empty() && choice.non_finite == NonFinitePolicy::allow)
         choice.non_finite = NonFinitePolicy::exclude;
     choice.delay = prng.chance(1, 2) ? Duration{} : microseconds(prng.between(1, 20'000));

@@ -23,12 +23,15 @@ struct ScriptStyle {
     uint32_t pipelined = 30;  // round_begin(R+1) together with round_commit(R)
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
+    uint32_t parts = 30;      // all_gather and reduce_scatter, half each
     bool operator==(const ScriptStyle&) const = default;
 };
 
 // What all peers agree on about one op.
 struct OpScript {
     uint64_t tag = 0;
+    Collective collective = Collective::all_reduce;
+    std::vector<uint64_t> parts = {};  // of the others, by birth rank; elements is their sum
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::avg;
     bool uniform = false;

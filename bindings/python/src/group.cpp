@@ -202,16 +202,16 @@ public:
         return Op::adopt(interrupts_, op);
     }
 
-    std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce,
-                                   uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
-                                   double grace_s, double budget_s, bool uniform,
-                                   const std::string& non_finite, const py::object& priority,
-                                   const py::object& share, const std::optional<std::string>& codec) {
-        const bool in_place = out.is_none() || out.is(in);
-        Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
-        Buffer into = in_place ? from : writable_buffer_of(out, "out");
-        if (from.count != into.count || from.dtype != into.dtype)
-            raise_type_error("out: differs from x in size or dtype");
+    static uint32_t reduction(const std::string& name) {
+        return choice("reduce", name,
+                      {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
+    }
+
+    // weight and codec: borrowed by the options.
+    static whim_all_reduce_options all_reduce_options(
+        uint64_t tag, uint64_t round, const float& weight, uint32_t min_contributors, double grace_s,
+        double budget_s, bool uniform, const std::string& non_finite, const py::object& priority,
+        const py::object& share, const std::optional<std::string>& codec) {
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.tag = tag;
         options.round = round;
@@ -226,10 +226,62 @@ public:
                                      {"allow", WHIM_NON_FINITE_ALLOW}});
         set_place(options, priority, share);
         options.codec = codec ? codec->c_str() : nullptr;
-        const uint32_t how = choice(
-            "reduce", reduce, {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
+        return options;
+    }
+
+    std::shared_ptr<Op> all_reduce(const py::object& in, const py::object& out, const std::string& reduce,
+                                   uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
+                                   double grace_s, double budget_s, bool uniform,
+                                   const std::string& non_finite, const py::object& priority,
+                                   const py::object& share, const std::optional<std::string>& codec) {
+        const bool in_place = out.is_none() || out.is(in);
+        Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
+        Buffer into = in_place ? from : writable_buffer_of(out, "out");
+        if (from.count != into.count || from.dtype != into.dtype)
+            raise_type_error("out: differs from x in size or dtype");
+        const whim_all_reduce_options options =
+            all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
+                               priority, share, codec);
         whim_op* op = nullptr;
-        check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, how, &options, &op));
+        check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, reduction(reduce),
+                              &options, &op));
+        return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
+    }
+
+    std::shared_ptr<Op> reduce_scatter(const py::object& in, const py::object& out, const std::string& reduce,
+                                       const std::vector<uint64_t>& counts, uint64_t tag, uint64_t round,
+                                       float weight, uint32_t min_contributors, double grace_s,
+                                       double budget_s, bool uniform, const std::string& non_finite,
+                                       const py::object& priority, const py::object& share,
+                                       const std::optional<std::string>& codec) {
+        Buffer from = buffer_of(in, "x"), into = writable_buffer_of(out, "out");
+        if (from.dtype != into.dtype) raise_type_error("out: differs from x in dtype");
+        whim_all_reduce_options options =
+            all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
+                               priority, share, codec);
+        options.counts = counts.empty() ? nullptr : counts.data();
+        options.counts_len = static_cast<uint32_t>(counts.size());
+        if (counts.empty() && (into.count == 0 ? from.count != 0 : from.count % into.count != 0))
+            raise_type_error("x: not a whole number of parts as long as out");
+        whim_op* op = nullptr;
+        check(whim_reduce_scatter(group(), from.data, into.data, into.count, from.dtype, reduction(reduce),
+                                  &options, &op));
+        return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
+    }
+
+    std::shared_ptr<Op> all_gather(const py::object& in, const py::object& out,
+                                   const std::vector<uint64_t>& counts, uint64_t tag, uint64_t round,
+                                   double grace_s, double budget_s, const py::object& priority,
+                                   const py::object& share, const std::optional<std::string>& codec) {
+        Buffer from = buffer_of(in, "x"), into = writable_buffer_of(out, "out");
+        if (from.dtype != into.dtype) raise_type_error("out: differs from x in dtype");
+        whim_collective_options options =
+            collective_options(tag, round, 0, grace_s, budget_s, priority, share);
+        options.codec = codec ? codec->c_str() : nullptr;
+        options.counts = counts.empty() ? nullptr : counts.data();
+        options.counts_len = static_cast<uint32_t>(counts.size());
+        whim_op* op = nullptr;
+        check(whim_all_gather(group(), from.data, into.data, from.count, from.dtype, &options, &op));
         return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
     }
 
@@ -412,6 +464,11 @@ void bind_group(py::module_& module) {
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
              "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a, "priority"_a,
              "share"_a, "codec"_a)
+        .def("reduce_scatter", &Group::reduce_scatter, "x"_a, "out"_a, "reduce"_a, "counts"_a, "tag"_a,
+             "round"_a, "weight"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a,
+             "non_finite"_a, "priority"_a, "share"_a, "codec"_a)
+        .def("all_gather", &Group::all_gather, "x"_a, "out"_a, "counts"_a, "tag"_a, "round"_a, "grace_s"_a,
+             "budget_s"_a, "priority"_a, "share"_a, "codec"_a)
         .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a,
              "budget_s"_a, "priority"_a, "share"_a, "codec"_a)
         .def("barrier", &Group::barrier, "tag"_a, "round"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a,

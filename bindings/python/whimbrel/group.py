@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from whimbrel import _core
@@ -180,6 +180,69 @@ class Group:
             codec,
         )
         return self._work(op, lambda _: x if out is None else out)
+
+    def reduce_scatter(
+        self,
+        x: Array,
+        out: Array,
+        *,
+        reduce: Reduce = "avg",
+        counts: Sequence[int] = (),
+        tag: int = 0,
+        round: int = 0,
+        weight: float = 1.0,
+        min_contributors: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+        uniform: bool = False,
+        non_finite: Literal["exclude", "abort", "allow"] = "exclude",
+        priority: int = 0,
+        share: int = 1,
+        codec: str | None = None,
+    ) -> Work[Array]:
+        """Reduces x over all members and gives each its own part, in rank order: out has this one's. counts: the
+        parts' elements, one for each member of the round; without, all are as long as out. out may be this
+        member's part of x. A member's death leaves its part unmade and fails nobody. Completes with out."""
+        op = self._core.reduce_scatter(
+            x,
+            out,
+            reduce,
+            list(counts),
+            tag,
+            round,
+            weight,
+            min_contributors,
+            grace,
+            budget,
+            uniform,
+            non_finite,
+            priority,
+            share,
+            codec,
+        )
+        return self._work(op, lambda _: out)
+
+    def all_gather(
+        self,
+        x: Array,
+        out: Array,
+        *,
+        counts: Sequence[int] = (),
+        tag: int = 0,
+        round: int = 0,
+        grace: float = 0.0,
+        budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
+        codec: str | None = None,
+    ) -> Work[Array]:
+        """Puts every member's x behind each other into out, in rank order. counts: elements of each member's x;
+        without, all are alike. x may be this member's part of out. What is lost with a member, because no
+        survivor has it, is zeros, and the info's runs say so. Completes with out."""
+        op = self._core.all_gather(
+            x, out, list(counts), tag, round, grace, budget, priority, share, codec
+        )
+        return self._work(op, lambda _: out)
 
     def broadcast(
         self,

@@ -27,6 +27,7 @@ public:
     void operator()(int32_t& v) { v = static_cast<int32_t>(next_()); }
     void operator()(float& v) { v = static_cast<float>(next_() % (1u << 20)) / 8; }
     void operator()(Dtype& v) { v = static_cast<Dtype>(next_() % kDtypeCount); }
+    void operator()(Collective& v) { v = static_cast<Collective>(next_() % kCollectiveCount); }
     void operator()(Reduce& v) { v = static_cast<Reduce>(next_() % kReduceCount); }
     void operator()(PeerId& v) { bytes(v.bytes); }
     void operator()(Digest& v) { bytes(v.bytes); }
