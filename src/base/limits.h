@@ -70,6 +70,15 @@ inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // of a job that wakes
 inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 
+// Gossip.
+inline constexpr uint32_t kGossipEdgesMax = 1u << 16;  // of a graph that a caller lists
+inline constexpr uint32_t kGossipStepsMax = 64;        // of one op
+
+// Not waiting for the slow.
+inline constexpr Duration kGraceMin = milliseconds(10);      // after the quorum, however regular arrivals are
+inline constexpr Duration kGraceMax = milliseconds(10'000);  // the same, however irregular they are
+inline constexpr Duration kGraceUnlearnt = milliseconds(1000);  // until enough ops have been seen
+
 // Time.
 inline constexpr Duration kHeartbeatInterval = milliseconds(200);
 inline constexpr Duration kSuspectAfterDefault = milliseconds(2000);
