@@ -10,7 +10,8 @@
 //           together, and everybody adds them up in birth order. avg divides by the sum of weights at the
 //           end.
 //   copy    The source's bytes are the result.
-//   kept    Of reduce_scatter the root is the only one that needs the sum, or the quotient: it is not encoded.
+//   kept    Of reduce_scatter the root is the only one that needs the sum, or the quotient: it is not
+//   encoded.
 // A result is never encoded again: the same elements may then give other bytes.
 #pragma once
 

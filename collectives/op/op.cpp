@@ -116,7 +116,8 @@ MutableByteSpan Op::output(uint32_t chunk) {
 }
 
 bool Op::in_place() const {
-    const uint64_t part = layout_.parts.empty() ? 0 : layout_.part(config_.self).begin * layout_.element_bytes;
+    const uint64_t part =
+        layout_.parts.empty() ? 0 : layout_.part(config_.self).begin * layout_.element_bytes;
     const std::byte* in = config_.in.data() + (scatters() && !config_.in.empty() ? part : 0);
     const std::byte* out = config_.out.data() + (gathers() && !config_.out.empty() ? part : 0);
     return in == out && !config_.in.empty();
@@ -360,8 +361,8 @@ void Op::refresh_card() {
     // uniform op does: it was staged, or is not the input.
     const bool ended_well = end_code_ == Code::OK;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
-        const bool written =
-            ended_well ? chunks_[c].state != ChunkState::open && chunks_[c].set != UINT32_MAX : !uniform() && chunks_[c].set != UINT32_MAX;
+        const bool written = ended_well ? chunks_[c].state != ChunkState::open && chunks_[c].set != UINT32_MAX
+                                        : !uniform() && chunks_[c].set != UINT32_MAX;
         if (!written) continue;
         const auto [known, fresh] =
             renumbered.try_emplace(chunks_[c].set, static_cast<uint32_t>(card_.sets.size()));

@@ -60,8 +60,8 @@ struct OpConfig {
     Rank self;
     std::vector<bool> alive;               // by birth rank: neither evicted nor excluded
     std::shared_ptr<const Coding> coding;  // null: elements travel as they are
-    ByteSpan in;          // all_gather: this peer's part
-    MutableByteSpan out;  // reduce_scatter: this peer's part
+    ByteSpan in;                           // all_gather: this peer's part
+    MutableByteSpan out;                   // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
     Duration grace{};           // 0: never ask for the exclusion of laggards

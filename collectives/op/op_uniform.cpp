@@ -30,8 +30,7 @@ void Op::freeze_and_report(Instant now) {
             for (uint32_t r = 0; r < birth_count_; ++r) {
                 if (!attempt_set_[r] || r == self()) continue;
                 // An absent announcement means that the set itself is not known yet.
-                if (!posted_[r])
-                    can = can && copies() && r != source_of(c);
+                if (!posted_[r]) can = can && copies() && r != source_of(c);
                 else if (contributes(r, c))
                     can = can && found != rooted_.end() && found->second.given[r].present;
             }

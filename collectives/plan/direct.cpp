@@ -93,7 +93,8 @@ Rank unless_gone(Rank root, const OpId& op, ChunkIndex chunk, const std::vector<
 }  // namespace
 
 Rank chunk_root(const OpId& op, ChunkIndex chunk, uint32_t chunk_count, const std::vector<bool>& alive) {
-    return unless_gone(direct_root(chunk, chunk_count, static_cast<uint32_t>(alive.size())), op, chunk, alive);
+    return unless_gone(direct_root(chunk, chunk_count, static_cast<uint32_t>(alive.size())), op, chunk,
+                       alive);
 }
 
 Rank chunk_root(const OpId& op, ChunkIndex chunk, const ChunkLayout& layout, const std::vector<bool>& alive) {

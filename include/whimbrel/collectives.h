@@ -91,8 +91,8 @@ typedef struct whim_all_reduce_options {
      * not finite, or more than the codec holds, is what non_finite is about; WHIM_NON_FINITE_ALLOW is
      * refused. */
     const char* codec;
-    /* Of whim_reduce_scatter: how many elements each member's part has, by rank in the round; counts_len is the
-     * round's world size. Copied. Default: all parts are alike. Equal on all members; NULL for
+    /* Of whim_reduce_scatter: how many elements each member's part has, by rank in the round; counts_len is
+     * the round's world size. Copied. Default: all parts are alike. Equal on all members; NULL for
      * whim_all_reduce. */
     const uint64_t* counts;
     uint32_t counts_len;
@@ -127,8 +127,8 @@ typedef struct whim_collective_options {
     uint32_t budget_ms;
     uint32_t priority;
     uint32_t share;
-    /* Of whim_broadcast and whim_all_gather: f32 only; what was given, too, is then what the codec made of it in
-     * the result. */
+    /* Of whim_broadcast and whim_all_gather: f32 only; what was given, too, is then what the codec made of it
+     * in the result. */
     const char* codec;
     /* Of whim_all_gather, as in whim_all_reduce_options; NULL for the others. */
     const uint64_t* counts;
@@ -148,23 +148,24 @@ WHIM_API WHIM_MUST_CHECK whim_result whim_broadcast(whim_group* group, void* buf
                                                     uint32_t dtype, uint32_t source_rank,
                                                     const whim_collective_options* options, whim_op** op);
 
-/* Puts the inputs of all members behind each other into everybody's out, in rank order. Without counts each has
- * `count` elements and out has room for world size * count; with counts this member gives counts[its rank]. In
- * place: in points to this member's part of out. A member's death loses its part only where no survivor has it:
- * there the result is zeros, and whim_op_get_contributor_run gives a set without members; all survivors have
- * the same. min_contributors is not used. Inputs are not looked at, but with a codec: an element that it does
- * not hold leaves this member's part out. Results as for whim_all_reduce; of the op WHIM_E_INVALID when counts
- * do not fit the round or the buffers. */
+/* Puts the inputs of all members behind each other into everybody's out, in rank order. Without counts each
+ * has `count` elements and out has room for world size * count; with counts this member gives counts[its
+ * rank]. In place: in points to this member's part of out. A member's death loses its part only where no
+ * survivor has it: there the result is zeros, and whim_op_get_contributor_run gives a set without members;
+ * all survivors have the same. min_contributors is not used. Inputs are not looked at, but with a codec: an
+ * element that it does not hold leaves this member's part out. Results as for whim_all_reduce; of the op
+ * WHIM_E_INVALID when counts do not fit the round or the buffers. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_all_gather(whim_group* group, const void* in, void* out,
                                                      size_t count, uint32_t dtype,
                                                      const whim_collective_options* options, whim_op** op);
 
 /* Reduces the inputs of all members and gives each its own part of the result, in rank order. Without counts
- * each part has `count` elements and in has world size * count; with counts this member gets counts[its rank].
- * In place: out points to this member's part of in, and nothing else is written. Reductions, weights, codecs and contributor sets as for whim_all_reduce; the result is not encoded, for
- * only its owner has it. A member's death leaves its part unmade, and its contribution out of what it had not
- * delivered. A member that is left out of the op gets no part: WHIM_E_EXCLUDED. The runs of the op's info are of
- * the elements of out. Results as for whim_all_reduce and whim_all_gather. */
+ * each part has `count` elements and in has world size * count; with counts this member gets counts[its
+ * rank]. In place: out points to this member's part of in, and nothing else is written. Reductions, weights,
+ * codecs and contributor sets as for whim_all_reduce; the result is not encoded, for only its owner has it. A
+ * member's death leaves its part unmade, and its contribution out of what it had not delivered. A member that
+ * is left out of the op gets no part: WHIM_E_EXCLUDED. The runs of the op's info are of the elements of out.
+ * Results as for whim_all_reduce and whim_all_gather. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out,
                                                          size_t count, uint32_t dtype, uint32_t reduce,
                                                          const whim_all_reduce_options* options,

@@ -40,8 +40,8 @@ Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
     return {};
 }
 
-// Of an op with parts: `count` elements of this member. What the larger buffer has without counts is known once
-// the round is; the engine looks for overlaps then.
+// Of an op with parts: `count` elements of this member. What the larger buffer has without counts is known
+// once the round is; the engine looks for overlaps then.
 Status set_parts(PostOptions& post, const void* in, void* out, size_t count, const uint64_t* counts,
                  uint32_t counts_len) {
     if (!counts != (counts_len == 0)) return invalid(counts ? "counts_len is 0" : "counts is NULL");

@@ -58,14 +58,14 @@ enum class NonFinitePolicy : uint8_t {
     allow,    // not scanned
 };
 
-// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer), or for those
-// with parts the own part of the larger buffer, means in place; otherwise they do not overlap. bytes = elements *
-// dtype size.
+// One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer), or for
+// those with parts the own part of the larger buffer, means in place; otherwise they do not overlap. bytes =
+// elements * dtype size.
 struct PostOptions {
     uint64_t tag = 0;
     Collective collective = Collective::all_reduce;
-    // all_gather (reduce: copy) and reduce_scatter: elements of each member's part, in birth rank order. Empty:
-    // all are as long as the smaller buffer, and of the larger one only the beginning counts here.
+    // all_gather (reduce: copy) and reduce_scatter: elements of each member's part, in birth rank order.
+    // Empty: all are as long as the smaller buffer, and of the larger one only the beginning counts here.
     std::vector<uint64_t> parts = {};
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;

@@ -254,6 +254,91 @@ static void a_codec_that_others_do_not_use(run* r) {
     end_all(ops, r->peers, WHIM_E_MISMATCH);
 }
 
+static void gather_and_scatter(run* r) {
+    static const uint64_t counts[] = {700, 0, 300};
+    static float all[PEERS_MAX][3 * 1000];
+    whim_collective_options uneven = WHIM_COLLECTIVE_OPTIONS_INIT;
+    whim_all_reduce_options scatter = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op* ops[PEERS_MAX];
+    whim_op_info info = WHIM_OP_INFO_INIT;
+    whim_contributor_run part = WHIM_CONTRIBUTOR_RUN_INIT;
+    int p, i;
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 1000; i++) x[p][i] = (float)(1000 * p + i);
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_all_gather(r->groups[p], x[p], all[p], 1000, WHIM_F32, NULL, &ops[p]));
+    end_all(ops, r->peers, WHIM_OK);
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 3000; i++) CHECK(all[p][i] == (float)i);
+
+    /* Unequal parts, in place. */
+    uneven.counts = counts;
+    uneven.counts_len = 3;
+    for (p = 0; p < r->peers; p++) {
+        float* mine = all[p] + (p == 0 ? 0 : 700);
+        memset(all[p], 0, sizeof all[p]);
+        for (i = 0; i < (int)counts[p]; i++) mine[i] = (float)(p + 1);
+        CHECK_OK(whim_all_gather(r->groups[p], mine, all[p], counts[p], WHIM_F32, &uneven, &ops[p]));
+    }
+    for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 1000; i++) CHECK(all[p][i] == (i < 700 ? 1 : 3));
+    CHECK_OK(whim_op_get_info(ops[1], &info));
+    CHECK(info.kind == WHIM_OP_ALL_GATHER && info.contributor_runs == 2);
+    CHECK_OK(whim_op_get_contributor_run(ops[1], 1, &part));
+    CHECK(part.first == 700 && part.count == 300);
+    for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
+
+    /* The mean of three peers' 3000 elements, a thousand each. */
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 3000; i++) all[p][i] = (float)(i * (p + 1));
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_reduce_scatter(r->groups[p], all[p], y[p], 1000, WHIM_F32, WHIM_AVG, NULL, &ops[p]));
+    for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 1000; i++) CHECK(y[p][i] == (float)(2 * (1000 * p + i)));
+    CHECK_OK(whim_op_get_info(ops[2], &info));
+    CHECK(info.kind == WHIM_OP_REDUCE_SCATTER && info.contributor_runs == 1);
+    CHECK_OK(whim_op_get_contributor_run(ops[2], 0, &part));
+    CHECK(part.first == 0 && part.count == 1000);
+    for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
+
+    /* A sum in place, with a codec: nothing but the own part is written. */
+    scatter.codec = "int8";
+    for (p = 0; p < r->peers; p++)
+        CHECK_OK(whim_reduce_scatter(r->groups[p], all[p], all[p] + 1000 * p, 1000, WHIM_F32, WHIM_SUM,
+                                     &scatter, &ops[p]));
+    end_all(ops, r->peers, WHIM_OK);
+    for (p = 0; p < r->peers; p++)
+        for (i = 0; i < 3000; i++) {
+            const float before = (float)(i * (p + 1)), sum = (float)(6 * i);
+            CHECK(i / 1000 == p ? fabsf(all[p][i] - sum) <= 60 : all[p][i] == before);
+        }
+}
+
+static void what_gather_and_scatter_refuse(run* r) {
+    static const uint64_t two[] = {10, 10}, many[] = {UINT64_MAX, 2, 3}, fine[] = {10, 10, 10};
+    whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
+    whim_op* op;
+    options.counts = two;
+    CHECK(whim_all_gather(r->groups[0], x[0], y[0], 10, WHIM_F32, &options, &op) == WHIM_E_INVALID);
+    options.counts_len = 2; /* the round has three members */
+    CHECK_OK(whim_all_gather(r->groups[0], x[0], y[0], 10, WHIM_F32, &options, &op));
+    end_op(op, WHIM_E_INVALID);
+    options.counts = many;
+    options.counts_len = 3;
+    CHECK(whim_all_gather(r->groups[0], x[0], y[0], 10, WHIM_F32, &options, &op) == WHIM_E_INVALID);
+    options.counts = fine;
+    CHECK_OK(whim_all_gather(r->groups[0], x[0], y[0], 9, WHIM_F32, &options, &op));
+    end_op(op, WHIM_E_INVALID);
+    CHECK(whim_barrier(r->groups[0], &options, &op) == WHIM_E_INVALID);
+    CHECK(whim_all_gather(r->groups[0], x[0], NULL, 10, WHIM_F32, NULL, &op) == WHIM_E_INVALID);
+    CHECK_OK(whim_all_gather(r->groups[1], x[0], x[0], 10, WHIM_F32, NULL, &op)); /* its part is elsewhere */
+    end_op(op, WHIM_E_INVALID);
+    CHECK_OK(whim_reduce_scatter(r->groups[0], x[0], x[0] + 1, 10, WHIM_F32, WHIM_AVG, NULL, &op));
+    end_op(op, WHIM_E_INVALID);
+}
+
 static void one_peer_alone(void) {
     run r;
     whim_op* op;
@@ -292,6 +377,8 @@ int main(void) {
     a_codec_through_a_broadcast(&r);
     what_codecs_refuse(&r);
     a_codec_that_others_do_not_use(&r);
+    gather_and_scatter(&r);
+    what_gather_and_scatter_refuse(&r);
     commit_round(&r);
     stop_run(&r);
     one_peer_alone();

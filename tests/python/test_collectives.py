@@ -140,3 +140,18 @@ def test_a_broadcast_through_a_codec(trio):
     wait_all([g.broadcast(a, 2, codec="e4m3") for g, a in zip(trio, arrays, strict=True)])
     assert arrays[0].tobytes() == arrays[1].tobytes() == arrays[2].tobytes()
     assert abs(arrays[0][0] - 2 / 3) < 0.05
+
+
+def test_all_gather_and_reduce_scatter(trio):
+    outs = [np.zeros(12, np.int32) for _ in trio]
+    wait_all([g.all_gather(np.full(4, n, np.int32), out) for n, (g, out) in enumerate(zip(trio, outs, strict=True))])
+    assert all(out.tolist() == [0] * 4 + [1] * 4 + [2] * 4 for out in outs)
+    counts = (5, 0, 2)
+    parts = [torch.empty(n) for n in counts]
+    wait_all(
+        [
+            g.reduce_scatter(torch.arange(7.0) * (n + 1), part, reduce="sum", counts=counts)
+            for n, (g, part) in enumerate(zip(trio, parts, strict=True))
+        ]
+    )
+    assert torch.equal(torch.cat(parts), torch.arange(7.0) * 6)

@@ -35,8 +35,9 @@ void App::post(const OpScript& script, Instant now) {
         const auto width = static_cast<uint32_t>(dtype_bytes(script.dtype));
         const ElementRange part = ChunkLayout::of_parts(script.parts, width, 1).part({info_.rank});
         const bool gathers = script.collective == Collective::all_gather;
-        if (gathers) posted.given.assign(posted.input.begin() + static_cast<std::ptrdiff_t>(part.begin * width),
-                                         posted.input.begin() + static_cast<std::ptrdiff_t>(part.end * width));
+        if (gathers)
+            posted.given.assign(posted.input.begin() + static_cast<std::ptrdiff_t>(part.begin * width),
+                                posted.input.begin() + static_cast<std::ptrdiff_t>(part.end * width));
         else posted.result = part, out_bytes = part.count() * width;
     }
     if (posted.result.count() == 0 && script.collective != Collective::reduce_scatter)
@@ -70,9 +71,9 @@ void App::post(const OpScript& script, Instant now) {
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
     c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}, weight {}", script.tag,
-                   script.parts.empty()                                 ? ""
+                   script.parts.empty()                          ? ""
                    : script.collective == Collective::all_gather ? "all_gather, "
-                                                                        : "reduce_scatter, ",
+                                                                 : "reduce_scatter, ",
                    reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
                    script.codec.empty() ? "" : " as ", script.codec, script.uniform ? ", uniform" : "",
                    choice.in_place ? ", in place" : "", options.weight);

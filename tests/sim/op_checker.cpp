@@ -90,7 +90,8 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
     const auto result = output.subspan(run.first * width, run.count * width);
     const bool gathers = truth.script.collective == Collective::all_gather;
     if (gathers && set.empty()) {  // lost with its owner
-        const bool zeros = std::all_of(result.begin(), result.end(), [](std::byte b) { return b == std::byte{0}; });
+        const bool zeros =
+            std::all_of(result.begin(), result.end(), [](std::byte b) { return b == std::byte{0}; });
         return zeros ? "" : "has a part without contributors that is not zeros";
     }
     std::vector<FoldInput> inputs;
@@ -158,7 +159,8 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
         if (run.first != next || run.set >= c.sets.size())
             return world_.violate(label(key, c.member) + " reports broken runs");
         next += run.count;
-        const std::string wrong = check_run(truth, truth.posted.at(c.member), c.sets[run.set], run, c.bytes, info.op);
+        const std::string wrong =
+            check_run(truth, truth.posted.at(c.member), c.sets[run.set], run, c.bytes, info.op);
         if (!wrong.empty()) return world_.violate(label(key, c.member) + " " + wrong);
     }
     if (next != truth.posted.at(c.member).result.count())
@@ -248,7 +250,7 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
         if (run.first < next || run.set >= info->contributors.size()) return wrong("it reports broken runs");
         if (!untouched(run.first)) return wrong("its input changed where nothing is said to be final");
         const std::string broken =
-            
+
             check_run(truth, posted, info->contributors[run.set].members, run, output, info->op);
         if (!broken.empty()) return wrong("it " + broken);
         next = run.first + run.count;

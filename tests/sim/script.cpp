@@ -105,7 +105,8 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
         choice.weight =
             prng.chance(style.zero_weights, 100) ? 0.0f : kWeights[prng.below(std::size(kWeights))];
     }
-    const bool scanned = dtype_is_float(op.dtype) && op.elements > 0 && op.collective != Collective::all_gather;
+    const bool scanned =
+        dtype_is_float(op.dtype) && op.elements > 0 && op.collective != Collective::all_gather;
     choice.finite = !scanned || !prng.chance(style.non_finite, 100);
     const uint64_t policy = prng.below(8);
     choice.non_finite = policy == 0   ? NonFinitePolicy::abort

@@ -208,10 +208,12 @@ public:
     }
 
     // weight and codec: borrowed by the options.
-    static whim_all_reduce_options all_reduce_options(
-        uint64_t tag, uint64_t round, const float& weight, uint32_t min_contributors, double grace_s,
-        double budget_s, bool uniform, const std::string& non_finite, const py::object& priority,
-        const py::object& share, const std::optional<std::string>& codec) {
+    static whim_all_reduce_options all_reduce_options(uint64_t tag, uint64_t round, const float& weight,
+                                                      uint32_t min_contributors, double grace_s,
+                                                      double budget_s, bool uniform,
+                                                      const std::string& non_finite,
+                                                      const py::object& priority, const py::object& share,
+                                                      const std::optional<std::string>& codec) {
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.tag = tag;
         options.round = round;

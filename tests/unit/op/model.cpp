@@ -21,7 +21,7 @@ struct Peer final : OpHost {
     Code code = Code::OK;
     std::string detail, violation;
     std::vector<float> input, in, out, result;
-    std::vector<float> given;  // what in was
+    std::vector<float> given;         // what in was
     std::span<float> source, target;  // what the op is given
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
@@ -55,8 +55,8 @@ public:
     explicit World(const ModelOptions& options) : options_(options), prng_(options.seed) {
         if (!options_.codec.empty()) {
             codec_ = *parse_codec(options_.codec);
-            options_.chunk_elements =
-                *coded_chunk_elements(*codec_, options_.reduce, scatters(), options_.chunk_elements, options_.peers);
+            options_.chunk_elements = *coded_chunk_elements(*codec_, options_.reduce, scatters(),
+                                                            options_.chunk_elements, options_.peers);
         }
         for (uint32_t r = 0; r < options.peers; ++r) {
             auto peer = std::make_unique<Peer>();
@@ -117,7 +117,8 @@ private:
         if (gathers()) {
             p.in.assign(p.input.begin() + static_cast<std::ptrdiff_t>(part.begin),
                         p.input.begin() + static_cast<std::ptrdiff_t>(part.end));
-            if (options_.in_place) std::copy(p.in.begin(), p.in.end(), p.out.begin() + static_cast<std::ptrdiff_t>(part.begin));
+            if (options_.in_place)
+                std::copy(p.in.begin(), p.in.end(), p.out.begin() + static_cast<std::ptrdiff_t>(part.begin));
         }
         if (scatters()) p.out.resize(part.count());
         p.given = p.in;
@@ -125,7 +126,9 @@ private:
         p.target = p.out;
         if (!options_.in_place) return;
         if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
-        else p.target = std::span(p.in).subspan(scatters() ? part.begin : 0, scatters() ? part.count() : p.in.size());
+        else
+            p.target =
+                std::span(p.in).subspan(scatters() ? part.begin : 0, scatters() ? part.count() : p.in.size());
     }
 
     uint32_t living() const {
@@ -156,8 +159,8 @@ private:
         config.descriptor.chunk_elements = options_.chunk_elements;
         config.descriptor.codec = options_.codec;
         if (codec_)
-            config.coding =
-                std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(), options_.peers, options_.plant);
+            config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
+                                                     options_.peers, options_.plant);
         config.self = {p.rank};
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
@@ -304,7 +307,8 @@ private:
     std::string changed_;
     ModelOutcome judge();
     std::string check_result(const Peer& p) const;
-    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range, uint32_t chunk) const;
+    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
+                                 uint32_t chunk) const;
 
     ModelOptions options_;
     Prng prng_;
