@@ -100,7 +100,8 @@ typedef struct whim_all_reduce_options {
 } whim_all_reduce_options;
 
 /* clang-format off */
-#define WHIM_ALL_REDUCE_OPTIONS_INIT {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0}
+#define WHIM_ALL_REDUCE_OPTIONS_INIT                                                                         \
+    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
