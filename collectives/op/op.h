@@ -239,6 +239,7 @@ private:
     void finish_elsewhere(uint32_t chunk);
     void finish_elsewhere_all();
     void finish_here(uint32_t chunk);
+    void clear(uint32_t chunk);
     void settle_lost(uint32_t chunk);
     bool lost(uint32_t chunk) const;
     bool is_lost(const Arrival& result) const;

@@ -15,7 +15,7 @@ void Op::reroot(Instant now) {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
         if (scatters()) {
-            if (!alive(chunk.root)) finish_elsewhere(c);
+            if (!alive(chunk.root) && config_.plant != Plant::await_dead_owner) finish_elsewhere(c);
         } else if (!alive(chunk.root)) {
             const uint32_t before = chunk.root;
             chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;

@@ -34,11 +34,15 @@ void Op::finish_here(uint32_t c) {
     flush_stable();
 }
 
+void Op::clear(uint32_t c) {
+    const MutableByteSpan out = output(c);
+    if (config_.plant != Plant::lost_part_as_it_was) std::fill(out.begin(), out.end(), std::byte{0});
+}
+
 // all_gather: the owner contributes nothing, or is gone and nobody has what it gave.
 void Op::settle_lost(uint32_t c) {
     Rooted& root = rooted(c);
-    const MutableByteSpan out = output(c);
-    std::fill(out.begin(), out.end(), std::byte{0});
+    clear(c);
     adopt(c, config_.self, to_bitmap(std::vector<bool>(birth_count_, false)), std::nullopt);
     root.acked[self()] = true;
     publish(c);

@@ -278,8 +278,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
     if (is_lost(arrival)) {
-        const MutableByteSpan out = output(c);
-        std::fill(out.begin(), out.end(), std::byte{0});
+        clear(c);
         adopt(c, from, arrival.header.contributors, std::nullopt);
     } else if (coded()) {
         if (encoding_.contains(c)) {  // of one that had given up on this peer's contribution

@@ -34,6 +34,9 @@
     X(encode_again, "codec: a result is passed on as it was encoded, never encoded again")                   \
     X(root_keeps_its_sums, "codec: the root, too, takes what the bytes of the result decode to")             \
     X(dither_anew, "codec: a contribution has the same bytes whenever it is encoded")                        \
+    X(shares_by_own_measure, "plan: all derive shares from what the round began with")                       \
+    X(lost_part_as_it_was, "all_gather: a part that nobody has is zeros everywhere")                         \
+    X(await_dead_owner, "reduce_scatter: nobody waits for the part of an owner that is gone")                \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \

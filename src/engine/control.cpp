@@ -178,6 +178,7 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
     std::vector<MemberId> before;
     if (const auto last = births_.find(round_); last != births_.end()) before = last->second;
     births_[start.round] = start.participants;
+    line_rates_[start.round] = start.line_rates;
     round_ = start.round;
     forget_old_rounds(start.round);
     RoundInfo info;
@@ -218,6 +219,7 @@ void Engine::Impl::forget_old_rounds(Round newest) {
     if (newest.value <= kRoundsKept) return;
     const Round oldest{newest.value - kRoundsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
+    std::erase_if(line_rates_, [&](const auto& entry) { return entry.first < oldest; });
     std::erase_if(instances_, [&](const auto& entry) { return entry.first.first < oldest; });
     for (const auto& [id, entry] : early_) {
         if (id.round >= oldest) continue;
@@ -256,6 +258,7 @@ void Engine::Impl::end_everything(const Error& error) {
     }
     had_session_.clear();
     births_.clear();
+    line_rates_.clear();
     early_.clear();
     instances_.clear();
     finished_.clear();

@@ -48,7 +48,9 @@ struct EngineConfig {
     uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
     uint64_t carried_bytes_max = limits::kCarriedBytesMax;
     uint32_t part_bytes = limits::kPartBytes;  // of a bulk frame on a long path
+    uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
+    uint64_t pace_claimed = 0;  // simulator only: told the coordinator instead of what was measured; 0: not
     Plant plant = Plant::none;  // simulator only
 };
 
@@ -98,6 +100,7 @@ struct ContributorRun {
 
 struct OpInfo {
     OpId op;
+    wire::OpDescriptor descriptor;             // what all members agreed on
     Epoch epoch;                               // installed when it ended
     std::vector<MemberId> birth;               // members of the birth round
     std::vector<ContributorSet> contributors;  // the distinct sets; one entry when uniform
@@ -180,6 +183,7 @@ struct EngineCounters {
     uint64_t retained_served = 0;  // orphaned chunks sent from such a copy
     uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
+    uint64_t ops_weighed = 0;      // posted with shares by what lines carry
     uint64_t frames_waited = 0;    // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;

@@ -158,7 +158,7 @@ private:
     Status check_parts(const std::vector<MemberId>& birth, const PostOptions& options) const;
     void cut_parts(PostOptions& options, size_t members) const;
     bool overlaps(const PostOptions& options, Rank rank) const;
-    Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members) const;
+    Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth) const;
     bool scanned(const OpRecord& record, Rank rank) const;
     op::Job scan_of(const OpRecord& record);
     void refuse_for_all(OpRecord& record, const std::string& what);
@@ -200,6 +200,7 @@ private:
     std::optional<RoundInfo> unclaimed_round_;  // begun after its round_begin was cancelled
     std::optional<Error> out_of_it_;  // evicted or left: the answer to every call until the next join
     std::map<Round, std::vector<MemberId>> births_;  // participants of recent rounds, birth rank order
+    std::map<Round, std::vector<uint64_t>> line_rates_;  // of the same
     Round round_{};
     std::vector<wire::Removal> removed_seen_;
     bool coordinator_connected_ = false;

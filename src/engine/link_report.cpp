@@ -44,7 +44,9 @@ void Engine::Impl::report_links() {
     for (size_t seen = 0; seen < members.size() && readings.size() < limits::kLinkReportLinksMax; ++seen) {
         const MemberId& to = members[report_from_++ % members.size()].id;
         const std::optional<LinkStats> stats = endpoint_.stats(to);
-        if (stats) readings.push_back(reading_of(to, *stats));
+        if (!stats) continue;
+        readings.push_back(reading_of(to, *stats));
+        if (config_.pace_claimed > 0) readings.back().pace = config_.pace_claimed;
     }
     if (readings.empty()) return;
     group::MemberOutbox out;

@@ -264,6 +264,7 @@ std::string Engine::Impl::waiting_for(AppOp app) const {
 OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     OpInfo info;
     info.op = record.id;
+    info.descriptor = record.descriptor;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
     info.posted = record.posted;

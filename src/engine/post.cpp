@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "collectives/plan/direct.h"
+#include "collectives/plan/shares.h"
 #include "engine/impl.h"
 
 namespace whim {
@@ -93,7 +94,7 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
 }
 
 // What all members must agree on.
-Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members) const {
+Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth) const {
     wire::OpDescriptor d;
     d.collective = o.collective;
     d.dtype = o.dtype;
@@ -103,6 +104,13 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
     d.elements = std::max(o.in.size(), o.out.size()) / bytes;
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
+    // Small ops are bound by round trips, whoever roots them.
+    const bool large = d.elements * bytes >= config_.weighed_bytes_min;
+    std::vector<uint64_t> rates = line_rates_.at(birth);
+    if (config_.plant == Plant::shares_by_own_measure && rates.size() == members && (config_.seed & 1))
+        std::reverse(rates.begin(), rates.end());
+    if (o.collective == Collective::all_reduce && large && rates.size() == members)
+        d.parts = direct_parts(rates, d.elements);
     d.min_contributors = std::max(1u, o.min_contributors);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     d.source = from_one ? o.source : UINT32_MAX;
@@ -131,7 +139,7 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     cut_parts(options, members);
     if (rank.value < members && overlaps(options, rank))
         return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
-    Result<wire::OpDescriptor> descriptor = describe(options, members);
+    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round);
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
 
     const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
@@ -142,6 +150,7 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     r.posted = now;
     if (o.budget.ns > 0) r.give_up = now + o.budget;
     r.descriptor = std::move(*descriptor);
+    totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,
                                                 id, members, config_.plant);

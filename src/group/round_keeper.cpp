@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "group/coordinator_core.h"
+#include "group/line_rates.h"
 
 namespace whim::group {
 
@@ -32,7 +33,7 @@ bool CoordinatorCore::participates(const MemberId& id) const {
 wire::RoundStart CoordinatorCore::start_message() const {
     const entry::RoundBegun& r = *ledger_.open;
     return {fencing_, r.round,   ledger_.committed, ledger_.view, r.participants,
-            r.joined, r.healing, r.donor,           r.excluded};
+            r.joined, r.healing, r.donor,           r.excluded,   r.line_rates};
 }
 
 void CoordinatorCore::ready(const Admission& from, const wire::RoundReady& message, Instant now,
@@ -99,7 +100,8 @@ void CoordinatorCore::try_start(Instant now, CoordinatorOutbox& out) {
     for (const wire::MemberReason& e : answer.excluded) late_since_[e.member.incarnation] = first;
 
     decide(entry::RoundBegun{question.round, ledger_.grown_view(answer.joined).epoch, answer.participants,
-                             answer.joined, answer.healing, answer.donor, answer.excluded},
+                             answer.joined, answer.healing, answer.donor, answer.excluded,
+                             line_rates(links_, answer.participants)},
            out);
     votes_.clear();
     for (const MemberId& id : answer.participants) ready_.erase(id.incarnation);

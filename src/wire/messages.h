@@ -130,10 +130,11 @@ struct RoundStart {
     std::vector<MemberId> healing;       // participants that hold no current state; donor has it
     MemberId donor;                      // zero peer when nobody needs healing or nobody has lineage
     std::vector<MemberReason> excluded;  // members not taking part, and why
+    std::vector<uint64_t> line_rates;    // of the participants, bytes per second upwards; 0: not known
     template <class A> void fields(A& a) {
         a(fencing), a(round), a(committed), a(view), a.list(participants, limits::kMembersMax, 40);
         a.list(joined, limits::kMembersMax, 40), a.list(healing, limits::kMembersMax, 40), a(donor);
-        a.list(excluded, limits::kMembersMax, 44);
+        a.list(excluded, limits::kMembersMax, 44), a.list(line_rates, limits::kMembersMax, 8);
     }
 };
 

@@ -5,8 +5,6 @@
 #include <cstring>
 
 #include "collectives/codec/parse.h"
-#include "collectives/op/coding.h"
-#include "collectives/plan/direct.h"
 #include "collectives/reducer/fold.h"
 #include "tests/unit/op/coded_reference.h"
 
@@ -68,22 +66,42 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
     truth.completions.push_back(std::move(c));
 }
 
-// Where codecs are told that the element is: in an op with parts each begins at a chunk (op_coded.cpp).
-uint64_t OpChecker::place_of(const Truth& truth, const Codec& codec, uint64_t element) const {
-    if (truth.script.parts.empty()) return element;
-    const auto members = static_cast<uint32_t>(truth.birth.size());
-    const bool kept = truth.script.collective == Collective::reduce_scatter;
-    const uint32_t wanted = choose_chunk_elements(truth.script.elements, 4, members, chunk_bytes_);
-    const uint32_t chunk = *op::coded_chunk_elements(codec, truth.script.reduce, kept, wanted, members);
-    const ChunkLayout layout = ChunkLayout::of_parts(truth.script.parts, 4, chunk);
-    uint32_t c = 0;
-    while (layout.range({c}).end <= element && c + 1 < layout.chunks()) ++c;
-    return uint64_t{c} * chunk + (element - layout.range({c}).begin);
+namespace {
+
+// The reference for elements from `first` on. In an op with parts each begins at a chunk for codecs (op_coded.cpp),
+// so it is made part by part.
+std::vector<float> coded_fold(const OpScript& script, const OpInfo& info,
+                              const std::vector<op::CodedInput>& inputs, uint64_t first) {
+    const CodecPtr codec = *parse_codec(script.codec);
+    const bool kept = script.collective == Collective::reduce_scatter;
+    const wire::OpDescriptor& d = info.descriptor;
+    const uint64_t count = inputs[0].elements.size();
+    if (d.parts.empty()) return op::coded_reference(*codec, script.reduce, info.op, inputs, first, kept);
+    const ChunkLayout layout = ChunkLayout::of_parts(d.parts, 4, d.chunk_elements);
+    std::vector<float> all;
+    for (uint32_t p = 0; p < d.parts.size(); ++p) {
+        const ElementRange part = layout.part({p});
+        const uint64_t begin = std::max(part.begin, first), end = std::min(part.end, first + count);
+        if (begin >= end) continue;
+        std::vector<op::CodedInput> cut = inputs;
+        for (op::CodedInput& in : cut) {
+            in.elements.erase(in.elements.begin() + static_cast<std::ptrdiff_t>(end - first), in.elements.end());
+            in.elements.erase(in.elements.begin(),
+                              in.elements.begin() + static_cast<std::ptrdiff_t>(begin - first));
+        }
+        const uint64_t place = uint64_t{layout.parts[p].chunk} * d.chunk_elements + (begin - part.begin);
+        const std::vector<float> made =
+            op::coded_reference(*codec, script.reduce, info.op, cut, place, kept);
+        all.insert(all.end(), made.begin(), made.end());
+    }
+    return all;
 }
+
+}  // namespace
 
 // What is wrong with the elements of one run, which are said to be the fold of a set; "" when nothing is.
 std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const std::vector<MemberId>& set,
-                                 const ContributorRun& run, ByteSpan output, const OpId& id) const {
+                                 const ContributorRun& run, ByteSpan output, const OpInfo& info) const {
     const size_t width = dtype_bytes(truth.script.dtype);
     if (run.first + run.count > mine.result.count()) return "reports broken runs";
     const uint64_t first = mine.result.begin + run.first;  // in the whole buffer
@@ -129,10 +147,7 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
     if (coded.empty()) {
         fold(truth.script.reduce, truth.script.dtype, inputs, expected);
     } else {
-        const CodecPtr codec = *parse_codec(truth.script.codec);
-        const std::vector<float> elements =
-            op::coded_reference(*codec, truth.script.reduce, id, coded, place_of(truth, *codec, first),
-                                truth.script.collective == Collective::reduce_scatter);
+        const std::vector<float> elements = coded_fold(truth.script, info, coded, first);
         if (elements.size() != run.count) return "has a result that the codec cannot hold";
         if (run.count > 0) std::memcpy(expected.data(), elements.data(), expected.size());
     }
@@ -160,7 +175,7 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
             return world_.violate(label(key, c.member) + " reports broken runs");
         next += run.count;
         const std::string wrong =
-            check_run(truth, truth.posted.at(c.member), c.sets[run.set], run, c.bytes, info.op);
+            check_run(truth, truth.posted.at(c.member), c.sets[run.set], run, c.bytes, info);
         if (!wrong.empty()) return world_.violate(label(key, c.member) + " " + wrong);
     }
     if (next != truth.posted.at(c.member).result.count())
@@ -251,7 +266,7 @@ void OpChecker::check_failure(const Key& key, const Truth& truth, const Posted& 
         if (!untouched(run.first)) return wrong("its input changed where nothing is said to be final");
         const std::string broken =
 
-            check_run(truth, posted, info->contributors[run.set].members, run, output, info->op);
+            check_run(truth, posted, info->contributors[run.set].members, run, output, *info);
         if (!broken.empty()) return wrong("it " + broken);
         next = run.first + run.count;
     }

@@ -14,7 +14,6 @@
 #include <set>
 #include <string>
 
-#include "collectives/codec/codec.h"
 #include "collectives/plan/layout.h"
 #include "tests/sim/control_checker.h"
 #include "tests/sim/script.h"
@@ -71,8 +70,7 @@ private:
     void check_failure(const Key& key, const Truth& truth, const Posted& posted, const AppDone& done,
                        ByteSpan input, ByteSpan output);
     std::string check_run(const Truth& truth, const Posted& posted, const std::vector<MemberId>& set,
-                          const ContributorRun& run, ByteSpan output, const OpId& id) const;
-    uint64_t place_of(const Truth& truth, const Codec& codec, uint64_t element) const;
+                          const ContributorRun& run, ByteSpan output, const OpInfo& info) const;
     bool stands(const Key& key, const MemberId& member) const;
     uint32_t possible_contributors(const Key& key, const Truth& truth) const;
     static bool abstains(const Truth& truth, const Posted& posted);

@@ -307,6 +307,7 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
         plan.carried_bytes_max = (1 + prng.below(4)) << 20;
     constexpr uint32_t kParts[] = {64, 500, 4000, 0};
     plan.part_bytes = kParts[prng.below(std::size(kParts))];
+    plan.claims_paces = prng.chance(1, 2);
     return plan;
 }
 

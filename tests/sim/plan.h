@@ -92,6 +92,7 @@ struct Plan {
     uint32_t circuit_window_bytes = 0;  // 0: the default
     uint64_t carried_bytes_max = 0;     // 0: the default
     uint32_t part_bytes = 0;            // 0: the default
+    bool claims_paces = false;          // peers say what their lines carry: anything, and not always the same
     bool secure = false;
     wire::RunOptions options;
     ScriptStyle style;

@@ -31,6 +31,7 @@ struct Phrase {
 
 constexpr Phrase kPhrases[] = {
     {Kind::fold, "that are not the fold of"},
+    {Kind::fold, "that is not zeros"},
     {Kind::sets, "is uniform and has several sets"},
     {Kind::sets, "gave other bytes than"},
     {Kind::sets, "gave other contributors than"},
@@ -39,6 +40,7 @@ constexpr Phrase kPhrases[] = {
     {Kind::resent, "sent a finished chunk again"},
     {Kind::split, "ended with E_TOO_FEW, at "},
     {Kind::split, "ended with OK, at "},
+    {Kind::split, "ended with E_MISMATCH"},
     {Kind::input, "its input changed where nothing is said to be final"},
     {Kind::input, "its input was changed"},
     {Kind::buffer, "was written to after the op had ended"},
@@ -66,6 +68,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::double_count:
         case Plant::no_retention:
         case Plant::dither_anew:
+        case Plant::lost_part_as_it_was:
         case Plant::encode_again:
         case Plant::root_keeps_its_sums:
         case Plant::weigh_the_absent: return kind == Kind::fold;
@@ -78,6 +81,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::released_contributes: return kind == Kind::resent;
         case Plant::adopt_from_excluded_root:
         case Plant::adopt_after_report: return kind == Kind::sets || kind == Kind::resent;
+        case Plant::shares_by_own_measure:
         case Plant::give_up_after_completion: return kind == Kind::split;
         case Plant::touch_failed_input: return kind == Kind::input;
         case Plant::ignore_grants: return kind == Kind::quota;
@@ -94,6 +98,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::circuit_ignores_credit: return kind == Kind::grant;
         case Plant::accept_any_answer: return kind == Kind::reach;
         case Plant::wait_for_the_dead:                     // for the dead
+        case Plant::await_dead_owner:                      // for its part
         case Plant::keep_own_result:                       // for the result
         case Plant::ignore_has:                            // for the contribution of one who has completed
         case Plant::newer_frames_do_not_wait:              // for the frame

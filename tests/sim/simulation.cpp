@@ -143,6 +143,8 @@ void Simulation::start_peer(HostId host) {
         e.circuit_control_window_bytes = e.circuit_bulk_window_bytes = plan_.circuit_window_bytes;
     if (plan_.carried_bytes_max > 0) e.carried_bytes_max = plan_.carried_bytes_max;
     if (plan_.part_bytes > 0) e.part_bytes = plan_.part_bytes;
+    e.weighed_bytes_min = 0;
+    if (plan_.claims_paces) e.pace_claimed = uint64_t{1000} << (mix64(e.boot ^ 0xface) % 8);
     e.seed = mix64(e.boot);
     e.plant = options_.plant;
     world_.trace(host, "starts, peer {}, boot {:x}, state of round {}", short_name(machine.id), e.boot,
