@@ -2,6 +2,8 @@
 //
 // Each iteration starts from a barrier; its time is the longest call of any peer. Buffers are touched before,
 // the result is checked after. CPU seconds and memory are those of the peers' processes.
+#include <stdlib.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -67,6 +69,7 @@ std::unique_ptr<wan::Lab> lab_of(const Options& options, const WanPath& path, ui
 }
 
 int bench(const Options& options) {
+    setenv("WHIMBREL_LOG", "error", 0);  // security none is meant here; a user's own choice stays
     const bool on_wan = options.has("wan");
     AllReduceRun run = run_of(options, on_wan);
     run.last_is_late = !options.text("straggler", "").empty();
@@ -111,7 +114,8 @@ constexpr const char* kUsage =
                               [--wan [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--loss 0] [--cc bbr|cubic]
                               [--straggler 100mbit]] [--min-contributors 0] [--grace-ms 0]
 --codec: of f32; docs/reference/codecs.md has their names. Put none first to have the others compared with it.
---wan: each peer is on a host of an emulated WAN; needs root. The ideal is what a peer sends, at line rate, and a round trip.
+--wan: each peer is on a host of an emulated WAN, which needs root. The ideal is what a peer sends, at line rate, and
+a round trip.
 --cc: by default bbr where the kernel has it. cubic is held fast, another one is the default that programs may change.
 --straggler: rate of the last host's line; the times are then those of the others.
 )";
