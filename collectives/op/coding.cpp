@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/prng.h"
+#include "collectives/kernels/floats.h"
 
 namespace whim::op {
 namespace {
@@ -113,12 +114,15 @@ Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::sp
 Status Coding::unpack(ByteSpan result, size_t contributors, std::span<float> sums,
                       std::span<float> out) const {
     if (!bundles_) return codec_->decode(result, out);
-    if (const Status ok = add_up(result, contributors, sums); !ok.ok()) return ok;
-    std::copy(sums.begin(), sums.end(), out.begin());
+    const Result<float> divisor = add_up(result, contributors, sums);
+    if (!divisor.ok()) return divisor.error();
+    kernels::encode_floats(Dtype::f32, {.values = sums, .divisor = *divisor},
+                           std::as_writable_bytes(out).data());
     return {};
 }
 
-Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const {
+// What the sums are to be divided by.
+Result<float> Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const {
     std::fill(sums.begin(), sums.end(), 0.0f);
     float weights = 0.0f;
     size_t at = 0;
@@ -139,11 +143,10 @@ Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sum
     if (at != bundle.size())
         return fail(Code::E_PROTOCOL,
                     std::to_string(bundle.size() - at) + " bytes follow a bundle's last contribution");
-    if (reduce_ != Reduce::avg) return {};
+    if (reduce_ != Reduce::avg) return 1.0f;
     if (!(weights > 0.0f && std::isfinite(weights)))
         return fail(Code::E_PROTOCOL, "the weights of a bundle make no average");
-    for (float& sum : sums) sum /= weights;
-    return {};
+    return weights;
 }
 
 Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, uint32_t wanted, uint32_t members) {

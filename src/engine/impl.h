@@ -113,8 +113,9 @@ private:
         Round round;
         bool all_posted = false;  // when its record went
     };
-    struct Scanning {  // an op whose input is being scanned
+    struct Scanning {  // a piece of an op's input that is being scanned
         uint64_t record = 0;
+        uint64_t first = 0;  // its place, in elements
         std::shared_ptr<op::JobOutcome> outcome;
     };
 

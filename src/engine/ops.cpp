@@ -93,25 +93,34 @@ void Engine::Impl::post(AppOp app, Round birth_round, const PostOptions& options
                       (options.non_finite != NonFinitePolicy::allow || encodes_copy) && d.elements > 0 &&
                       (options.reduce != Reduce::copy || encodes_copy);
     if (!scan) return start_op(r, false);
-    op::Job job;
-    job.id = next_job_++;
-    job.kind = op::JobKind::scan;
-    job.dtype = options.dtype;
-    job.inputs.push_back({options.in, 1.0f});
-    job.coding = r.coding;
-    job.outcome = std::make_shared<op::JobOutcome>();
-    scans_[job.id] = {number, job.outcome};
-    emit(std::move(job));
+    for (size_t at = 0; at < options.in.size(); at += limits::kScanBytes) {
+        const size_t bytes = std::min<size_t>(options.in.size() - at, limits::kScanBytes);
+        op::Job job;
+        job.id = next_job_++;
+        job.kind = op::JobKind::scan;
+        job.dtype = options.dtype;
+        job.inputs.push_back({options.in.subspan(at, bytes), 1.0f});
+        job.coding = r.coding;
+        job.outcome = std::make_shared<op::JobOutcome>();
+        scans_[job.id] = {number, at / dtype_bytes(options.dtype), job.outcome};
+        emit(std::move(job));
+        ++r.scans;
+    }
 }
 
+// Of one piece of the input; the last one to be done decides.
 void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     const auto found = records_.find(scan.record);
     if (found == records_.end()) return;
     OpRecord& record = *found->second;
     if (record.answered) return;
+    if (const std::optional<size_t>& refused = scan.outcome->refused_element)
+        record.refused_element =
+            std::min<uint64_t>(scan.first + *refused, record.refused_element.value_or(UINT64_MAX));
+    if (--record.scans > 0) return;
     if (record.end_after_scan)
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
-    const std::optional<size_t>& index = scan.outcome->refused_element;
+    const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
     std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
     what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
