@@ -8,8 +8,8 @@ namespace {
 
 constexpr uint64_t repeated(uint8_t byte) { return 0x0101010101010101ull * byte; }
 
-// Whether one of eight bytes holds a code that no encoder makes.
-template <Grid kGrid> inline bool has_foreign_code(uint64_t word) {
+// Zero unless one of eight bytes holds a code that no encoder makes.
+template <Grid kGrid> inline uint64_t foreign_codes(uint64_t word) {
     const uint64_t magnitudes = word & repeated(0x7f);
     switch (kGrid) {
         case Grid::int8: {  // -128
@@ -17,20 +17,20 @@ template <Grid kGrid> inline bool has_foreign_code(uint64_t word) {
             t |= t >> 4;
             t |= t >> 2;
             t |= t >> 1;
-            return (t & repeated(0x01)) != repeated(0x01);
+            return ~t & repeated(0x01);
         }
         case Grid::int4: {  // -8
             const uint64_t t = word ^ repeated(0x88);
-            return ((t | t >> 1 | t >> 2 | t >> 3) & repeated(0x11)) != repeated(0x11);
+            return ~(t | t >> 1 | t >> 2 | t >> 3) & repeated(0x11);
         }
-        case Grid::int2: return (word & ~(word << 1) & repeated(0xaa)) != 0;            // -2
-        case Grid::e4m3: return ((magnitudes + repeated(0x01)) & repeated(0x80)) != 0;  // NaN
-        case Grid::e5m2: return ((magnitudes + repeated(0x04)) & repeated(0x80)) != 0;  // infinity and NaN
+        case Grid::int2: return word & ~(word << 1) & repeated(0xaa);            // -2
+        case Grid::e4m3: return (magnitudes + repeated(0x01)) & repeated(0x80);  // NaN
+        case Grid::e5m2: return (magnitudes + repeated(0x04)) & repeated(0x80);  // infinity and NaN
         case Grid::e2m1:
         case Grid::e3m0:
         case Grid::sign: break;
     }
-    return false;
+    return 0;
 }
 
 // The 1 to 8 bytes from there on; what is missing is zero, a code of every grid.
@@ -41,20 +41,19 @@ uint64_t word_at(const std::byte* from, size_t bytes) {
 }
 
 template <Grid kGrid> BlockFault check_codes(const std::byte* codes, size_t bytes, bool zero_scale) {
-    bool foreign = false;
-    uint64_t any = 0;
+    uint64_t foreign = 0, any = 0;
     size_t i = 0;
     for (; i + 8 <= bytes; i += 8) {
         const uint64_t word = word_at(codes + i, 8);
-        foreign |= has_foreign_code<kGrid>(word);
+        foreign |= foreign_codes<kGrid>(word);
         any |= word;
     }
     if (i < bytes) {
         const uint64_t word = word_at(codes + i, bytes - i);
-        foreign |= has_foreign_code<kGrid>(word);
+        foreign |= foreign_codes<kGrid>(word);
         any |= word;
     }
-    if (foreign) return BlockFault::code;
+    if (foreign != 0) return BlockFault::code;
     return zero_scale && any != 0 ? BlockFault::zero_scale : BlockFault::none;
 }
 
