@@ -13,7 +13,7 @@
 namespace stress {
 
 struct CodedResult {
-    uint64_t digest = 0;                        // of all bytes of the result
+    uint64_t digest = 0;                        // of all bytes of the result; 0 if there is none
     double error_rms = 0, predicted_rms = 0;    // from the exact result; of a sample
     double sent_share = 1, returned_share = 1;  // encoded contributions and results, of their f32's bytes
     bool bundles = false;                       // a result is the contributions together: n times sent_share
