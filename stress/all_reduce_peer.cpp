@@ -1,10 +1,15 @@
-// Buffers are touched before, the result is checked after, bit by bit.
+// Buffers are touched before, the result is checked after: bit by bit, or as coded_result.h says.
 #include "all_reduce_peer.h"
+
+#include <xxhash.h>
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
+#include <sstream>
 #include <stdexcept>
 
+#include "collectives/codec/parse.h"
 #include "pattern.h"
 #include "peer.h"
 
@@ -46,7 +51,10 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                          "--bytes",    std::to_string(run.bytes),
                          "--dtype",    run.dtype,
                          "--reduce",   run.reduce,
-                         "--check",    run.check ? "1" : "0",
+                         "--codec",    run.codec,
+                         "--quorum",   std::to_string(run.min_contributors),
+                         "--grace-ms", std::to_string(run.grace_ms),
+                         "--check",    run.check && !run.last_is_late ? "1" : "0",
                          "--listen",   place.address + ":0",
                          "--path",     run.path,
                          "--warm-ups", std::to_string(run.warm_ups),
@@ -54,21 +62,46 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                         place);
 }
 
+// Of the op's elements, how many have the contribution of the last rank.
+double share_of_last(const whimbrel::Op& op, uint64_t peers, size_t count) {
+    uint64_t elements = 0;
+    for (uint32_t set = 0; set < op.info().contributor_sets; ++set) {
+        const whim_contributor_set members = op.contributor_set(set);
+        for (uint32_t i = 0; i < members.members; ++i)
+            if (op.contributor(set, i).rank == peers - 1) elements += members.elements;
+    }
+    return static_cast<double>(elements) / static_cast<double>(count);
+}
+
+std::ostream& operator<<(std::ostream& out, const CodedResult& r) {
+    return out << r.digest << ' ' << r.error_rms << ' ' << r.predicted_rms << ' ' << r.sent_share << ' '
+               << r.returned_share;
+}
+
+std::istream& operator>>(std::istream& in, CodedResult& r) {
+    return in >> r.digest >> r.error_rms >> r.predicted_rms >> r.sent_share >> r.returned_share;
+}
+
 }  // namespace
 
 void check_names(const AllReduceRun& run) {
-    dtype_of(run.dtype);
     reduce_of(run.reduce);
+    if (dtype_of(run.dtype).element != Element::f32 && run.codec != "none")
+        throw std::runtime_error("--codec is for --dtype f32");
+    if (const auto codec = whim::parse_codec(run.codec); !codec.ok())
+        throw std::runtime_error("--codec: " + codec.error().detail);
 }
 
-// Says "joined"; on "go ITERATIONS PEERS" says its share.
+// Says "joined"; on "go ITERATIONS PEERS" says its share, and "result" with what its last result is like.
 int all_reduce_peer_role(const Options& options) {
     const Dtype dtype = dtype_of(options.text("dtype", "f32"));
     const Reduce reduce = reduce_of(options.text("reduce", "avg"));
+    const std::string codec = options.text("codec", "none");
     const size_t count = options.number("bytes", 0) / element_bytes(dtype.element);
     const uint64_t key = key_of(1, options.text("name", ""), 0);
     std::vector<unsigned char> in(count * element_bytes(dtype.element)), out(in.size());
-    make_input(key, dtype.element, 0, count, in.data());
+    if (codec == "none") make_input(key, dtype.element, 0, count, in.data());
+    else make_gradient(key, 0, count, reinterpret_cast<float*>(in.data()));
     auto group = join(options.text("invite", ""), options.text("security", "tls"), options.text("name", ""),
                       options.text("listen", "127.0.0.1:0"), options.text("path", "auto"));
     std::cout << "joined" << std::endl;
@@ -86,23 +119,43 @@ int all_reduce_peer_role(const Options& options) {
         sync.tag = 1;
         group.barrier(&sync).get(kPatienceMs);
     };
+    whim_all_reduce_options wishes = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    wishes.codec = codec.c_str();
+    wishes.min_contributors = static_cast<uint32_t>(options.number("quorum", 0));
+    wishes.grace_ms = static_cast<uint32_t>(options.number("grace-ms", 0));
+    std::optional<whimbrel::Op> last;
+    bool has_result = false;
     const auto call = [&] {
-        group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code).get(kPatienceMs);
+        last.emplace(group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
+        try {
+            last->get(kPatienceMs);
+            has_result = true;
+        } catch (const whimbrel::Error& error) {  // of one that is too late, the others may keep nothing
+            if (error.result() != WHIM_E_EXCLUDED) throw;
+            has_result = false;
+        }
     };
     const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
     Share share = timed_loop(loop, {nullptr, barrier, call});
+    std::vector<Contribution> all;
+    for (uint32_t rank = 0; rank < peers; ++rank)
+        all.push_back({key_of(1, begin.round_member(WHIM_ROUND_PARTICIPANTS, rank).name, 0), 1.0f});
+    CodedResult result{.digest = XXH3_64bits(out.data(), out.size())};
+    if (codec != "none")
+        result = look_at(codec, all, reduce.fold, {reinterpret_cast<const float*>(out.data()), count});
     if (options.number("check", 1)) {
-        std::vector<Contribution> all;
-        for (uint32_t rank = 0; rank < peers; ++rank)
-            all.push_back({key_of(1, begin.round_member(WHIM_ROUND_PARTICIPANTS, rank).name, 0), 1.0f});
-        share.right = first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count;
+        share.right = codec == "none"
+                          ? first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count
+                          : result.plausible();
     }
+    if (!has_result) result.digest = 0;
     say(share);
+    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << std::endl;
     while (std::cin >> order) {}
     return 0;
 }
 
-Totals measure_all_reduce(const AllReduceRun& run) {
+AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
     const Coordinator coordinator =
         start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0));
@@ -111,12 +164,25 @@ Totals measure_all_reduce(const AllReduceRun& run) {
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));
     for (auto& child : children)
         child.say("go " + std::to_string(run.iterations) + " " + std::to_string(run.peers));
-    Totals totals(run.iterations);
+    AllReduceFigures all{.totals = Totals(run.iterations), .result = {}};
     const Deadline deadline(run.patience.value_or(patience_for(run.iterations)));
-    for (auto& child : children)
-        totals.add(hear_share(run.iterations,
-                              [&](const std::string& word) { return child.expect(word, deadline.left()); }));
-    return totals;
+    for (auto& child : children) {
+        const auto hear = [&](const std::string& word) { return child.expect(word, deadline.left()); };
+        const Share share = hear_share(run.iterations, hear);
+        const bool late = run.last_is_late && &child == &children.back();
+        if (late) all.totals.add_costs(share);
+        else all.totals.add(share);
+        CodedResult result;
+        double late_share = 0;
+        std::istringstream line(hear("result"));
+        line >> result >> late_share;
+        if (late && result.digest == 0) continue;
+        if (&child != &children.front() && result.digest != all.result.digest)
+            throw std::runtime_error("two peers have different results");
+        all.result = result;
+        all.late_share = late_share;
+    }
+    return all;
 }
 
 int all_reduce_main(const Options& options, const char* usage, int (*bench)(const Options&)) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "coded_result.h"
 #include "options.h"
 #include "process.h"
 #include "timed_loop.h"
@@ -14,21 +15,32 @@ namespace stress {
 struct AllReduceRun {
     uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps, rest_ms = 0;
     std::string security = "tls", dtype = "f32", reduce = "sum", path = "auto";
+    std::string codec = "none";  // f32 only
     bool check = true;
+    uint64_t min_contributors = 0, grace_ms = 0;
+    bool last_is_late = false;       // the last peer's times do not count; its data may be left out, so that
+                                     // results are only held to be the same everywhere
     Places places;                   // the coordinator is with the first peer
     std::optional<Millis> patience;  // with all of it; patience_for() if there is none
 };
 
-// Throws what is wrong with dtype or reduce.
+// Throws what is wrong with dtype, reduce or codec.
 void check_names(const AllReduceRun& run);
 
-// Starts a coordinator and the peers, with this program in the roles "coordinator" and "peer".
-Totals measure_all_reduce(const AllReduceRun& run);
+struct AllReduceFigures {
+    Totals totals;
+    CodedResult result;
+    double late_share = 1;  // of the last op's elements that the last peer contributed to
+};
+
+// Starts a coordinator and the peers, with this program in the roles "coordinator" and "peer". Throws when a
+// result is wrong, or two differ.
+AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",  "invite", "security", "name",  "bytes",    "dtype", "reduce",
-    "check", "listen", "dir",      "peers", "warm-ups", "path",  "rest-ms"};
+    "role",   "invite", "security", "name", "bytes",   "dtype",    "reduce", "codec",   "check",
+    "listen", "dir",    "peers",    "path", "rest-ms", "warm-ups", "quorum", "grace-ms"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the

@@ -1,75 +1,129 @@
-// bench all-reduce: peers as processes on loopback, one JSON object a line.
+// bench all-reduce: peers as processes on loopback or on an emulated WAN, for each size and codec.
 //
 // Each iteration starts from a barrier; its time is the longest call of any peer. Buffers are touched before,
-// the result is checked after. CPU seconds and peak memory are those of all peer processes together.
+// the result is checked after. CPU seconds and memory are those of the peers' processes.
+#include <stdlib.h>
+
+#include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
 
 #include "all_reduce_peer.h"
+#include "all_reduce_report.h"
 #include "machine.h"
 #include "peer.h"
 #include "sizes.h"
 #include "statistics.h"
+#include "wan/units.h"
+#include "wan/wan.h"
 
 namespace {
 
 using namespace stress;
 
-int bench(const Options& options) {
+AllReduceRun run_of(const Options& options, bool on_wan) {
     AllReduceRun run;
     run.peers = options.number("peers", 4);
-    run.iterations = options.number("iters", 10);
-    run.bytes = parse_bytes(options.text("bytes", "64MiB"));
+    run.iterations = options.number("iters", on_wan ? 5 : 10);
+    run.warm_ups = options.number("warm-ups", kWarmUps);
     run.security = options.text("security", "tls");
     run.dtype = options.text("dtype", "f32");
     run.reduce = options.text("reduce", "avg");
     run.path = options.text("path", "auto");
     run.check = !options.has("no-check");
-    if (run.peers == 0 || run.iterations == 0 || run.bytes == 0)
-        throw std::runtime_error("--peers, --iters and --bytes: at least 1");
-    check_names(run);
-    const Totals totals = measure_all_reduce(run);
-    const double typical = median(totals.seconds), best = quantile(totals.seconds, 0);
-    const double algbw = static_cast<double>(run.bytes) / typical / 1e9;
-    const double busbw = algbw * 2.0 * static_cast<double>(run.peers - 1) / static_cast<double>(run.peers);
-    const double cpu = totals.cpu_s / static_cast<double>(run.iterations);
-    if (!options.has("json"))
-        std::printf(
-            "all-reduce of %llu bytes %s %s, %llu peers, security %s: median %.2f ms, min %.2f ms, algbw "
-            "%.3f GB/s, "
-            "busbw %.3f GB/s, %.3f CPU s each, peak %.0f MiB a peer; %s\n",
-            static_cast<unsigned long long>(run.bytes), run.dtype.c_str(), run.reduce.c_str(),
-            static_cast<unsigned long long>(run.peers), run.security.c_str(), typical * 1e3, best * 1e3,
-            algbw, busbw, cpu,
-            static_cast<double>(totals.rss_sum_bytes) / static_cast<double>(run.peers) / 1048576.0,
-            run.check ? "checked" : "not checked");
-    else
-        std::printf(
-            "{\"bench\": \"all_reduce\", \"peers\": %llu, \"bytes\": %llu, \"dtype\": \"%s\", \"reduce\": "
-            "\"%s\", "
-            "\"security\": \"%s\", \"iters\": %llu, \"median_s\": %.6f, \"min_s\": %.6f, \"algbw_gb_s\": "
-            "%.4f, "
-            "\"busbw_gb_s\": %.4f, \"cpu_s\": %.4f, \"rss_bytes_sum\": %llu, \"checked\": %s, \"commit\": "
-            "\"%s\", "
-            "\"machine\": \"%s\"}\n",
-            static_cast<unsigned long long>(run.peers), static_cast<unsigned long long>(run.bytes),
-            run.dtype.c_str(), run.reduce.c_str(), run.security.c_str(),
-            static_cast<unsigned long long>(run.iterations), typical, best, algbw, busbw, cpu,
-            static_cast<unsigned long long>(totals.rss_sum_bytes), run.check ? "true" : "false",
-            commit().c_str(), machine().c_str());
+    run.min_contributors = options.number("min-contributors", 0);
+    run.grace_ms = options.number("grace-ms", 0);
+    if (run.peers == 0 || run.iterations == 0) throw std::runtime_error("--peers and --iters: at least 1");
+    return run;
+}
+
+// bbr where the kernel has it, for long paths; as a program finds it there.
+std::string usual_congestion_control() {
+    std::ifstream known("/proc/sys/net/ipv4/tcp_available_congestion_control");
+    for (std::string name; known >> name;)
+        if (name == "bbr") return name;
+    return "cubic";
+}
+
+WanPath path_of(const Options& options) {
+    WanPath path;
+    path.congestion_control = options.text("cc", usual_congestion_control());
+    path.rate_mbit = wan::parse_rate(options.text("rate", "1gbit")) / 1e6;
+    path.rtt_ms = wan::parse_duration(options.text("rtt", "80ms")).seconds() * 1e3;
+    path.queue_ms = wan::parse_duration(options.text("queue", "50ms")).seconds() * 1e3;
+    path.loss = wan::parse_share(options.text("loss", "0"));
+    return path;
+}
+
+std::unique_ptr<wan::Lab> lab_of(const Options& options, const WanPath& path, uint64_t peers) {
+    auto lab = std::make_unique<wan::Lab>(
+        wan::equal_hosts(peers, options.text("rate", "1gbit"),
+                         "rtt=" + options.text("rtt", "80ms") + " loss=" + options.text("loss", "0"),
+                         options.text("queue", "50ms")) +
+        wan::congestion(path.congestion_control));
+    const std::string slow = options.text("straggler", "");
+    if (!slow.empty()) lab->tell("host " + lab->hosts().back() + " up=" + slow + " down=" + slow);
+    return lab;
+}
+
+int bench(const Options& options) {
+    setenv("WHIMBREL_LOG", "error", 0);  // security none is meant here; a user's own choice stays
+    const bool on_wan = options.has("wan");
+    AllReduceRun run = run_of(options, on_wan);
+    run.last_is_late = !options.text("straggler", "").empty();
+    if (run.last_is_late && !on_wan) throw std::runtime_error("--straggler is for --wan");
+    const auto codecs = split(options.text("codec", "none"));
+    for (const auto& codec : codecs) check_names((run.codec = codec, run));
+    std::unique_ptr<wan::Lab> lab;
+    std::optional<OnWan> wan;
+    if (on_wan) {
+        if (const auto reason = wan::why_unavailable()) {
+            std::printf("bench all-reduce: SKIP %s\n", reason->c_str());
+            return wan::kSkip;
+        }
+        wan = OnWan{.path = path_of(options)};
+        lab = lab_of(options, wan->path, run.peers);
+        run.places = lab->places();
+    }
+    if (!options.has("json")) print_head(run, wan);
+    for (const auto& size : split(options.text("bytes", "64MiB"))) {
+        run.bytes = parse_bytes(size);
+        if (run.bytes == 0) throw std::runtime_error("--bytes: at least 1");
+        double f32_s = 0;
+        for (const auto& codec : codecs) {
+            run.codec = codec;
+            if (lab) lab->kill_all(), lab->tell("zero");
+            AllReduceRow row{run, measure_all_reduce(run), wan, f32_s};
+            if (lab) row.wan->router_share = lab->stats().busiest_share;
+            if (codec == "none" && run.dtype == "f32") f32_s = row.f32_s = median(row.figures.totals.seconds);
+            if (options.has("json")) print_json(row);
+            else print_row(row);
+        }
+    }
     return 0;
 }
 
 }  // namespace
 
 constexpr const char* kUsage =
-    R"(usage: ./run bench all-reduce [--peers 4] [--bytes 64MiB] [--dtype f32|bf16] [--reduce avg|sum]
-                              [--security tls|none] [--path auto|tcp] [--iters 10] [--json] [--no-check]
+    R"(usage: ./run bench all-reduce [--peers 4] [--bytes 64MiB[,...]] [--dtype f32|bf16] [--reduce avg|sum]
+                              [--codec none[,int8,...]] [--security tls|none] [--path auto|tcp] [--iters 10]
+                              [--warm-ups 2] [--json] [--no-check]
+                              [--wan [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--loss 0] [--cc bbr|cubic]
+                              [--straggler 100mbit]] [--min-contributors 0] [--grace-ms 0]
+--codec: of f32; docs/reference/codecs.md has their names. Put none first to have the others compared with it.
+--wan: each peer is on a host of an emulated WAN, which needs root. The ideal is what a peer sends, at line rate, and
+a round trip.
+--cc: by default bbr where the kernel has it. cubic is held fast, another one is the default that programs may change.
+--straggler: rate of the last host's line; the times are then those of the others.
 )";
 
 int main(int argc, char** argv) try {
     auto names = kAllReducePeerOptions;
-    names.insert("iters");
-    const Options options(argc, argv, names, {"json", "no-check", "help"});
+    names.insert({"iters", "rate", "rtt", "queue", "loss", "cc", "straggler", "min-contributors"});
+    const Options options(argc, argv, names, {"json", "no-check", "help", "wan"});
     return all_reduce_main(options, kUsage, bench);
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "bench all-reduce: %s\n", problem.what());

@@ -78,6 +78,16 @@ void make_input(uint64_t key, Element element, size_t first, size_t count, void*
     }
 }
 
+// The sum of four even numbers of 16 bits each, from -2 to 2.
+void make_gradient(uint64_t key, size_t first, size_t count, float* out) {
+    for (size_t i = 0; i < count; ++i) {
+        const uint64_t x = mix(key ^ (first + i));
+        const auto sum =
+            static_cast<int32_t>((x & 0xffff) + (x >> 16 & 0xffff) + (x >> 32 & 0xffff) + (x >> 48));
+        out[i] = static_cast<float>(sum - 131'070) * 0x1p-16f;
+    }
+}
+
 size_t first_wrong(const std::vector<Contribution>& contributions, Element element, Fold fold, size_t first,
                    size_t count, const void* result) {
     float expected[kBlock];

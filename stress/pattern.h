@@ -26,6 +26,9 @@ float weight_of(uint64_t key);  // for avg: 1 to 4, not all powers of two
 // Writes elements [first, first + count) of the input to out.
 void make_input(uint64_t key, Element element, size_t first, size_t count, void* out);
 
+// The same of f32 values whose shares are those of a gradient's: near a bell, most of them small.
+void make_gradient(uint64_t key, size_t first, size_t count, float* out);
+
 // Index of the first element of [first, first + count) that is not the fold of the contributions in their
 // order, or first + count. result points to element `first`.
 size_t first_wrong(const std::vector<Contribution>& contributions, Element element, Fold fold, size_t first,

@@ -98,6 +98,10 @@ void Totals::add(const Share& share) {
     if (!share.right) throw std::runtime_error("a result is wrong");
     for (size_t i = 0; i < seconds.size(); ++i) seconds[i] = widen(spans_[i], share.spans.at(i));
     first_s = widen(first_, share.first);
+    add_costs(share);
+}
+
+void Totals::add_costs(const Share& share) {
     cpu_s += share.cpu_s;
     rss_sum_bytes += share.rss_bytes;
     rss_max_bytes = std::max(rss_max_bytes, share.rss_bytes);

@@ -56,7 +56,8 @@ Share hear_share(uint64_t iterations, const std::function<std::string(const std:
 // Of all processes together.
 struct Totals {
     explicit Totals(uint64_t iterations) : seconds(iterations), spans_(iterations) {}
-    void add(const Share& share);  // throws when its result is wrong
+    void add(const Share& share);        // throws when its result is wrong
+    void add_costs(const Share& share);  // of a process whose times do not count
 
     std::vector<double> seconds;  // of each iteration, from the last to begin to the last to end
     double first_s = 0;           // of the first call

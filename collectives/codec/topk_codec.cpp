@@ -99,37 +99,54 @@ Status TopKCodec::walk(ByteSpan bytes, size_t count, const std::function<Status(
     return fail(Code::E_PROTOCOL, fmt::format("{} bytes follow the last chunk of {}", bytes.size(), text()));
 }
 
+Status TopKCodec::check_values(const Chunk& chunk) const {
+    const Status values = values_->check(chunk.values, chunk.indexes.size());
+    if (values.ok()) return {};
+    return fail(Code::E_PROTOCOL,
+                fmt::format("chunk {} of {}: {}", chunk.at / options_.chunk, text(), values.error().detail));
+}
+
 Status TopKCodec::check(ByteSpan bytes, size_t count) const {
-    return walk(bytes, count, [&](const Chunk& chunk) -> Status {
-        const Status values = values_->check(chunk.values, chunk.indexes.size());
-        if (values.ok()) return {};
-        return fail(Code::E_PROTOCOL, fmt::format("chunk {} of {}: {}", chunk.at / options_.chunk, text(),
-                                                  values.error().detail));
-    });
+    return walk(bytes, count, [&](const Chunk& chunk) { return check_values(chunk); });
 }
 
-void TopKCodec::do_decode(ByteSpan bytes, std::span<float> out) const {
+// The whole payload, so that nothing is written when its end is wrong; it is little beside what it stands
+// for.
+Result<TopKCodec::Kept> TopKCodec::read(ByteSpan bytes, size_t count) const {
+    Kept all;
+    const Status status = walk(bytes, count, [&](const Chunk& chunk) -> Status {
+        if (const Status values = check_values(chunk); !values.ok()) return values;
+        const size_t before = all.values.size();
+        all.values.resize(before + chunk.indexes.size());
+        values_->do_decode(chunk.values, std::span(all.values).subspan(before));
+        for (const uint32_t index : chunk.indexes) all.places.push_back(chunk.at + index);
+        return {};
+    });
+    if (!status.ok()) return status.error();
+    return all;
+}
+
+Status TopKCodec::try_decode(ByteSpan bytes, std::span<float> out) const {
+    const Result<Kept> kept = read(bytes, out.size());
+    if (!kept.ok()) return kept.error();
     std::fill(out.begin(), out.end(), 0.0f);
-    std::vector<float> values(kept(std::min<size_t>(options_.chunk, out.size())));
-    const Status status = walk(bytes, out.size(), [&](const Chunk& chunk) -> Status {
-        const auto kept_values = std::span(values).first(chunk.indexes.size());
-        values_->do_decode(chunk.values, kept_values);
-        for (size_t i = 0; i < kept_values.size(); ++i) out[chunk.at + chunk.indexes[i]] = kept_values[i];
-        return {};
-    });
-    WHIM_ASSERT(status.ok());  // checked before
+    for (size_t i = 0; i < kept->places.size(); ++i) out[kept->places[i]] = kept->values[i];
+    return {};
 }
 
-void TopKCodec::do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
-    std::vector<float> values(kept(std::min<size_t>(options_.chunk, acc.size())));
-    const Status status = walk(bytes, acc.size(), [&](const Chunk& chunk) -> Status {
-        const auto kept_values = std::span(values).first(chunk.indexes.size());
-        for (size_t i = 0; i < kept_values.size(); ++i) kept_values[i] = acc[chunk.at + chunk.indexes[i]];
-        values_->do_accumulate(chunk.values, weight, kept_values);
-        for (size_t i = 0; i < kept_values.size(); ++i) acc[chunk.at + chunk.indexes[i]] = kept_values[i];
-        return {};
-    });
-    WHIM_ASSERT(status.ok());  // checked before
+Status TopKCodec::try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
+    const Result<Kept> kept = read(bytes, acc.size());
+    if (!kept.ok()) return kept.error();
+    for (size_t i = 0; i < kept->places.size(); ++i) acc[kept->places[i]] += weight * kept->values[i];
+    return {};
+}
+
+void TopKCodec::do_decode(ByteSpan, std::span<float>) const {
+    WHIM_ASSERT(!"try_decode stands in its place");
+}
+
+void TopKCodec::do_accumulate(ByteSpan, float, std::span<float>) const {
+    WHIM_ASSERT(!"try_accumulate stands in its place");
 }
 
 }  // namespace whim

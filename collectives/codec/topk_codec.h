@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "collectives/codec/codec.h"
 #include "collectives/codec/index_code.h"
@@ -46,11 +47,21 @@ private:
         ByteSpan values;
     };
 
+    // What a payload keeps, decoded.
+    struct Kept {
+        std::vector<size_t> places;
+        std::vector<float> values;
+    };
+
     size_t do_encode(const Values& in, std::byte* out) const override;
+    Status try_decode(ByteSpan bytes, std::span<float> out) const override;
+    Status try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
     void do_decode(ByteSpan bytes, std::span<float> out) const override;
     void do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
 
     size_t chunk_bytes_max(size_t elements) const;
+    Status check_values(const Chunk& chunk) const;
+    Result<Kept> read(ByteSpan bytes, size_t count) const;
     Status walk(ByteSpan bytes, size_t count, const std::function<Status(const Chunk&)>& visit) const;
 
     const TopKOptions options_;

@@ -29,11 +29,14 @@ Bytes sorted_by_place(ByteSpan in, size_t width) {
     return out;
 }
 
+// The most that a frame of so many bytes is worth.
+size_t worth(size_t bytes) { return bytes - bytes * 3 / 100; }
+
 // The best way for the beginning of the bytes.
 Mode probe(ByteSpan bytes, size_t width, int level) {
     const ByteSpan sample = bytes.first(std::min<size_t>(bytes.size(), limits::kZstdProbeBytes));
     Bytes out(sample.size());
-    size_t best = sample.size() - sample.size() * 3 / 100;  // smaller is not worth it
+    size_t best = worth(sample.size());
     Mode mode = kStored;
     const auto look = [&](ByteSpan candidate, Mode as) {
         const auto size = compress(candidate, out, level);
@@ -68,11 +71,14 @@ size_t ZstdCodec::encoded_bytes_max(size_t count) const {
 size_t ZstdCodec::do_encode(const Values& in, std::byte* out) const {
     Bytes plain(inner_->encoded_bytes_max(in.values.size()));
     plain.resize(inner_->do_encode(in, plain.data()));
-    const Mode mode = probe(plain, inner_->code_bytes(), level_);
+    // Where there is one way, what is hardly longer than a probe is compressed without one.
+    const bool tried = inner_->code_bytes() == 1 && plain.size() <= 2 * limits::kZstdProbeBytes;
+    const Mode mode = tried ? kFrame : probe(plain, inner_->code_bytes(), level_);
     if (mode != kStored) {
         const Bytes sorted = width_of(mode) == 1 ? Bytes() : sorted_by_place(plain, width_of(mode));
         const MutableByteSpan room(out + 1, plain.size() - 1);  // a frame that is not smaller is of no use
-        if (const auto size = compress(sorted.empty() ? plain : sorted, room, level_)) {
+        const auto size = compress(sorted.empty() ? plain : sorted, room, level_);
+        if (size && (!tried || *size < worth(plain.size()))) {
             out[0] = static_cast<std::byte>(mode);
             return 1 + *size;
         }

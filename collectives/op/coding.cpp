@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/prng.h"
+#include "collectives/kernels/floats.h"
 
 namespace whim::op {
 namespace {
@@ -101,9 +102,13 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
 
 Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::span<float> sums,
                             MutableByteSpan encoded, std::span<float> out) const {
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    float weights = 0.0f;
     size_t at = 0;
     for (const Contribution& c : contributions) {
-        if (const Status ok = codec_->check(c.bytes, sums.size()); !ok.ok())
+        const float weight = reduce_ == Reduce::avg ? c.weight : 1.0f;
+        weights += weight;
+        if (const Status ok = codec_->accumulate(c.bytes, weight, sums); !ok.ok())
             return {0, Refusal{c.rank, ok.error()}};
         put(encoded, at, static_cast<uint32_t>(c.bytes.size()));
         put(encoded, at + 4, c.weight);
@@ -111,20 +116,30 @@ Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::sp
                   encoded.begin() + static_cast<std::ptrdiff_t>(at + kBundleHeadBytes));
         at += kBundleHeadBytes + c.bytes.size();
     }
-    if (const Status ok = unpack(encoded.first(at), contributions.size(), sums, out); !ok.ok())
-        return {0, Refusal{std::nullopt, ok.error()}};
+    if (const Status ok = finish(sums, weights, out); !ok.ok()) return {0, Refusal{std::nullopt, ok.error()}};
     return {at, std::nullopt};
 }
 
 Status Coding::unpack(ByteSpan result, size_t contributors, std::span<float> sums,
                       std::span<float> out) const {
     if (!bundles_) return codec_->decode(result, out);
-    if (const Status ok = add_up(result, contributors, sums); !ok.ok()) return ok;
-    std::copy(sums.begin(), sums.end(), out.begin());
+    const Result<float> weights = add_up(result, contributors, sums);
+    if (!weights.ok()) return weights.error();
+    return finish(sums, *weights, out);
+}
+
+// avg divides by the sum of weights.
+Status Coding::finish(std::span<const float> sums, float weights, std::span<float> out) const {
+    const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
+    if (!(divisor > 0.0f && std::isfinite(divisor)))
+        return fail(Code::E_PROTOCOL, "the weights of a bundle make no average");
+    kernels::encode_floats(Dtype::f32, {.values = sums, .divisor = divisor},
+                           std::as_writable_bytes(out).data());
     return {};
 }
 
-Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const {
+// Adds up a bundle; answers the sum of weights.
+Result<float> Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const {
     std::fill(sums.begin(), sums.end(), 0.0f);
     float weights = 0.0f;
     size_t at = 0;
@@ -145,11 +160,7 @@ Status Coding::add_up(ByteSpan bundle, size_t contributors, std::span<float> sum
     if (at != bundle.size())
         return fail(Code::E_PROTOCOL,
                     std::to_string(bundle.size() - at) + " bytes follow a bundle's last contribution");
-    if (reduce_ != Reduce::avg) return {};
-    if (!(weights > 0.0f && std::isfinite(weights)))
-        return fail(Code::E_PROTOCOL, "the weights of a bundle make no average");
-    for (float& sum : sums) sum /= weights;
-    return {};
+    return weights;
 }
 
 Result<uint32_t> coded_chunk_elements(const Codec& codec, Reduce reduce, bool kept, uint32_t wanted,

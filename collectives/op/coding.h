@@ -75,7 +75,8 @@ public:
 private:
     Made bundle(std::span<const Contribution> contributions, std::span<float> sums, MutableByteSpan encoded,
                 std::span<float> out) const;
-    Status add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;
+    Result<float> add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;
+    Status finish(std::span<const float> sums, float weights, std::span<float> out) const;
     Dither dither(uint64_t stream) const { return {seed_, stream}; }
 
     CodecPtr codec_;

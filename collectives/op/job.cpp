@@ -1,6 +1,8 @@
 // Runs one job.
 #include "collectives/op/job.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace whim::op {
@@ -19,9 +21,12 @@ void scan(const Job& job) {
                                               : first_non_finite(job.dtype, input);
 }
 
-void fold_coded(const Job& job) {
+void fold_coded(const Job& job, Scratch& scratch) {
     const std::span<float> out = floats(job.out);
-    const MutableByteSpan own = job.scratch.subspan(job.out.size());
+    const size_t own_bytes = job.coding->contribution_bytes_max(out.size());
+    scratch.resize(std::max(scratch.size(), job.out.size() + own_bytes));
+    const MutableByteSpan sums = MutableByteSpan(scratch).first(job.out.size());
+    const MutableByteSpan own = MutableByteSpan(scratch).subspan(job.out.size(), own_bytes);
     std::vector<Coding::Contribution> contributions;
     for (size_t i = 0; i < job.inputs.size(); ++i) {
         ByteSpan bytes = job.inputs[i].bytes;
@@ -29,8 +34,7 @@ void fold_coded(const Job& job) {
             bytes = own.first(job.coding->contribute(floats(bytes), job.first, job.self, own));
         contributions.push_back({job.ranks[i], bytes, job.inputs[i].weight});
     }
-    const Coding::Made made = job.coding->fold(contributions, job.first,
-                                               floats(job.scratch.first(job.out.size())), job.encoded, out);
+    const Coding::Made made = job.coding->fold(contributions, job.first, floats(sums), job.encoded, out);
     job.outcome->bytes = made.bytes;
     job.outcome->refusal = made.refusal;
 }
@@ -44,11 +48,7 @@ size_t Job::work_bytes() const {
     return bytes;
 }
 
-size_t scratch_bytes(const Coding& coding, size_t elements) {
-    return elements * sizeof(float) + coding.contribution_bytes_max(elements);
-}
-
-void run_job(const Job& job) {
+void run_job(const Job& job, Scratch& scratch) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
         case JobKind::scan: scan(job); return;
@@ -56,7 +56,7 @@ void run_job(const Job& job) {
             job.outcome->bytes =
                 job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
             return;
-        case JobKind::fold_coded: fold_coded(job); return;
+        case JobKind::fold_coded: fold_coded(job, scratch); return;
     }
 }
 

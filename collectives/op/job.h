@@ -39,14 +39,18 @@ struct Job {
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
     std::vector<uint32_t> ranks = {};                // fold_coded: whose each input is
     MutableByteSpan encoded = {};
-    MutableByteSpan scratch = {};  // fold_coded: scratch_bytes()
 
     size_t work_bytes() const;  // elements it goes through, in bytes
 };
 
-// Memory that a fold_coded of so many elements needs.
-size_t scratch_bytes(const Coding& coding, size_t elements);
+// Room for what a job computes on its way, as large as the largest one wanted: whoever runs jobs keeps one
+// for each thread, so that jobs that wait hold none.
+using Scratch = std::vector<std::byte>;
 
-void run_job(const Job& job);
+void run_job(const Job& job, Scratch& scratch);
+inline void run_job(const Job& job) {
+    Scratch scratch;
+    run_job(job, scratch);
+}
 
 }  // namespace whim::op

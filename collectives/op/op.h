@@ -163,10 +163,10 @@ private:
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        bool encodes = false;                            // this peer's contribution; else a fold
-        std::vector<BufferRef> inputs = {};              // kept until the job is done
-        std::vector<bool> set = {};                      // whose they are
-        BufferRef encoded = nullptr, scratch = nullptr;  // with a codec
+        bool encodes = false;                // this peer's contribution; else a fold
+        std::vector<BufferRef> inputs = {};  // kept until the job is done
+        std::vector<bool> set = {};          // whose they are
+        BufferRef encoded = nullptr;         // with a codec
         std::shared_ptr<JobOutcome> outcome = nullptr;
     };
     struct Waiting {  // of a newer version or attempt, or behind a job

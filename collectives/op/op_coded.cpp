@@ -67,7 +67,6 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     const Rooted& root = rooted(c);
     const uint64_t elements = layout_.range({c}).count();
     running.encoded = pool_.take(config_.coding->result_bytes_max(elements));
-    running.scratch = pool_.take(scratch_bytes(*config_.coding, elements));
     running.outcome = std::make_shared<JobOutcome>();
     Job job{.id = *root.job, .kind = JobKind::fold_coded};
     for (const auto& [position, rank] : order) {
@@ -83,7 +82,6 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     job.first = place(c);
     job.self = self();
     job.encoded = running.encoded->bytes();
-    job.scratch = running.scratch->bytes();
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));

@@ -68,6 +68,8 @@ inline constexpr uint64_t kWindowBytesFarTotal = 32ull << 20;  // shared by all 
 inline constexpr uint32_t kRoundsAheadMaxDefault = 1;
 inline constexpr uint32_t kEventsQueuedMax = 1024;        // unread by the application; the oldest are dropped
 inline constexpr uint32_t kJobInlineBytesMax = 1u << 20;  // of a job that wakes no worker
+inline constexpr uint32_t kScanBytes =
+    16u << 20;  // of an input, looked at by one job: several workers share a large one
 inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 

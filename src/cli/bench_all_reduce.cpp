@@ -1,9 +1,11 @@
 // `whimbrel bench all-reduce`: time, bandwidth, CPU and memory of all-reduces of growing size. An iteration
-// begins with a barrier and takes as long as its slowest peer; every result is checked.
+// begins with a barrier and takes as long as its slowest peer; every result is checked: for its very bits,
+// or, through a codec, for being the same everywhere and nearer to the exact one than zeros are.
 #include <time.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -12,6 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/prng.h"
 #include "cli/bench_run.h"
 
 namespace whim::cli {
@@ -53,8 +56,10 @@ public:
         : bf16_(bf16), count_(bytes / element_bytes()), in_(count_ * element_bytes()), out_(in_.size()) {
         for (size_t i = 0; i < count_; ++i) put(in_.data(), i, value_at(rank, i));
     }
-    void call(whimbrel::Group& group, whim_reduce reduce) {
-        group.all_reduce(in_.data(), out_.data(), count_, bf16_ ? WHIM_BF16 : WHIM_F32, reduce)
+    void call(whimbrel::Group& group, whim_reduce reduce, const std::string& codec) {
+        whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+        options.codec = codec.c_str();
+        group.all_reduce(in_.data(), out_.data(), count_, bf16_ ? WHIM_BF16 : WHIM_F32, reduce, &options)
             .get(kPatienceMs);
     }
     bool right(size_t peers, whim_reduce reduce) const {
@@ -66,6 +71,30 @@ public:
             if (std::memcmp(wanted, out_.data() + i * element_bytes(), element_bytes()) != 0) return false;
         }
         return true;
+    }
+    // Of f32: root mean square of what is wrong with the result, over that of the exact one.
+    double error(size_t peers, whim_reduce reduce) const {
+        double wrong = 0, all = 0;
+        for (size_t i = 0; i < count_; ++i) {
+            double exact = 0;
+            for (uint32_t rank = 0; rank < peers; ++rank) exact += value_at(rank, i);
+            if (reduce == WHIM_AVG) exact /= static_cast<double>(peers);
+            float got = 0;
+            std::memcpy(&got, out_.data() + 4 * i, sizeof got);
+            wrong += (got - exact) * (got - exact);
+            all += exact * exact;
+        }
+        return all > 0 ? std::sqrt(wrong / all) : 0;
+    }
+    // Of the result's bytes, as a whole number that a double holds.
+    double digest() const {
+        uint64_t mixed = 0;
+        for (size_t at = 0; at < bytes(); at += sizeof(uint64_t)) {
+            uint64_t word = 0;
+            std::memcpy(&word, out_.data() + at, std::min<size_t>(sizeof word, bytes() - at));
+            mixed = mix64(mixed ^ word);
+        }
+        return static_cast<double>(mixed >> 12);
     }
     uint64_t bytes() const { return in_.size(); }
 
@@ -86,7 +115,19 @@ struct Row {
     uint64_t bytes = 0;
     double median_s = 0, min_s = 0, cpu_s = 0,
            rss_mib = 0;  // CPU of all peers, an iteration; the largest peer
+    double error = 0;    // with a codec
 };
+
+// All peers throw, or none does. A result of zeros would have an error of 1.
+void check_result(BenchRun& run, const Buffers& buffers, bool coded, whim_reduce reduce, double error) {
+    const double mine = buffers.digest();
+    const bool right = coded ? error < 1 : buffers.right(run.peers(), reduce);
+    const auto all = run.max({right ? 0.0 : 1.0, mine, -mine});
+    if (all.at(0) > 0)
+        throw std::runtime_error(fmt::format("a result of {} bytes is wrong", buffers.bytes()));
+    if (all.at(1) != -all.at(2))
+        throw std::runtime_error(fmt::format("results of {} bytes differ", buffers.bytes()));
+}
 
 Row measure(BenchRun& run, const BenchAllReduceCommand& command, uint64_t bytes) {
     const whim_reduce reduce = command.reduce == "sum" ? WHIM_SUM : WHIM_AVG;
@@ -97,7 +138,7 @@ Row measure(BenchRun& run, const BenchAllReduceCommand& command, uint64_t bytes)
         if (i == kWarmUps) cpu = cpu_seconds();
         run.barrier();
         const auto begin = std::chrono::steady_clock::now();
-        buffers.call(run.group(), reduce);
+        buffers.call(run.group(), reduce, command.codec);
         if (i >= kWarmUps)
             mine.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
@@ -105,12 +146,17 @@ Row measure(BenchRun& run, const BenchAllReduceCommand& command, uint64_t bytes)
     cpu = cpu_seconds() - cpu;
     std::vector<double> times = run.max(mine);
     std::sort(times.begin(), times.end());
-    const double wrong = command.check && !buffers.right(run.peers(), reduce) ? 1 : 0;
-    const auto largest = run.max({peak_rss_mib(), wrong});
-    if (largest.at(1) > 0) throw std::runtime_error(fmt::format("a result of {} bytes is wrong", bytes));
+    const double rss_mib = peak_rss_mib();
+    const double error = command.codec == "none" ? 0 : buffers.error(run.peers(), reduce);
+    if (command.check) check_result(run, buffers, command.codec != "none", reduce, error);
     const size_t half = times.size() / 2;
     const double median = times.size() % 2 == 1 ? times[half] : (times[half - 1] + times[half]) / 2;
-    return {buffers.bytes(), median, times.front(), run.sum({cpu}).at(0) / command.iterations, largest.at(0)};
+    return {.bytes = buffers.bytes(),
+            .median_s = median,
+            .min_s = times.front(),
+            .cpu_s = run.sum({cpu}).at(0) / command.iterations,
+            .rss_mib = run.max({rss_mib}).at(0),
+            .error = error};
 }
 
 void print_row(const BenchRun& run, const BenchAllReduceCommand& command, const Row& row) {
@@ -118,8 +164,9 @@ void print_row(const BenchRun& run, const BenchAllReduceCommand& command, const 
     const auto n = static_cast<double>(run.peers());
     const double busbw = algbw * 2 * (n - 1) / n;
     if (!command.json) {
-        fmt::print("{:>12} {:>11.3f} {:>11.3f} {:>11.2f} {:>11.2f} {:>9.4f} {:>8.0f}\n", row.bytes,
-                   row.median_s * 1e3, row.min_s * 1e3, algbw / 1e6, busbw / 1e6, row.cpu_s, row.rss_mib);
+        fmt::print("{:>12} {:>11.3f} {:>11.3f} {:>11.2f} {:>11.2f} {:>9.4f} {:>8.0f} {:>9.2g}\n", row.bytes,
+                   row.median_s * 1e3, row.min_s * 1e3, algbw / 1e6, busbw / 1e6, row.cpu_s, row.rss_mib,
+                   row.error);
     } else {
         const nlohmann::ordered_json line = {{"bench", "all-reduce"},
                                              {"impl", "whimbrel"},
@@ -128,7 +175,7 @@ void print_row(const BenchRun& run, const BenchAllReduceCommand& command, const 
                                              {"bytes", row.bytes},
                                              {"dtype", command.dtype},
                                              {"reduce", command.reduce},
-                                             {"codec", "none"},
+                                             {"codec", command.codec},
                                              {"iters", command.iterations},
                                              {"checked", command.check},
                                              {"median_ms", row.median_s * 1e3},
@@ -137,6 +184,7 @@ void print_row(const BenchRun& run, const BenchAllReduceCommand& command, const 
                                              {"busbw", busbw},
                                              {"cpu_s", row.cpu_s},
                                              {"rss_mib", row.rss_mib},
+                                             {"error", row.error},
                                              {"version", whim_version_text()},
                                              {"commit", commit()},
                                              {"machine", machine()}};
@@ -151,10 +199,11 @@ int run_bench_all_reduce(const BenchAllReduceCommand& command) try {
     if (command.bytes_to < command.bytes_from) throw std::runtime_error("--bytes FROM..TO: TO is below FROM");
     BenchRun run(command.run);
     if (!command.json) {
-        fmt::print("all-reduce   {} peers   {} {}   security {}   {}\n\n", run.peers(), command.dtype,
-                   command.reduce, run.security(), command.check ? "checked" : "not checked");
-        fmt::print("{:>12} {:>11} {:>11} {:>11} {:>11} {:>9} {:>8}\n", "bytes", "median ms", "min ms",
-                   "algbw MB/s", "busbw MB/s", "CPU s", "RSS MiB");
+        fmt::print("all-reduce   {} peers   {} {}   codec {}   security {}   {}\n\n", run.peers(),
+                   command.dtype, command.reduce, command.codec, run.security(),
+                   command.check ? "checked" : "not checked");
+        fmt::print("{:>12} {:>11} {:>11} {:>11} {:>11} {:>9} {:>8} {:>9}\n", "bytes", "median ms", "min ms",
+                   "algbw MB/s", "busbw MB/s", "CPU s", "RSS MiB", "error");
     }
     for (uint64_t bytes = command.bytes_from; bytes <= command.bytes_to; bytes *= command.factor) {
         print_row(run, command, measure(run, command, bytes));

@@ -63,7 +63,7 @@ struct BenchAllReduceCommand {
     BenchOptions run;
     uint64_t bytes_from = 0, bytes_to = 0;
     uint32_t factor = 4, iterations = 10;
-    std::string dtype = "f32", reduce = "avg";
+    std::string dtype = "f32", reduce = "avg", codec = "none";
     bool check = true, json = false;
 };
 int run_bench_all_reduce(const BenchAllReduceCommand& command);

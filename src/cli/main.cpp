@@ -143,6 +143,7 @@ int run(int argc, char** argv) {
     ba->add_option("--reduce", bench_all_reduce.reduce, "avg or sum")
         ->check(CLI::IsMember({"avg", "sum"}))
         ->capture_default_str();
+    ba->add_option("--codec", bench_all_reduce.codec, "How elements travel; of f32")->capture_default_str();
     bool unchecked = false;
     ba->add_flag("--no-check", unchecked, "Does not look at the results");
     ba->add_flag("--json", bench_all_reduce.json, "One object a size");

@@ -113,8 +113,9 @@ private:
         Round round;
         bool all_posted = false;  // when its record went
     };
-    struct Scanning {  // an op whose input is being scanned
+    struct Scanning {  // a piece of an op's input that is being scanned
         uint64_t record = 0;
+        uint64_t first = 0;  // its place, in elements
         std::shared_ptr<op::JobOutcome> outcome;
     };
 
@@ -160,7 +161,7 @@ private:
     bool overlaps(const PostOptions& options, Rank rank) const;
     Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth) const;
     bool scanned(const OpRecord& record, Rank rank) const;
-    op::Job scan_of(const OpRecord& record);
+    void scan(OpRecord& record);
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
 

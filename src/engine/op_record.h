@@ -70,6 +70,8 @@ public:
     wire::OpDescriptor descriptor;
     std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are
     std::unique_ptr<op::Op> op;                // null while the input is scanned
+    uint32_t scans = 0;                        // jobs that still read the input
+    std::optional<uint64_t> refused_element;   // the first that they found so far
     std::optional<Error> end_after_scan;       // cancelled while a worker still reads the input
     bool answered = false;                     // its AppDone is out
     bool paused_said = false;

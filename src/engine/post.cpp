@@ -156,7 +156,7 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
                                                 id, members, config_.plant);
     records_.emplace(number, std::move(record));
     by_id_[id] = number;
-    if (scanned(r, rank)) emit(scan_of(r));
+    if (scanned(r, rank)) scan(r);
     else start_op(r, false);
 }
 
@@ -168,16 +168,21 @@ bool Engine::Impl::scanned(const OpRecord& r, Rank rank) const {
     return r.coding && (o.collective == Collective::all_gather || rank == Rank{o.source});
 }
 
-op::Job Engine::Impl::scan_of(const OpRecord& r) {
-    op::Job job;
-    job.id = next_job_++;
-    job.kind = op::JobKind::scan;
-    job.dtype = r.options.dtype;
-    job.inputs.push_back({r.options.in, 1.0f});
-    job.coding = r.coding;
-    job.outcome = std::make_shared<op::JobOutcome>();
-    scans_[job.id] = {r.number, job.outcome};
-    return job;
+// In pieces, which workers share; the last one to be done decides.
+void Engine::Impl::scan(OpRecord& r) {
+    const ByteSpan in = r.options.in;
+    for (size_t at = 0; at < in.size(); at += limits::kScanBytes) {
+        op::Job job;
+        job.id = next_job_++;
+        job.kind = op::JobKind::scan;
+        job.dtype = r.options.dtype;
+        job.inputs.push_back({in.subspan(at, std::min<size_t>(in.size() - at, limits::kScanBytes)), 1.0f});
+        job.coding = r.coding;
+        job.outcome = std::make_shared<op::JobOutcome>();
+        scans_[job.id] = {r.number, at / dtype_bytes(r.options.dtype), job.outcome};
+        emit(std::move(job));
+        ++r.scans;
+    }
 }
 
 void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
@@ -185,9 +190,13 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     if (found == records_.end()) return;
     OpRecord& record = *found->second;
     if (record.answered) return;
+    if (const std::optional<size_t>& refused = scan.outcome->refused_element)
+        record.refused_element =
+            std::min<uint64_t>(scan.first + *refused, record.refused_element.value_or(UINT64_MAX));
+    if (--record.scans > 0) return;
     if (record.end_after_scan)
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
-    const std::optional<size_t>& index = scan.outcome->refused_element;
+    const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
     std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
     what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";

@@ -94,6 +94,8 @@ private:
     std::optional<Instant> timer_at_;
     std::unique_ptr<AsioDriver> driver_;
     std::unique_ptr<Engine> engine_;
+    op::Scratch scratch_;
+    size_t encoded_bytes_ = 0;  // by jobs of this step that were run at once
 
     std::atomic<bool> coordinator_connected_ = false;
 

@@ -1,4 +1,4 @@
-// A queue, a condition, some threads.
+// Two queues, a condition, some threads.
 #include "runtime/worker_pool.h"
 
 #include "runtime/system.h"
@@ -13,7 +13,7 @@ WorkerPool::~WorkerPool() { stop(); }
 
 void WorkerPool::submit(op::Job job) {
     const std::lock_guard lock(mu_);
-    queue_.push_back(std::move(job));
+    (job.kind == op::JobKind::encode ? encoding_ : queue_).push_back(std::move(job));
     ready_.notify_one();
 }
 
@@ -22,6 +22,7 @@ void WorkerPool::stop() {
         const std::lock_guard lock(mu_);
         stopped_ = true;
         queue_.clear();
+        encoding_.clear();
         ready_.notify_all();
     }
     for (auto& thread : threads_) thread.join();
@@ -30,14 +31,16 @@ void WorkerPool::stop() {
 
 void WorkerPool::run() {
     begin_thread("whim-worker");
+    op::Scratch scratch;
     std::unique_lock lock(mu_);
     for (;;) {
-        ready_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
+        ready_.wait(lock, [this] { return stopped_ || !queue_.empty() || !encoding_.empty(); });
         if (stopped_) return;
-        const op::Job job = std::move(queue_.front());
-        queue_.pop_front();
+        std::deque<op::Job>& next = queue_.empty() ? encoding_ : queue_;
+        const op::Job job = std::move(next.front());
+        next.pop_front();
         lock.unlock();
-        op::run_job(job);
+        op::run_job(job, scratch);
         done_(job.id);
         lock.lock();
     }

@@ -1,4 +1,6 @@
-// A fixed number of threads that run reduce jobs. What a job touches is lent to it until it is reported done.
+// A fixed number of threads that run jobs of ops. What a job touches is lent to it until it is reported done.
+// In the order of submission, but encoding comes last: an op encodes as far ahead as windows allow, and
+// others wait for what is folded.
 #pragma once
 
 #include <condition_variable>
@@ -27,8 +29,8 @@ private:
     const std::function<void(uint64_t)> done_;
     std::mutex mu_;
     std::condition_variable ready_;
-    std::deque<op::Job> queue_;  // guarded by mu_
-    bool stopped_ = false;       // guarded by mu_
+    std::deque<op::Job> queue_, encoding_;  // guarded by mu_
+    bool stopped_ = false;                  // guarded by mu_
     std::vector<std::thread> threads_;
 };
 

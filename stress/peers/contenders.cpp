@@ -78,7 +78,7 @@ Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     run.places = cell.places;
     run.patience = cell.patience;
     run.path = contender.implementation == "whimbrel-tcp" ? "tcp" : "auto";
-    return measure_all_reduce(run);
+    return measure_all_reduce(run).totals;
 }
 
 Totals run_gloo(const Contender& contender, const Cell& cell) {

@@ -56,12 +56,9 @@ Wishes wishes_of(const Options& options) {
     return wishes;
 }
 
-// cubic is held fast, so that nobody gets round it; another one is the default, and programs may choose.
 std::string topology_of(const Wishes& wishes, const std::string& congestion_control) {
-    const std::string text = wan::equal_hosts(wishes.peers, wishes.rate, "rtt=" + wishes.rtt, wishes.queue);
-    return text + (congestion_control == "cubic"
-                       ? "congestion cubic\n"
-                       : "sysctl net.ipv4.tcp_congestion_control=" + congestion_control + "\n");
+    return wan::equal_hosts(wishes.peers, wishes.rate, "rtt=" + wishes.rtt, wishes.queue) +
+           wan::congestion(congestion_control);
 }
 
 // Runs a contender while a ping watches, on hosts on which nothing of the one before is left.

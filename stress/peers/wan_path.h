@@ -14,6 +14,8 @@ struct WanPath {
     unsigned iperf_streams = 0;
 };
 
+// Most that a peer sends or hears at what TCP carries of the rate, and a round trip for the last of it.
+double line_ms(const WanPath& path, double bytes);
 // The direct plan's time when the line is never idle: each peer sends and hears 2(N-1)/N of the bytes at what
 // TCP carries of the rate, and the last result takes a round trip.
 double ideal_ms(const WanPath& path, uint64_t peers, uint64_t bytes);

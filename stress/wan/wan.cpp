@@ -71,6 +71,10 @@ std::string equal_hosts(size_t hosts, const std::string& rate, const std::string
     return text + "link * * " + link + "\nsysctl net.ipv4.tcp_no_metrics_save=1\n";
 }
 
+std::string congestion(const std::string& name) {
+    return name == "cubic" ? "congestion cubic\n" : "sysctl net.ipv4.tcp_congestion_control=" + name + "\n";
+}
+
 Stats parse_stats(const std::string& text) {
     Stats stats;
     std::istringstream lines(text);

@@ -31,6 +31,10 @@ std::vector<std::string> command_in(const std::string& lab, const std::string& h
 std::string equal_hosts(size_t hosts, const std::string& rate, const std::string& link,
                         const std::string& queue = "50ms");
 
+// The statement that gives all connections a congestion control. cubic is held fast, so that nobody gets
+// round it; another one is the default, and programs may choose.
+std::string congestion(const std::string& name);
+
 struct Way {
     uint64_t packets = 0, bytes = 0, delivered_packets = 0, delivered_bytes = 0;
     uint64_t dropped_by_queue = 0, dropped_by_loss = 0, dropped_by_cut = 0;
