@@ -7,6 +7,7 @@
 
 #include "pattern.h"
 #include "peer.h"
+#include "stress/cores.h"
 
 namespace stress {
 namespace {
@@ -39,19 +40,20 @@ Dtype dtype_of(const std::string& name) {
 
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
-    return Child::start({"--role",     "peer",
-                         "--invite",   invite,
-                         "--security", run.security,
-                         "--name",     "peer" + std::to_string(index),
-                         "--bytes",    std::to_string(run.bytes),
-                         "--dtype",    run.dtype,
-                         "--reduce",   run.reduce,
-                         "--check",    run.check ? "1" : "0",
-                         "--listen",   place.address + ":0",
-                         "--path",     run.path,
-                         "--warm-ups", std::to_string(run.warm_ups),
-                         "--rest-ms",  std::to_string(run.rest_ms)},
-                        place);
+    std::vector<std::string> arguments = {"--role",     "peer",
+                                          "--invite",   invite,
+                                          "--security", run.security,
+                                          "--name",     "peer" + std::to_string(index),
+                                          "--bytes",    std::to_string(run.bytes),
+                                          "--dtype",    run.dtype,
+                                          "--reduce",   run.reduce,
+                                          "--check",    run.check ? "1" : "0",
+                                          "--listen",   place.address + ":0",
+                                          "--path",     run.path,
+                                          "--warm-ups", std::to_string(run.warm_ups),
+                                          "--rest-ms",  std::to_string(run.rest_ms)};
+    if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
+    return Child::start(arguments, place);
 }
 
 }  // namespace
@@ -63,6 +65,7 @@ void check_names(const AllReduceRun& run) {
 
 // Says "joined"; on "go ITERATIONS PEERS" says its share.
 int all_reduce_peer_role(const Options& options) {
+    if (options.has("core")) keep_to_core(options.number("core", 0));
     const Dtype dtype = dtype_of(options.text("dtype", "f32"));
     const Reduce reduce = reduce_of(options.text("reduce", "avg"));
     const size_t count = options.number("bytes", 0) / element_bytes(dtype.element);

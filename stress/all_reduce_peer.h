@@ -15,6 +15,7 @@ struct AllReduceRun {
     uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps, rest_ms = 0;
     std::string security = "tls", dtype = "f32", reduce = "sum", path = "auto";
     bool check = true;
+    bool pinned = false;             // peer i keeps to core i, counted around
     Places places;                   // the coordinator is with the first peer
     std::optional<Millis> patience;  // with all of it; patience_for() if there is none
 };
@@ -27,8 +28,8 @@ Totals measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",  "invite", "security", "name",  "bytes",    "dtype", "reduce",
-    "check", "listen", "dir",      "peers", "warm-ups", "path",  "rest-ms"};
+    "role",   "invite", "security", "name",     "bytes", "dtype",   "reduce", "check",
+    "listen", "dir",    "peers",    "warm-ups", "path",  "rest-ms", "core"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the
