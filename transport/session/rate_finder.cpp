@@ -63,6 +63,12 @@ void RateFinder::measure(const RateReading& reading) {
 
 uint64_t RateFinder::best() const { return *std::max_element(spans_.begin(), spans_.end()); }
 
+void RateFinder::remember(uint64_t rate) {
+    if (rate == 0) return;
+    rate_ = std::max(rate, kRateMin);
+    reason_ = "as much as this path carried before, " + mbit(rate);
+}
+
 bool RateFinder::look(RateReading reading, Instant now) {
     if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
     if (draining_ && now >= not_before_) {

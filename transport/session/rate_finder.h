@@ -28,6 +28,8 @@ struct RateReading {
 
 class RateFinder {
 public:
+    // Before the first look: what the path carried when it was last looked at. 0: nothing is known.
+    void remember(uint64_t rate);
     // True: rate() changed.
     bool look(RateReading reading, Instant now);
 
