@@ -159,8 +159,9 @@ inline constexpr Duration kPaceLookMin = milliseconds(10);    // between two loo
 inline constexpr Duration kPacedWriteWait = milliseconds(3);  // then a paced connection is tried again
 inline constexpr uint32_t kUnsentBytesMin = 128u << 10;       // the same when it is paced
 inline constexpr uint32_t kUnsentBytesMax = 512u
-                                            << 10;     // in the system, written and not yet sent, bulk strand
-inline constexpr uint32_t kGatherPieces = 16;          // written by one call
+                                            << 10;  // in the system, written and not yet sent, bulk strand
+inline constexpr uint32_t kSendBufferBytes = 16u << 20;  // asked for, long paths: under way and unsent
+inline constexpr uint32_t kGatherPieces = 16;            // written by one call
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand
