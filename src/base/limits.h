@@ -134,6 +134,8 @@ inline constexpr Duration kFreezeGap = milliseconds(1000);      // a wake-up thi
 inline constexpr Duration kFirstContact = milliseconds(5000);   // for the first link to a new member
 inline constexpr Duration kWatchInterval = milliseconds(250);   // between looks at the silence of links
 inline constexpr Duration kLastWordsTime = milliseconds(1000);  // between a refusal and the end of its link
+inline constexpr Duration kLossRemembered =
+    seconds(60);  // of a segment of a control strand: so long, silences may be repairs
 inline constexpr Duration kNoticeInterval = milliseconds(1000);  // between wait notices
 inline constexpr uint32_t kCertificateBytesMax = 8u << 10;       // sent by the other side in a TLS handshake
 inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;  // then a key update; AES-GCM allows some 380 GiB

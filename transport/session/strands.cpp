@@ -78,7 +78,10 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         const PathSample since = before.value_or(PathSample{});
         const uint64_t again = now->bytes_retransmitted - since.bytes_retransmitted;
         stats.bytes_retransmitted += again;
-        if (index == 0) stats.path_rtt = now->rtt_smoothed;
+        if (index == 0) {
+            stats.path_rtt = now->rtt_smoothed;
+            stats.control_bytes_retransmitted += again;
+        }
         if (index == 0 || !before) continue;  // a new one has not been there all the time
         lost += again;
         if (index > link.strands_used()) continue;
