@@ -12,6 +12,7 @@
 #include "collectives/codec/parse.h"
 #include "pattern.h"
 #include "peer.h"
+#include "stress/cores.h"
 
 namespace stress {
 namespace {
@@ -44,7 +45,7 @@ Dtype dtype_of(const std::string& name) {
 
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
-    return Child::start({"--role",     "peer",
+    std::vector<std::string> arguments = {"--role",     "peer",
                          "--invite",   invite,
                          "--security", run.security,
                          "--name",     "peer" + std::to_string(index),
@@ -58,8 +59,9 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                          "--listen",   place.address + ":0",
                          "--path",     run.path,
                          "--warm-ups", std::to_string(run.warm_ups),
-                         "--rest-ms",  std::to_string(run.rest_ms)},
-                        place);
+                         "--rest-ms",  std::to_string(run.rest_ms)};
+    if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
+    return Child::start(arguments, place);
 }
 
 // Of the op's elements, how many have the contribution of the last rank.
@@ -94,6 +96,7 @@ void check_names(const AllReduceRun& run) {
 
 // Says "joined"; on "go ITERATIONS PEERS" says its share, and "result" with what its last result is like.
 int all_reduce_peer_role(const Options& options) {
+    if (options.has("core")) keep_to_core(options.number("core", 0));
     const Dtype dtype = dtype_of(options.text("dtype", "f32"));
     const Reduce reduce = reduce_of(options.text("reduce", "avg"));
     const std::string codec = options.text("codec", "none");

@@ -40,6 +40,7 @@ std::vector<Cell> cells_of(const Options& options) {
             cells.back().bytes = bytes;
             cells.back().iterations = options.number("iters", iterations_of(bytes));
             cells.back().rest_ms = options.number("rest-ms", 0);
+            cells.back().pinned = !options.has("no-pin");
             if (cells.back().peers < 2 || bytes == 0 || bytes % sizeof(float) != 0 ||
                 cells.back().iterations == 0)
                 throw std::runtime_error(
@@ -95,7 +96,7 @@ constexpr const char* kUsage =
     R"(usage: ./run bench peers [--loopback] [--peers 2,4] [--sizes 4KiB,1MiB,16MiB,64MiB,256MiB]
                          [--impl whimbrel-none,whimbrel-tls,whimbrel-tcp-none,whimbrel-tcp-tls,gloo,openmpi]
                          [--rounds 2] [--iters I] [--rest-ms 0] [--cc cubic|bbr|default]
-                         [--json] [--svg FILE]
+                         [--pin|--no-pin] [--json] [--svg FILE]
        ./run bench peers --wan [--peers 4] [--sizes 1MiB,16MiB,64MiB,256MiB] [--cc cubic,bbr] [--losses 0,0.01%,0.1%]
                          [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--rounds 2] [--iters I] [--impl ...]
                          [--iperf 1,4,16,32|none] [--rest-ms 0] [--limit-s 120] [--json] [--svg FILE]
@@ -106,6 +107,8 @@ algorithms the one with the best median counts, in each cell by itself.
 --rest-ms: nothing is sent for so long before each iteration.
 --cc: of all connections alike, in a network namespace of its own, which needs root; default: the system's. With --wan
 cubic is held fast, and another one is the default that programs may change.
+--pin: process i of every contender, with all its threads, keeps to core i, counted around; --no-pin: they go where the
+system puts them.
 --limit-s: with --wan, for one run of one contender; one that takes longer is killed and left out.
 --iperf: streams; what iperf3 gets between two hosts at best is shown beside.
 --svg: the medians over the best other one (--wan: over what the path allows), drawn after each cell.
@@ -114,7 +117,7 @@ cubic is held fast, and another one is the default that programs may change.
 int main(int argc, char** argv) try {
     const bool is_child = argc > 1 && std::string(argv[1]) == "--role";
     const Options options(argc, argv, is_child ? kAllReducePeerOptions : kWanBenchOptions,
-                          {"loopback", "wan", "json", "help"});
+                          {"loopback", "wan", "json", "help", "pin", "no-pin"});
     return all_reduce_main(options, kUsage, bench);
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "bench peers: %s\n", problem.what());

@@ -142,10 +142,12 @@ inline constexpr Duration kPairBrokenAfter =
     milliseconds(5000);  // two members that cannot talk, before one must go
 inline constexpr Duration kRestartGraceMin =
     milliseconds(3000);  // for members to come back to a restarted coordinator
-inline constexpr Duration kFreezeGap = milliseconds(1000);       // a wake-up this late means we were frozen
-inline constexpr Duration kFirstContact = milliseconds(5000);    // for the first link to a new member
-inline constexpr Duration kWatchInterval = milliseconds(250);    // between looks at the silence of links
-inline constexpr Duration kLastWordsTime = milliseconds(1000);   // between a refusal and the end of its link
+inline constexpr Duration kFreezeGap = milliseconds(1000);      // a wake-up this late means we were frozen
+inline constexpr Duration kFirstContact = milliseconds(5000);   // for the first link to a new member
+inline constexpr Duration kWatchInterval = milliseconds(250);   // between looks at the silence of links
+inline constexpr Duration kLastWordsTime = milliseconds(1000);  // between a refusal and the end of its link
+inline constexpr Duration kLossRemembered =
+    seconds(60);  // of a segment of a control strand: so long, silences may be repairs
 inline constexpr Duration kNoticeInterval = milliseconds(1000);  // between wait notices
 inline constexpr uint32_t kCertificateBytesMax = 8u << 10;       // sent by the other side in a TLS handshake
 inline constexpr uint64_t kTlsBytesPerKeyMax = 64ull << 30;  // then a key update; AES-GCM allows some 380 GiB
@@ -165,12 +167,15 @@ inline constexpr Duration kHttpTimeout = milliseconds(5000);  // of a connection
 
 // Strands.
 inline constexpr Duration kShortPathRtt = milliseconds(2);    // below it a path is a LAN or this machine
+inline constexpr uint32_t kPathsKept = 1024;                  // paths to peers without a link, remembered
+inline constexpr Duration kPathKeptFor = seconds(600);        // since that link was closed
 inline constexpr Duration kPaceLookMin = milliseconds(10);    // between two looks at a path that is paced
 inline constexpr Duration kPacedWriteWait = milliseconds(3);  // then a paced connection is tried again
 inline constexpr uint32_t kUnsentBytesMin = 128u << 10;       // the same when it is paced
 inline constexpr uint32_t kUnsentBytesMax = 512u
-                                            << 10;     // in the system, written and not yet sent, bulk strand
-inline constexpr uint32_t kGatherPieces = 16;          // written by one call
+                                            << 10;  // in the system, written and not yet sent, bulk strand
+inline constexpr uint32_t kSendBufferBytes = 16u << 20;  // asked for, long paths: under way and unsent
+inline constexpr uint32_t kGatherPieces = 16;            // written by one call
 inline constexpr uint32_t kOutPieceBytes = 16u << 10;  // encoded frames that are freed together once written
 inline constexpr Duration kStrandSilenceMax = milliseconds(10'000);  // bytes of a bulk strand unacknowledged
 inline constexpr Duration kKeepAliveIdle = milliseconds(10'000);  // then the kernel asks an idle bulk strand

@@ -135,7 +135,9 @@ void Engine::Impl::on_deadline(Instant now) {
     endpoint_.on_deadline(now);
     for (const LinkKey& key : endpoint_.links()) {
         const std::optional<LinkStats> stats = endpoint_.stats(key);
-        if (stats && !coordinator_index(key)) member_.peer_heard(key, stats->last_heard);
+        if (!stats || coordinator_index(key)) continue;
+        member_.peer_heard(key, stats->last_heard);
+        member_.peer_measured(key, stats->rtt_smoothed, stats->control_bytes_retransmitted, now);
     }
     group::MemberOutbox out;
     member_.on_deadline(now, out);

@@ -197,6 +197,10 @@ void Member::report(const std::optional<wire::SuspectReport>& report, MemberOutb
 
 void Member::peer_heard(const MemberId& member, Instant last_heard) { watch_.heard(member, last_heard); }
 
+void Member::peer_measured(const MemberId& member, Duration rtt, uint64_t bytes_sent_again, Instant now) {
+    watch_.measured(member, rtt, bytes_sent_again, now);
+}
+
 void Member::peer_link_up(const MemberId& member, Instant now, MemberOutbox& out) {
     arrive(now);
     report(watch_.link_up(member, now), out);

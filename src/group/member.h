@@ -100,7 +100,9 @@ public:
     void on_message(uint32_t coordinator, const wire::Message& message, Instant now, MemberOutbox& out);
 
     // Links to other members of the view.
-    void peer_heard(const MemberId& member, Instant last_heard);  // from link statistics, before on_deadline
+    // From link statistics, before on_deadline; see PeerWatch.
+    void peer_heard(const MemberId& member, Instant last_heard);
+    void peer_measured(const MemberId& member, Duration rtt, uint64_t bytes_sent_again, Instant now);
     void peer_link_up(const MemberId& member, Instant now, MemberOutbox& out);
     void peer_link_down(const MemberId& member, wire::SuspectKind kind, const std::string& detail,
                         Instant now, MemberOutbox& out);

@@ -2,6 +2,7 @@
 #include "group/peer_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,15 @@ namespace whim::group {
 
 using wire::SuspectKind;
 using wire::SuspectReport;
+namespace {
+
+constexpr Duration kTimeoutMin = milliseconds(200);  // of TCP, beyond the round trip
+
+// How long TCP is silent over a segment that is lost twice: until its timeout, and then twice as long. Means
+// of silences do not show what is that rare, and a new link has none.
+Duration repair_time(Duration rtt) { return (rtt + kTimeoutMin) * 3; }
+
+}  // namespace
 
 void PeerWatch::set_members(const std::vector<MemberId>& others, Instant now) {
     std::map<MemberId, Peer> next;
@@ -21,10 +31,12 @@ void PeerWatch::set_members(const std::vector<MemberId>& others, Instant now) {
     peers_ = std::move(next);
 }
 
-Duration PeerWatch::patience(const Peer& peer) const {
+Duration PeerWatch::patience(const Peer& peer, Instant now) const {
     if (!peer.ever_up) return std::max(suspect_after_, limits::kFirstContact);
-    const Duration unusual = peer.usual_silence - limits::kHeartbeatInterval;
-    return suspect_after_ + std::clamp(unusual * 4, Duration{}, suspect_after_ * 3);
+    const Duration unusual = (peer.usual_silence - limits::kHeartbeatInterval) * 4;
+    const bool loses = peer.lost_at && now - *peer.lost_at < limits::kLossRemembered;
+    const Duration repair = loses ? repair_time(peer.rtt) : Duration{};
+    return suspect_after_ + std::clamp(std::max(unusual, repair), Duration{}, suspect_after_ * 3);
 }
 
 SuspectReport PeerWatch::report(const MemberId& id, const Peer& peer, Instant now) const {
@@ -44,6 +56,14 @@ std::optional<SuspectReport> PeerWatch::clear(const MemberId& id, Peer& peer, In
 void PeerWatch::heard(const MemberId& member, Instant last_heard) {
     const auto it = peers_.find(member);
     if (it != peers_.end()) it->second.last_heard = std::max(it->second.last_heard, last_heard);
+}
+
+void PeerWatch::measured(const MemberId& member, Duration rtt, uint64_t bytes_sent_again, Instant now) {
+    const auto it = peers_.find(member);
+    if (it == peers_.end()) return;
+    Peer& peer = it->second;
+    peer.rtt = rtt;
+    if (std::exchange(peer.bytes_sent_again, bytes_sent_again) < bytes_sent_again) peer.sent_again_at = now;
 }
 
 std::optional<SuspectReport> PeerWatch::link_up(const MemberId& member, Instant now) {
@@ -72,10 +92,13 @@ std::vector<SuspectReport> PeerWatch::check(Instant now) {
     std::vector<SuspectReport> changes;
     for (auto& [id, peer] : peers_) {
         const Duration age = now - peer.last_heard;
-        if (!peer.suspected && age >= patience(peer)) {
+        // What is sent again to a dead peer is no loss of the path: only when it is heard again.
+        if (peer.sent_again_at && peer.last_heard > *peer.sent_again_at)
+            peer.lost_at = std::exchange(peer.sent_again_at, std::nullopt);
+        if (!peer.suspected && age >= patience(peer, now)) {
             peer.suspected = SuspectKind::silent;
             peer.detail =
-                fmt::format("silent for {} ms, at most {} ms is usual", age.ms(), patience(peer).ms());
+                fmt::format("silent for {} ms, at most {} ms is usual", age.ms(), patience(peer, now).ms());
             changes.push_back(report(id, peer, now));
         } else if (peer.suspected == SuspectKind::silent && (peer.up || !peer.ever_up) &&
                    age < suspect_after_ / 2) {
@@ -111,7 +134,7 @@ wire::ProbeReply PeerWatch::answer(const wire::ProbeRequest& request, Instant no
     const auto it = peers_.find(request.target);
     if (it == peers_.end()) return reply;
     const Duration age = now - it->second.last_heard;
-    reply.reachable = it->second.up && age < patience(it->second) * 3 / 4;
+    reply.reachable = it->second.up && age < patience(it->second, now) * 3 / 4;
     reply.silent_ms = static_cast<uint32_t>(std::clamp<int64_t>(age.ms(), 0, UINT32_MAX));
     return reply;
 }

@@ -62,9 +62,12 @@ void append(Command& command, const Command& more) {
 
 // The program of a contender, with what every peer is told.
 Command peer_command(const Contender& contender, const Cell& cell) {
-    return {program_of(contender),           "--bytes",    std::to_string(cell.bytes),    "--iters",
-            std::to_string(cell.iterations), "--warm-ups", std::to_string(cell.warm_ups), "--rest-ms",
-            std::to_string(cell.rest_ms)};
+    Command command = {
+        program_of(contender),           "--bytes",    std::to_string(cell.bytes),    "--iters",
+        std::to_string(cell.iterations), "--warm-ups", std::to_string(cell.warm_ups), "--rest-ms",
+        std::to_string(cell.rest_ms)};
+    if (cell.pinned) command.push_back("--pin");
+    return command;
 }
 
 Totals run_whimbrel(const Contender& contender, const Cell& cell) {
@@ -76,6 +79,7 @@ Totals run_whimbrel(const Contender& contender, const Cell& cell) {
     run.rest_ms = cell.rest_ms;
     run.security = contender.security;
     run.places = cell.places;
+    run.pinned = cell.pinned;
     run.patience = cell.patience;
     run.path = contender.implementation == "whimbrel-tcp" ? "tcp" : "auto";
     return measure_all_reduce(run).totals;

@@ -29,6 +29,7 @@ std::vector<Contender> choose_contenders(const std::string& names);
 struct Cell {
     uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps, rest_ms = 0;
     Places places;                   // of the peers; empty: all on loopback
+    bool pinned = false;             // process i of every contender keeps to core i, counted around
     std::optional<Millis> patience;  // with one run; patience_for() if there is none
 };
 

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include "stress/cores.h"
+
 namespace stress {
 namespace {
 
@@ -19,6 +21,10 @@ void prepare_process() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, -1);
+}
+
+void pin_if_asked(const Options& options, uint64_t rank) {
+    if (options.has("pin")) keep_to_core(rank);
 }
 
 Buffers make_buffers(uint64_t rank, size_t count) {

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "stress/options.h"
@@ -15,6 +17,10 @@ namespace stress {
 // To be called first. The process dies with its parent, and malloc keeps what is freed: scratch that an
 // all-reduce allocates is not faulted in again at each call.
 void prepare_process();
+
+// With --pin, of a process of this rank, before it starts threads.
+inline const std::set<std::string> kPeerFlags = {"pin"};
+void pin_if_asked(const Options& options, uint64_t rank);
 
 struct Buffers {
     std::vector<float> in, out;  // both touched

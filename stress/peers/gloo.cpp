@@ -73,6 +73,7 @@ void choose(const std::string& name, const ContextPointer& context, Buffers& buf
 
 int peer(const Options& options) {
     const uint64_t peers = options.number("peers", 1);
+    pin_if_asked(options, options.number("rank", 0));
     Buffers buffers = make_buffers(options.number("rank", 0), options.number("bytes", 0) / sizeof(float));
     const ContextPointer context = connect(options);
     gloo::BarrierOptions barrier(context);
@@ -93,7 +94,8 @@ int main(int argc, char** argv) try {
     prepare_process();
     return peer(
         Options(argc, argv,
-                {"rank", "peers", "bytes", "iters", "warm-ups", "rest-ms", "algorithm", "store", "address"}));
+                {"rank", "peers", "bytes", "iters", "warm-ups", "rest-ms", "algorithm", "store", "address"},
+                kPeerFlags));
 } catch (const std::exception& problem) {
     std::fprintf(stderr, "peer_gloo: %s\n", problem.what());
     return 1;

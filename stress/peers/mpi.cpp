@@ -4,7 +4,9 @@
 #include <mpi.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
+#include <string>
 
 #include "stress/options.h"
 #include "stress/peers/foreign.h"
@@ -13,6 +15,12 @@
 namespace {
 
 using namespace stress;
+
+// MPI_Init starts threads; before it, only the environment knows.
+uint64_t rank_before_init() {
+    const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    return rank ? std::stoull(rank) : 0;
+}
 
 // Fails the whole job: MPI ends a program at the first error of a call.
 void gather_and_say(const Share& mine, int rank, int ranks) {
@@ -54,7 +62,8 @@ void peer(const Options& options) {
 
 int main(int argc, char** argv) try {
     prepare_process();
-    const Options options(argc, argv, {"bytes", "iters", "warm-ups", "rest-ms"});
+    const Options options(argc, argv, {"bytes", "iters", "warm-ups", "rest-ms"}, kPeerFlags);
+    pin_if_asked(options, rank_before_init());
     MPI_Init(nullptr, nullptr);
     peer(options);
     MPI_Finalize();

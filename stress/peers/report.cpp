@@ -90,8 +90,9 @@ void print_rates(const Rates& rates) {
 
 void print_table(const Cell& cell, const Network& network, const Rates& rates,
                  const std::vector<Pooled>& best) {
-    std::printf("\n%llu peers, %s, %s\n", static_cast<unsigned long long>(cell.peers),
-                size_text(cell.bytes).c_str(), network.congestion_control.c_str());
+    std::printf("\n%llu peers, %s, %s%s\n", static_cast<unsigned long long>(cell.peers),
+                size_text(cell.bytes).c_str(), network.congestion_control.c_str(),
+                cell.pinned ? ", each process of every contender kept to one core" : "");
     std::printf("  %-18s %-16s %9s %9s %19s %7s %9s %8s %8s %7s\n", "", "algorithm", "median ms", "min ms",
                 "p10..p90 ms", "GB/s", "CPU s/GiB", "RSS +MiB", "bound ms", "x bound");
     for (const auto& each : best) {
@@ -113,9 +114,9 @@ void print_json(const Cell& cell, const Network& network, const Rates& rates,
                 const std::vector<Pooled>& best) {
     for (const auto& each : best)
         if (each.failure.empty())
-            std::printf("{%s, \"bound_ms\": %.4f}\n",
+            std::printf("{%s, \"pinned\": %s, \"bound_ms\": %.4f}\n",
                         json_fields(cell, congestion_control(network, each.contender), each).c_str(),
-                        1e3 * bound_seconds(rates, each.contender, cell));
+                        cell.pinned ? "true" : "false", 1e3 * bound_seconds(rates, each.contender, cell));
     std::fflush(stdout);
 }
 

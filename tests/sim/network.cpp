@@ -89,7 +89,8 @@ void Network::push(Connection& c, int index, Segment segment) {
     plan_delivery(c, index);
 }
 
-// A system that says what it sees: round trips, and that its bound of bytes in flight holds the sender back.
+// A system that says what it sees: round trips, what it has sent again, and that its bound of bytes in flight
+// holds the sender back.
 std::optional<PathSample> Network::sample(const Connection& c, int index) {
     const Side& side = c.sides[index];
     const HostId to = c.sides[1 - index].host;
@@ -97,6 +98,7 @@ std::optional<PathSample> Network::sample(const Connection& c, int index) {
     sample.rtt_min = path(side.host, to).delay + path(to, side.host).delay;
     sample.rtt_smoothed = delay_of(side.host, to) + delay_of(to, side.host);
     sample.bytes_acked = side.written_bytes - std::min<uint64_t>(side.flight_bytes, side.written_bytes);
+    sample.bytes_retransmitted = side.sent_again_bytes;
     sample.buffer_limited = world_.now() - Instant{};
     return sample;
 }
@@ -121,7 +123,10 @@ void Network::deliver(uint64_t id, int index) {
     Side& to = c->sides[1 - index];
     if (from.flight.empty()) return;
     if (blocked(from.host, to.host)) {
-        if (!from.blocked_since) from.blocked_since = world_.now();
+        if (!from.blocked_since) {
+            from.blocked_since = world_.now();
+            from.sent_again_bytes += from.flight.front().bytes.size() + 1;  // as TCP does; the end, too
+        }
         const Instant patience_ends = *from.blocked_since + c->patience;
         if (world_.now() >= patience_ends) {
             from.flight.clear();

@@ -74,7 +74,7 @@ private:
         SideState state = SideState::closed;
         std::deque<Segment> flight;
         size_t flight_bytes = 0;
-        uint64_t written_bytes = 0;
+        uint64_t written_bytes = 0, sent_again_bytes = 0;
         Instant last_arrival{}, line_free{};
         std::optional<Instant> blocked_since;
         bool write_planned = false, delivery_planned = false, wants_write = false;

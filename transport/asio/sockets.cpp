@@ -12,6 +12,7 @@
 #include <asio/error.hpp>
 
 #include "base/limits.h"
+#include "transport/asio/send_buffer.h"
 #include "transport/asio/tcp_info.h"
 
 namespace whim {
@@ -73,8 +74,11 @@ void bound_unsent(tcp::socket& socket, uint64_t bytes) {
 void keep_backlog_short(tcp::socket& socket) {
     const auto path = tcp_path_sample(socket.native_handle());
     const bool far = path && path->rtt_min >= limits::kShortPathRtt;
-    if (far) pace(socket, 0);
-    else bound_unsent(socket, limits::kUnsentBytesMax);
+    if (!far) return bound_unsent(socket, limits::kUnsentBytesMax);
+    pace(socket, 0);
+    const std::optional<int> buffer = send_buffer_to_ask_for();
+    asio::error_code ignored;
+    if (buffer) socket.set_option(asio::socket_base::send_buffer_size(*buffer), ignored);
 }
 
 void guide(tcp::socket& socket, Congestion by) {

@@ -27,7 +27,8 @@ void set_up(tcp::socket& socket);
 void lose_when_silent(tcp::socket& socket);
 
 // For strands that carry bulk: the system takes little more than it can send at once, so that the next frame
-// goes to the strand that will deliver it first, and what is no longer needed is not written.
+// goes to the strand that will deliver it first, and what is no longer needed is not written. Over a long
+// path more may be under way than the system's own bound, where it allows that; the backlog stays short.
 void keep_backlog_short(tcp::socket& socket);
 
 // by_loss: cubic; by_rate: bbr. Where the system has it not, or does not allow it, nothing changes.

@@ -69,10 +69,7 @@ void Endpoint::Impl::open_link(const LinkKey& key, LinkOptions options) {
     const auto link = std::make_shared<Link>();
     link->key = key;
     link->bulk_strands = options.bulk_strands;
-    if (options.tune_strands && options.bulk_strands > 0) {
-        const auto known = strands_known_.find(key.peer);
-        link->tuner.emplace(options.bulk_strands, known == strands_known_.end() ? 0 : known->second);
-    }
+    if (options.tune_strands && options.bulk_strands > 0) recall_path(*link);
     link->slots.resize(1 + link->strands_open());
     link->connect_times.resize(options.addresses.size());
     if (options.dial) {
@@ -94,7 +91,7 @@ void Endpoint::Impl::close_link(const LinkKey& key, Instant now) {
     const LinkPtr link = find_link(key);
     if (!link) return;
     links_.erase(key);
-    remember_strands(*link);
+    remember_path(*link);
     link->open = false;
     end_session(link);
     if (const StrandPtr probe = link->probe) drop(probe, Driver::tell);

@@ -145,6 +145,7 @@ struct LinkStats {
     Duration path_rtt;                          // smoothed, of segments, as the system sees it; 0: not known
     uint64_t rate_sent = 0, rate_received = 0;  // bytes per second in spans with enough to send; 0: not known
     uint64_t bytes_retransmitted = 0;           // by the system, of those sent
+    uint64_t control_bytes_retransmitted = 0;   // of these, of control strands
     uint64_t pace = 0;                          // bytes per second that bulk leaves at, at most; 0: no bound
     std::string pace_reason;                    // why that, in words
     bool lossy = false;                         // losses are random; bulk is guided by rate (path_sample.h)

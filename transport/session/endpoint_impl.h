@@ -17,6 +17,7 @@
 #include "transport/session/endpoint.h"
 #include "transport/session/frame.h"
 #include "transport/session/link.h"
+#include "transport/session/path_memory.h"
 #include "transport/session/strand.h"
 
 namespace whim {
@@ -92,7 +93,8 @@ public:
     void look_at_strands(Link& link);
     void guide_strands(Link& link, const StrandReading& reading);
     void guide(Strand& strand, Congestion by);
-    void remember_strands(const Link& link);
+    void recall_path(Link& link);  // it is made, its options are there
+    void remember_path(const Link& link);
 
     // path_pace.cpp
     struct PaceLook;
@@ -248,12 +250,12 @@ private:
     RateFinder line_;  // of what all links together allow: this host's access line
     Instant pace_looked_at_;
     Duration pace_interval_;
-    bool pace_due_ = false;                     // the last look saw something sent: the next comes by itself
-    RateLimiter limiter_;                       // of all links
-    uint64_t rate_each_ = 0;                    // of each link
-    std::set<StrandHandle> paced_;              // with bytes that wait for their time
-    std::map<PeerId, uint32_t> strands_known_;  // bulk strands that a path to the peer took last
-    Bytes plain_;                               // decrypted bytes without other destination
+    bool pace_due_ = false;         // the last look saw something sent: the next comes by itself
+    RateLimiter limiter_;           // of all links
+    uint64_t rate_each_ = 0;        // of each link
+    std::set<StrandHandle> paced_;  // with bytes that wait for their time
+    PathMemory paths_;              // of links that were closed
+    Bytes plain_;                   // decrypted bytes without other destination
 };
 
 }  // namespace whim

@@ -14,11 +14,12 @@ constexpr int64_t kQueuePart = 8;                // of a round trip: the queue t
 constexpr uint64_t kBurstBytes = 24u << 10;
 constexpr int64_t kDrainRtts = 2;
 constexpr int64_t kSpanRtts = 1;
-constexpr double kCutMax = 0.3;       // while a queue drains
-constexpr double kBelow = 0.97;       // of what was delivered while a queue stood
-constexpr double kStep = 0.025;       // a raise
-constexpr double kStepFirst = 0.4;    // until a queue stood again: the first may have been of a slow start
-constexpr uint32_t kFasterEvery = 2;  // raises in a row double the step
+constexpr double kCutMax = 0.3;         // while a queue drains
+constexpr double kBelow = 0.97;         // of what was delivered while a queue stood
+constexpr double kStep = 0.025;         // a raise
+constexpr double kStepFirst = 0.4;      // until a queue stood again: the first may have been of a slow start
+constexpr double kStepCorrected = 0.1;  // the same once all that the queue let through has been counted
+constexpr uint32_t kFasterEvery = 2;    // raises in a row double the step
 constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
 constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others' bursts come and go
@@ -63,6 +64,12 @@ void RateFinder::measure(const RateReading& reading) {
 
 uint64_t RateFinder::best() const { return *std::max_element(spans_.begin(), spans_.end()); }
 
+void RateFinder::remember(uint64_t rate) {
+    if (rate == 0) return;
+    rate_ = std::max(rate, kRateMin);
+    reason_ = "as much as this path carried before, " + mbit(rate);
+}
+
 bool RateFinder::look(RateReading reading, Instant now) {
     if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
     if (draining_ && now >= not_before_) {
@@ -101,8 +108,8 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
         busy_.time = busy_.time + reading.elapsed;
         busy_.bytes += reading.bytes_acked;
     }
+    if (first_ && correct(reading, now)) return true;
     if (now < not_before_) return false;
-    if (first_ && correct(reading)) return true;
     if (rate_ == 0) return queued && now >= free_until_ && find(reading, now);
     const double used =
         static_cast<double>(reading.bytes_acked) / (static_cast<double>(rate_) * reading.elapsed.seconds());
@@ -144,14 +151,25 @@ bool RateFinder::find(const RateReading& reading, Instant now) {
 }
 
 // The first bound may be of a span in which a burst was lost and little came through. All of the time in
-// which that queue stood says more.
-bool RateFinder::correct(const RateReading& reading) {
+// which that queue stood says more, also while it still drains.
+bool RateFinder::correct(const RateReading& reading, Instant now) {
+    const bool enough = busy_.time >= reading.rtt_min * kBusyRtts;
+    if (!enough && now < not_before_) return false;
     const Span busy = std::exchange(busy_, {});
     const uint64_t carried = part(busy.rate(), kBelow);
-    if (busy.time < reading.rtt_min * kBusyRtts || carried <= rate_) return false;
+    if (!enough || carried <= rate_) return false;
     rate_ = carried;
+    corrected_ = true;
+    if (draining_) drain_rate_ = drain_of(reading, not_before_ - now);
     reason_ = "the first queue drained at " + mbit(busy.rate());
     return true;
+}
+
+// What to send for so long, that the queue is gone then.
+uint64_t RateFinder::drain_of(const RateReading& reading, Duration pause) const {
+    const Duration excess = reading.queue - bearable(reading.rtt_min) / 2;
+    const double cut = excess.ns <= 0 ? 0 : std::min(kCutMax, excess.seconds() / pause.seconds());
+    return std::max(kRateMin, part(rate_, 1 - cut));
 }
 
 void RateFinder::forget() {
@@ -166,12 +184,12 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     if (++lowered_ == 1) lowered_from_ = rate_;
     const bool starves = lowered_ > kForeignMin && rate_ < part(lowered_from_, kForeignBelow);
     if (starves || lowered_ > kForeignAfter) return lift(now);
-    const Duration excess = reading.queue - bearable(reading.rtt_min) / 2;
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
+    corrected_ = false;
     const uint64_t carried = first_ ? best() : std::min(rate_, best());
     rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
-    drain_rate_ = std::max(kRateMin, part(rate_, 1 - std::min(kCutMax, excess.seconds() / pause.seconds())));
+    drain_rate_ = drain_of(reading, pause);
     draining_ = true;
     not_before_ = now + pause;
     return true;
@@ -179,7 +197,8 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
 
 bool RateFinder::raise(const RateReading& reading, Instant now) {
     const uint32_t doublings = std::min(raised_++ / kFasterEvery, kDoublingsMax);
-    rate_ += part(rate_, first_ ? kStepFirst : kStep * (1u << doublings));
+    const double first = corrected_ ? kStepCorrected : kStepFirst;
+    rate_ += part(rate_, first_ ? first : kStep * (1u << doublings));
     not_before_ = now + reading.rtt_min + reading.queue;
     if (doublings > 0) reason_ = "no queue: there is room for more";
     return true;

@@ -28,6 +28,8 @@ struct RateReading {
 
 class RateFinder {
 public:
+    // Before the first look: what the path carried when it was last looked at. 0: nothing is known.
+    void remember(uint64_t rate);
     // True: rate() changed.
     bool look(RateReading reading, Instant now);
 
@@ -49,7 +51,8 @@ private:
     uint64_t best() const;
     void forget();
     bool find(const RateReading& reading, Instant now);
-    bool correct(const RateReading& reading);
+    bool correct(const RateReading& reading, Instant now);
+    uint64_t drain_of(const RateReading& reading, Duration pause) const;
     bool lower(const RateReading& reading, Instant now);
     bool raise(const RateReading& reading, Instant now);
     bool lift(Instant now);
@@ -63,10 +66,11 @@ private:
     uint64_t rate_ = 0;
     uint64_t drain_rate_ = 0;
     bool draining_ = false;
-    bool first_ = false;     // no queue was seen since the first bound
-    bool standing_ = false;  // a queue was seen while there was no bound
-    Instant stands_since_;   // that queue
-    uint32_t lowered_ = 0;   // times in a row, the queue standing on
+    bool first_ = false;      // no queue was seen since the first bound
+    bool corrected_ = false;  // and that is of all that its queue let through
+    bool standing_ = false;   // a queue was seen while there was no bound
+    Instant stands_since_;    // that queue
+    uint32_t lowered_ = 0;    // times in a row, the queue standing on
     uint64_t lowered_from_ = 0;
     Instant borne_since_;  // a queue is seen; 0: none
     uint32_t raised_ = 0;  // times in a row, no queue to be seen

@@ -42,7 +42,8 @@ public:
     bool look(const StrandReading& reading, Instant now);
 
     uint32_t wanted() const { return wanted_; }
-    uint64_t rate() const { return rate_; }  // bytes per second while backlogged; 0: not known yet
+    bool knows_path() const { return chosen_; }  // wanted() is more than the default
+    uint64_t rate() const { return rate_; }      // bytes per second while backlogged; 0: not known yet
     const std::string& reason() const { return reason_; }  // of the last change, in words
 
 private:

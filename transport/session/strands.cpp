@@ -78,7 +78,10 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         const PathSample since = before.value_or(PathSample{});
         const uint64_t again = now->bytes_retransmitted - since.bytes_retransmitted;
         stats.bytes_retransmitted += again;
-        if (index == 0) stats.path_rtt = now->rtt_smoothed;
+        if (index == 0) {
+            stats.path_rtt = now->rtt_smoothed;
+            stats.control_bytes_retransmitted += again;
+        }
         if (index == 0 || !before) continue;  // a new one has not been there all the time
         lost += again;
         if (index > link.strands_used()) continue;
@@ -118,10 +121,17 @@ void Endpoint::Impl::guide(Strand& strand, Congestion by) {
     if (std::exchange(strand.guide, by) != by) driver_.guide(strand.handle, by);
 }
 
-void Endpoint::Impl::remember_strands(const Link& link) {
-    if (!link.tuner) return;
-    if (strands_known_.size() >= limits::kMembersMax) strands_known_.clear();  // of runs with much churn
-    strands_known_[link.key.peer] = link.tuner->wanted();
+// What the host's line carries is not forgotten with a link (path_pace.cpp).
+void Endpoint::Impl::recall_path(Link& link) {
+    const KnownPath known = paths_.recall(link.key.peer, now_).value_or(KnownPath{});
+    link.tuner.emplace(link.bulk_strands, known.strands);
+    link.pace.finder.remember(known.pace);
+    link.losses = known.losses;
+}
+
+void Endpoint::Impl::remember_path(const Link& link) {
+    if (!link.tuner || !link.tuner->knows_path()) return;  // it never came up: what was known stays
+    paths_.note(link.key.peer, {link.tuner->wanted(), link.pace.finder.found(), link.losses}, now_);
 }
 
 }  // namespace whim

@@ -66,6 +66,37 @@ TEST(PeerWatch, ADeadPeerTeachesNoPatience) {
     }
 }
 
+// What a repair takes is 3 (rtt + 200 ms).
+TEST(PeerWatch, GivesAPathThatLostSegmentsTheTimeToRepairThem) {
+    Watch w;
+    w.run(seconds(5), milliseconds(200));
+    w.watch.measured(kPeer, milliseconds(300), 1448, w.now);
+    EXPECT_TRUE(w.run(seconds(5), milliseconds(200)).empty());
+    EXPECT_TRUE(w.run(milliseconds(2250), std::nullopt).empty());
+    EXPECT_TRUE(w.watch.answer({{1}, 1, kPeer}, w.now).reachable) << "asked by others, it says so as well";
+    EXPECT_TRUE(w.run(milliseconds(1000), std::nullopt).empty());
+    EXPECT_EQ(w.run(milliseconds(500), std::nullopt).size(), 1u) << "but no more than that";
+}
+
+TEST(PeerWatch, ForgetsLosses) {
+    Watch w;
+    w.watch.measured(kPeer, milliseconds(300), 1448, w.now);
+    w.run(limits::kLossRemembered + seconds(1), milliseconds(200));
+    w.watch.measured(kPeer, milliseconds(300), 1448, w.now);
+    EXPECT_TRUE(w.run(milliseconds(1750), std::nullopt).empty());
+    EXPECT_EQ(w.run(milliseconds(500), std::nullopt).size(), 1u);
+}
+
+TEST(PeerWatch, WhatIsSentAgainToADeadPeerIsNoLossOfItsPath) {
+    Watch w;
+    w.run(seconds(5), milliseconds(200));
+    for (uint64_t bytes = 100; bytes <= 700; bytes += 100) {
+        w.watch.measured(kPeer, milliseconds(300), bytes, w.now);
+        EXPECT_TRUE(w.run(milliseconds(250), std::nullopt).empty());
+    }
+    EXPECT_EQ(w.run(milliseconds(500), std::nullopt).size(), 1u);
+}
+
 TEST(PeerWatch, OurOwnSleepIsNobodysSilence) {
     Watch w;
     w.run(seconds(5), milliseconds(200));

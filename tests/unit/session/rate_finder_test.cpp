@@ -188,6 +188,31 @@ TEST(RateFinder, CorrectsAFirstBoundByWhatCameWhileTheQueueDrained) {
     EXPECT_EQ(line.finder.reason().rfind("the first queue drained at", 0), 0u) << line.finder.reason();
 }
 
+TEST(RateFinder, CorrectsItAlsoBeforeThatQueueIsGone) {
+    Readings line;
+    line.look(5, 8e6, milliseconds(20));
+    const uint64_t bound = line.finder.found();
+    ASSERT_GT(bound, 0u);
+    line.look(2, 32e6, milliseconds(50));
+    EXPECT_GT(line.finder.found(), bound);
+    EXPECT_LT(line.finder.rate(), line.finder.found()) << "it still drains";
+}
+
+TEST(RateFinder, RisesFromABoundThatWasCorrectedInSmallerSteps) {
+    for (const bool corrected : {false, true}) {
+        Readings line;
+        line.look(5, 8e6, milliseconds(20));
+        if (corrected) line.look(2, 32e6, milliseconds(50));
+        const uint64_t bound = line.finder.found();
+        ASSERT_GT(bound, 0u);
+        for (int i = 0; i < 30 && line.finder.found() == bound; ++i)
+            line.look(1, static_cast<double>(bound), Duration{});
+        const double step = static_cast<double>(line.finder.found()) / static_cast<double>(bound);
+        EXPECT_GT(step, corrected ? 1.05 : 1.3);
+        EXPECT_LT(step, corrected ? 1.15 : 1.5);
+    }
+}
+
 TEST(RateFinder, IsUsedUpWhenAllThatOtherBoundsLeaveOfItIsUsed) {
     Readings line;
     line.look(6, 40e6, milliseconds(40));
