@@ -64,13 +64,14 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
     return Child::start(arguments, place);
 }
 
-// Of the op's elements, how many have the contribution of the last rank.
+// Of the op's elements, how many have the contribution of the last peer to be started, whatever its rank.
 double share_of_last(const whimbrel::Op& op, uint64_t peers, size_t count) {
+    const std::string name = "peer" + std::to_string(peers - 1);
     uint64_t elements = 0;
     for (uint32_t set = 0; set < op.info().contributor_sets; ++set) {
         const whim_contributor_set members = op.contributor_set(set);
         for (uint32_t i = 0; i < members.members; ++i)
-            if (op.contributor(set, i).rank == peers - 1) elements += members.elements;
+            if (op.contributor(set, i).name == name) elements += members.elements;
     }
     return static_cast<double>(elements) / static_cast<double>(count);
 }
