@@ -40,7 +40,7 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",   "invite", "security", "name", "bytes",   "dtype",    "reduce", "codec",   "check",
+    "role",   "invite", "security", "name", "bytes",   "dtype",    "reduce", "codec",    "check",
     "listen", "dir",    "peers",    "path", "rest-ms", "warm-ups", "quorum", "grace-ms", "core"};
 int all_reduce_peer_role(const Options& options);
 

@@ -61,7 +61,8 @@ inline constexpr uint64_t kResultsKeptBytes = 8ull << 20;    // left of an op th
 inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap
 inline constexpr uint32_t kChunkBytesDefault = 256u << 10;
-inline constexpr uint64_t kWeighedBytesMin = 1ull << 20;  // smaller ops have equal shares, whatever lines carry
+inline constexpr uint64_t kWeighedBytesMin = 1ull
+                                             << 20;  // smaller ops have equal shares, whatever lines carry
 inline constexpr uint64_t kWindowBytesNear = 4ull << 20;  // of one sender's contributions to one root, per op
 inline constexpr uint64_t kWindowBytesFar = 16ull << 20;  // the same over a long path, at most
 inline constexpr uint64_t kWindowBytesFarTotal = 32ull << 20;  // shared by all senders to one root

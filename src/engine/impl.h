@@ -200,7 +200,7 @@ private:
     uint64_t next_nonce_ = 1;
     std::optional<RoundInfo> unclaimed_round_;  // begun after its round_begin was cancelled
     std::optional<Error> out_of_it_;  // evicted or left: the answer to every call until the next join
-    std::map<Round, std::vector<MemberId>> births_;  // participants of recent rounds, birth rank order
+    std::map<Round, std::vector<MemberId>> births_;      // participants of recent rounds, birth rank order
     std::map<Round, std::vector<uint64_t>> line_rates_;  // of the same
     Round round_{};
     std::vector<wire::Removal> removed_seen_;

@@ -9,9 +9,9 @@
 
 namespace whim::group {
 
-// Bytes per second upwards, in the order of the participants, rounded down to a power of two or the half way to
-// the next, so that measurements that barely move change nothing. 0: not known, since some link of it has not
-// found its pace. Empty when nothing is known of anybody.
+// Bytes per second upwards, in the order of the participants, rounded down to a power of two or the half way
+// to the next, so that measurements that barely move change nothing. 0: not known, since some link of it has
+// not found its pace. Empty when nothing is known of anybody.
 std::vector<uint64_t> line_rates(const LinkMatrix& links, const std::vector<MemberId>& participants);
 
 }  // namespace whim::group

@@ -199,14 +199,16 @@ static void codecs_cut_bytes_and_keep_peers_alike(run* r) {
 static void a_codec_through_a_broadcast(run* r) {
     whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
     whim_op* ops[PEERS_MAX];
+    float source;
     int p;
     fill(r->peers);
+    source = x[r->peer_of_rank[1]][99];
     options.codec = "int8";
     for (p = 0; p < r->peers; p++)
         CHECK_OK(whim_broadcast(r->groups[p], x[p], COUNT, WHIM_F32, 1, &options, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
     for (p = 0; p < r->peers; p++) CHECK(memcmp(x[0], x[p], sizeof x[0]) == 0);
-    CHECK(fabsf(x[0][99] - 198) <= 1);
+    CHECK(fabsf(x[0][99] - source) <= 2);
 }
 
 static void what_codecs_refuse(run* r) {
@@ -254,6 +256,9 @@ static void a_codec_that_others_do_not_use(run* r) {
     end_all(ops, r->peers, WHIM_E_MISMATCH);
 }
 
+/* By rank, which need not be the order of the groups. */
+static whim_group* member(const run* r, int rank) { return r->groups[r->peer_of_rank[rank]]; }
+
 static void gather_and_scatter(run* r) {
     static const uint64_t counts[] = {700, 0, 300};
     static float all[PEERS_MAX][3 * 1000];
@@ -266,7 +271,7 @@ static void gather_and_scatter(run* r) {
     for (p = 0; p < r->peers; p++)
         for (i = 0; i < 1000; i++) x[p][i] = (float)(1000 * p + i);
     for (p = 0; p < r->peers; p++)
-        CHECK_OK(whim_all_gather(r->groups[p], x[p], all[p], 1000, WHIM_F32, NULL, &ops[p]));
+        CHECK_OK(whim_all_gather(member(r, p), x[p], all[p], 1000, WHIM_F32, NULL, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
     for (p = 0; p < r->peers; p++)
         for (i = 0; i < 3000; i++) CHECK(all[p][i] == (float)i);
@@ -278,7 +283,7 @@ static void gather_and_scatter(run* r) {
         float* mine = all[p] + (p == 0 ? 0 : 700);
         memset(all[p], 0, sizeof all[p]);
         for (i = 0; i < (int)counts[p]; i++) mine[i] = (float)(p + 1);
-        CHECK_OK(whim_all_gather(r->groups[p], mine, all[p], counts[p], WHIM_F32, &uneven, &ops[p]));
+        CHECK_OK(whim_all_gather(member(r, p), mine, all[p], counts[p], WHIM_F32, &uneven, &ops[p]));
     }
     for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
     for (p = 0; p < r->peers; p++)
@@ -293,7 +298,7 @@ static void gather_and_scatter(run* r) {
     for (p = 0; p < r->peers; p++)
         for (i = 0; i < 3000; i++) all[p][i] = (float)(i * (p + 1));
     for (p = 0; p < r->peers; p++)
-        CHECK_OK(whim_reduce_scatter(r->groups[p], all[p], y[p], 1000, WHIM_F32, WHIM_AVG, NULL, &ops[p]));
+        CHECK_OK(whim_reduce_scatter(member(r, p), all[p], y[p], 1000, WHIM_F32, WHIM_AVG, NULL, &ops[p]));
     for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
     for (p = 0; p < r->peers; p++)
         for (i = 0; i < 1000; i++) CHECK(y[p][i] == (float)(2 * (1000 * p + i)));
@@ -306,7 +311,7 @@ static void gather_and_scatter(run* r) {
     /* A sum in place, with a codec: nothing but the own part is written. */
     scatter.codec = "int8";
     for (p = 0; p < r->peers; p++)
-        CHECK_OK(whim_reduce_scatter(r->groups[p], all[p], all[p] + 1000 * p, 1000, WHIM_F32, WHIM_SUM,
+        CHECK_OK(whim_reduce_scatter(member(r, p), all[p], all[p] + 1000 * p, 1000, WHIM_F32, WHIM_SUM,
                                      &scatter, &ops[p]));
     end_all(ops, r->peers, WHIM_OK);
     for (p = 0; p < r->peers; p++)
@@ -333,7 +338,7 @@ static void what_gather_and_scatter_refuse(run* r) {
     end_op(op, WHIM_E_INVALID);
     CHECK(whim_barrier(r->groups[0], &options, &op) == WHIM_E_INVALID);
     CHECK(whim_all_gather(r->groups[0], x[0], NULL, 10, WHIM_F32, NULL, &op) == WHIM_E_INVALID);
-    CHECK_OK(whim_all_gather(r->groups[1], x[0], x[0], 10, WHIM_F32, NULL, &op)); /* its part is elsewhere */
+    CHECK_OK(whim_all_gather(member(r, 1), x[0], x[0], 10, WHIM_F32, NULL, &op)); /* its part is elsewhere */
     end_op(op, WHIM_E_INVALID);
     CHECK_OK(whim_reduce_scatter(r->groups[0], x[0], x[0] + 1, 10, WHIM_F32, WHIM_AVG, NULL, &op));
     end_op(op, WHIM_E_INVALID);

@@ -162,7 +162,18 @@ private:
         switch (kind & 3) {
             case 0: return wire::JoinReply{0, "", {1}, {kSelf}, wire::RunOptions{}, {0}, view};
             case 1: return wire::ViewUpdate{{1}, view};
-            case 2: return wire::RoundStart{{1}, round, {round.value - 1}, view, ids, {}, {}, {}, {}, kind & 8 ? std::vector<uint64_t>(ids.size(), kind) : std::vector<uint64_t>{}};
+            case 2:
+                return wire::RoundStart{
+                    {1},
+                    round,
+                    {round.value - 1},
+                    view,
+                    ids,
+                    {},
+                    {},
+                    {},
+                    {},
+                    kind & 8 ? std::vector<uint64_t>(ids.size(), kind) : std::vector<uint64_t>{}};
             default: return wire::RoundOutcome{{1}, round, (kind & 4) != 0, "", {}, ids, {}, false};
         }
     }

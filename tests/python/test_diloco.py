@@ -130,6 +130,21 @@ def test_plain_averaging_is_the_mean_of_the_parameters(make_group):
     assert torch.allclose(flat, (alone[0] + alone[1]) / 2, atol=1e-6)
 
 
+def test_through_a_codec_replicas_stay_equal(make_group):
+    groups = [make_group(f"r{n}") for n in range(2)]
+
+    def replica(n):
+        model = make_model(seed=n)
+        inner = torch.optim.SGD(model.parameters(), lr=0.05)
+        sync = DiLoCo(model, inner, groups[n], sync_every=2, codec="int8", rounds_max=3)
+        while not sync.finished:
+            inner_steps(model, inner, seed=10 + n, steps=1)
+        return [p.detach().clone() for p in model.parameters()]
+
+    first, second = run_replicas([lambda n=n: replica(n) for n in range(2)])
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 def test_nesterov_follows_the_formula():
     anchor, delta = np.array([1.0, 2.0], np.float32), np.array([0.5, -1.0], np.float32)
     state = whimbrel._core.Diloco(anchor, 0.7, 0.9)

@@ -41,7 +41,7 @@ namespace whim::sim {
     X(direct_again, true, "and went back to its own path")                                                   \
     X(circuit_refused, true, "a member that was asked to relay could not")                                   \
     X(circuit_lost, true, "a circuit ended with the link to its relay")                                      \
-    X(shares_weighed, true, "an op had shares by what lines were said to carry")                               \
+    X(shares_weighed, true, "an op had shares by what lines were said to carry")                             \
     X(links_known, true, "the coordinator knew every link between members")                                  \
     X(lineage_lost, false, "every holder of the last committed state was gone")                              \
     X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")

@@ -68,8 +68,8 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
 
 namespace {
 
-// The reference for elements from `first` on. In an op with parts each begins at a chunk for codecs (op_coded.cpp),
-// so it is made part by part.
+// The reference for elements from `first` on. In an op with parts each begins at a chunk for codecs
+// (op_coded.cpp), so it is made part by part.
 std::vector<float> coded_fold(const OpScript& script, const OpInfo& info,
                               const std::vector<op::CodedInput>& inputs, uint64_t first) {
     const CodecPtr codec = *parse_codec(script.codec);
@@ -85,13 +85,13 @@ std::vector<float> coded_fold(const OpScript& script, const OpInfo& info,
         if (begin >= end) continue;
         std::vector<op::CodedInput> cut = inputs;
         for (op::CodedInput& in : cut) {
-            in.elements.erase(in.elements.begin() + static_cast<std::ptrdiff_t>(end - first), in.elements.end());
+            in.elements.erase(in.elements.begin() + static_cast<std::ptrdiff_t>(end - first),
+                              in.elements.end());
             in.elements.erase(in.elements.begin(),
                               in.elements.begin() + static_cast<std::ptrdiff_t>(begin - first));
         }
         const uint64_t place = uint64_t{layout.parts[p].chunk} * d.chunk_elements + (begin - part.begin);
-        const std::vector<float> made =
-            op::coded_reference(*codec, script.reduce, info.op, cut, place, kept);
+        const std::vector<float> made = op::coded_reference(*codec, script.reduce, info.op, cut, place, kept);
         all.insert(all.end(), made.begin(), made.end());
     }
     return all;

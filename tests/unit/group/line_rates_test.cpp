@@ -1,5 +1,5 @@
-// Goal: a line's rate is what all its links are paced at together, and is not guessed from some of them. Method:
-// matrices by hand.
+// Goal: a line's rate is what all its links are paced at together, and is not guessed from some of them.
+// Method: matrices by hand.
 #include "group/line_rates.h"
 
 #include <gtest/gtest.h>

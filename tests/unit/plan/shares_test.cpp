@@ -1,6 +1,6 @@
-// Goal: shares of the direct plan cover the buffer, give slow lines less to root, and no other shares would end
-// the op much sooner. Method: random lines; the slowest member's time against many random shares, and against
-// what contributions alone take.
+// Goal: shares of the direct plan cover the buffer, give slow lines less to root, and no other shares would
+// end the op much sooner. Method: random lines; the slowest member's time against many random shares, and
+// against what contributions alone take.
 #include "collectives/plan/shares.h"
 
 #include <gtest/gtest.h>

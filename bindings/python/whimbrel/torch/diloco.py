@@ -73,13 +73,15 @@ class DiLoCo:
         outer_lr: float = 0.7,
         outer_momentum: float = 0.9,
         weight: float | Callable[[], float] = 1.0,
+        codec: str | None = None,
         samples: int | Callable[[], int] = 0,
         commit_data: Callable[[], bytes] | None = None,
         rounds_max: int | None = None,
         observer: Callable[[Progress], Any] | None = None,
     ) -> None:
         """weight: how much this replica's contribution counts, for example its tokens; asked at each outer
-        step. samples, commit_data: kept with each round beside the vote (positions of the data loader, at
+        step. codec: how pseudo-gradients travel, as in docs/reference/codecs.md, for example "int8"; the same on
+        all replicas. samples, commit_data: kept with each round beside the vote (positions of the data loader, at
         most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`."""
         if sync_every < 1:
             raise ValueError("sync_every must be at least 1")
@@ -88,6 +90,7 @@ class DiLoCo:
         self.finished = False
         self.local_steps = 0  # since the last outer step
         self._weight, self._samples, self._commit_data = weight, samples, commit_data
+        self._codec = codec
         self._rounds_max = rounds_max
         self._observer = observer
         self._parameters = FlatParameters(model)
@@ -182,7 +185,12 @@ class DiLoCo:
         self._parameters.read(self._scratch)
         self._state.contribute(self._scratch, self._scratch)
         work = self.group.all_reduce(
-            self._scratch, reduce="avg", tag=REDUCE_TAG, round=self._round.round, weight=_value(self._weight)
+            self._scratch,
+            reduce="avg",
+            tag=REDUCE_TAG,
+            round=self._round.round,
+            weight=_value(self._weight),
+            codec=self._codec,
         )
         try:
             self._report("reduce_begin", round=self._round)
