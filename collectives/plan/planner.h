@@ -1,0 +1,37 @@
+// Which plan an op should have. The same links and op give the same plan on every machine.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectives/plan/cost.h"
+#include "collectives/plan/makers.h"
+
+namespace whim::plan {
+
+struct Candidate {
+    std::string name;  // "direct", "direct, near roots", "ring", ...
+    std::optional<Plan> plan;
+    Forecast forecast;
+    std::string refused;  // why there is no plan
+};
+
+struct Choice {
+    std::vector<Candidate> candidates;
+    size_t chosen = 0;
+    std::string reason;  // why it, for people
+    Regions regions;
+    const Plan& plan() const { return *candidates[chosen].plan; }
+    const Forecast& forecast() const { return candidates[chosen].forecast; }
+};
+
+// The candidate with the shortest forecast; what has fewer hops unless another is more than 3 % faster. When
+// members are so cut off from each other that no plan joins them, the direct plan all the same: the op will
+// wait and say for whom. 1 to limits::kMembersMax members.
+Choice plan_for(const Links& links, const Work& work);
+
+// "the access line of 3 (up)", with names for ranks where there are any.
+std::string words_of(const Forecast& forecast, const std::vector<std::string>& names = {});
+
+}  // namespace whim::plan
