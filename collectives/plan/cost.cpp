@@ -22,6 +22,9 @@ public:
 
     void add(const Part& part) {
         const double x = part_of_all(part);
+        loads_.encoded[part.root] += x;
+        loads_.decoded[part.root] += x;
+        if (part.shape == Shape::star && loads_.pair.empty()) return add_star(part.root, x);
         for_each_edge(plan_, part, [&](Phase phase, Member from, Member to) {
             const Relay* relay = plan_.relays.empty() ? nullptr : relay_of(plan_, from, to);
             if (relay == nullptr) {
@@ -37,13 +40,31 @@ public:
                 loads_.decoded[to] += x;
             }
         });
-        loads_.encoded[part.root] += x;
-        loads_.decoded[part.root] += x;
     }
 
-    Loads take() { return std::move(loads_); }
+    Loads take() {
+        for (auto* list : {&loads_.sent, &loads_.received, &loads_.encoded, &loads_.decoded})
+            for (double& load : *list) load += of_all_;
+        return std::move(loads_);
+    }
 
 private:
+    // Everybody sends and receives once, the root as often as there are others.
+    void add_star(Member root, double x) {
+        of_all_ += x;
+        const double others = x * (n_ - 1);
+        loads_.sent[root] += others - x;
+        loads_.received[root] += others - x;
+        loads_.folded[root] += others;
+        loads_.encoded[root] -= x;
+        loads_.decoded[root] -= x;
+        for (const Relay& relay : plan_.relays) {
+            if (relay.a != root && relay.b != root) continue;
+            loads_.sent[relay.via] += 2 * x;
+            loads_.received[relay.via] += 2 * x;
+        }
+    }
+
     void leg(Member from, Member to, double x) {
         loads_.sent[from] += x;
         loads_.received[to] += x;
@@ -53,6 +74,7 @@ private:
     const Plan& plan_;
     const uint32_t n_;
     Loads loads_;
+    double of_all_ = 0;  // of stars in large plans: what everybody does alike
 };
 
 // Seconds that each edge is kept busy by the whole plan: by the busier of the two lines at its ends, or by
@@ -101,7 +123,9 @@ class Hops {
 public:
     Hops(const Plan& plan, const Net& net, const Work& work, const Busy& busy)
         : plan_(plan), net_(net), work_(work), busy_(busy),
-          exact_(plan.members <= limits::kPlanPackMembersMax) {}
+          exact_(plan.members <= limits::kPlanPackMembersMax), relayed_(plan.members) {
+        for (const Relay& relay : plan.relays) relayed_[relay.a] = relayed_[relay.b] = 1;
+    }
 
     double seconds_of(const Part& part) const {
         const double piece = static_cast<double>(piece_bytes_of(part, work_));
@@ -114,10 +138,11 @@ private:
         return plan_.relays.empty() ? nullptr : relay_of(plan_, a, b);
     }
 
-    double delay(Member from, Member to) const {
-        if (const Relay* r = relay(from, to))
-            return net_.delay_s(from, r->via) + net_.delay_s(r->via, to) + 2 * kHopSeconds;
-        return net_.delay_s(from, to) + kHopSeconds;
+    // As the first of the two measured it.
+    double delay(Member a, Member b) const {
+        if (const Relay* r = relay(a, b))
+            return net_.delay_s(a, r->via) + net_.delay_s(r->via, b) + 2 * kHopSeconds;
+        return net_.delay_s(a, b) + kHopSeconds;
     }
     double busy(Member from, Member to) const {
         if (const Relay* r = relay(from, to))
@@ -168,7 +193,7 @@ private:
     Ways step(const Ways& before, Phase phase, Member child, Member parent, double piece) const {
         const Member from = phase == Phase::reduce ? child : parent,
                      to = phase == Phase::reduce ? parent : child;
-        return before.over(delay(from, to) + (piece > 0 ? send(from, to, piece) : 0), busy(from, to));
+        return before.over(delay(parent, child) + (piece > 0 ? send(from, to, piece) : 0), busy(from, to));
     }
 
     const Plan& plan_;
@@ -176,6 +201,7 @@ private:
     const Work& work_;
     const Busy& busy_;
     const bool exact_;
+    std::vector<uint8_t> relayed_;  // members with some pair that is
 };
 
 void raise(Forecast& to, double seconds, Limit limit, uint32_t at, uint32_t other = 0) {

@@ -16,11 +16,12 @@ constexpr uint32_t kSettleSteps = 60;
 std::vector<double> distances(const Net& net) {
     std::vector<double> farthest(net.members());
     for (uint32_t a = 0; a < net.members(); ++a)
-        for (uint32_t b = 0; b < net.members(); ++b) {
-            if (a == b) continue;
-            const double way = net.delay_s(a, b);
-            farthest[a] = std::max(farthest[a], net.any_cut() && !net.reach(a, b) ? 2 * way : way);
-        }
+        for (uint32_t b = 0; b < net.members(); ++b)
+            if (a != b) farthest[a] = std::max(farthest[a], net.delay_s(a, b));
+    for (const auto& [a, b] : net.cuts()) {
+        farthest[a] = std::max(farthest[a], 2 * net.delay_s(a, b));
+        farthest[b] = std::max(farthest[b], 2 * net.delay_s(a, b));
+    }
     return farthest;
 }
 

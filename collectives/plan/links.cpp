@@ -40,7 +40,7 @@ Net::Net(const Links& links) : links_(links) {
         for (uint32_t b = 0; b < n; ++b) {
             if (a == b) continue;
             const Links::Pair& pair = links.pair(a, b);
-            any_cut_ |= pair.cut;
+            if (pair.cut) cuts_.emplace_back(std::min(a, b), std::max(a, b));
             pairs_matter_ |= pair.rate != 0;
             best_up[a] = std::max(best_up[a], within_limits(pair.rate));
             best_down[b] = std::max(best_down[b], within_limits(pair.rate));
@@ -48,6 +48,8 @@ Net::Net(const Links& links) : links_(links) {
             rtts += pair.rtt_us != 0;
         }
     }
+    std::sort(cuts_.begin(), cuts_.end());
+    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
     for (uint32_t a = 0; a < n; ++a) {
         const Links::Member& line = links.member(a);
         up[a] = line.up != 0 ? within_limits(line.up) : best_up[a];

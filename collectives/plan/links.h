@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace whim::plan {
@@ -70,13 +71,15 @@ public:
     bool reach(uint32_t a, uint32_t b) const { return !links_.pair(a, b).cut && !links_.pair(b, a).cut; }
     // Whether some pair can be slower than the lines at its ends, and whether some pair is cut.
     bool pairs_matter() const { return pairs_matter_; }
-    bool any_cut() const { return any_cut_; }
+    bool any_cut() const { return !cuts_.empty(); }
+    const std::vector<std::pair<uint32_t, uint32_t>>& cuts() const { return cuts_; }  // a < b, ascending
 
 private:
     const Links& links_;
     std::vector<double> up_s_, down_s_;
     uint32_t rtt_us_unknown_ = 0;
-    bool pairs_matter_ = false, any_cut_ = false;
+    bool pairs_matter_ = false;
+    std::vector<std::pair<uint32_t, uint32_t>> cuts_;
 };
 
 }  // namespace whim::plan

@@ -39,26 +39,23 @@ std::vector<uint32_t> whole_shares(const std::vector<double>& weights, const Wor
 }
 
 std::vector<Relay> relays_of(const Net& net) {
-    std::vector<Relay> relays;
-    if (!net.any_cut()) return relays;
     const uint32_t n = net.members();
+    std::vector<Relay> relays;
     std::vector<uint32_t> carried(n, 1);
-    for (uint32_t a = 0; a < n; ++a)
-        for (uint32_t b = a + 1; b < n; ++b) {
-            if (net.reach(a, b)) continue;
-            uint32_t best = n;
-            double least = 0;
-            for (uint32_t via = 0; via < n; ++via) {
-                if (via == a || via == b || !net.reach(a, via) || !net.reach(via, b)) continue;
-                const double lines = (net.up_s(via) + net.down_s(via)) * carried[via];
-                const double paths =
-                    net.alone_s(a, via) + net.alone_s(via, b) + net.alone_s(b, via) + net.alone_s(via, a);
-                if (best == n || lines + paths < least) best = via, least = lines + paths;
-            }
-            if (best == n) continue;
-            ++carried[best];
-            relays.push_back({static_cast<Member>(a), static_cast<Member>(b), static_cast<Member>(best)});
+    for (const auto& [a, b] : net.cuts()) {
+        uint32_t best = n;
+        double least = 0;
+        for (uint32_t via = 0; via < n; ++via) {
+            if (via == a || via == b || !net.reach(a, via) || !net.reach(via, b)) continue;
+            const double lines = (net.up_s(via) + net.down_s(via)) * carried[via];
+            const double paths =
+                net.alone_s(a, via) + net.alone_s(via, b) + net.alone_s(b, via) + net.alone_s(via, a);
+            if (best == n || lines + paths < least) best = via, least = lines + paths;
         }
+        if (best == n) continue;
+        ++carried[best];
+        relays.push_back({static_cast<Member>(a), static_cast<Member>(b), static_cast<Member>(best)});
+    }
     return relays;
 }
 
@@ -66,13 +63,23 @@ bool keep_needed_relays(Plan& plan, const Net& net) {
     if (!net.any_cut()) return true;
     std::vector<bool> needed(plan.relays.size());
     bool joined = true;
-    for (const Part& part : plan.parts)
-        for_each_edge(plan, part, [&](Phase, Member from, Member to) {
-            if (net.reach(from, to)) return;
-            const Relay* relay = relay_of(plan, from, to);
-            if (relay == nullptr) joined = false;
-            else needed[static_cast<size_t>(relay - plan.relays.data())] = true;
-        });
+    const auto need = [&](uint32_t a, uint32_t b) {
+        const Relay* relay = relay_of(plan, static_cast<Member>(a), static_cast<Member>(b));
+        if (relay == nullptr) joined = false;
+        else needed[static_cast<size_t>(relay - plan.relays.data())] = true;
+    };
+    const std::vector<uint32_t> shares = root_shares(plan);
+    const bool stars = std::all_of(plan.parts.begin(), plan.parts.end(),
+                                   [](const Part& part) { return part.shape == Shape::star; });
+    if (stars) {
+        for (const auto& [a, b] : net.cuts())
+            if (shares[a] > 0 || shares[b] > 0) need(a, b);
+    } else {
+        for (const Part& part : plan.parts)
+            for_each_edge(plan, part, [&](Phase, Member from, Member to) {
+                if (!net.reach(from, to)) need(from, to);
+            });
+    }
     std::vector<Relay> kept;
     for (size_t i = 0; i < needed.size(); ++i)
         if (needed[i]) kept.push_back(plan.relays[i]);

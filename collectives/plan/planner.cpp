@@ -90,6 +90,10 @@ Choice plan_for(const Links& links, const Work& work) {
     Contest contest(net, work);
     constexpr const char* kApart = "some pair cannot talk, and no third member joins it";
     contest.enter("direct", make_direct(net, work, Roots::all), kApart);
+    constexpr const char* kSame = "the same as direct, or some pair that no third member joins";
+    const auto other_than_first = [&](std::optional<Plan> plan) {
+        return plan == contest.choice().candidates[0].plan ? std::nullopt : std::move(plan);
+    };
     if (n < 3) {
         if (!contest.choice().candidates[0].plan) {
             const Links plain(n);
@@ -97,8 +101,10 @@ Choice plan_for(const Links& links, const Work& work) {
         }
         return contest.decide();
     }
-    contest.enter("direct, near roots", make_direct(net, work, Roots::near), kApart);
-    contest.enter("direct, one root", make_direct(net, work, Roots::one), kApart);
+    const bool large = n > limits::kPlanPackMembersMax;
+    contest.enter("direct, near roots", other_than_first(make_direct(net, work, Roots::near)), kSame);
+    if (large) contest.refuse("direct, one root", "one of so many would do most of the work");
+    else contest.enter("direct, one root", other_than_first(make_direct(net, work, Roots::one)), kSame);
     constexpr const char* kNoPartial = "the op's reducer or codec allows no partial results";
     if (!may_fold_between(work)) {
         for (const char* name : {"two-level", "forest", "far forest", "ring"})
@@ -106,7 +112,7 @@ Choice plan_for(const Links& links, const Work& work) {
     } else {
         Regions regions = find_regions(net);
         contest.enter("two-level", make_two_level(net, work, regions), "members are of one region");
-        if (n <= limits::kPlanPackMembersMax) {
+        if (!large) {
             contest.enter("forest", make_forest(net, work, regions, kNear), kApart);
             contest.enter("far forest", make_forest(net, work, regions, kFar), kApart);
         } else {

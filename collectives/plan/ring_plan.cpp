@@ -137,7 +137,6 @@ std::optional<Plan> make_ring(const Net& net, const Work& work) {
     plan.tables.push_back(n <= kExactMembersMax ? orders.exact() : orders.found());
     for (const Member root : plan.tables[0]) plan.parts.push_back({1, root, Shape::ring, 0, 0});
     plan.relays = relays_of(net);
-    if (!keep_needed_relays(plan, net)) return std::nullopt;
     const std::vector<uint32_t> shares = whole_shares(weights_of(plan, net), work);
     for (uint32_t p = 0; p < n; ++p) plan.parts[p].share = shares[p];
     drop_empty_parts(plan);

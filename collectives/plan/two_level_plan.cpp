@@ -46,7 +46,6 @@ std::optional<Plan> make_two_level(const Net& net, const Work& work, const Regio
             plan.tables.push_back(two_level_parents(regions, slices[s], slices[s][r]));
         }
     plan.relays = relays_of(net);
-    if (!keep_needed_relays(plan, net)) return std::nullopt;
     const std::vector<uint32_t> shares = whole_shares(weights_of(plan, net), work);
     for (size_t p = 0; p < plan.parts.size(); ++p) plan.parts[p].share = shares[p];
     drop_empty_parts(plan);

@@ -197,7 +197,7 @@ inline constexpr uint32_t kTopKChunkMax = 1u << 16;     // elements that top-k c
 inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide whether all are
 
 // Plans (collectives/plan).
-inline constexpr uint32_t kPlanPartsMax = kMembersMax;      // of one plan
+inline constexpr uint32_t kPlanPartsMax = 1024;             // of one plan
 inline constexpr uint32_t kPlanTableEntriesMax = 1u << 18;  // ranks in the tables of one plan, together
 inline constexpr uint32_t kPlanRelaysMax = 4096;      // pairs of one plan that go through a third member
 inline constexpr uint32_t kPlanBytesMax = 1u << 20;   // of an encoded plan
