@@ -117,7 +117,7 @@ Bound slowest_cut(const Net& net, const Work& work) {
     search.farthest_pair();
     if (!net.pairs_matter()) return search.take();
     const Tree tree = spanning_tree(n, [&](uint32_t a, uint32_t b) {
-        return net.reach(a, b) ? std::min(net.pair_s(a, b), net.pair_s(b, a)) : kNever;
+        return net.reach(a, b) ? std::max(net.pair_s(a, b), net.pair_s(b, a)) : kNever;
     });
     double last = 0;
     for (const Tree::Edge& edge : tree.edges) {

@@ -128,7 +128,8 @@ public:
     }
 
     double seconds_of(const Part& part) const {
-        const double piece = static_cast<double>(piece_bytes_of(part, work_));
+        const double piece =
+            static_cast<double>(work_.on_wire()) * part_of_all(part) / pieces_of(part, work_);
         if (part.shape == Shape::ring) return of_ring(part);
         return ways_of(part, Phase::reduce, piece).through(ways_of(part, Phase::broadcast, piece));
     }
@@ -240,9 +241,9 @@ void raise_pairs(Forecast& out, const Plan& plan, const Net& net, const Loads& l
 
 }  // namespace
 
-uint64_t piece_bytes_of(const Part& part, const Work& work) {
+uint32_t pieces_of(const Part& part, const Work& work) {
     const double bytes = static_cast<double>(work.on_wire()) * part_of_all(part);
-    return static_cast<uint64_t>(std::min(bytes, static_cast<double>(limits::kChunkBytesDefault)));
+    return static_cast<uint32_t>(std::clamp<double>(bytes / limits::kChunkBytesPipelined, 1, kPiecesMax));
 }
 
 Loads loads_of(const Plan& plan) {

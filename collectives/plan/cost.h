@@ -37,7 +37,9 @@ struct Forecast {
 };
 Forecast forecast(const Plan& plan, const Net& net, const Work& work);
 
-// Bytes of a part that travel as one piece.
-uint64_t piece_bytes_of(const Part& part, const Work& work);
+// Pieces in which a part travels: of limits::kChunkBytesPipelined at least, if there are several. An executor
+// may have more; they change little beyond that.
+inline constexpr uint32_t kPiecesMax = 16;
+uint32_t pieces_of(const Part& part, const Work& work);
 
 }  // namespace whim::plan

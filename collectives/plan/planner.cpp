@@ -106,9 +106,10 @@ Choice plan_for(const Links& links, const Work& work) {
     if (large) contest.refuse("direct, one root", "one of so many would do most of the work");
     else contest.enter("direct, one root", other_than_first(make_direct(net, work, Roots::one)), kSame);
     constexpr const char* kNoPartial = "the op's reducer or codec allows no partial results";
-    if (!may_fold_between(work)) {
+    const bool small = work.on_wire() / limits::kChunkBytesMin < n && contest.choice().candidates[0].plan;
+    if (small || !may_fold_between(work)) {
         for (const char* name : {"two-level", "forest", "far forest", "ring"})
-            contest.refuse(name, kNoPartial);
+            contest.refuse(name, small ? "the op is too small to be worth more hops" : kNoPartial);
     } else {
         Regions regions = find_regions(net);
         contest.enter("two-level", make_two_level(net, work, regions), "members are of one region");

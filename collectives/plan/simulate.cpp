@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "base/assert.h"
-#include "base/limits.h"
+#include "collectives/plan/cost.h"
 #include "collectives/plan/fair_shares.h"
 
 namespace whim::plan {
@@ -95,8 +95,7 @@ private:
             course.up[from] = to;
         });
         const double bytes = static_cast<double>(work.on_wire()) * part.share / kShares;
-        const double worth = bytes / limits::kChunkBytesMin;
-        course.pieces = static_cast<uint32_t>(std::clamp<double>(worth, 1, options.pieces_max));
+        course.pieces = std::min(pieces_of(part, work), options.pieces_max);
         course.piece_bytes = bytes / course.pieces;
         courses_.push_back(std::move(course));
     }

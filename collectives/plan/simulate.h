@@ -15,7 +15,7 @@
 namespace whim::plan {
 
 struct SimulateOptions {
-    uint32_t pieces_max = 16;  // of one part; pieces are no smaller than limits::kChunkBytesMin
+    uint32_t pieces_max = 16;  // of one part, which has pieces_of() if these are fewer
 };
 
 // Seconds until the last result has arrived. The plan has passed check().
