@@ -26,6 +26,8 @@ namespace {
 using namespace stress;
 using namespace whim::plan;
 
+constexpr uint64_t kFlocksTimed = 12;
+
 struct Row {
     std::string flock, chosen, best_plain;
     uint32_t members = 0;
@@ -117,6 +119,25 @@ struct Figures {
     }
 };
 
+// Of larger flocks, where simulating takes long: the time to plan alone.
+void print_times_to_plan(uint32_t members, uint64_t seed, const Work& work, bool json) {
+    std::vector<double> ms;
+    for (uint64_t i = 0; i < kFlocksTimed; ++i) {
+        const Links links = random_flock(seed + i, members, members);
+        const auto begin = std::chrono::steady_clock::now();
+        const Choice choice = plan_for(links, work);
+        ms.push_back(
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+    }
+    std::printf(
+        json
+            ? "{\"bench\": \"plan\", \"n\": %u, \"flocks\": %llu, \"plan_ms_median\": %.2f, \"plan_ms_max\": "
+              "%.2f, \"machine\": \"%s\", \"commit\": \"%s\"}\n"
+            : "%4u peers, %llu flocks: planned in %.2f ms (median), %.2f ms (most); %s, %s\n",
+        members, static_cast<unsigned long long>(kFlocksTimed), median(ms), quantile(ms, 1),
+        machine().c_str(), commit().c_str());
+}
+
 std::string text_of(const std::filesystem::path& path) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(path.string() + ": cannot be read");
@@ -159,6 +180,7 @@ int main(int argc, char** argv) try {
     }
     if (!topologies.plain.empty()) topologies.print("topologies", work.bytes, json);
     if (!flocks.plain.empty()) flocks.print("random", work.bytes, json);
+    for (const uint32_t n : {16u, 32u, 64u, 128u, 256u, 1024u}) print_times_to_plan(n, seed, work, json);
     return 0;
 } catch (const std::exception& problem) {
     std::cerr << "bench plan: " << problem.what() << "\n";

@@ -1,5 +1,5 @@
-// How long a plan takes, by a closed formula. The planner chooses by it; `simulate.h` is what it is judged
-// by.
+// How long a plan takes, by a closed formula. The planner chooses by it first; `simulate.h` is what it is
+// judged by.
 //
 //     time = the longest of all ways from a leaf to the root and on to a leaf, in any part; a way takes
 //            - half a round trip and a hop's cost for each hop,

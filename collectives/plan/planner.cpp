@@ -3,13 +3,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/limits.h"
+#include "collectives/plan/simulate.h"
 
 namespace whim::plan {
 namespace {
 
-constexpr double kWorthMoreHops = 0.97;
+constexpr double kWorthMoreHops = 0.97;        // by the simulation
+constexpr double kWorthByForecast = 0.95;      // by the forecast alone, which errs
+constexpr double kForecastError = 1.25;        // within it, candidates are tried out
+constexpr uint32_t kSendingsSimulated = 5000;  // of pieces over edges, of one candidate
+constexpr uint32_t kPiecesTriedMin = 4;        // of one part, for a simulation to say more than the forecast
+constexpr size_t kTriedMax = 3;
 constexpr ForestShape kNear{.depth_max = 4, .stretch = 1.1}, kFar{.depth_max = 6, .stretch = 3};
 
 std::string name_of_rank(Member rank, const std::vector<std::string>& names) {
@@ -21,7 +29,7 @@ public:
     Contest(const Net& net, const Work& work) : net_(net), work_(work) {}
 
     void enter(std::string name, std::optional<Plan> plan, const char* why_not) {
-        Candidate candidate{std::move(name), std::move(plan), {}, {}};
+        Candidate candidate{std::move(name), std::move(plan), {}, 0, {}};
         if (candidate.plan) candidate.forecast = forecast(*candidate.plan, net_, work_);
         else candidate.refused = why_not;
         choice_.candidates.push_back(std::move(candidate));
@@ -29,14 +37,15 @@ public:
     void refuse(std::string name, const char* why_not) { enter(std::move(name), std::nullopt, why_not); }
 
     Choice decide() {
-        const auto& all = choice_.candidates;
-        size_t best = all.size();
-        for (size_t i = 0; i < all.size(); ++i) {
-            if (!all[i].plan) continue;
-            if (best == all.size() || all[i].forecast.seconds < all[best].forecast.seconds * kWorthMoreHops)
-                best = i;
+        std::vector<size_t> close = by_forecast();
+        WHIM_ASSERT(!close.empty());
+        try_out(close);
+        std::sort(close.begin(), close.end());  // the fewest hops first again
+        size_t best = close[0];
+        for (const size_t i : close) {
+            const bool tried = choice_.candidates[i].simulated_s > 0;
+            if (seconds(i) < seconds(best) * (tried ? kWorthMoreHops : kWorthByForecast)) best = i;
         }
-        WHIM_ASSERT(best < all.size());
         choice_.chosen = best;
         choice_.reason = reason();
         return std::move(choice_);
@@ -45,24 +54,64 @@ public:
     Choice& choice() { return choice_; }
 
 private:
+    // Those with a plan, from the best forecast to what is beyond its error.
+    std::vector<size_t> by_forecast() const {
+        const auto& all = choice_.candidates;
+        std::vector<size_t> order;
+        for (size_t i = 0; i < all.size(); ++i)
+            if (all[i].plan) order.push_back(i);
+        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+            return all[a].forecast.seconds < all[b].forecast.seconds;
+        });
+        const double most = order.empty() ? 0 : all[order[0]].forecast.seconds * kForecastError;
+        while (!order.empty() && all[order.back()].forecast.seconds > most) order.pop_back();
+        return order;
+    }
+
+    // Simulates the contenders with the best forecasts, all in equally many pieces: as many as there is time
+    // for. The others are out, unless there is no time for this.
+    void try_out(std::vector<size_t>& close) {
+        const size_t tried = std::min(close.size(), kTriedMax);
+        if (tried < 2) return;
+        uint32_t pieces = kPiecesMax;
+        for (size_t i = 0; i < tried; ++i) {
+            const Plan& plan = *choice_.candidates[close[i]].plan;
+            const auto edges = static_cast<uint32_t>(plan.parts.size() * 2 * (plan.members - 1));
+            pieces = std::min(pieces, kSendingsSimulated / edges);
+        }
+        if (pieces < kPiecesTriedMin) return;
+        close.resize(tried);
+        for (const size_t i : close) {
+            Candidate& candidate = choice_.candidates[i];
+            candidate.simulated_s = simulate(*candidate.plan, net_, work_, {.pieces_max = pieces});
+        }
+    }
+
+    double seconds(size_t i) const {
+        const Candidate& candidate = choice_.candidates[i];
+        return candidate.simulated_s > 0 ? candidate.simulated_s : candidate.forecast.seconds;
+    }
+
     std::string reason() const {
         const Candidate& won = choice_.candidates[choice_.chosen];
         std::string text =
             fmt::format("{}: {:.4g} ms, of which {:.4g} ms are transfer ({}) and {:.4g} ms latency", won.name,
                         won.forecast.seconds * 1e3, won.forecast.transfer_s * 1e3, words_of(won.forecast),
                         won.forecast.latency_s * 1e3);
-        const Candidate* next = nullptr;
-        for (const Candidate& other : choice_.candidates) {
-            if (!other.plan || &other == &won) continue;
-            if (next == nullptr || other.forecast.seconds < next->forecast.seconds) next = &other;
+        if (won.simulated_s > 0) text += fmt::format("; {:.4g} ms when simulated", won.simulated_s * 1e3);
+        const auto& all = choice_.candidates;
+        size_t next = all.size();
+        for (size_t i = 0; i < all.size(); ++i) {
+            if (!all[i].plan || i == choice_.chosen || (won.simulated_s > 0 && all[i].simulated_s == 0))
+                continue;
+            if (next == all.size() || seconds(i) < seconds(next)) next = i;
         }
-        if (next == nullptr) return text + "; there is no other";
-        const double ratio = next->forecast.seconds / won.forecast.seconds;
-        const char* most = next->forecast.latency_s > next->forecast.transfer_s ? "hops" : "transfer";
+        if (next == all.size()) return text + "; there is no other";
+        const double ratio = seconds(next) / seconds(choice_.chosen);
         if (ratio < 1)
             return text + fmt::format("; {} is not enough faster ({:.2f} times) to be worth its hops",
-                                      next->name, 1 / ratio);
-        return text + fmt::format("; next is {}, {:.2f} times as long, mostly {}", next->name, ratio, most);
+                                      all[next].name, 1 / ratio);
+        return text + fmt::format("; next is {}, {:.2f} times as long", all[next].name, ratio);
     }
 
     const Net& net_;
@@ -102,9 +151,13 @@ Choice plan_for(const Links& links, const Work& work) {
         return contest.decide();
     }
     const bool large = n > limits::kPlanPackMembersMax;
-    contest.enter("direct, near roots", other_than_first(make_direct(net, work, Roots::near)), kSame);
-    if (large) contest.refuse("direct, one root", "one of so many would do most of the work");
-    else contest.enter("direct, one root", other_than_first(make_direct(net, work, Roots::one)), kSame);
+    if (large) {
+        for (const char* name : {"direct, near roots", "direct, one root"})
+            contest.refuse(name, "with so many members all that can should be roots");
+    } else {
+        contest.enter("direct, near roots", other_than_first(make_direct(net, work, Roots::near)), kSame);
+        contest.enter("direct, one root", other_than_first(make_direct(net, work, Roots::one)), kSame);
+    }
     constexpr const char* kNoPartial = "the op's reducer or codec allows no partial results";
     const bool small = work.on_wire() / limits::kChunkBytesMin < n && contest.choice().candidates[0].plan;
     if (small || !may_fold_between(work)) {

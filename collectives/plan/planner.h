@@ -14,7 +14,8 @@ struct Candidate {
     std::string name;  // "direct", "direct, near roots", "ring", ...
     std::optional<Plan> plan;
     Forecast forecast;
-    std::string refused;  // why there is no plan
+    double simulated_s = 0;  // in few pieces; 0: was not tried out
+    std::string refused;     // why there is no plan
 };
 
 struct Choice {
@@ -26,7 +27,9 @@ struct Choice {
     const Forecast& forecast() const { return candidates[chosen].forecast; }
 };
 
-// The candidate with the shortest forecast; what has fewer hops unless another is more than 3 % faster. When
+// The candidate with the shortest forecast; among those within its error (25 %), where they are small enough
+// to be tried out in time, the one with the shortest simulation. What has fewer hops unless another is more
+// than 3 % faster; an op of less than limits::kChunkBytesMin a member has one root and the fewest hops. When
 // members are so cut off from each other that no plan joins them, the direct plan all the same: the op will
 // wait and say for whom. 1 to limits::kMembersMax members.
 Choice plan_for(const Links& links, const Work& work);

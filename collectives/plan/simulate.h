@@ -1,5 +1,6 @@
 // What a plan would do on modelled links: pieces that travel over the trees while paths and access lines are
-// shared. Deterministic; for tests, benchmarks and the command, as "simulated time". Not used to plan.
+// shared. Deterministic; for tests, benchmarks and the command, as
+// "simulated time", and where forecasts are too close to each other to tell.
 //
 // The model. A part is cut into equal pieces. A node sends a piece to its parent once the same piece of all
 // its children has arrived; the root sends the result of a piece as soon as it has all. On each pair one

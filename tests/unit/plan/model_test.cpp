@@ -75,7 +75,7 @@ TEST(Simulate, TwoPeersTakeTheirLineAndOneRoundTrip) {
     plan.parts = {{kShares, 0, Shape::star, 0, 0}};
     // One piece: there and back. Many: results follow inputs, so that only the last is waited for.
     EXPECT_NEAR(simulate(plan, Net(links), work_of(10 * kMB), {.pieces_max = 1}), 2.1, 0.01);
-    EXPECT_NEAR(simulate(plan, Net(links), work_of(10 * kMB), {.pieces_max = 20}), 1.15, 0.01);
+    EXPECT_NEAR(simulate(plan, Net(links), work_of(10 * kMB), {.pieces_max = 10}), 1.2, 0.01);
 }
 
 TEST(Simulate, ARingOfFour) {

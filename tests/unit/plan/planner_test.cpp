@@ -88,10 +88,10 @@ TEST(Planner, NoPlanBeatsTheBoundAndForecastsAreNear) {
         ASSERT_GE(choice.forecast().seconds, choice.forecast().transfer_s);
     }
     std::sort(ratios.begin(), ratios.end());
-    EXPECT_GT(ratios[ratios.size() / 20], 0.9);
-    EXPECT_LT(ratios[ratios.size() * 19 / 20], 1.15);
-    EXPECT_GT(ratios.front(), 0.7);
-    EXPECT_LT(ratios.back(), 1.6);
+    EXPECT_GT(ratios[ratios.size() / 20], 0.8);  // the stated error: 25 % for nine in ten
+    EXPECT_LT(ratios[ratios.size() * 19 / 20], 1.25);
+    EXPECT_GT(ratios.front(), 0.6);
+    EXPECT_LT(ratios.back(), 1.7);
 }
 
 TEST(Planner, TheChosenPlanIsAsGoodAsThePlainOnes) {
