@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -12,11 +13,12 @@
 namespace whim::plan {
 namespace {
 
-constexpr double kWorthMoreHops = 0.97;        // by the simulation
-constexpr double kWorthByForecast = 0.95;      // by the forecast alone, which errs
-constexpr double kForecastError = 1.25;        // within it, candidates are tried out
-constexpr uint32_t kSendingsSimulated = 5000;  // of pieces over edges, of one candidate
-constexpr uint32_t kPiecesTriedMin = 4;        // of one part, for a simulation to say more than the forecast
+constexpr double kWorthMoreHops = 0.97;     // by the simulation
+constexpr double kWorthByForecast = 0.95;   // by the forecast alone, which errs
+constexpr double kForecastError = 1.25;     // within it, candidates are tried out
+constexpr uint32_t kPiecesTriedMin = 4;     // of one part, for a simulation to say more than the forecast
+constexpr uint64_t kSendingsOfOne = 5000;   // of pieces over edges, of one candidate
+constexpr uint64_t kSendingsOfAll = 24000;  // of all of a small flock
 constexpr size_t kTriedMax = 3;
 constexpr ForestShape kNear{.depth_max = 4, .stretch = 1.1}, kFar{.depth_max = 6, .stretch = 3};
 
@@ -54,7 +56,7 @@ public:
     Choice& choice() { return choice_; }
 
 private:
-    // Those with a plan, from the best forecast to what is beyond its error.
+    // Those with a plan, from the best forecast on.
     std::vector<size_t> by_forecast() const {
         const auto& all = choice_.candidates;
         std::vector<size_t> order;
@@ -63,28 +65,61 @@ private:
         std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
             return all[a].forecast.seconds < all[b].forecast.seconds;
         });
-        const double most = order.empty() ? 0 : all[order[0]].forecast.seconds * kForecastError;
-        while (!order.empty() && all[order.back()].forecast.seconds > most) order.pop_back();
         return order;
     }
 
-    // Simulates the contenders with the best forecasts, all in equally many pieces: as many as there is time
-    // for. The others are out, unless there is no time for this.
+    // Simulates contenders, all in equally many pieces, and leaves in only those: what is simulated coarsely
+    // and what is forecast cannot be compared. In a small flock all; else the first few whose forecasts are
+    // not clearly worse than the best. Trees that would take too long do without, or, unless a forest leads,
+    // the others are tried alone.
     void try_out(std::vector<size_t>& close) {
-        const size_t tried = std::min(close.size(), kTriedMax);
-        if (tried < 2) return;
-        uint32_t pieces = kPiecesMax;
-        for (size_t i = 0; i < tried; ++i) {
-            const Plan& plan = *choice_.candidates[close[i]].plan;
-            const auto edges = static_cast<uint32_t>(plan.parts.size() * 2 * (plan.members - 1));
-            pieces = std::min(pieces, kSendingsSimulated / edges);
+        uint64_t all_edges = 0;
+        for (const size_t i : close) all_edges += edges_of(i);
+        if (all_edges * kPiecesMax <= kSendingsOfAll) return simulate_all(close, kPiecesMax);
+        const double most = choice_.candidates[close[0]].forecast.seconds * kForecastError;
+        while (choice_.candidates[close.back()].forecast.seconds > most) close.pop_back();
+        std::vector<size_t> first(
+            close.begin(), close.begin() + static_cast<std::ptrdiff_t>(std::min(close.size(), kTriedMax)));
+        uint32_t pieces = pieces_affordable(first);
+        if (pieces < kPiecesTriedMin && is_plain_enough(close)) {
+            std::vector<size_t> plain;
+            for (const size_t i : close)
+                if (choice_.candidates[i].plan->kind != Kind::forest) plain.push_back(i);
+            plain.resize(std::min(plain.size(), kTriedMax));
+            close = first = plain;
+            pieces = pieces_affordable(first);
         }
         if (pieces < kPiecesTriedMin) return;
-        close.resize(tried);
-        for (const size_t i : close) {
+        close = first;
+        simulate_all(close, pieces);
+    }
+
+    // Whether some plan other than a forest is as good by forecasts as makes no difference.
+    bool is_plain_enough(const std::vector<size_t>& close) const {
+        const double best = choice_.candidates[close[0]].forecast.seconds;
+        return std::any_of(close.begin(), close.end(), [&](size_t i) {
+            const Candidate& c = choice_.candidates[i];
+            return c.plan->kind != Kind::forest && best >= c.forecast.seconds * kWorthByForecast;
+        });
+    }
+
+    uint32_t pieces_affordable(const std::vector<size_t>& tried) const {
+        uint64_t pieces = kPiecesMax;
+        for (const size_t i : tried) pieces = std::min(pieces, kSendingsOfOne / edges_of(i));
+        return static_cast<uint32_t>(pieces);
+    }
+
+    void simulate_all(const std::vector<size_t>& tried, uint32_t pieces) {
+        if (tried.size() < 2) return;
+        for (const size_t i : tried) {
             Candidate& candidate = choice_.candidates[i];
             candidate.simulated_s = simulate(*candidate.plan, net_, work_, {.pieces_max = pieces});
         }
+    }
+
+    uint64_t edges_of(size_t i) const {
+        const Plan& plan = *choice_.candidates[i].plan;
+        return std::max<uint64_t>(plan.parts.size() * 2 * (plan.members - 1), 1);
     }
 
     double seconds(size_t i) const {
@@ -102,7 +137,7 @@ private:
         const auto& all = choice_.candidates;
         size_t next = all.size();
         for (size_t i = 0; i < all.size(); ++i) {
-            if (!all[i].plan || i == choice_.chosen || (won.simulated_s > 0 && all[i].simulated_s == 0))
+            if (!all[i].plan || i == choice_.chosen || (won.simulated_s > 0) != (all[i].simulated_s > 0))
                 continue;
             if (next == all.size() || seconds(i) < seconds(next)) next = i;
         }
