@@ -214,6 +214,20 @@ inline constexpr uint32_t kCodecBlockMax = 1u << 16;    // elements under one sc
 inline constexpr uint32_t kTopKChunkMax = 1u << 16;     // elements that top-k chooses among
 inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide whether all are
 
+// Plans (collectives/plan).
+inline constexpr uint32_t kPlanPartsMax = 1024;             // of one plan
+inline constexpr uint32_t kPlanTableEntriesMax = 1u << 18;  // ranks in the tables of one plan, together
+inline constexpr uint32_t kPlanRelaysMax = 4096;      // pairs of one plan that go through a third member
+inline constexpr uint32_t kPlanBytesMax = 1u << 20;   // of an encoded plan
+inline constexpr uint32_t kPlanDepthMax = 64;         // hops from a leaf to the root of a tree with a table
+inline constexpr uint32_t kPlanPackMembersMax = 128;  // members up to which trees are packed
+inline constexpr uint32_t kPlanRingMembersMax = 256;  // beyond, no ring is considered
+inline constexpr uint32_t kPlanForestPartsMax = 96;   // trees that a forest keeps
+inline constexpr uint64_t kPlanRateDefault = 12'500'000;     // bytes per second of a line nothing is known of
+inline constexpr uint64_t kPlanRateMax = 1'000'000'000'000;  // bytes per second; above it a line is no bound
+inline constexpr uint32_t kPlanRttUsDefault = 50'000;        // of a flock of which no round trip is known
+inline constexpr uint32_t kPlanTextBytesMax = 64u << 20;     // of a matrix file
+
 // Invites.
 inline constexpr uint64_t kInviteSecondsMax = 3'153'600'000;  // 100 years, of `whimbrel invite --ttl`
 

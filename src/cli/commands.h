@@ -38,6 +38,15 @@ struct LinksCommand {
 };
 int run_links(const LinksCommand& command);
 
+struct PlanCommand {
+    std::string matrix;  // file
+    uint64_t bytes = 64u << 20;
+    uint32_t wire_bits = 32;
+    bool needs_all = false, explain = false, json = false;
+    std::string svg;  // file to write
+};
+int run_plan(const PlanCommand& command);
+
 // A peer of a benchmark that runs on several machines, and the run in which they meet.
 struct BenchOptions {
     std::string invite;       // to a coordinator that runs somewhere, or

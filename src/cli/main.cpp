@@ -1,4 +1,4 @@
-// The whimbrel command: coordinator, invite, state, links, bench, version.
+// The whimbrel command: coordinator, invite, state, links, plan, bench, version.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -109,6 +109,20 @@ int run(int argc, char** argv) {
     l->add_option("--http", links.http, "The coordinator's HTTP address, HOST:PORT")->capture_default_str();
     l->add_flag("--json", links.json, "Members and links as JSON");
 
+    PlanCommand plan;
+    std::string plan_bytes = "64MiB";
+    CLI::App* p =
+        app.add_subcommand("plan", "Prints which plan an all-reduce would have on given links, and why.");
+    p->add_option("--matrix", plan.matrix, "File with hosts, round trips and rates")->required();
+    p->add_option("--bytes", plan_bytes, "Of the buffer")->check(check_bytes)->capture_default_str();
+    p->add_option("--wire-bits", plan.wire_bits, "Of an f32 element on the wire")
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    p->add_flag("--needs-all", plan.needs_all, "The reducer sees all contributions side by side");
+    p->add_flag("--explain", plan.explain, "Draws the trees");
+    p->add_option("--svg", plan.svg, "File for a picture of them");
+    p->add_flag("--json", plan.json, "One object");
+
     CLI::App* b = app.add_subcommand("bench", "Measures between machines that all run the same command.");
     b->require_subcommand(1);
     BenchLinksCommand bench_links;
@@ -157,6 +171,10 @@ int run(int argc, char** argv) {
     if (i->parsed()) return run_invite(invite);
     if (s->parsed()) return run_state(state);
     if (l->parsed()) return run_links(links);
+    if (p->parsed()) {
+        plan.bytes = *bytes_of(plan_bytes);
+        return run_plan(plan);
+    }
     if (bl->parsed()) {
         bench_links.bytes = *bytes_of(bench_links_bytes);
         if (one_at_a_time) bench_links.load = LinksLoad::one_pair;

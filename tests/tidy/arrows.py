@@ -31,7 +31,7 @@ ARROWS = {
     "src/coordinator": [GROUP, SESSION, ASIO, MEMORY, WIRE, BASE],
     "src/runtime": [ENGINE, SESSION, ASIO, MEMORY, DEVICE, WIRE, BASE],
     "src/api": ["src/runtime", "src/coordinator", CODEC, OUTER, STATE, "include"],
-    "src/cli": ["include", "src/coordinator", WIRE, BASE],  # docs/decisions/0003-the-command-uses-the-coordinator.md
+    "src/cli": ["include", "src/coordinator", PLAN, WIRE, BASE],  # docs/decisions/0003 and 0017
     "bindings": ["include"],
     "include": [],
 }
