@@ -19,6 +19,7 @@ void FairShares::assign(std::vector<Flow*>& flows) {
         ++down_[flow->to].flows;
     }
     constexpr double kAlike = 1 + 1e-9;  // shares that differ by rounding are settled together
+    constexpr double kLeast = 1e-9;      // of a flow's own most, so that rounding stops nobody
     size_t open = flows.size();
     while (open > 0) {
         double least = flows[0]->rate_max;
@@ -36,7 +37,7 @@ void FairShares::assign(std::vector<Flow*>& flows) {
         const size_t still = static_cast<size_t>(middle - flows.begin());
         for (size_t i = still; i < open; ++i) {
             Flow& flow = *flows[i];
-            flow.rate = least;
+            flow.rate = std::max(least, flow.rate_max * kLeast);
             for (Line* line : {&up_[flow.from], &down_[flow.to]}) {
                 line->left = std::max(line->left - least, 0.0);
                 --line->flows;

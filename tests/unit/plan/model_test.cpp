@@ -102,6 +102,15 @@ TEST(Simulate, ARelayCarriesBothLegs) {
     EXPECT_GT(simulate(plan, Net(links), work_of(10 * kMB), {.pieces_max = 16}), 2.0);
 }
 
+TEST(Simulate, EndsWhereTimesDifferBeyondWhatNumbersHold) {
+    Links links = even_flock(5, limits::kPlanRateMax, 1);
+    links.member(2) = {1, 1, 0};
+    links.pair(0, 1).rate = 1;
+    const Net net(links);
+    const Choice choice = plan_for(links, work_of(uint64_t{1} << 49));
+    EXPECT_GT(simulate(choice.plan(), net, work_of(uint64_t{1} << 49)), 5e14);
+}
+
 TEST(Bound, OfLinesOfAllAndOfAThinCut) {
     Links links = even_flock(4, 10 * kMB, 20'000);
     Bound bound = slowest_cut(Net(links), work_of(10 * kMB));
