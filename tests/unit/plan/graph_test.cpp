@@ -158,7 +158,7 @@ TEST(RandomMatching, SeedsAndStepsDiffer) {
     EXPECT_EQ(seen.size(), 100u);
 }
 
-// Computed independently (Python) from the definitions in graph.h and base/prng.h.
+// From the definitions in graph.h and base/prng.h: matchings by another program (Python), the rest by hand.
 TEST(Graph, GoldenEdges) {
     EXPECT_EQ(edges_of(graph_at(spec_of(GraphKind::hypercube, 6), 0)),
               pairs({{0, 1}, {0, 2}, {0, 4}, {1, 3}, {1, 5}, {2, 3}, {4, 5}}));
