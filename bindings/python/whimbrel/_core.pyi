@@ -74,6 +74,38 @@ class Group:
         non_finite: str,
         priority: int,
         share: int,
+        codec: str | None,
+    ) -> Op: ...
+    def reduce_scatter(
+        self,
+        x: Any,
+        out: Any,
+        reduce: str,
+        counts: list[int],
+        tag: int,
+        round: int,
+        weight: float,
+        min_contributors: int,
+        grace_s: float,
+        budget_s: float,
+        uniform: bool,
+        non_finite: str,
+        priority: int,
+        share: int,
+        codec: str | None,
+    ) -> Op: ...
+    def all_gather(
+        self,
+        x: Any,
+        out: Any,
+        counts: list[int],
+        tag: int,
+        round: int,
+        grace_s: float,
+        budget_s: float,
+        priority: int,
+        share: int,
+        codec: str | None,
     ) -> Op: ...
     def broadcast(
         self,
@@ -85,6 +117,7 @@ class Group:
         budget_s: float,
         priority: int,
         share: int,
+        codec: str | None,
     ) -> Op: ...
     def barrier(
         self,
