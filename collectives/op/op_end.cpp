@@ -188,6 +188,8 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
         pin.buffer = ready->second;
         return pinned(std::move(pin), pin.buffer->bytes());
     }
+    // What a peer that was left out holds by now need not be what it was going to send, nor as long.
+    if (mode_ == Mode::listener) return std::nullopt;
     if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
         return std::nullopt;
     if (lost(c)) return pinned(std::move(pin), {});
