@@ -1,4 +1,5 @@
-// One collective at one peer: the executor of the direct plan and of the results-first exchange.
+// One collective at one peer: the executor of the direct plan and of the results-first exchange, for all
+// collectives and codecs (what those change: op_parts.cpp, op_coded.cpp).
 //
 // It knows birth ranks, not peers, links or clocks. Every peer of the op runs one; together they keep these
 // promises (docs/internals/ARCHITECTURE.md, "The life of an op"):

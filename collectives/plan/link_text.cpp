@@ -9,19 +9,20 @@
 #include <optional>
 
 #include "base/limits.h"
+#include "base/rate_units.h"
 
 namespace whim::plan {
 namespace {
 
 using Words = std::vector<std::string_view>;
 
-struct Unit {
+struct TimeUnit {
     std::string_view name;
-    double factor;
+    double factor;  // microseconds
 };
 
 // A number and one of the units; what is above `most` is no sensible quantity.
-template <size_t N>
+template <class Unit, size_t N>
 std::optional<double> quantity(std::string_view text, const std::array<Unit, N>& units, double most) {
     double number = 0;
     const char* const end = text.data() + text.size();
@@ -38,22 +39,14 @@ std::optional<double> quantity(std::string_view text, const std::array<Unit, N>&
 }
 
 std::optional<uint64_t> rate_of(std::string_view text) {
-    constexpr std::array<Unit, 8> kUnits = {{{"bit", 1.0 / 8},
-                                             {"kbit", 1e3 / 8},
-                                             {"mbit", 1e6 / 8},
-                                             {"gbit", 1e9 / 8},
-                                             {"B/s", 1},
-                                             {"kB/s", 1e3},
-                                             {"MB/s", 1e6},
-                                             {"GB/s", 1e9}}};
     constexpr auto kMost = static_cast<double>(limits::kPlanRateMax);
     if (text == "unlimited") return limits::kPlanRateMax;
-    const auto rate = quantity(text, kUnits, kMost);
+    const auto rate = quantity(text, kRateUnits, kMost);
     return rate && *rate >= 1 ? std::optional(static_cast<uint64_t>(*rate)) : std::nullopt;
 }
 
 std::optional<uint32_t> microseconds_of(std::string_view text) {
-    constexpr std::array<Unit, 4> kUnits = {{{"s", 1e6}, {"ms", 1e3}, {"us", 1}, {"ns", 1e-3}}};
+    constexpr std::array<TimeUnit, 4> kUnits = {{{"s", 1e6}, {"ms", 1e3}, {"us", 1}, {"ns", 1e-3}}};
     const auto us = quantity(text, kUnits, 4e9);
     return us ? std::optional(static_cast<uint32_t>(*us + 0.5)) : std::nullopt;
 }

@@ -179,7 +179,8 @@ WHIM_API WHIM_MUST_CHECK whim_result whim_barrier(whim_group* group, const whim_
 enum whim_agree_how {
     WHIM_AGREE_MAX = 0,
     WHIM_AGREE_MIN = 1,
-    WHIM_AGREE_MAJORITY = 2 /* of each value the one most members hold; ties to the smallest */
+    WHIM_AGREE_MAJORITY = 2, /* of each value the one most members hold; ties to the smallest */
+    WHIM_AGREE_SUM = 3       /* wraps */
 };
 
 /* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine.

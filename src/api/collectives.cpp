@@ -210,7 +210,7 @@ whim_result whim_barrier(whim_group* group, const whim_collective_options* optio
 whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out, size_t count, uint32_t how,
                        const whim_collective_options* options, whim_op** op) {
     return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
-        constexpr Reduce kHow[] = {Reduce::max, Reduce::min, Reduce::majority};
+        constexpr Reduce kHow[] = {Reduce::max, Reduce::min, Reduce::majority, Reduce::sum};
         whim_collective_options given;
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();

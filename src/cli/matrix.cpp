@@ -1,5 +1,6 @@
 // Shades span from the least to the highest cost of a picture, in equal ratios.
 #include "cli/matrix.h"
+#include "cli/words.h"
 
 #include <algorithm>
 #include <array>
@@ -33,16 +34,6 @@ private:
 std::string block(double shade) {
     constexpr std::array<const char*, 5> kBlocks = {" ", "░", "▒", "▓", "█"};
     return kBlocks[static_cast<size_t>(std::lround(shade * (kBlocks.size() - 1)))];
-}
-
-std::string escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else out += c;
-    }
-    return out;
 }
 
 constexpr size_t kCell = 96, kRow = 28, kLabel = 220, kGap = 24;

@@ -1,5 +1,6 @@
 // Stars and rings are one line each; trees are drawn from the root.
 #include "cli/plan_picture.h"
+#include "cli/words.h"
 
 #include <algorithm>
 #include <array>
@@ -60,16 +61,6 @@ std::string line_of(const Plan& plan, const Part& part, const Names& names) {
         return out + ", in and out over\n" + tree_of(plan, part, Phase::reduce, names);
     return out + ", in over\n" + tree_of(plan, part, Phase::reduce, names) + "  and out over\n" +
            tree_of(plan, part, Phase::broadcast, names);
-}
-
-std::string escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else out += c;
-    }
-    return out;
 }
 
 constexpr double kPanel = 240, kTop = 36, kRadius = 80;

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/rate_units.h"
+
 namespace whim::cli {
 
 std::string round_trip(int64_t us) {
@@ -39,30 +41,28 @@ std::optional<uint64_t> bytes_of(std::string_view text) {
 }
 
 std::optional<uint64_t> rate_of(std::string_view text) {
-    struct Unit {
-        std::string_view name;
-        double bytes;
-    };
-    constexpr std::array<Unit, 8> kUnits = {{{"bit", 1.0 / 8},
-                                             {"kbit", 1e3 / 8},
-                                             {"mbit", 1e6 / 8},
-                                             {"gbit", 1e9 / 8},
-                                             {"B/s", 1},
-                                             {"kB/s", 1e3},
-                                             {"MB/s", 1e6},
-                                             {"GB/s", 1e9}}};
     double number = 0;
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
     if (error != std::errc{}) return std::nullopt;
     const std::string_view name(rest, static_cast<size_t>(end - rest));
-    const auto unit =
-        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& each) { return each.name == name; });
-    if (unit == kUnits.end()) return std::nullopt;
-    const double rate = number * unit->bytes;
+    const auto unit = std::find_if(kRateUnits.begin(), kRateUnits.end(),
+                                   [&](const RateUnit& each) { return each.name == name; });
+    if (unit == kRateUnits.end()) return std::nullopt;
+    const double rate = number * unit->factor;
     constexpr double kMost = 1e15;
     if (!(rate >= 1 && rate <= kMost)) return std::nullopt;  // nor what is no number
     return static_cast<uint64_t>(rate);
+}
+
+std::string escaped(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '&') out += "&amp;";
+        else if (c == '<') out += "&lt;";
+        else out += c;
+    }
+    return out;
 }
 
 }  // namespace whim::cli

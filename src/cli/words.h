@@ -16,4 +16,7 @@ std::optional<uint64_t> bytes_of(std::string_view text);
 // Bytes per second: "100mbit", "1.5gbit", "12.5MB/s", "800kB/s"; from 1 to 10^15.
 std::optional<uint64_t> rate_of(std::string_view text);
 
+// In SVG.
+std::string escaped(const std::string& text);
+
 }  // namespace whim::cli

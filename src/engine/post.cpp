@@ -56,7 +56,13 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
 }
 
 Status Engine::Impl::check_parts(const std::vector<MemberId>& birth, const PostOptions& o) const {
-    if (o.collective == Collective::all_reduce || o.parts.empty()) return {};
+    if (o.collective == Collective::all_reduce) return {};
+    if (o.parts.empty()) {
+        const uint64_t each = o.collective == Collective::all_gather ? o.in.size() : o.out.size();
+        if (each <= UINT64_MAX / 2 / birth.size()) return {};
+        return fail(Code::E_INVALID, std::to_string(birth.size()) + " parts of " + std::to_string(each) +
+                                         " bytes are more than memory holds");
+    }
     if (o.parts.size() != birth.size())
         return fail(Code::E_INVALID, std::to_string(o.parts.size()) + " counts are given, the round has " +
                                          std::to_string(birth.size()) + " participants");
@@ -72,7 +78,8 @@ Status Engine::Impl::check_parts(const std::vector<MemberId>& birth, const PostO
                                      " elements of this peer, " + std::to_string(all) + " of all");
 }
 
-// The larger buffer of an op with equal parts becomes as long as its round makes it.
+// The larger buffer of an op with equal parts becomes as long as its round makes it. check() has seen that
+// memory could hold it.
 void Engine::Impl::cut_parts(PostOptions& o, size_t members) const {
     if (o.collective == Collective::all_reduce || !o.parts.empty()) return;
     const uint64_t bytes = dtype_bytes(o.dtype);
@@ -86,7 +93,8 @@ void Engine::Impl::cut_parts(PostOptions& o, size_t members) const {
 // A buffer that is the other's part of this peer is in place; anything else must not overlap.
 bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
     if (o.collective == Collective::all_reduce) return false;  // the API has looked
-    const uint64_t at = ChunkLayout::of_parts(o.parts, 1, 1).part(rank).begin * dtype_bytes(o.dtype);
+    const auto mine = o.parts.begin() + rank.value;
+    const uint64_t at = std::accumulate(o.parts.begin(), mine, uint64_t{0}) * dtype_bytes(o.dtype);
     const auto in = reinterpret_cast<uintptr_t>(o.in.data());
     const auto out = reinterpret_cast<uintptr_t>(o.out.data());
     const bool in_place = o.collective == Collective::all_gather ? in == out + at : out == in + at;
@@ -111,6 +119,9 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
         std::reverse(rates.begin(), rates.end());
     if (o.collective == Collective::all_reduce && large && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
+    // Parts begin chunks of their own, one more each at most.
+    while (!d.parts.empty() && d.elements / d.chunk_elements + members > limits::kChunksPerOpMax)
+        d.chunk_elements *= 2;
     d.min_contributors = std::max(1u, o.min_contributors);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     d.source = from_one ? o.source : UINT32_MAX;

@@ -96,15 +96,15 @@ static void a_barrier_waits_for_the_last(run* r) {
 
 static void broadcast_and_agree(run* r) {
     static const int64_t votes[PEERS_MAX][2] = {{5, -1}, {7, 3}, {5, 2}};
-    int64_t agreed[PEERS_MAX][3][2];
-    whim_op *ops[PEERS_MAX], *more[PEERS_MAX][3];
+    int64_t agreed[PEERS_MAX][4][2];
+    whim_op *ops[PEERS_MAX], *more[PEERS_MAX][4];
     whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
     int p, how;
     fill(r->peers);
     memcpy(y[0], x[r->peer_of_rank[2]], sizeof y[0]);
     for (p = 0; p < r->peers; p++) {
         CHECK_OK(whim_broadcast(r->groups[p], x[p], COUNT, WHIM_F32, 2, NULL, &ops[p]));
-        for (how = 0; how < 3; how++) {
+        for (how = 0; how < 4; how++) {
             options.tag = 10 + (uint64_t)how;
             CHECK_OK(whim_agree(r->groups[p], votes[p], agreed[p][how], 2, (uint32_t)how, &options,
                                 &more[p][how]));
@@ -113,10 +113,11 @@ static void broadcast_and_agree(run* r) {
     end_all(ops, r->peers, WHIM_OK);
     for (p = 0; p < r->peers; p++) {
         CHECK(memcmp(x[p], y[0], sizeof y[0]) == 0);
-        for (how = 0; how < 3; how++) end_op(more[p][how], WHIM_OK);
+        for (how = 0; how < 4; how++) end_op(more[p][how], WHIM_OK);
         CHECK(agreed[p][WHIM_AGREE_MAX][0] == 7 && agreed[p][WHIM_AGREE_MAX][1] == 3);
         CHECK(agreed[p][WHIM_AGREE_MIN][0] == 5 && agreed[p][WHIM_AGREE_MIN][1] == -1);
         CHECK(agreed[p][WHIM_AGREE_MAJORITY][0] == 5 && agreed[p][WHIM_AGREE_MAJORITY][1] == -1);
+        CHECK(agreed[p][WHIM_AGREE_SUM][0] == 17 && agreed[p][WHIM_AGREE_SUM][1] == 4);
     }
 }
 

@@ -315,9 +315,11 @@ public:
         if (mine.dtype != WHIM_I64) raise_type_error("values: agree takes int64");
         const whim_collective_options options =
             collective_options(tag, round, min_contributors, grace_s, budget_s, priority, share);
-        const uint32_t rule =
-            choice("how", how,
-                   {{"max", WHIM_AGREE_MAX}, {"min", WHIM_AGREE_MIN}, {"majority", WHIM_AGREE_MAJORITY}});
+        const uint32_t rule = choice("how", how,
+                                     {{"max", WHIM_AGREE_MAX},
+                                      {"min", WHIM_AGREE_MIN},
+                                      {"majority", WHIM_AGREE_MAJORITY},
+                                      {"sum", WHIM_AGREE_SUM}});
         auto* data = static_cast<int64_t*>(mine.data);
         whim_op* op = nullptr;
         check(whim_agree(group(), data, data, mine.count, rule, &options, &op));

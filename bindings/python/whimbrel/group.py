@@ -280,7 +280,7 @@ class Group:
     def agree(
         self,
         values: Array,
-        how: Literal["max", "min", "majority"],
+        how: Literal["max", "min", "majority", "sum"],
         *,
         tag: int = 0,
         round: int = 0,

@@ -69,71 +69,39 @@ ModelOptions draw_parts(uint64_t seed) {
     return o;
 }
 
-TEST(OpModel, KeepsItsPromisesWithParts) {
+// Many worlds, which are not empty: so many chunks were adopted, retained and folded anew in all.
+void keeps_its_promises(ModelOptions (*draw_world)(uint64_t), uint64_t worlds, uint32_t adopted,
+                        uint32_t retained, uint32_t refolded) {
     ModelOutcome sum;
-    for (uint64_t seed = 1; seed <= 8'000; ++seed) {
-        const ModelOutcome outcome = run_model(draw_parts(seed));
-        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_parts(seed).codec;
+    for (uint64_t seed = 1; seed <= worlds; ++seed) {
+        const ModelOutcome outcome = run_model(draw_world(seed));
+        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_world(seed).codec;
         sum.chunks_adopted += outcome.chunks_adopted;
         sum.retained += outcome.retained;
         sum.refolded += outcome.refolded;
     }
-    EXPECT_GT(sum.chunks_adopted, 500u);
-    EXPECT_GT(sum.retained, 500u);
-    EXPECT_GT(sum.refolded, 200u);
+    EXPECT_GT(sum.chunks_adopted, adopted);
+    EXPECT_GT(sum.retained, retained);
+    EXPECT_GT(sum.refolded, refolded);
 }
 
-TEST(OpModel, KeepsItsPromisesWithCodecs) {
-    ModelOutcome sum;
-    for (uint64_t seed = 1; seed <= 6'000; ++seed) {
-        const ModelOutcome outcome = run_model(draw_coded(seed));
-        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_coded(seed).codec;
-        sum.chunks_adopted += outcome.chunks_adopted;
-        sum.retained += outcome.retained;
-        sum.refolded += outcome.refolded;
-    }
-    EXPECT_GT(sum.chunks_adopted, 1000u);
-    EXPECT_GT(sum.retained, 1000u);
-    EXPECT_GT(sum.refolded, 500u);
+TEST(OpModel, KeepsItsPromises) { keeps_its_promises(draw, 8'000, 1000, 1000, 1000); }
+TEST(OpModel, KeepsItsPromisesWithCodecs) { keeps_its_promises(draw_coded, 6'000, 1000, 1000, 500); }
+TEST(OpModel, KeepsItsPromisesWithParts) { keeps_its_promises(draw_parts, 8'000, 500, 500, 200); }
+
+// NAME=N in the environment replays one world and prints it.
+void replay(const char* name, ModelOptions (*draw_world)(uint64_t)) {
+    const char* seed = std::getenv(name);
+    if (seed == nullptr) return;
+    ModelOptions options = draw_world(std::strtoull(seed, nullptr, 10));
+    options.trace = true;
+    EXPECT_EQ(run_model(options).problem, "") << options.codec;
 }
 
-TEST(OpModel, KeepsItsPromises) {
-    ModelOutcome sum;
-    for (uint64_t seed = 1; seed <= 8'000; ++seed) {
-        const ModelOutcome outcome = run_model(draw(seed));
-        ASSERT_EQ(outcome.problem, "") << "seed " << seed;
-        sum.chunks_adopted += outcome.chunks_adopted;
-        sum.retained += outcome.retained;
-        sum.refolded += outcome.refolded;
-    }
-    EXPECT_GT(sum.chunks_adopted, 1000u);  // the worlds are not empty
-    EXPECT_GT(sum.retained, 1000u);
-    EXPECT_GT(sum.refolded, 1000u);
-}
-
-// WHIM_OP_SEED=N replays one world and prints it.
 TEST(OpModel, Replay) {
-    const char* seed = std::getenv("WHIM_OP_SEED");
-    if (seed == nullptr) return;
-    ModelOptions options = draw(std::strtoull(seed, nullptr, 10));
-    options.trace = true;
-    EXPECT_EQ(run_model(options).problem, "");
-}
-
-TEST(OpModel, ReplayParts) {
-    const char* seed = std::getenv("WHIM_OP_PARTS_SEED");
-    if (seed == nullptr) return;
-    ModelOptions options = draw_parts(std::strtoull(seed, nullptr, 10));
-    options.trace = true;
-    EXPECT_EQ(run_model(options).problem, "") << options.codec;
-}
-
-TEST(OpModel, ReplayCoded) {
-    const char* seed = std::getenv("WHIM_OP_CODED_SEED");
-    if (seed == nullptr) return;
-    ModelOptions options = draw_coded(std::strtoull(seed, nullptr, 10));
-    options.trace = true;
-    EXPECT_EQ(run_model(options).problem, "") << options.codec;
+    replay("WHIM_OP_SEED", draw);
+    replay("WHIM_OP_CODED_SEED", draw_coded);
+    replay("WHIM_OP_PARTS_SEED", draw_parts);
 }
 
 class PlantedBug : public testing::TestWithParam<Plant> {};
