@@ -51,6 +51,8 @@ size_t Job::work_bytes() const {
 void run_job(const Job& job, Scratch& scratch) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
+        case JobKind::partial: fold_partial_avg(job.inputs, job.out); return;
+        case JobKind::root: fold_partials(job.inputs, job.weight_sum, job.out); return;
         case JobKind::scan: scan(job); return;
         case JobKind::encode:
             job.outcome->bytes =

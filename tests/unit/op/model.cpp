@@ -158,6 +158,9 @@ private:
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
         config.descriptor.codec = options_.codec;
+        config.plan = options_.plan;
+        config.descriptor.plan = options_.plan ? 1 : 0;
+        config.abstains = options_.abstainers > 0 && (p.rank * 7 + options_.seed) % 5 < options_.abstainers;
         if (codec_)
             config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
                                                      options_.peers, options_.plant);
@@ -300,15 +303,20 @@ private:
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
-              (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) +
-                  (again ? " (again)" : ""));
+              (frame.header.kind == 0   ? "contribution "
+               : frame.header.kind == 1 ? "result "
+                                        : "partial ") +
+                  std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
     }
 
     std::string changed_;
     ModelOutcome judge();
-    std::string check_result(const Peer& p) const;
+    std::string check_result(const Peer& p);
+    uint32_t by_trees_ = 0, direct_ = 0;
     std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
                                  uint32_t chunk) const;
+    std::vector<float> tree_reference(const std::vector<bool>& set, const ElementRange& range,
+                                      uint32_t part) const;
 
     ModelOptions options_;
     Prng prng_;
@@ -360,8 +368,52 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
     return expected;
 }
 
+// The fold of a part's tree, as plan.h says it.
+std::vector<float> World::tree_reference(const std::vector<bool>& set, const ElementRange& range,
+                                         uint32_t part) const {
+    const std::vector<plan::Member> parents =
+        plan::parents_of(*options_.plan, options_.plan->parts[part], plan::Phase::reduce);
+    const uint32_t root = options_.plan->parts[part].root;
+    struct Node {
+        std::vector<float> sum;
+        float weight = 0;
+    };
+    const bool averages = options_.reduce == Reduce::avg;
+    const auto below = [&](const auto& again, uint32_t at) -> Node {
+        std::vector<Node> nodes;
+        std::vector<FoldInput> inputs;
+        Node made;
+        nodes.reserve(options_.peers);
+        for (uint32_t r = 0; r < options_.peers; ++r) {
+            const bool child = r != root && r != at && parents[r] == at;
+            if (!child && (r != at || !set[r])) continue;
+            Node& node = nodes.emplace_back();
+            if (child) node = again(again, r);
+            bool leaf = true;
+            for (uint32_t k = 0; k < options_.peers; ++k) leaf &= k == root || k == r || parents[k] != r;
+            float factor = 1.0f;
+            if (!child || leaf) {
+                const auto first = peers_[r]->input.begin() + static_cast<std::ptrdiff_t>(range.begin);
+                if (set[r]) node.sum.assign(first, first + static_cast<std::ptrdiff_t>(range.count()));
+                node.weight = set[r] ? static_cast<float>(1 + r % 3) : 0.0f;
+                factor = node.weight;
+            }
+            made.weight += node.weight;
+            if (!node.sum.empty()) inputs.push_back({std::as_bytes(std::span(node.sum)), factor});
+        }
+        if (inputs.empty()) return made;
+        made.sum.resize(range.count());
+        const MutableByteSpan out = std::as_writable_bytes(std::span(made.sum));
+        if (!averages) fold(options_.reduce, options_.dtype, inputs, out);
+        else if (at != root) fold_partial_avg(inputs, out);
+        else fold_partials(inputs, made.weight, out);
+        return made;
+    };
+    return below(below, root).sum;
+}
+
 // The result is the fold of exactly the reported contributors, each once, in birth order.
-std::string World::check_result(const Peer& p) const {
+std::string World::check_result(const Peer& p) {
     const OpReportCard& card = p.op->card();
     const ChunkLayout& layout = p.op->layout();
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
@@ -375,9 +427,14 @@ std::string World::check_result(const Peer& p) const {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const std::vector<float> expected = reference(set, range, c);
-        if (!std::equal(expected.begin(), expected.end(),
-                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before))) {
+        const auto made = p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before);
+        const auto is = [&](const std::vector<float>& expected) {
+            return std::equal(expected.begin(), expected.end(), made);
+        };
+        // With trees the one order or the other, whether they held or fell.
+        const bool by_trees = options_.plan && is(tree_reference(set, range, layout.owner({c}).value));
+        ++(by_trees ? by_trees_ : direct_);
+        if (!by_trees && !is(reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
@@ -444,6 +501,8 @@ ModelOutcome World::judge() {
     }
     for (const auto& p : peers_) outcome.inputs.push_back(p->input);
     if (first) outcome.result = first->result;
+    outcome.by_trees = by_trees_;
+    outcome.direct = direct_;
     for (const auto& p : peers_) {
         if (!p->violation.empty()) outcome.problem = p->violation;
     }
