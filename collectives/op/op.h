@@ -85,6 +85,7 @@ struct OpReportCard {
     bool living_root_excluded = false;
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
+    bool trees_fell = false;  // with chunks still open
 };
 
 class Op {

@@ -239,7 +239,7 @@ void Op::posted_routed(Rank from, Instant now) {
 // Somebody went. A fold of a result that is under way goes on: its root has all it needs, and lives.
 void Op::fall() {
     fallen_ = true;
-    if (attempt_ > 0) return;
+    card_.trees_fell = open_count_ > 0;
     if (config_.plant != Plant::partials_outlive_trees) partials_.clear();
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state != ChunkState::open) continue;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#include "wire/link_figure.h"
 #include "wire/values.h"
 
 namespace whim::wire {
@@ -131,10 +132,12 @@ struct RoundStart {
     MemberId donor;                      // zero peer when nobody needs healing or nobody has lineage
     std::vector<MemberReason> excluded;  // members not taking part, and why
     std::vector<uint64_t> line_rates;    // of the participants, bytes per second upwards; 0: not known
+    std::vector<LinkFigure> links;       // between the participants, [from][to] row by row; empty: not known
     template <class A> void fields(A& a) {
         a(fencing), a(round), a(committed), a(view), a.list(participants, limits::kMembersMax, 40);
         a.list(joined, limits::kMembersMax, 40), a.list(healing, limits::kMembersMax, 40), a(donor);
         a.list(excluded, limits::kMembersMax, 44), a.list(line_rates, limits::kMembersMax, 8);
+        a.list(links, limits::kLinkFiguresMax, 4);
     }
 };
 

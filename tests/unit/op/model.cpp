@@ -8,6 +8,7 @@
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
 #include "tests/unit/op/coded_reference.h"
+#include "tests/unit/op/tree_reference.h"
 
 namespace whim::op {
 namespace {
@@ -315,8 +316,8 @@ private:
     uint32_t by_trees_ = 0, direct_ = 0;
     std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
                                  uint32_t chunk) const;
-    std::vector<float> tree_reference(const std::vector<bool>& set, const ElementRange& range,
-                                      uint32_t part) const;
+    std::vector<float> tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                 uint32_t part) const;
 
     ModelOptions options_;
     Prng prng_;
@@ -368,48 +369,17 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
     return expected;
 }
 
-// The fold of a part's tree, as plan.h says it.
-std::vector<float> World::tree_reference(const std::vector<bool>& set, const ElementRange& range,
-                                         uint32_t part) const {
-    const std::vector<plan::Member> parents =
-        plan::parents_of(*options_.plan, options_.plan->parts[part], plan::Phase::reduce);
-    const uint32_t root = options_.plan->parts[part].root;
-    struct Node {
-        std::vector<float> sum;
-        float weight = 0;
-    };
-    const bool averages = options_.reduce == Reduce::avg;
-    const auto below = [&](const auto& again, uint32_t at) -> Node {
-        std::vector<Node> nodes;
-        std::vector<FoldInput> inputs;
-        Node made;
-        nodes.reserve(options_.peers);
-        for (uint32_t r = 0; r < options_.peers; ++r) {
-            const bool child = r != root && r != at && parents[r] == at;
-            if (!child && (r != at || !set[r])) continue;
-            Node& node = nodes.emplace_back();
-            if (child) node = again(again, r);
-            bool leaf = true;
-            for (uint32_t k = 0; k < options_.peers; ++k) leaf &= k == root || k == r || parents[k] != r;
-            float factor = 1.0f;
-            if (!child || leaf) {
-                const auto first = peers_[r]->input.begin() + static_cast<std::ptrdiff_t>(range.begin);
-                if (set[r]) node.sum.assign(first, first + static_cast<std::ptrdiff_t>(range.count()));
-                node.weight = set[r] ? static_cast<float>(1 + r % 3) : 0.0f;
-                factor = node.weight;
-            }
-            made.weight += node.weight;
-            if (!node.sum.empty()) inputs.push_back({std::as_bytes(std::span(node.sum)), factor});
-        }
-        if (inputs.empty()) return made;
-        made.sum.resize(range.count());
-        const MutableByteSpan out = std::as_writable_bytes(std::span(made.sum));
-        if (!averages) fold(options_.reduce, options_.dtype, inputs, out);
-        else if (at != root) fold_partial_avg(inputs, out);
-        else fold_partials(inputs, made.weight, out);
-        return made;
-    };
-    return below(below, root).sum;
+// The fold of a part's tree.
+std::vector<float> World::tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                    uint32_t part) const {
+    std::vector<FoldInput> inputs;
+    for (uint32_t r = 0; r < options_.peers; ++r)
+        inputs.push_back({std::as_bytes(std::span(peers_[r]->input).subspan(range.begin, range.count())),
+                          static_cast<float>(1 + r % 3)});
+    const Bytes made = tree_reference(*options_.plan, part, set, options_.reduce, options_.dtype, inputs);
+    std::vector<float> elements(range.count());
+    if (!elements.empty()) std::memcpy(elements.data(), made.data(), made.size());
+    return elements;
 }
 
 // The result is the fold of exactly the reported contributors, each once, in birth order.
@@ -432,7 +402,7 @@ std::string World::check_result(const Peer& p) {
             return std::equal(expected.begin(), expected.end(), made);
         };
         // With trees the one order or the other, whether they held or fell.
-        const bool by_trees = options_.plan && is(tree_reference(set, range, layout.owner({c}).value));
+        const bool by_trees = options_.plan && is(tree_fold(set, range, layout.owner({c}).value));
         ++(by_trees ? by_trees_ : direct_);
         if (!by_trees && !is(reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
