@@ -40,9 +40,9 @@ enum class Wanted : uint8_t { best, direct, ring, plain_ring, two_level, forest 
 inline constexpr std::string_view kWantedNames = "auto, direct, ring, plain-ring, two-level, forest";
 std::optional<Wanted> wanted_from(std::string_view text);  // one of these names
 
-// The plan that is wanted, where it has trees, or none: then the direct plan is to be run. None, too, where
-// that kind cannot be had, as two-level with one region.
-std::optional<Plan> trees_for(const Links& links, const Work& work, Wanted wanted);
+// The plan that is wanted. None where that kind cannot be had, as two-level with one region, or nothing is
+// known that would make it better than the direct plan with equal shares.
+std::optional<Plan> plan_wanted(const Links& links, const Work& work, Wanted wanted);
 
 // "the access line of 3 (up)", with names for ranks where there are any.
 std::string words_of(const Forecast& forecast, const std::vector<std::string>& names = {});

@@ -42,34 +42,52 @@ std::shared_ptr<const plan::Links> Engine::Impl::links_of(const wire::RoundStart
     return links;
 }
 
-// A plan with trees, or null for the direct plan. Between a leaf and the root partial sums are folded
+// Null: the direct plan, with shares by lines alone. Between a leaf and the root partial sums are folded
 // further: of 16-bit floats they would be rounded at each node, averages of f64 would need weights that the
-// wire does not carry, and codecs would encode again and again.
-std::shared_ptr<const plan::Plan> Engine::Impl::trees_for(const PostOptions& o, uint32_t members,
-                                                          Round birth) {
+// wire does not carry, and codecs would encode again and again. Who is not waited for must be known at the
+// root.
+std::shared_ptr<const plan::Plan> Engine::Impl::plan_of(const PostOptions& o, uint32_t members, Round birth) {
     const bool sums = o.reduce == Reduce::sum || o.reduce == Reduce::avg;
     const bool narrow = o.dtype == Dtype::f16 || o.dtype == Dtype::bf16;
     const bool folds = sums ? !narrow && (o.reduce == Reduce::sum || o.dtype == Dtype::f32)
                             : o.reduce == Reduce::min || o.reduce == Reduce::max;
-    const bool large = o.in.size() >= config_.weighed_bytes_min;
-    if (o.collective != Collective::all_reduce || !folds || o.codec || o.grace.ns > 0 || members < 3)
+    if (o.collective != Collective::all_reduce || o.reduce == Reduce::copy || members < 3 || o.in.empty())
         return nullptr;
     const auto known = round_links_.find(birth);
     const bool forced = o.plan != plan::Wanted::best;
+    const bool large = o.in.size() >= config_.weighed_bytes_min;
     if (!forced && (!large || known == round_links_.end() || known->second == nullptr)) return nullptr;
-    if (o.in.empty()) return nullptr;
-    const std::tuple<Round, uint64_t, plan::Wanted> key{birth, o.in.size(), o.plan};
+    const bool trees = folds && !o.codec && o.grace.ns <= 0;
+    const PlanKey key{birth, o.in.size(), o.plan, trees};
     if (const auto made = plans_.find(key); made != plans_.end()) return made->second;
-    const plan::Work work{.bytes = std::max<uint64_t>(o.in.size(), config_.planned_bytes_min)};
+    const plan::Work work{.bytes = std::max<uint64_t>(o.in.size(), config_.planned_bytes_min),
+                          .associative = trees};
     const plan::Links unknown(members);
     const plan::Links& links = known != round_links_.end() && known->second ? *known->second : unknown;
-    std::optional<plan::Plan> plan = plan::trees_for(links, work, o.plan);
+    std::optional<plan::Plan> plan = plan::plan_wanted(links, work, o.plan);
     std::shared_ptr<const plan::Plan> shared;
     if (plan) shared = std::make_shared<const plan::Plan>(std::move(*plan));
     constexpr size_t kPlansKept = 32;
     if (plans_.size() >= kPlansKept) plans_.clear();
     plans_[key] = shared;
     return shared;
+}
+
+// Elements of each rank's part under a direct plan; begun at multiples, but for the end of the buffer.
+std::vector<uint64_t> Engine::Impl::parts_of(const plan::Plan& plan, uint64_t elements) {
+    constexpr uint64_t kUnit = 16;
+    std::vector<uint64_t> parts;
+    uint64_t shares = 0, begin = 0;
+    for (const uint32_t share : plan::root_shares(plan)) {
+        shares += share;
+        const double at = static_cast<double>(elements) * (static_cast<double>(shares) / plan::kShares);
+        const uint64_t end = shares == plan::kShares
+                                 ? elements
+                                 : std::min(elements, static_cast<uint64_t>(at) / kUnit * kUnit);
+        parts.push_back(std::max(end, begin) - begin);
+        begin = std::max(end, begin);
+    }
+    return parts;
 }
 
 uint64_t Engine::Impl::digest_of_plan(const plan::Plan& plan) {

@@ -103,7 +103,7 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
 
 // What all members must agree on.
 Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth,
-                                                  const plan::Plan* trees) const {
+                                                  const plan::Plan* plan) const {
     wire::OpDescriptor d;
     d.collective = o.collective;
     d.dtype = o.dtype;
@@ -115,14 +115,16 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
-    std::vector<uint64_t> rates = line_rates_.at(birth);
-    if (config_.plant == Plant::shares_by_own_measure && rates.size() == members && (config_.seed & 1))
-        std::reverse(rates.begin(), rates.end());
-    if (trees) d.plan = digest_of_plan(*trees);
+    const std::vector<uint64_t>& rates = line_rates_.at(birth);
+    const bool trees = plan && plan->kind != plan::Kind::direct;
+    if (trees) d.plan = digest_of_plan(*plan);
+    else if (plan) d.parts = parts_of(*plan, d.elements);
     else if (o.collective == Collective::all_reduce && large && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
+    if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
+        std::reverse(d.parts.begin(), d.parts.end());
     // Parts begin chunks of their own, one more each at most.
-    const uint64_t parts = trees ? trees->parts.size() : d.parts.empty() ? 0 : members;
+    const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
     while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
     d.min_contributors = std::max(1u, o.min_contributors);
@@ -153,8 +155,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     cut_parts(options, members);
     if (rank.value < members && overlaps(options, rank))
         return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
-    const std::shared_ptr<const plan::Plan> trees = trees_for(options, members, birth_round);
-    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, trees.get());
+    std::shared_ptr<const plan::Plan> plan = plan_of(options, members, birth_round);
+    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, plan.get());
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
 
     const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
@@ -165,8 +167,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     r.posted = now;
     if (o.budget.ns > 0) r.give_up = now + o.budget;
     r.descriptor = std::move(*descriptor);
-    r.trees = trees;
-    totals_.ops_with_trees += trees != nullptr;
+    if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
+    totals_.ops_with_trees += r.trees != nullptr;
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,

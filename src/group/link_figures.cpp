@@ -8,6 +8,8 @@
 namespace whim::group {
 namespace {
 
+static_assert(limits::kPlanPublishedMembersMax * limits::kPlanPublishedMembersMax == limits::kLinkFiguresMax);
+
 bool few_enough(size_t members) { return members >= 3 && members <= limits::kPlanPublishedMembersMax; }
 
 uint64_t plus(uint64_t a, uint64_t b) { return a + std::min(b, UINT64_MAX - a); }
