@@ -64,7 +64,9 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                                           "--path",     run.path,
                                           "--warm-ups", std::to_string(run.warm_ups),
                                           "--rest-ms",  std::to_string(run.rest_ms),
-                                          "--plan",     run.plan};
+                                          "--plan",     run.plan,
+                                          "--rounds-before",
+                                          std::to_string(run.rounds_before)};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }
@@ -118,6 +120,12 @@ int all_reduce_peer_role(const Options& options) {
     std::string order;
     uint64_t iterations = 0, peers = 0;
     if (!(std::cin >> order >> iterations >> peers)) return 1;
+    for (uint64_t before = options.number("rounds-before", 0); before > 0; --before) {
+        group.round_begin().get(kPatienceMs);
+        for (int i = 0; i < 3; ++i)
+            group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code).get(kPatienceMs);
+        group.round_commit().get(kPatienceMs);
+    }
     auto begin = group.round_begin();
     begin.get(kPatienceMs);
     if (begin.round_info().world_size != peers)

@@ -18,6 +18,7 @@ struct AllReduceRun {
     std::string security = "tls", dtype = "f32", reduce = "sum", path = "auto";
     std::string codec = "none";  // f32 only
     std::string plan = "auto";
+    uint64_t rounds_before = 0;      // of three ops each, in which links are measured
     std::string links;               // file that the coordinator takes the links from; empty: measured
     std::vector<std::string> names;  // of the peers; empty: peer0, peer1, ...
     bool check = true;
@@ -46,7 +47,8 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
     "role", "invite", "security", "name",    "bytes",    "dtype",  "reduce",   "codec", "check", "listen",
-    "dir",  "peers",  "path",     "rest-ms", "warm-ups", "quorum", "grace-ms", "core",  "plan",  "links"};
+    "dir",  "peers",  "path",     "rest-ms", "warm-ups", "quorum", "grace-ms", "core",  "plan",  "links",
+    "rounds-before"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the
