@@ -208,7 +208,7 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     else if (const auto* m = std::get_if<wire::OpListen>(&message)) on_listen(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpReport>(&message)) on_report(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpDecide>(&message)) {
-        if (alive(from.value)) on_decide(*m, now);
+        if (alive(from.value) && may_decide(from, *m)) on_decide(*m, now);
     } else if (const auto* m = std::get_if<wire::OpFail>(&message)) {
         const std::optional<Code> code = code_from_int(m->code);
         // Whoever was left out decides nothing for the others.

@@ -249,7 +249,7 @@ private:
     void clear(uint32_t chunk);
     void settle_lost(uint32_t chunk);
     bool lost(uint32_t chunk) const;
-    bool is_lost(const Arrival& result) const;
+    bool is_lost(const wire::BulkHeader& result) const;
 
     // op_routed.cpp
     bool routed() const { return routes_ && !fallen_ && attempt_ == 0; }
@@ -326,6 +326,8 @@ private:
     void freeze_and_report(Instant now);
     void on_report(Rank from, const wire::OpReport& report, Instant now);
     void decide(Instant now);
+    bool usual_attempt(uint32_t attempt, uint32_t version, const std::vector<uint8_t>& set) const;
+    bool may_decide(Rank from, const wire::OpDecide& decision);
     void on_decide(const wire::OpDecide& decision, Instant now);
     void apply_decision(Instant now);
     void all_have_all();

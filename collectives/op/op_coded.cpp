@@ -12,7 +12,8 @@ namespace whim::op {
 bool Op::takes(const wire::BulkHeader& header, uint64_t payload_bytes) const {
     if (header.chunk >= chunks_.size()) return false;
     const bool result = header.kind == static_cast<uint8_t>(wire::BulkKind::result);
-    if (gathers() && result && payload_bytes == 0) return true;  // a lost part
+    if (result && scatters()) return false;  // owners keep what they make: there is no room for it here
+    if (result && payload_bytes == 0 && is_lost(header)) return true;
     const bool partial = header.kind == static_cast<uint8_t>(wire::BulkKind::partial);
     if (partial) return routes_ && (payload_bytes == 0 || payload_bytes == chunk_bytes(header.chunk));
     if (!coded()) return payload_bytes == chunk_bytes(header.chunk);

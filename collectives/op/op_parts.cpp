@@ -56,8 +56,8 @@ bool Op::lost(uint32_t c) const {
     return std::find(set.begin(), set.end(), true) == set.end();
 }
 
-bool Op::is_lost(const Arrival& result) const {
-    const std::vector<uint8_t>& set = result.header.contributors;
+bool Op::is_lost(const wire::BulkHeader& result) const {
+    const std::vector<uint8_t>& set = result.contributors;
     return gathers() && std::all_of(set.begin(), set.end(), [](uint8_t bits) { return bits == 0; });
 }
 

@@ -260,6 +260,8 @@ void Op::publish(uint32_t c) {
 }
 
 void Op::send_result(uint32_t c, uint32_t to) {
+    // Its bytes are gone: the op has failed here, or somebody said untruly that all have it.
+    if (coded() && !lost(c) && !retained_.contains(c)) return;
     Rooted& root = rooted(c);
     if (chunks_[c].root == self() && alive(to) && root.acked[to]) ++card_.chunks_resent;
     root.sent[to] = true;
@@ -296,7 +298,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
-    if (is_lost(arrival)) {
+    if (is_lost(arrival.header)) {
         clear(c);
         adopt(c, from, arrival.header.contributors, std::nullopt);
     } else if (coded()) {

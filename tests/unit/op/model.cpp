@@ -2,6 +2,7 @@
 #include "tests/unit/op/model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 
@@ -76,6 +77,9 @@ public:
         for (uint32_t step = 0; step < 200'000; ++step) {
             if (deaths > 0 && prng_.chance(1, 60) && living() > 1) --deaths, remove(true);
             if (exclusions > 0 && prng_.chance(1, 60) && living() > 2) --exclusions, remove(false);
+            if (options_.removal && options_.removal->step == step)
+                remove(*peers_[options_.removal->rank], options_.removal->evicts);
+            ++steps_;
             if (!advance() && deaths == 0 && exclusions == 0) break;
         }
         return judge();
@@ -97,10 +101,10 @@ private:
         Bytes as_pinned = {};
     };
 
-    float gaussian() {  // nearly: a sum of twelve
-        float sum = -6.0f;
-        for (int i = 0; i < 12; ++i) sum += prng_.unit_float();
-        return sum;
+    // Nearly: how many of 64 coins fall one way, and a little besides.
+    float gaussian() {
+        const float heads = static_cast<float>(std::popcount(prng_.next()));
+        return (heads - 32.0f + prng_.unit_float() - 0.5f) / 4.0f;
     }
 
     bool gathers() const { return options_.collective == Collective::all_gather; }
@@ -142,7 +146,10 @@ private:
         for (const auto& p : peers_) {
             if (!p->dead && !p->excluded) candidates.push_back(p->rank);
         }
-        Peer& victim = *peers_[candidates[prng_.below(candidates.size())]];
+        remove(*peers_[candidates[prng_.below(candidates.size())]], evicts);
+    }
+
+    void remove(Peer& victim, bool evicts) {
         (evicts ? victim.dead : victim.excluded) = true;
         decisions_.push_back({victim.rank, evicts});
     }
@@ -155,6 +162,7 @@ private:
         config.descriptor.collective = options_.collective;
         config.descriptor.parts = options_.parts;
         config.descriptor.reduce = options_.reduce;
+        if (options_.reduce == Reduce::copy && !gathers()) config.descriptor.source = options_.source;
         config.descriptor.uniform = options_.uniform;
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
@@ -314,10 +322,15 @@ private:
     ModelOutcome judge();
     std::string check_result(const Peer& p);
     uint32_t by_trees_ = 0, direct_ = 0;
-    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
-                                 uint32_t chunk) const;
     std::vector<float> tree_fold(const std::vector<bool>& set, const ElementRange& range,
                                  uint32_t part) const;
+    const std::vector<float>& reference(const std::vector<bool>& set, const ElementRange& range,
+                                        uint32_t chunk);
+    std::vector<float> fold_of(const std::vector<bool>& set, const ElementRange& range, uint32_t chunk) const;
+    bool source_is_gone() const {
+        return options_.reduce == Reduce::copy && !gathers() &&
+               (peers_[options_.source]->dead || peers_[options_.source]->excluded);
+    }
 
     ModelOptions options_;
     Prng prng_;
@@ -327,6 +340,8 @@ private:
     std::map<std::pair<uint32_t, uint32_t>, std::deque<wire::Message>> control_;
     std::vector<Frame> bulk_;
     std::vector<Decision> decisions_;
+    uint32_t steps_ = 0;
+    std::map<std::pair<uint32_t, std::vector<bool>>, std::vector<float>> references_;  // all peers' are one
     friend struct Peer;
 };
 
@@ -350,8 +365,19 @@ void Peer::ended(Code c, const std::string& d) {
         std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
 }
 
-std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range,
-                                    uint32_t chunk) const {
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+
+const std::vector<float>& World::reference(const std::vector<bool>& set, const ElementRange& range,
+                                           uint32_t chunk) {
+    const auto [it, fresh] = references_.try_emplace({chunk, set});
+    if (fresh) it->second = fold_of(set, range, chunk);
+    return it->second;
+}
+
+std::vector<float> World::fold_of(const std::vector<bool>& set, const ElementRange& range,
+                                  uint32_t chunk) const {
     std::vector<CodedInput> coded;
     std::vector<FoldInput> inputs;
     for (uint32_t r = 0; r < set.size(); ++r) {
@@ -397,14 +423,12 @@ std::string World::check_result(const Peer& p) {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const auto made = p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before);
-        const auto is = [&](const std::vector<float>& expected) {
-            return std::equal(expected.begin(), expected.end(), made);
-        };
+        const std::span<const float> got = std::span(p.result).subspan(range.begin - before, range.count());
         // With trees the one order or the other, whether they held or fell.
-        const bool by_trees = options_.plan && is(tree_fold(set, range, layout.owner({c}).value));
+        const bool by_trees =
+            options_.plan && same_bits(got, tree_fold(set, range, layout.owner({c}).value));
         ++(by_trees ? by_trees_ : direct_);
-        if (!by_trees && !is(reference(set, range, c))) {
+        if (!by_trees && !same_bits(got, reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
@@ -422,7 +446,9 @@ std::string World::check_result(const Peer& p) {
 
 ModelOutcome World::judge() {
     ModelOutcome outcome;
+    outcome.steps = steps_;
     const Peer* first = nullptr;
+    bool given_up = false;
     for (const auto& p : peers_) {
         if (p->dead) continue;
         const OpReportCard& card = p->op->card();
@@ -444,6 +470,10 @@ ModelOutcome World::judge() {
             return outcome;
         }
         if (p->excluded && (p->code == Code::E_EXCLUDED || p->differs)) continue;
+        if (p->code == Code::E_SOURCE_LOST && source_is_gone()) {
+            given_up = true;
+            continue;
+        }
         if (p->code != Code::OK) {
             outcome.problem = "peer " + std::to_string(p->rank) + " failed: " + p->detail;
             return outcome;
@@ -458,7 +488,7 @@ ModelOutcome World::judge() {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
         }
-        if (first && !scatters() && p->result != first->result) {
+        if (first && !scatters() && !same_bits(p->result, first->result)) {
             const auto at =
                 std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first -
                 first->result.begin();
@@ -469,6 +499,8 @@ ModelOutcome World::judge() {
         }
         if (!first) first = p.get();
     }
+    if (given_up && first && !first->excluded)
+        outcome.problem = "the op was given up though a member completed it";
     for (const auto& p : peers_) outcome.inputs.push_back(p->input);
     if (first) outcome.result = first->result;
     outcome.by_trees = by_trees_;
