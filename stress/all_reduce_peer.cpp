@@ -13,6 +13,7 @@
 #include "pattern.h"
 #include "peer.h"
 #include "stress/cores.h"
+#include "tensors.h"
 
 namespace stress {
 namespace {
@@ -59,7 +60,9 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                                           "--listen",   place.address + ":0",
                                           "--path",     run.path,
                                           "--warm-ups", std::to_string(run.warm_ups),
-                                          "--rest-ms",  std::to_string(run.rest_ms)};
+                                          "--rest-ms",  std::to_string(run.rest_ms),
+                                          "--tensors",  std::to_string(run.tensors),
+                                          "--cut",      run.cut};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }
@@ -129,8 +132,15 @@ int all_reduce_peer_role(const Options& options) {
     wishes.grace_ms = static_cast<uint32_t>(options.number("grace-ms", 0));
     std::optional<whimbrel::Op> last;
     bool has_result = false;
+    std::optional<Tensors> tensors;
+    if (const size_t wanted = options.number("tensors", 0); wanted > 0)
+        tensors.emplace(cut_into(options.text("cut", "equal"), wanted, count), in.data(),
+                        element_bytes(dtype.element));
+    uint64_t turn = 0;
     const auto call = [&] {
-        last.emplace(group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
+        last.emplace(tensors && turn++ % 2 == 1
+                         ? group.all_reduce(tensors->list(), dtype.code, reduce.code, &wishes)
+                         : group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
         try {
             last->get(kPatienceMs);
             has_result = true;
@@ -152,6 +162,7 @@ int all_reduce_peer_role(const Options& options) {
                           ? first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count
                           : result.plausible();
     }
+    if (tensors && codec == "none" && !tensors->result_is(out.data())) share.right = false;
     if (!has_result) result.digest = 0;
     say(share);
     std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << std::endl;

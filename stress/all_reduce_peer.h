@@ -18,10 +18,12 @@ struct AllReduceRun {
     std::string codec = "none";  // f32 only
     bool check = true;
     uint64_t min_contributors = 0, grace_ms = 0;
-    bool last_is_late = false;       // the last peer's times do not count; its data may be left out, so that
-                                     // results are only held to be the same everywhere
-    bool pinned = false;             // peer i keeps to core i, counted around
-    Places places;                   // the coordinator is with the first peer
+    uint64_t tensors = 0;       // above 0: every other iteration is of the same data as so many tensors, a
+    std::string cut = "equal";  // buffer first; iterations is even
+    bool last_is_late = false;  // the last peer's times do not count; its data may be left out, so that
+                                // results are only held to be the same everywhere
+    bool pinned = false;        // peer i keeps to core i, counted around
+    Places places;              // the coordinator is with the first peer
     std::optional<Millis> patience;  // with all of it; patience_for() if there is none
 };
 
@@ -40,8 +42,8 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",   "invite", "security", "name", "bytes",   "dtype",    "reduce", "codec",    "check",
-    "listen", "dir",    "peers",    "path", "rest-ms", "warm-ups", "quorum", "grace-ms", "core"};
+    "role", "invite", "security", "name",    "bytes",    "dtype",  "reduce",   "codec", "check",   "listen",
+    "dir",  "peers",  "path",     "rest-ms", "warm-ups", "quorum", "grace-ms", "core",  "tensors", "cut"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the

@@ -128,9 +128,16 @@ private:
         options.grace = milliseconds(shape & 32 ? 100 : 0);
         options.budget = milliseconds(shape & 64 ? 1000 : 0);
         posted.in_place = shape & 128;
-        posted.in = posted.out = input(4 * (script_.u8() % 32));
+        const uint8_t length = script_.u8();
+        posted.in = posted.out = input(4 * (length % 32));
         options.out = posted.out;
         options.in = posted.in_place ? ByteSpan(posted.out) : ByteSpan(posted.in);
+        if (length & 128 && options.reduce != Reduce::copy) {  // as two tensors, the second half first
+            const size_t half = 4 * (options.in.size() / 8), rest = options.in.size() - half;
+            options.tensors = {{options.in.last(rest), options.out.last(rest)},
+                               {options.in.first(half), options.out.first(half)}};
+            options.in = {}, options.out = {};
+        }
         engine_.post(app, {1 + (how >> 5 & 1u)}, options, now_);
     }
     void end_something() {

@@ -155,3 +155,53 @@ def test_all_gather_and_reduce_scatter(trio):
         ]
     )
     assert torch.equal(torch.cat(parts), torch.arange(7.0) * 6)
+
+
+def tensors_of(n: int, dtype=torch.float32) -> list[torch.Tensor]:
+    """As a model has them: some tiny, one without elements, none next to the other."""
+    shapes = [(300, 70), (70,), (), (0, 4), (1,), (1000, 13), (3,)]
+    generator = torch.Generator().manual_seed(n)
+    return [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
+
+
+def test_many_tensors_are_reduced_as_one_buffer(trio):
+    flat = [torch.cat([t.reshape(-1) for t in tensors_of(n)]) for n in range(3)]
+    wait_all([g.all_reduce(f) for g, f in zip(trio, flat, strict=True)])
+    in_place = [tensors_of(n) for n in range(3)]
+    works = [g.all_reduce(t, tag=1) for g, t in zip(trio, in_place, strict=True)]
+    results = wait_all(works)
+    for result, tensors in zip(results, in_place, strict=True):
+        assert result is tensors
+        assert torch.equal(torch.cat([t.reshape(-1) for t in tensors]), flat[0])
+    assert [(r.first, r.count) for r in works[0].info().contributor_runs] == [(0, flat[0].numel())]
+
+    ins = [tuple(tensors_of(n)) for n in range(3)]
+    outs = [[torch.empty_like(t) for t in tensors] for tensors in ins]
+    wait_all([g.all_reduce(i, o, codec="int8") for g, i, o in zip(trio, ins, outs, strict=True)])
+    for n, (inputs, results) in enumerate(zip(ins, outs, strict=True)):
+        assert all(torch.equal(a, b) for a, b in zip(inputs, tensors_of(n), strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(results, outs[0], strict=True))
+        assert torch.allclose(torch.cat([t.reshape(-1) for t in results]), flat[0], atol=0.1)
+    wait_all([g.all_reduce([]) for g in trio])
+
+
+def test_lists_that_are_refused(trio):
+    group = trio[0]
+    with pytest.raises(TypeError, match=r"x\[1\]: differs from x\[0\] in dtype"):
+        group.all_reduce([np.zeros(2, np.float32), np.zeros(2, np.float64)])
+    with pytest.raises(TypeError, match=r"out: 1 arrays for the 2 of x"):
+        group.all_reduce([np.zeros(2), np.zeros(2)], [np.zeros(2)])
+    with pytest.raises(TypeError, match=r"out\[1\]: differs from x\[1\] in size or dtype"):
+        group.all_reduce([np.zeros(2), np.zeros(2)], [np.zeros(2), np.zeros(3)])
+    with pytest.raises(TypeError, match=r"out: x is a list"):
+        group.all_reduce([np.zeros(2)], np.zeros(2))
+    array = np.zeros(4)
+    with pytest.raises(errors.Invalid, match="out of tensor 1 overlaps out of tensor 0"):
+        group.all_reduce([array[:3], array[1:]])
+
+
+def test_lists_that_differ_are_a_mismatch(trio):
+    lists = [[np.zeros(n + 1), np.zeros(5 - n)] for n in (1, 1, 2)]
+    for work in [g.all_reduce(arrays) for g, arrays in zip(trio, lists, strict=True)]:
+        with pytest.raises(errors.Mismatch, match="in 2 tensors"):
+            work.wait(WAIT_S)

@@ -7,6 +7,7 @@
 
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
+#include "tests/unit/op/apart.h"
 #include "tests/unit/op/coded_reference.h"
 
 namespace whim::op {
@@ -23,6 +24,7 @@ struct Peer final : OpHost {
     std::vector<float> input, in, out, result;
     std::vector<float> given;         // what in was
     std::span<float> source, target;  // what the op is given
+    std::optional<Apart> apart;       // instead of them
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t decisions_seen = 0;
@@ -124,6 +126,12 @@ private:
         p.given = p.in;
         p.source = p.in;
         p.target = p.out;
+        if (options_.tensors) {
+            Prng prng(options_.seed);  // all cut alike
+            const std::vector<uint64_t> counts = cut_apart(prng, options_.elements, options_.chunk_elements);
+            Prng of_peer(options_.seed ^ (uint64_t{p.rank} << 32));
+            p.apart.emplace(p.input, counts, options_.in_place, of_peer);
+        }
         if (!options_.in_place) return;
         if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
         else
@@ -165,8 +173,8 @@ private:
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
         config.alive[p.rank] = true;
-        config.in = std::as_bytes(p.source);
-        config.out = std::as_writable_bytes(p.target);
+        config.in = p.apart ? p.apart->in() : InSegments(std::as_bytes(p.source));
+        config.out = p.apart ? p.apart->out() : OutSegments(std::as_writable_bytes(p.target));
         config.weight = static_cast<float>(1 + p.rank % 3);
         config.window_bytes = options_.window_bytes;
         config.eager_bytes = options_.eager_bytes;
@@ -336,9 +344,11 @@ void Peer::ended(Code c, const std::string& d) {
     over = true;
     code = c;
     detail = d;
-    result.assign(target.begin(), target.end());
-    if (c == Code::OK)
-        std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
+    if (apart) result = apart->result();
+    else result.assign(target.begin(), target.end());
+    if (c != Code::OK) return;
+    std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
+    if (apart) apart->fill(1e9f);
 }
 
 std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range,
@@ -423,11 +433,13 @@ ModelOutcome World::judge() {
         }
         outcome.problem = check_result(*p);
         if (!outcome.problem.empty()) return outcome;
-        if (!options_.in_place && p->in != p->given) {
+        if (!options_.in_place && (p->in != p->given || (p->apart && p->apart->input() != p->given))) {
             outcome.problem = "an input was changed";
             return outcome;
         }
-        if (std::any_of(p->target.begin(), p->target.end(), [](float x) { return x != 1e9f; })) {
+        const std::vector<float> now =
+            p->apart ? p->apart->result() : std::vector<float>(p->target.begin(), p->target.end());
+        if (std::any_of(now.begin(), now.end(), [](float x) { return x != 1e9f; })) {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
         }
