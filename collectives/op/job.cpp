@@ -69,6 +69,18 @@ template <class Span> size_t bytes_of(const std::vector<Span>& pieces) {
     return bytes;
 }
 
+// Where this peer's own input lies in several places, one after the other.
+void fold_pieces(const Job& job) {
+    std::vector<FoldInput> inputs = job.inputs;
+    size_t at = 0;
+    for (const ByteSpan piece : job.in_pieces) {
+        for (size_t i = 0; i < inputs.size(); ++i)
+            inputs[i].bytes = i == job.own ? piece : job.inputs[i].bytes.subspan(at, piece.size());
+        fold(job.reduce, job.dtype, inputs, job.out.subspan(at, piece.size()));
+        at += piece.size();
+    }
+}
+
 }  // namespace
 
 size_t Job::work_bytes() const {
@@ -81,6 +93,8 @@ size_t Job::work_bytes() const {
 void run_job(const Job& job, Scratch& scratch) {
     if (job.in_pieces.empty()) {
         run_whole(job, scratch);
+    } else if (job.kind == JobKind::fold) {
+        fold_pieces(job);
     } else {
         Job packed = job;
         packed.inputs[job.own].bytes = room_in(scratch.packed, bytes_of(job.in_pieces));

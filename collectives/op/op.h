@@ -238,6 +238,7 @@ private:
     std::vector<MutableByteSpan> staged_places() const;
     bool is_staged(ByteSpan bytes) const;
     void keep_packed(uint32_t chunk, BufferRef packed);
+    void drop_packed(uint32_t chunk);
     BufferRef packed_already(wire::BulkKind kind, uint32_t chunk) const;
 
     // op_coded.cpp
@@ -359,7 +360,7 @@ private:
     std::map<uint32_t, Report> reports_;
     std::optional<wire::OpDecide> decision_;
     OutSegments target_;  // what is written: the output, but for what is staged
-    std::deque<std::pair<uint32_t, BufferRef>> packed_results_;  // of the attempt, the last ones
+    std::deque<std::pair<uint32_t, BufferRef>> packed_results_;  // not yet stable, the last ones
     BufferRef staging_;
     std::optional<uint64_t> unstaging_;  // the job that copies the final result to the application's buffer
     bool unstaged_ = false;

@@ -101,11 +101,16 @@ bool Op::is_staged(ByteSpan bytes) const {
     return bytes.data() >= all.data() && bytes.data() + bytes.size() <= all.data() + all.size();
 }
 
-// A result that spans tensors and will be sent: those sent about now need not be packed for each receiver.
+// A result that spans tensors, for receivers to come: it need not be packed for each of them.
 void Op::keep_packed(uint32_t c, BufferRef packed) {
     if (coded() || !packed) return;
     packed_results_.push_back({c, std::move(packed)});
-    if (packed_results_.size() > limits::kPackedResultsKept) packed_results_.pop_front();
+    if (packed_results_.size() * layout_.chunk_elements * layout_.element_bytes > limits::kResultsKeptBytes)
+        packed_results_.pop_front();
+}
+
+void Op::drop_packed(uint32_t c) {
+    std::erase_if(packed_results_, [&](const auto& packed) { return packed.first == c; });
 }
 
 BufferRef Op::packed_already(wire::BulkKind kind, uint32_t c) const {

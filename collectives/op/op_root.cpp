@@ -373,6 +373,7 @@ void Op::release(uint32_t c) {
         if (chunks_[c].root == self()) --own_unreleased_;
     }
     chunks_[c].state = ChunkState::released;
+    drop_packed(c);
     const auto root = rooted_.find(c);
     if (root != rooted_.end() && !root->second.listeners.empty())
         return;  // an excluded peer still wants the copy

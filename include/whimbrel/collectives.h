@@ -208,8 +208,9 @@ enum whim_agree_how {
     WHIM_AGREE_SUM = 3       /* wraps */
 };
 
-/* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine.
- * Results as for whim_all_reduce. */
+/* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine. Up
+ * to 512 values take one round trip from when the last member has called it. Results as for whim_all_reduce.
+ */
 WHIM_API WHIM_MUST_CHECK whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out,
                                                 size_t count, uint32_t how,
                                                 const whim_collective_options* options, whim_op** op);

@@ -44,7 +44,9 @@ Tensors tensors_of(const py::object& in, const py::object& out) {
         raise_type_error("out: " + std::to_string(outs.size()) + " arrays for the " +
                          std::to_string(ins.size()) + " of x");
     for (size_t i = 0; i < ins.size(); ++i) {
-        const std::string at = "[" + std::to_string(i) + "]";
+        std::string at = "[";  // one by one: GCC 12 warns of what it takes a longer expression for
+        at += std::to_string(i);
+        at += "]";
         add(all, py::object(ins[i]), py::object(outs[i]), "x" + at, "out" + at);
     }
     return all;
