@@ -1,6 +1,7 @@
 // Buffers are touched before, the result is checked after: bit by bit, or as coded_result.h says.
 #include "all_reduce_peer.h"
 
+#include <time.h>
 #include <xxhash.h>
 
 #include <cstdio>
@@ -42,6 +43,12 @@ Dtype dtype_of(const std::string& name) {
     for (const auto& each : kDtypes)
         if (name == each.name) return each;
     throw std::runtime_error("--dtype is f32 or bf16");
+}
+
+double process_cpu_s() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
@@ -136,9 +143,13 @@ int all_reduce_peer_role(const Options& options) {
     if (const size_t wanted = options.number("tensors", 0); wanted > 0)
         tensors.emplace(cut_into(options.text("cut", "equal"), wanted, count), in.data(),
                         element_bytes(dtype.element));
+    const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
     uint64_t turn = 0;
+    double cpu_s[2] = {0, 0};  // of a buffer, of tensors
     const auto call = [&] {
-        last.emplace(tensors && turn++ % 2 == 1
+        const bool of_tensors = tensors && turn % 2 == 1;
+        const double before = process_cpu_s();
+        last.emplace(of_tensors
                          ? group.all_reduce(tensors->list(), dtype.code, reduce.code, &wishes)
                          : group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
         try {
@@ -148,8 +159,8 @@ int all_reduce_peer_role(const Options& options) {
             if (error.result() != WHIM_E_EXCLUDED) throw;
             has_result = false;
         }
+        if (turn++ >= loop.warm_ups) cpu_s[of_tensors] += process_cpu_s() - before;
     };
-    const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
     Share share = timed_loop(loop, {nullptr, barrier, call});
     std::vector<Contribution> all;
     for (uint32_t rank = 0; rank < peers; ++rank)
@@ -165,7 +176,8 @@ int all_reduce_peer_role(const Options& options) {
     if (tensors && codec == "none" && !tensors->result_is(out.data())) share.right = false;
     if (!has_result) result.digest = 0;
     say(share);
-    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << std::endl;
+    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << ' ' << cpu_s[0] << ' '
+              << cpu_s[1] << std::endl;
     while (std::cin >> order) {}
     return 0;
 }
@@ -190,7 +202,10 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
         CodedResult result;
         double late_share = 0;
         std::istringstream line(hear("result"));
-        line >> result >> late_share;
+        double whole_s = 0, tensors_s = 0;
+        line >> result >> late_share >> whole_s >> tensors_s;
+        all.cpu_whole_s += whole_s;
+        all.cpu_tensors_s += tensors_s;
         if (late && result.digest == 0) continue;
         if (&child != &children.front() && result.digest != all.result.digest)
             throw std::runtime_error("two peers have different results");

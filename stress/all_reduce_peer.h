@@ -33,7 +33,8 @@ void check_names(const AllReduceRun& run);
 struct AllReduceFigures {
     Totals totals;
     CodedResult result;
-    double late_share = 1;  // of the last op's elements that the last peer contributed to
+    double late_share = 1;                      // of the last op's elements that the last peer contributed to
+    double cpu_whole_s = 0, cpu_tensors_s = 0;  // with tensors: of the calls of each kind, all peers
 };
 
 // Starts a coordinator and the peers, with this program in the roles "coordinator" and "peer". Throws when a

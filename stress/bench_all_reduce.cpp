@@ -100,7 +100,7 @@ int bench(const Options& options) {
             if (run.tensors > 0) {
                 for (const auto& cut : split(options.text("cut", "equal,skewed"))) {
                     run.cut = cut;
-                    print_tensors(run, measure_all_reduce(run).totals.seconds, options.has("json"));
+                    print_tensors(run, measure_all_reduce(run), options.has("json"));
                 }
                 continue;
             }

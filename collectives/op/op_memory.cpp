@@ -105,7 +105,7 @@ bool Op::is_staged(ByteSpan bytes) const {
 void Op::keep_packed(uint32_t c, BufferRef packed) {
     if (coded() || !packed) return;
     packed_results_.push_back({c, std::move(packed)});
-    if (packed_results_.size() * layout_.chunk_elements * layout_.element_bytes > limits::kResultsKeptBytes)
+    if (packed_results_.size() * layout_.chunk_elements * layout_.element_bytes > limits::kPackedBytes)
         packed_results_.pop_front();
 }
 

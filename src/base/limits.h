@@ -58,7 +58,8 @@ inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one
 inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
-inline constexpr uint32_t kPackedResultsKept = 8;  // results that span tensors, of an op, for pins to come
+inline constexpr uint64_t kPackedBytes = 8ull
+                                         << 20;  // of an op: results that span tensors, for who gets them
 inline constexpr uint64_t kResultsKeptBytes = 8ull << 20;    // left of an op that keeps results as they come
 inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap
