@@ -51,12 +51,16 @@ double process_cpu_s() {
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+std::string name_of(const AllReduceRun& run, uint64_t index) {
+    return run.names.empty() ? "peer" + std::to_string(index) : run.names[index];
+}
+
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
     std::vector<std::string> arguments = {"--role",     "peer",
                                           "--invite",   invite,
                                           "--security", run.security,
-                                          "--name",     "peer" + std::to_string(index),
+                                          "--name",     name_of(run, index),
                                           "--bytes",    std::to_string(run.bytes),
                                           "--dtype",    run.dtype,
                                           "--reduce",   run.reduce,
@@ -69,7 +73,8 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                                           "--warm-ups", std::to_string(run.warm_ups),
                                           "--rest-ms",  std::to_string(run.rest_ms),
                                           "--tensors",  std::to_string(run.tensors),
-                                          "--cut",      run.cut};
+                                          "--cut",      run.cut,
+                                          "--plan",     run.plan};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }
@@ -135,6 +140,8 @@ int all_reduce_peer_role(const Options& options) {
     };
     whim_all_reduce_options wishes = WHIM_ALL_REDUCE_OPTIONS_INIT;
     wishes.codec = codec.c_str();
+    const std::string plan = options.text("plan", "auto");
+    wishes.plan = plan.c_str();
     wishes.min_contributors = static_cast<uint32_t>(options.number("quorum", 0));
     wishes.grace_ms = static_cast<uint32_t>(options.number("grace-ms", 0));
     std::optional<whimbrel::Op> last;
@@ -169,15 +176,18 @@ int all_reduce_peer_role(const Options& options) {
     if (codec != "none")
         result = look_at(codec, all, reduce.fold, {reinterpret_cast<const float*>(out.data()), count});
     if (options.number("check", 1)) {
-        share.right = codec == "none"
-                          ? first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count
-                          : result.plausible();
+        const std::string by = last->info().plan;
+        share.right =
+            codec != "none" ? result.plausible()
+            : by != "direct"
+                ? first_far(all, reduce.fold, 0, count, reinterpret_cast<const float*>(out.data())) == count
+                : first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count;
     }
     if (tensors && codec == "none" && !tensors->result_is(out.data())) share.right = false;
     if (!has_result) result.digest = 0;
     say(share);
-    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << ' ' << cpu_s[0] << ' '
-              << cpu_s[1] << std::endl;
+    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << ' ' << last->info().plan
+              << ' ' << cpu_s[0] << ' ' << cpu_s[1] << std::endl;
     while (std::cin >> order) {}
     return 0;
 }
@@ -185,7 +195,7 @@ int all_reduce_peer_role(const Options& options) {
 AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
     const Coordinator coordinator =
-        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0));
+        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0), "", run.links);
     std::vector<Child> children;
     for (uint64_t i = 0; i < run.peers; ++i) children.push_back(start_peer(run, coordinator.invite, i));
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));
@@ -203,7 +213,7 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
         double late_share = 0;
         std::istringstream line(hear("result"));
         double whole_s = 0, tensors_s = 0;
-        line >> result >> late_share >> whole_s >> tensors_s;
+        line >> result >> late_share >> all.plan >> whole_s >> tensors_s;
         all.cpu_whole_s += whole_s;
         all.cpu_tensors_s += tensors_s;
         if (late && result.digest == 0) continue;

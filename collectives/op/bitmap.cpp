@@ -1,7 +1,7 @@
 // Conversions between sets, bitmaps and ranges.
 #include "collectives/op/bitmap.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -45,6 +45,7 @@ std::string describe(const wire::OpDescriptor& d) {
     if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
     if (d.tensors > 0) text += fmt::format(" in {} tensors (lengths {:016x})", d.tensors, d.tensors_digest);
     if (!d.codec.empty()) text += " as " + d.codec;
+    if (d.plan != 0) text += fmt::format(" by plan {:016x}", d.plan);
     if (d.uniform) text += " (uniform)";
     if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);
     if (d.min_contributors > 1) text += ", at least " + std::to_string(d.min_contributors) + " contributors";

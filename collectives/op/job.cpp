@@ -53,6 +53,8 @@ void fold_coded(const Job& job, Scratch& scratch) {
 void run_whole(const Job& job, Scratch& scratch) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
+        case JobKind::partial: fold_partial_avg(job.inputs, job.out); return;
+        case JobKind::root: fold_partials(job.inputs, job.weight_sum, job.out); return;
         case JobKind::scan: scan(job); return;
         case JobKind::spread: scatter(job.inputs[0].bytes, job.out_pieces); return;
         case JobKind::encode:
@@ -69,14 +71,19 @@ template <class Span> size_t bytes_of(const std::vector<Span>& pieces) {
     return bytes;
 }
 
-// Where this peer's own input lies in several places, one after the other.
-void fold_pieces(const Job& job) {
-    std::vector<FoldInput> inputs = job.inputs;
+bool folds(const Job& job) {
+    return job.kind == JobKind::fold || job.kind == JobKind::partial || job.kind == JobKind::root;
+}
+
+// Element by element, so one place of this peer's own input after the other.
+void fold_pieces(const Job& job, Scratch& scratch) {
+    Job part = job;
     size_t at = 0;
     for (const ByteSpan piece : job.in_pieces) {
-        for (size_t i = 0; i < inputs.size(); ++i)
-            inputs[i].bytes = i == job.own ? piece : job.inputs[i].bytes.subspan(at, piece.size());
-        fold(job.reduce, job.dtype, inputs, job.out.subspan(at, piece.size()));
+        for (size_t i = 0; i < job.inputs.size(); ++i)
+            part.inputs[i].bytes = i == job.own ? piece : job.inputs[i].bytes.subspan(at, piece.size());
+        part.out = job.out.subspan(at, piece.size());
+        run_whole(part, scratch);
         at += piece.size();
     }
 }
@@ -93,8 +100,8 @@ size_t Job::work_bytes() const {
 void run_job(const Job& job, Scratch& scratch) {
     if (job.in_pieces.empty()) {
         run_whole(job, scratch);
-    } else if (job.kind == JobKind::fold) {
-        fold_pieces(job);
+    } else if (folds(job)) {
+        fold_pieces(job, scratch);
     } else {
         Job packed = job;
         packed.inputs[job.own].bytes = room_in(scratch.packed, bytes_of(job.in_pieces));

@@ -14,10 +14,11 @@
 
 namespace whim::op {
 
-// fold: inputs to out. scan: the first element of the inputs, behind each other, that may not leave. spread:
-// inputs[0] to out_pieces. With coding, f32 only: encode: inputs[0], this peer's chunk, to encoded.
-// fold_coded: contributions to encoded and out.
-enum class JobKind : uint8_t { fold, scan, spread, encode, fold_coded };
+// fold: inputs to out. partial: the same, of averages without the division; root: with it, by the weights of
+// all that is in the partial sums. scan: the first element of the inputs, behind each other, that may not
+// leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode: inputs[0], this peer's chunk, to
+// encoded. fold_coded: contributions to encoded and out.
+enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
@@ -32,6 +33,7 @@ struct Job {
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     std::vector<FoldInput> inputs = {};             // folds: in birth rank order
+    float weight_sum = 0;                           // root
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
     std::shared_ptr<JobOutcome> outcome = nullptr;  // all but fold and spread
 

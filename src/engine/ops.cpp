@@ -35,6 +35,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.self = *rank;
     config.alive = alive;
     config.coding = record.coding;
+    config.plan = record.trees;
     config.in = record.in;
     config.out = record.out;
     config.weight = record.options.weight;
@@ -264,6 +265,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     OpInfo info;
     info.op = record.id;
     info.descriptor = record.descriptor;
+    info.trees = record.trees;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
     info.posted = record.posted;
@@ -321,6 +323,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.retention_used += card.retained;
     c.retained_served += card.retained_served;
     c.frames_waited += card.frames_waited;
+    c.trees_fallen += card.trees_fell;
 }
 
 EngineCounters Engine::Impl::counters() const {

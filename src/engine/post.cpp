@@ -11,13 +11,6 @@
 namespace whim {
 namespace {
 
-// Of the larger buffer, in bytes.
-uint64_t buffer_bytes(const PostOptions& o) {
-    uint64_t bytes = std::max(o.in.size(), o.out.size());
-    for (const PostTensor& tensor : o.tensors) bytes += tensor.in.size();
-    return bytes;
-}
-
 Status check_tensors(const PostOptions& o) {
     if (o.tensors.empty()) return {};
     if (o.collective != Collective::all_reduce || !o.in.empty() || !o.out.empty())
@@ -35,6 +28,12 @@ Status check_tensors(const PostOptions& o) {
 }
 
 }  // namespace
+
+uint64_t PostOptions::bytes() const {
+    uint64_t bytes = std::max(in.size(), out.size());
+    for (const PostTensor& tensor : tensors) bytes += tensor.in.size();
+    return bytes;
+}
 
 Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (out_of_it_) return *out_of_it_;
@@ -129,7 +128,8 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
 }
 
 // What all members must agree on.
-Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth) const {
+Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth,
+                                                  const plan::Plan* plan) const {
     wire::OpDescriptor d;
     d.collective = o.collective;
     d.dtype = o.dtype;
@@ -137,7 +137,7 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority;
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
-    d.elements = buffer_bytes(o) / bytes;
+    d.elements = o.bytes() / bytes;
     if (o.tensors.size() > 1) {  // one is as good as a buffer
         std::vector<uint64_t> counts;
         for (const PostTensor& tensor : o.tensors) counts.push_back(tensor.in.size() / bytes);
@@ -147,13 +147,17 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
-    std::vector<uint64_t> rates = line_rates_.at(birth);
-    if (config_.plant == Plant::shares_by_own_measure && rates.size() == members && (config_.seed & 1))
-        std::reverse(rates.begin(), rates.end());
-    if (o.collective == Collective::all_reduce && large && rates.size() == members)
+    const std::vector<uint64_t>& rates = line_rates_.at(birth);
+    const bool trees = plan && plan->kind != plan::Kind::direct;
+    if (trees) d.plan = digest_of_plan(*plan);
+    else if (plan) d.parts = parts_of(*plan, d.elements);
+    else if (o.collective == Collective::all_reduce && large && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
+    if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
+        std::reverse(d.parts.begin(), d.parts.end());
     // Parts begin chunks of their own, one more each at most.
-    while (!d.parts.empty() && d.elements / d.chunk_elements + members > limits::kChunksPerOpMax)
+    const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
+    while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
     d.min_contributors = std::max(1u, o.min_contributors);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
@@ -183,7 +187,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     cut_parts(options, members);
     if (rank.value < members && overlaps(options, rank))
         return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
-    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round);
+    std::shared_ptr<const plan::Plan> plan = plan_of(options, members, birth_round);
+    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, plan.get());
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
 
     const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
@@ -197,6 +202,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     r.posted = now;
     if (o.budget.ns > 0) r.give_up = now + o.budget;
     r.descriptor = std::move(*descriptor);
+    if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
+    totals_.ops_with_trees += r.trees != nullptr;
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,

@@ -72,6 +72,7 @@ void App::post(const OpScript& script, Instant now) {
     options.uniform = script.uniform;
     options.min_contributors = script.min_contributors;
     options.grace = script.grace;
+    options.plan = script.plan;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
     if (!script.codec.empty()) options.codec = *parse_codec(script.codec);

@@ -100,6 +100,15 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         for (uint64_t left = op.elements; left > 0; left -= op.tensors.back())
             op.tensors.push_back(std::min(left, tensors.below(most + 1)));
     }
+    Prng trees = stream(seed, 0x72ee5, round, 0, 0);
+    for (OpScript& op : ops) {
+        constexpr plan::Wanted kWanted[] = {plan::Wanted::ring,      plan::Wanted::plain_ring,
+                                            plan::Wanted::two_level, plan::Wanted::forest,
+                                            plan::Wanted::forest,    plan::Wanted::direct};
+        const bool drawn = trees.chance(style.trees, 100);
+        const plan::Wanted wanted = kWanted[trees.below(std::size(kWanted))];
+        if (drawn && op.parts.empty()) op.plan = wanted;
+    }
     return ops;
 }
 

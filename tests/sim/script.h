@@ -24,6 +24,7 @@ struct ScriptStyle {
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
+    uint32_t trees = 40;      // of the others: a plan of one kind is asked for
     uint32_t tensors = 35;    // of the rest
     bool operator==(const ScriptStyle&) const = default;
 };
@@ -41,6 +42,7 @@ struct OpScript {
     uint32_t min_contributors = 1;
     Duration grace{};
     std::string codec = {};  // "": none
+    plan::Wanted plan = plan::Wanted::best;
 };
 
 // What one peer does with it.

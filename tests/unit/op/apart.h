@@ -68,4 +68,11 @@ private:
     std::vector<bool> in_place_;
 };
 
+// Of one peer of a seeded world: all peers cut alike.
+inline Apart apart_of(uint64_t seed, uint32_t rank, std::span<const float> content, uint64_t chunk_elements,
+                      bool in_place) {
+    Prng cuts(seed), places(seed ^ (uint64_t{rank} << 32));
+    return Apart(content, cut_apart(cuts, content.size(), chunk_elements), in_place, places);
+}
+
 }  // namespace whim::op

@@ -9,6 +9,7 @@
 #include "collectives/op/bitmap.h"
 #include "tests/unit/op/apart.h"
 #include "tests/unit/op/coded_reference.h"
+#include "tests/unit/op/tree_reference.h"
 
 namespace whim::op {
 namespace {
@@ -25,6 +26,9 @@ struct Peer final : OpHost {
     std::vector<float> given;         // what in was
     std::span<float> source, target;  // what the op is given
     std::optional<Apart> apart;       // instead of them
+    std::vector<float> output() {
+        return apart ? apart->result() : std::vector(target.begin(), target.end());
+    }
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t decisions_seen = 0;
@@ -126,12 +130,8 @@ private:
         p.given = p.in;
         p.source = p.in;
         p.target = p.out;
-        if (options_.tensors) {
-            Prng prng(options_.seed);  // all cut alike
-            const std::vector<uint64_t> counts = cut_apart(prng, options_.elements, options_.chunk_elements);
-            Prng of_peer(options_.seed ^ (uint64_t{p.rank} << 32));
-            p.apart.emplace(p.input, counts, options_.in_place, of_peer);
-        }
+        if (options_.tensors)
+            p.apart = apart_of(options_.seed, p.rank, p.input, options_.chunk_elements, options_.in_place);
         if (!options_.in_place) return;
         if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
         else
@@ -166,6 +166,9 @@ private:
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
         config.descriptor.codec = options_.codec;
+        config.plan = options_.plan;
+        config.descriptor.plan = options_.plan ? 1 : 0;
+        config.abstains = options_.abstainers > 0 && (p.rank * 7 + options_.seed) % 5 < options_.abstainers;
         if (codec_)
             config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
                                                      options_.peers, options_.plant);
@@ -308,15 +311,20 @@ private:
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
-              (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) +
-                  (again ? " (again)" : ""));
+              (frame.header.kind == 0   ? "contribution "
+               : frame.header.kind == 1 ? "result "
+                                        : "partial ") +
+                  std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
     }
 
     std::string changed_;
     ModelOutcome judge();
-    std::string check_result(const Peer& p) const;
+    std::string check_result(const Peer& p);
+    uint32_t by_trees_ = 0, direct_ = 0;
     std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
                                  uint32_t chunk) const;
+    std::vector<float> tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                 uint32_t part) const;
 
     ModelOptions options_;
     Prng prng_;
@@ -344,11 +352,10 @@ void Peer::ended(Code c, const std::string& d) {
     over = true;
     code = c;
     detail = d;
-    if (apart) result = apart->result();
-    else result.assign(target.begin(), target.end());
-    if (c != Code::OK) return;
-    std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
+    result = output();
+    if (c != Code::OK) return;  // else the application uses its buffer again
     if (apart) apart->fill(1e9f);
+    else std::fill(target.begin(), target.end(), 1e9f);
 }
 
 std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range,
@@ -370,8 +377,21 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
     return expected;
 }
 
+// The fold of a part's tree.
+std::vector<float> World::tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                    uint32_t part) const {
+    std::vector<FoldInput> inputs;
+    for (uint32_t r = 0; r < options_.peers; ++r)
+        inputs.push_back({std::as_bytes(std::span(peers_[r]->input).subspan(range.begin, range.count())),
+                          static_cast<float>(1 + r % 3)});
+    const Bytes made = tree_reference(*options_.plan, part, set, options_.reduce, options_.dtype, inputs);
+    std::vector<float> elements(range.count());
+    if (!elements.empty()) std::memcpy(elements.data(), made.data(), made.size());
+    return elements;
+}
+
 // The result is the fold of exactly the reported contributors, each once, in birth order.
-std::string World::check_result(const Peer& p) const {
+std::string World::check_result(const Peer& p) {
     const OpReportCard& card = p.op->card();
     const ChunkLayout& layout = p.op->layout();
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
@@ -385,9 +405,14 @@ std::string World::check_result(const Peer& p) const {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const std::vector<float> expected = reference(set, range, c);
-        if (!std::equal(expected.begin(), expected.end(),
-                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before))) {
+        const auto made = p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before);
+        const auto is = [&](const std::vector<float>& expected) {
+            return std::equal(expected.begin(), expected.end(), made);
+        };
+        // With trees the one order or the other, whether they held or fell.
+        const bool by_trees = options_.plan && is(tree_fold(set, range, layout.owner({c}).value));
+        ++(by_trees ? by_trees_ : direct_);
+        if (!by_trees && !is(reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
@@ -437,8 +462,7 @@ ModelOutcome World::judge() {
             outcome.problem = "an input was changed";
             return outcome;
         }
-        const std::vector<float> now =
-            p->apart ? p->apart->result() : std::vector<float>(p->target.begin(), p->target.end());
+        const std::vector<float> now = p->output();
         if (std::any_of(now.begin(), now.end(), [](float x) { return x != 1e9f; })) {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
@@ -456,6 +480,8 @@ ModelOutcome World::judge() {
     }
     for (const auto& p : peers_) outcome.inputs.push_back(p->input);
     if (first) outcome.result = first->result;
+    outcome.by_trees = by_trees_;
+    outcome.direct = direct_;
     for (const auto& p : peers_) {
         if (!p->violation.empty()) outcome.problem = p->violation;
     }
