@@ -43,6 +43,7 @@ std::string describe(const wire::OpDescriptor& d) {
                                  : std::string(reduce_name(d.reduce));
     std::string text = what + " of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype));
     if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
+    if (d.tensors > 0) text += fmt::format(" in {} tensors (lengths {:016x})", d.tensors, d.tensors_digest);
     if (!d.codec.empty()) text += " as " + d.codec;
     if (d.plan != 0) text += fmt::format(" by plan {:016x}", d.plan);
     if (d.uniform) text += " (uniform)";

@@ -2,7 +2,6 @@
 #include "collectives/op/op.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
 #include "collectives/op/bitmap.h"
@@ -35,8 +34,8 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     abstains_[self()] = config_.abstains;
     chunks_.resize(layout_.chunks());
     open_by_root_.assign(birth_count_, 0);
-    if (uniform() && in_place() && config_.plant != Plant::touch_failed_input)
-        staging_ = pool_.take(config_.out.size());
+    target_ = config_.out;
+    if (uniform() && config_.plant != Plant::touch_failed_input) stage();
     begin_attempt(0, std::vector<bool>(birth_count_, true));
 }
 
@@ -46,6 +45,7 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
     attempt_ = attempt;
     attempt_set_ = std::move(set);
     rooted_.clear();
+    packed_results_.clear();
     base_list_.assign(birth_count_, {});
     next_.assign(birth_count_, 0);
     sent_count_.assign(birth_count_, 0);
@@ -111,26 +111,6 @@ bool Op::all_posted() const {
     return true;
 }
 
-// Of all_gather only this peer's own part is there, of reduce_scatter's output too.
-ByteSpan Op::input(uint32_t chunk) const {
-    const uint64_t part = gathers() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
-    return config_.in.subspan(layout_.byte_offset({chunk}) - part, chunk_bytes(chunk));
-}
-
-MutableByteSpan Op::output(uint32_t chunk) {
-    const MutableByteSpan all = staging_ ? staging_->bytes() : config_.out;
-    const uint64_t part = scatters() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
-    return all.subspan(layout_.byte_offset({chunk}) - part, chunk_bytes(chunk));
-}
-
-bool Op::in_place() const {
-    const uint64_t part =
-        scatters() || gathers() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
-    const std::byte* in = config_.in.data() + (scatters() && !config_.in.empty() ? part : 0);
-    const std::byte* out = config_.out.data() + (gathers() && !config_.out.empty() ? part : 0);
-    return in == out && !config_.in.empty();
-}
-
 uint32_t Op::set_index(const std::vector<bool>& set) {
     const auto found = std::find(sets_.begin(), sets_.end(), set);
     if (found != sets_.end()) return static_cast<uint32_t>(found - sets_.begin());
@@ -142,7 +122,7 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
                std::optional<ByteSpan> bytes) {
     Chunk& chunk = chunks_[c];
     WHIM_ASSERT(chunk.state == ChunkState::open && !ended_);
-    if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
+    if (bytes) write_output(c, *bytes);
     chunk.state = ChunkState::has;
     encoded_.erase(c);
     partials_.erase(c);

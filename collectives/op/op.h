@@ -11,6 +11,7 @@
 // Pure and single-threaded. The host must not call back from inside an OpHost function.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,6 +27,7 @@
 #include "collectives/op/chunk_pool.h"
 #include "collectives/op/job.h"
 #include "collectives/op/routes.h"
+#include "collectives/op/segments.h"
 #include "collectives/plan/direct.h"
 #include "wire/messages.h"
 
@@ -63,8 +65,8 @@ struct OpConfig {
     std::vector<bool> alive;                           // by birth rank: neither evicted nor excluded
     std::shared_ptr<const Coding> coding;              // null: elements travel as they are
     std::shared_ptr<const plan::Plan> plan = nullptr;  // with trees, of all_reduce; null: the direct plan
-    ByteSpan in;                                       // all_gather: this peer's part
-    MutableByteSpan out;                               // reduce_scatter: this peer's part
+    InSegments in;                                     // all_gather: this peer's part
+    OutSegments out;                                   // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
     Duration grace{};           // 0: never ask for the exclusion of laggards
@@ -174,6 +176,7 @@ private:
         std::vector<BufferRef> inputs = {};  // kept until the job is done
         std::vector<bool> set = {};          // whose they are
         BufferRef encoded = nullptr;         // with a codec
+        BufferRef packed = nullptr;          // the result of a fold, when the output is in several places
         std::shared_ptr<JobOutcome> outcome = nullptr;
     };
     struct Waiting {  // of a newer version or attempt, or behind a job
@@ -184,7 +187,7 @@ private:
         uint32_t to = 0;
         wire::BulkKind kind{};
         uint32_t chunk = 0, attempt = 0;
-        BufferRef buffer;  // null: in the application's memory
+        BufferRef buffer = nullptr;  // null: in the application's memory
     };
     struct Report {
         uint32_t attempt = 0;
@@ -211,13 +214,10 @@ private:
     bool contributes(uint32_t rank, uint32_t chunk) const;  // by descriptor and announcements
     void send_all(const wire::Message& message);
     uint64_t chunk_bytes(uint32_t chunk) const { return layout_.chunk_bytes({chunk}); }
-    ByteSpan input(uint32_t chunk) const;
-    MutableByteSpan output(uint32_t chunk);  // staged or final
     // bytes: nullopt when this peer folded them into the output itself.
     void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors,
                std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
-    bool in_place() const;  // the output is the input, or the part of it that is this peer's
 
     void keep(uint32_t chunk, BufferRef result);
     bool retain();
@@ -228,6 +228,24 @@ private:
     bool owes_contribution(uint32_t rank) const;
     void drop_retained();
     void let_go(uint64_t bytes);
+
+    // op_memory.cpp. The output is staged or final.
+    uint64_t place_in(uint32_t chunk) const;
+    uint64_t place_out(uint32_t chunk) const;
+    uint64_t own_part_at() const;
+    void give_input(Job& job, uint32_t chunk, float weight) const;
+    void give_output(Job& job, uint32_t chunk, BufferRef& packed);
+    ByteSpan read_input(uint32_t chunk, BufferRef& packed) const;
+    ByteSpan read_output(uint32_t chunk, BufferRef& packed) const;
+    MutableByteSpan open_output(uint32_t chunk, BufferRef& packed);
+    void write_output(uint32_t chunk, ByteSpan bytes);
+    template <class See> void walk_output(See see) const;
+    void stage();
+    std::vector<MutableByteSpan> staged_places() const;
+    bool is_staged(ByteSpan bytes) const;
+    void keep_packed(uint32_t chunk, BufferRef packed);
+    void drop_packed(uint32_t chunk);
+    BufferRef packed_already(wire::BulkKind kind, uint32_t chunk) const;
 
     // op_coded.cpp
     bool coded() const { return config_.coding != nullptr; }
@@ -387,6 +405,8 @@ private:
     bool frozen_ = false;
     std::map<uint32_t, Report> reports_;
     std::optional<wire::OpDecide> decision_;
+    OutSegments target_;  // what is written: the output, but for what is staged
+    std::deque<std::pair<uint32_t, BufferRef>> packed_results_;  // not yet stable, the last ones
     BufferRef staging_;
     std::optional<uint64_t> unstaging_;  // the job that copies the final result to the application's buffer
     bool unstaged_ = false;

@@ -35,8 +35,9 @@ void Op::finish_here(uint32_t c) {
 }
 
 void Op::clear(uint32_t c) {
-    const MutableByteSpan out = output(c);
-    if (config_.plant != Plant::lost_part_as_it_was) std::fill(out.begin(), out.end(), std::byte{0});
+    if (config_.plant == Plant::lost_part_as_it_was) return;
+    for (const MutableByteSpan out : target_.pieces(place_out(c), chunk_bytes(c)))
+        std::fill(out.begin(), out.end(), std::byte{0});
 }
 
 // all_gather: the owner contributes nothing, or is gone and nobody has what it gave.

@@ -32,8 +32,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     if (ended_ || ending_ || mode_ == Mode::abandoned) {
         if (config_.plant == Plant::write_after_completion && ended_ &&
             arrival.buffer->bytes().size() == chunk_bytes(header.chunk)) {
-            std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(),
-                      output(header.chunk).begin());
+            write_output(header.chunk, arrival.buffer->bytes());
         }
         return;
     }
@@ -160,16 +159,19 @@ void Op::try_fold(uint32_t c, Instant now) {
     if (coded()) return fold_coded(c, order, std::move(running));
     for (const auto& [position, r] : order) {
         const Given& given = root.given[r];
-        const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
-        if (given.buffer) running.inputs.push_back(given.buffer);
         const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
                                  ? given.weight * 0.5f + 0.25f
                                  : given.weight;
-        job.inputs.push_back({bytes, weight});
+        if (!given.buffer) {
+            give_input(job, c, weight);
+            continue;
+        }
+        running.inputs.push_back(given.buffer);
+        job.inputs.push_back({given.buffer->bytes(), weight});
         if (config_.plant == Plant::double_count && r != self() && version_ > 0)
-            job.inputs.push_back({bytes, weight});
+            job.inputs.push_back(job.inputs.back());
     }
-    job.out = output(c);
+    give_output(job, c, running.packed);
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));
@@ -209,6 +211,7 @@ void Op::fold_done(uint64_t job_id, RunningJob& running, Instant now) {
     const bool wanted =
         mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) {
+        keep_packed(running.chunk, running.packed);
         if (!running.outcome || accept_coded(running, now)) folded(running.chunk, running.set);
     } else if (!uniform() && (!running.outcome || !running.outcome->refusal)) {
         chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
@@ -393,6 +396,7 @@ void Op::release(uint32_t c) {
         if (chunks_[c].root == self()) --own_unreleased_;
     }
     chunks_[c].state = ChunkState::released;
+    drop_packed(c);
     const auto root = rooted_.find(c);
     if (root != rooted_.end() && !root->second.listeners.empty())
         return;  // an excluded peer still wants the copy

@@ -108,8 +108,8 @@ void Op::fold_routed(uint32_t c, Instant now) {
         if (!sum) running.set[r] = true;
         if (sum && !given.buffer) continue;
         if (given.buffer) running.inputs.push_back(given.buffer);
-        job.inputs.push_back(
-            {r == self() ? input(c) : ByteSpan(given.buffer->bytes()), sum ? 1.0f : given.weight});
+        if (r == self()) give_input(job, c, given.weight);
+        else job.inputs.push_back({given.buffer->bytes(), sum ? 1.0f : given.weight});
         if (config_.plant == Plant::partial_counted_twice && sum) job.inputs.push_back(job.inputs.back());
     }
     const auto there = static_cast<uint32_t>(std::count(running.set.begin(), running.set.end(), true));
@@ -129,7 +129,8 @@ void Op::fold_routed(uint32_t c, Instant now) {
     job.reduce = config_.descriptor.reduce;
     job.weight_sum = running.weight;
     if (!roots) running.encoded = pool_.take(chunk_bytes(c));
-    job.out = roots ? output(c) : running.encoded->bytes();
+    if (roots) give_output(job, c, running.packed);
+    else job.out = running.encoded->bytes();
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));

@@ -49,6 +49,7 @@ inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's byt
 inline constexpr uint32_t kOpsOpenMax = 256;            // per group
 inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
+inline constexpr uint32_t kTensorsPerOpMax = 1u << 16;
 inline constexpr uint32_t kWaitingPerMember =
     64;  // messages of newer views kept per sender and member of an op
 inline constexpr uint32_t kStatusRangesMax = 1u << 15;        // ranges in one op status message
@@ -57,6 +58,8 @@ inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one
 inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
+inline constexpr uint64_t kPackedBytes = 8ull
+                                         << 20;  // of an op: results that span tensors, for who gets them
 inline constexpr uint64_t kResultsKeptBytes = 8ull << 20;    // left of an op that keeps results as they come
 inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap

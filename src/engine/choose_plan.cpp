@@ -51,16 +51,16 @@ std::shared_ptr<const plan::Plan> Engine::Impl::plan_of(const PostOptions& o, ui
     const bool narrow = o.dtype == Dtype::f16 || o.dtype == Dtype::bf16;
     const bool folds = sums ? !narrow && (o.reduce == Reduce::sum || o.dtype == Dtype::f32)
                             : o.reduce == Reduce::min || o.reduce == Reduce::max;
-    if (o.collective != Collective::all_reduce || o.reduce == Reduce::copy || members < 3 || o.in.empty())
+    if (o.collective != Collective::all_reduce || o.reduce == Reduce::copy || members < 3 || o.bytes() == 0)
         return nullptr;
     const auto known = round_links_.find(birth);
     const bool forced = o.plan != plan::Wanted::best;
-    const bool large = o.in.size() >= config_.weighed_bytes_min;
+    const bool large = o.bytes() >= config_.weighed_bytes_min;
     if (!forced && (!large || known == round_links_.end() || known->second == nullptr)) return nullptr;
     const bool trees = folds && !o.codec && o.grace.ns <= 0;
-    const PlanKey key{birth, o.in.size(), o.plan, trees};
+    const PlanKey key{birth, o.bytes(), o.plan, trees};
     if (const auto made = plans_.find(key); made != plans_.end()) return made->second;
-    const plan::Work work{.bytes = std::max<uint64_t>(o.in.size(), config_.planned_bytes_min),
+    const plan::Work work{.bytes = std::max<uint64_t>(o.bytes(), config_.planned_bytes_min),
                           .associative = trees};
     const plan::Links unknown(members);
     const plan::Links& links = known != round_links_.end() && known->second ? *known->second : unknown;

@@ -62,6 +62,12 @@ enum class NonFinitePolicy : uint8_t {
     allow,    // not scanned
 };
 
+// One tensor of many that an op takes as one buffer. in and out are equally long.
+struct PostTensor {
+    ByteSpan in;
+    MutableByteSpan out;
+};
+
 // One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer), or for
 // those with parts the own part of the larger buffer, means in place; otherwise they do not overlap. bytes =
 // elements * dtype size.
@@ -75,6 +81,9 @@ struct PostOptions {
     Reduce reduce = Reduce::sum;
     ByteSpan in;
     MutableByteSpan out;
+    // all_reduce, instead of in and out: what is reduced as if it lay behind each other. In place is a matter
+    // of each tensor; otherwise no out overlaps another or an in (the API has looked).
+    std::vector<PostTensor> tensors = {};
     float weight = 1.0f;            // avg: finite, >= 0
     bool uniform = false;           // forced for sum and majority
     uint32_t min_contributors = 1;  // fewer: the op ends with E_TOO_FEW
@@ -86,6 +95,8 @@ struct PostOptions {
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
     plan::Wanted plan = plan::Wanted::best;
     CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
+
+    uint64_t bytes() const;  // of the larger buffer, or of all tensors
 };
 
 // Which contributions a part of the result holds.

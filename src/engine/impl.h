@@ -160,6 +160,7 @@ private:
     Status check_parts(const std::vector<MemberId>& birth, const PostOptions& options) const;
     void cut_parts(PostOptions& options, size_t members) const;
     bool overlaps(const PostOptions& options, Rank rank) const;
+    std::string place_of(const OpRecord& record, uint64_t element) const;
     Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth,
                                         const plan::Plan* plan) const;
     // choose_plan.cpp

@@ -65,7 +65,9 @@ public:
     const uint64_t number;
     const AppOp app;
     const OpId id;
-    PostOptions options;                // spans are as long as the buffers once it is posted
+    PostOptions options;  // spans are as long as the buffers once it is posted
+    op::InSegments in;    // the same as the op sees them, with or without tensors
+    op::OutSegments out;
     const std::vector<MemberId> birth;  // birth rank order
     wire::OpDescriptor descriptor;
     std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are

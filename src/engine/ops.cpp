@@ -36,8 +36,8 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.alive = alive;
     config.coding = record.coding;
     config.plan = record.trees;
-    config.in = record.options.in;
-    config.out = record.options.out;
+    config.in = record.in;
+    config.out = record.out;
     config.weight = record.options.weight;
     config.abstains = abstains;
     config.grace = record.options.grace;
@@ -48,8 +48,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
         record.op = std::make_unique<op::Op>(std::move(config), record, pool_);
     } catch (const std::bad_alloc&) {
         const std::string why = "no memory for the staging copy of an in-place op of " +
-                                std::to_string(record.options.out.size()) +
-                                " bytes; give it an output of its own";
+                                std::to_string(record.out.size()) + " bytes; give it an output of its own";
         if (record.birth.size() > 1) op_request_exclusion(record, {self()}, why);
         return op_ended(record, Code::E_NO_MEMORY, why);
     }

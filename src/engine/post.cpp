@@ -9,6 +9,31 @@
 #include "engine/impl.h"
 
 namespace whim {
+namespace {
+
+Status check_tensors(const PostOptions& o) {
+    if (o.tensors.empty()) return {};
+    if (o.collective != Collective::all_reduce || !o.in.empty() || !o.out.empty())
+        return fail(Code::E_INVALID, "tensors are for all_reduce, instead of a buffer");
+    if (o.tensors.size() > limits::kTensorsPerOpMax)
+        return fail(Code::E_INVALID, std::to_string(o.tensors.size()) + " tensors are more than " +
+                                         std::to_string(limits::kTensorsPerOpMax));
+    for (const PostTensor& tensor : o.tensors) {
+        if (tensor.in.size() != tensor.out.size())
+            return fail(Code::E_INVALID, "input and output of a tensor differ in size");
+        if (tensor.in.size() % dtype_bytes(o.dtype) != 0)
+            return fail(Code::E_INVALID, "a tensor's size is not a multiple of the element size");
+    }
+    return {};
+}
+
+}  // namespace
+
+uint64_t PostOptions::bytes() const {
+    uint64_t bytes = std::max(in.size(), out.size());
+    for (const PostTensor& tensor : tensors) bytes += tensor.in.size();
+    return bytes;
+}
 
 Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (out_of_it_) return *out_of_it_;
@@ -37,6 +62,7 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
                                          ", the round has " + std::to_string(birth->second.size()) +
                                          " participants");
     }
+    if (const Status ok = check_tensors(o); !ok.ok()) return ok;
     if (const Status ok = check_parts(birth->second, o); !ok.ok()) return ok;
     const bool has_source = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     if (has_source && o.source >= birth->second.size())
@@ -111,7 +137,13 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority;
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
-    d.elements = std::max(o.in.size(), o.out.size()) / bytes;
+    d.elements = o.bytes() / bytes;
+    if (o.tensors.size() > 1) {  // one is as good as a buffer
+        std::vector<uint64_t> counts;
+        for (const PostTensor& tensor : o.tensors) counts.push_back(tensor.in.size() / bytes);
+        d.tensors = static_cast<uint32_t>(counts.size());
+        d.tensors_digest = digest_of_lengths(counts);
+    }
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
@@ -164,6 +196,9 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     auto record = std::make_unique<OpRecord>(*this, number, app, id, std::move(options), std::move(birth));
     OpRecord& r = *record;
     const PostOptions& o = r.options;
+    r.in.append(o.in);
+    r.out.append(o.out);
+    for (const PostTensor& tensor : o.tensors) r.in.append(tensor.in), r.out.append(tensor.out);
     r.posted = now;
     if (o.budget.ns > 0) r.give_up = now + o.budget;
     r.descriptor = std::move(*descriptor);
@@ -182,20 +217,20 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
 // Of what is only copied, just what is encoded has to be finite.
 bool Engine::Impl::scanned(const OpRecord& r, Rank rank) const {
     const PostOptions& o = r.options;
-    if (!dtype_is_float(o.dtype) || o.in.empty()) return false;
+    if (!dtype_is_float(o.dtype) || r.in.empty()) return false;
     if (o.reduce != Reduce::copy) return o.non_finite != NonFinitePolicy::allow;
     return r.coding && (o.collective == Collective::all_gather || rank == Rank{o.source});
 }
 
-// In pieces, which workers share; the last one to be done decides.
+// In parts, which workers share; the last one to be done decides.
 void Engine::Impl::scan(OpRecord& r) {
-    const ByteSpan in = r.options.in;
-    for (size_t at = 0; at < in.size(); at += limits::kScanBytes) {
+    for (uint64_t at = 0; at < r.in.size(); at += limits::kScanBytes) {
         op::Job job;
         job.id = next_job_++;
         job.kind = op::JobKind::scan;
         job.dtype = r.options.dtype;
-        job.inputs.push_back({in.subspan(at, std::min<size_t>(in.size() - at, limits::kScanBytes)), 1.0f});
+        const uint64_t bytes = std::min<uint64_t>(r.in.size() - at, limits::kScanBytes);
+        for (const ByteSpan piece : r.in.pieces(at, bytes)) job.inputs.push_back({piece, 1.0f});
         job.coding = r.coding;
         job.outcome = std::make_shared<op::JobOutcome>();
         scans_[job.id] = {r.number, at / dtype_bytes(r.options.dtype), job.outcome};
@@ -217,12 +252,22 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
     const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
-    std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
+    std::string what = place_of(record, *index) + " of the input of " + op_name(self()) + " is ";
     what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
     if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.source != UINT32_MAX)
         return refuse_for_all(record, what);
     record.note = what + "; this peer's contribution was left out";
     start_op(record, true);
+}
+
+std::string Engine::Impl::place_of(const OpRecord& r, uint64_t element) const {
+    uint64_t left = element;
+    for (size_t t = 0; t < r.options.tensors.size(); ++t) {
+        const uint64_t count = r.options.tensors[t].in.size() / dtype_bytes(r.options.dtype);
+        if (left < count) return "element " + std::to_string(left) + " of tensor " + std::to_string(t);
+        left -= count;
+    }
+    return "element " + std::to_string(element);
 }
 
 // The abort policy: nothing but the news of it leaves this peer.

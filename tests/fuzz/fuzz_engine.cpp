@@ -136,6 +136,12 @@ private:
         if (size >> 6 == 1 || size >> 6 == 2) return post_parts(app, how, size >> 6 == 1, std::move(options));
         options.out = posted.out;
         options.in = posted.in_place ? ByteSpan(posted.out) : ByteSpan(posted.in);
+        if (size >> 6 == 3 && options.reduce != Reduce::copy) {  // as two tensors, the second half first
+            const size_t half = 4 * (options.in.size() / 8), rest = options.in.size() - half;
+            options.tensors = {{options.in.last(rest), options.out.last(rest)},
+                               {options.in.first(half), options.out.first(half)}};
+            options.in = {}, options.out = {};
+        }
         engine_.post(app, {1 + (how >> 5 & 1u)}, options, now_);
     }
     // Equal parts: the larger buffer holds one of each member.

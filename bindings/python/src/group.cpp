@@ -19,6 +19,7 @@
 #include "buffers.h"
 #include "errors.h"
 #include "op.h"
+#include "tensors.h"
 #include "whimbrel/collectives.h"
 #include "whimbrel/events.h"
 #include "whimbrel/group.h"
@@ -237,19 +238,15 @@ public:
                                    const std::string& non_finite, const py::object& priority,
                                    const py::object& share, const std::optional<std::string>& codec,
                                    const std::optional<std::string>& plan) {
-        const bool in_place = out.is_none() || out.is(in);
-        Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
-        Buffer into = in_place ? from : writable_buffer_of(out, "out");
-        if (from.count != into.count || from.dtype != into.dtype)
-            raise_type_error("out: differs from x in size or dtype");
+        const Tensors tensors = tensors_of(in, out);
         whim_all_reduce_options options =
             all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
                                priority, share, codec);
         options.plan = plan ? plan->c_str() : nullptr;
         whim_op* op = nullptr;
-        check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, reduction(reduce),
-                              &options, &op));
-        return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
+        check(whim_all_reduce_tensors(group(), tensors.list.data(), tensors.list.size(), tensors.dtype,
+                                      reduction(reduce), &options, &op));
+        return Op::adopt(interrupts_, op, kept({tensors.held}));
     }
 
     std::shared_ptr<Op> reduce_scatter(const py::object& in, const py::object& out, const std::string& reduce,

@@ -12,7 +12,9 @@ from whimbrel.values import Commit, Event, GroupInfo, Record, Round, View
 from whimbrel.work import Work
 
 T = TypeVar("T")
-Array = TypeVar("Array")  # a numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack
+# A numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack; of all_reduce also a list of
+# such.
+Array = TypeVar("Array")
 Security = Literal["tls", "none"]
 Reduce = Literal["sum", "avg", "min", "max"]
 SameHostPath = Literal["auto", "tcp"]
@@ -156,7 +158,9 @@ class Group:
         codec: str | None = None,
         plan: str | None = None,
     ) -> Work[Array]:
-        """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
+        """Reduces x over all members into out (default: in place); the same bytes everywhere. x may be a list
+        of arrays of one dtype, as a model's parameters are, which one op takes as if they lay behind each
+        other; out is then a list, too, and counts and their order are equal on all members. A member's
         death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
         that make no progress for so many seconds are left out; budget: after so many this peer gives up its
         own part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are

@@ -8,6 +8,7 @@
 
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
+#include "tests/unit/op/apart.h"
 #include "tests/unit/op/coded_reference.h"
 #include "tests/unit/op/tree_reference.h"
 
@@ -25,6 +26,10 @@ struct Peer final : OpHost {
     std::vector<float> input, in, out, result;
     std::vector<float> given;         // what in was
     std::span<float> source, target;  // what the op is given
+    std::optional<Apart> apart;       // instead of them
+    std::vector<float> output() {
+        return apart ? apart->result() : std::vector(target.begin(), target.end());
+    }
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t decisions_seen = 0;
@@ -129,6 +134,8 @@ private:
         p.given = p.in;
         p.source = p.in;
         p.target = p.out;
+        if (options_.tensors)
+            p.apart = apart_of(options_.seed, p.rank, p.input, options_.chunk_elements, options_.in_place);
         if (!options_.in_place) return;
         if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
         else
@@ -177,8 +184,8 @@ private:
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
         config.alive[p.rank] = true;
-        config.in = std::as_bytes(p.source);
-        config.out = std::as_writable_bytes(p.target);
+        config.in = p.apart ? p.apart->in() : InSegments(std::as_bytes(p.source));
+        config.out = p.apart ? p.apart->out() : OutSegments(std::as_writable_bytes(p.target));
         config.weight = static_cast<float>(1 + p.rank % 3);
         config.window_bytes = options_.window_bytes;
         config.eager_bytes = options_.eager_bytes;
@@ -360,9 +367,10 @@ void Peer::ended(Code c, const std::string& d) {
     over = true;
     code = c;
     detail = d;
-    result.assign(target.begin(), target.end());
-    if (c == Code::OK)
-        std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
+    result = output();
+    if (c != Code::OK) return;  // else the application uses its buffer again
+    if (apart) apart->fill(1e9f);
+    else std::fill(target.begin(), target.end(), 1e9f);
 }
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {
@@ -480,11 +488,12 @@ ModelOutcome World::judge() {
         }
         outcome.problem = check_result(*p);
         if (!outcome.problem.empty()) return outcome;
-        if (!options_.in_place && p->in != p->given) {
+        if (!options_.in_place && (p->in != p->given || (p->apart && p->apart->input() != p->given))) {
             outcome.problem = "an input was changed";
             return outcome;
         }
-        if (std::any_of(p->target.begin(), p->target.end(), [](float x) { return x != 1e9f; })) {
+        const std::vector<float> now = p->output();
+        if (std::any_of(now.begin(), now.end(), [](float x) { return x != 1e9f; })) {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
         }

@@ -29,6 +29,7 @@ struct ModelOptions {
     std::string codec = {};                            // "": none; then of f32, sum or avg
     bool uniform = false;
     bool in_place = false;
+    bool tensors = false;     // the buffers of an all_reduce are cut into tensors that lie apart
     uint32_t abstainers = 0;  // of five, about
     uint32_t deaths = 0;
     uint32_t exclusions = 0;

@@ -74,6 +74,7 @@ ModelOptions draw(uint64_t seed) {
     if (prng.chance(1, 6)) o.retain_bytes_max = 8;
     if (prng.chance(1, 4)) o.eager_bytes = 0;
     o.plan = std::make_shared<plan::Plan>(random_plan(seed, o.peers));
+    o.tensors = seed % 3 == 0;
     return o;
 }
 
