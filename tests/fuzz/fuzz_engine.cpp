@@ -197,7 +197,8 @@ private:
                     {},
                     {},
                     {},
-                    kind & 8 ? std::vector<uint64_t>(ids.size(), kind) : std::vector<uint64_t>{}};
+                    kind & 8 ? std::vector<uint64_t>(ids.size(), kind) : std::vector<uint64_t>{},
+                    std::vector<wire::LinkFigure>(kind & 16 ? ids.size() * ids.size() : 0, {kind, kind})};
             default: return wire::RoundOutcome{{1}, round, (kind & 4) != 0, "", {}, ids, {}, false};
         }
     }
