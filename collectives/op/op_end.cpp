@@ -199,7 +199,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
         const auto ready = encoded_.find(c);
         if (ready == encoded_.end()) return std::nullopt;
         pin.buffer = ready->second;
-        return pinned(std::move(pin), pin.buffer->bytes());
+        return pinned(pin, pin.buffer->bytes());  // not moved: which argument comes first is open
     }
     // What a peer that was left out holds by now need not be what it was going to send, nor as long.
     if (mode_ == Mode::listener) return std::nullopt;

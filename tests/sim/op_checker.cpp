@@ -128,7 +128,7 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
         if (truth.script.codec.empty() || truth.birth.size() == 1) continue;  // alone, nothing travels
         coded.push_back(
             {static_cast<uint32_t>(rank - 1), std::vector<float>(run.count), posted->second.weight});
-        std::memcpy(coded.back().elements.data(), part.data(), part.size());
+        if (!part.empty()) std::memcpy(coded.back().elements.data(), part.data(), part.size());
     }
     if (inputs.empty()) return "has a result without contributors";
     if (set.size() < truth.script.min_contributors) {
