@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "collectives/kernels/mix.h"
 
 namespace whim::op {
 namespace {
@@ -39,6 +40,15 @@ void fold_coded(const Job& job, Scratch& scratch) {
     job.outcome->refusal = made.refusal;
 }
 
+void mix(const Job& job) {
+    std::vector<kernels::MixInput> neighbours;
+    for (size_t i = 1; i < job.inputs.size(); ++i)
+        neighbours.push_back({floats(job.inputs[i].bytes), job.inputs[i].weight});
+    kernels::mix(floats(job.inputs[0].bytes), neighbours, floats(job.out));
+    if (job.omega != 1.0f)
+        kernels::chebyshev_step(job.omega, floats(job.out), floats(job.previous), floats(job.out));
+}
+
 }  // namespace
 
 size_t Job::work_bytes() const {
@@ -57,6 +67,7 @@ void run_job(const Job& job, Scratch& scratch) {
                 job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
             return;
         case JobKind::fold_coded: fold_coded(job, scratch); return;
+        case JobKind::mix: mix(job); return;
     }
 }
 

@@ -15,8 +15,9 @@
 namespace whim::op {
 
 // fold: inputs to out. scan: the first element of inputs[0] that may not leave. With coding, f32 only:
-// encode: inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out.
-enum class JobKind : uint8_t { fold, scan, encode, fold_coded };
+// encode: inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out. mix, f32
+// only: a step of gossip, inputs[0] being this peer's own values.
+enum class JobKind : uint8_t { fold, scan, encode, fold_coded, mix };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
@@ -39,6 +40,9 @@ struct Job {
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
     std::vector<uint32_t> ranks = {};                // fold_coded: whose each input is
     MutableByteSpan encoded = {};
+
+    float omega = 1.0f;      // mix: Chebyshev's, 1 for a plain step
+    ByteSpan previous = {};  // mix: the values before inputs[0], unless omega is 1
 
     size_t work_bytes() const;  // elements it goes through, in bytes
 };

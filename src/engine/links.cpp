@@ -255,7 +255,7 @@ BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, ui
         if (finished_.contains(header->op)) return {};
         if (payload_bytes > config_.eager_bytes + config_.chunk_bytes)
             return {};  // nobody eager sends so much
-    } else if (const op::Op* op = records_.at(found->second)->op.get()) {
+    } else if (const op::RunningOp* op = records_.at(found->second)->op.get()) {
         if (op->ended() && config_.plant != Plant::write_after_completion) return {};
         if (!op->takes(*header, payload_bytes)) return {};
     }

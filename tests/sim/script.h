@@ -24,6 +24,7 @@ struct ScriptStyle {
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
+    uint32_t gossip = 25;     // with neighbours, or in pairs
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -39,6 +40,11 @@ struct OpScript {
     uint32_t min_contributors = 1;
     Duration grace{};
     std::string codec = {};  // "": none
+    // Of gossip. A partner is the next rank or the one before; the last of an odd number has none and does
+    // not call the op.
+    GossipChoice gossip = {};
+    bool gossips() const { return collective_gossips(collective); }
+    std::optional<uint32_t> partner_of(uint32_t rank, size_t members) const;
 };
 
 // What one peer does with it.
