@@ -103,11 +103,14 @@ std::unique_ptr<op::RunningOp> Engine::Impl::make_gossip(OpRecord& record, std::
     return std::make_unique<op::GossipOp>(std::move(config), record, pool_);
 }
 
-std::vector<MemberId> Engine::Impl::neighbours_of(const OpRecord& record) const {
-    std::vector<MemberId> members;
-    const op::GossipRows rows(record.graph, record.descriptor.gossip, *record.rank_of(self()));
-    for (const Rank r : rows.neighbours()) members.push_back(record.birth[r.value]);
-    return members;
+// Of an op that ends before it has begun.
+void Engine::Impl::tell_neighbours(const OpRecord& record, const Error& ending) {
+    const std::optional<Rank> mine = record.rank_of(self());
+    if (!mine) return;  // thrown out meanwhile
+    const op::GossipRows rows(record.graph, record.descriptor.gossip, *mine);
+    for (const Rank r : rows.neighbours())
+        op_send(record.birth[r.value],
+                wire::OpFail{record.id, static_cast<int32_t>(ending.code), ending.detail});
 }
 
 GossipInfo Engine::Impl::gossip_info(const OpRecord& record, const op::GossipCard& card) const {

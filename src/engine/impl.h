@@ -175,7 +175,7 @@ private:
     bool same_name(const OpRecord& record, Round birth, const PostOptions& options) const;
     std::unique_ptr<op::RunningOp> make_gossip(OpRecord& record, std::vector<bool> alive, Rank self,
                                                bool abstains);
-    std::vector<MemberId> neighbours_of(const OpRecord& record) const;
+    void tell_neighbours(const OpRecord& record, const Error& ending);
     GossipInfo gossip_info(const OpRecord& record, const op::GossipCard& card) const;
     void answer_for_gossip(const MemberId& from, const OpId& op, const std::string& was,
                            const wire::Message& message);

@@ -222,8 +222,10 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
         record.refused_element =
             std::min<uint64_t>(scan.first + *refused, record.refused_element.value_or(UINT64_MAX));
     if (--record.scans > 0) return;
-    if (record.end_after_scan)
+    if (record.end_after_scan) {
+        if (record.gossips()) tell_neighbours(record, *record.end_after_scan);
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
+    }
     const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
     std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
@@ -236,12 +238,13 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
 
 // The abort policy: nothing but the news of it leaves this peer.
 void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
-    const std::string detail = "op " + to_string(record.id) + ": " + what;
-    for (const MemberId& member : record.gossips() ? neighbours_of(record) : record.birth) {
-        if (member != self())
-            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
+    const Error error = fail(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what);
+    if (record.gossips()) tell_neighbours(record, error);
+    for (const MemberId& member : record.birth) {
+        if (member != self() && !record.gossips())
+            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(error.code), error.detail});
     }
-    op_ended(record, Code::E_NON_FINITE, detail);
+    op_ended(record, error.code, error.detail);
 }
 
 }  // namespace whim

@@ -145,7 +145,7 @@ TEST(GossipEnd, WhoLeavesTakesItsLastValuesAlong) {
     b.work();
     ASSERT_EQ(b.host.code, Code::OK);
     EXPECT_FLOAT_EQ(b.out[0], 1);
-    EXPECT_NEAR(b.out[2], 19.0 / 9, 1e-6);  // 3 + (4 - 3)/3 + (1 - 3)/3 = 8/3, then 8/3 + (1 - 8/3)/3
+    EXPECT_NEAR(b.out[2], 19.0 / 9, 1e-6);        // 3 + (4 - 3)/3 + (1 - 3)/3 = 8/3, then 8/3 + (1 - 8/3)/3
     EXPECT_EQ(b.op->gossip()->mixes.size(), 3u);  // step 0 by chunk, step 1 of both
 }
 
