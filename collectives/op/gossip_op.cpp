@@ -67,7 +67,10 @@ void GossipOp::on_post(Rank from, const wire::OpPost& post) {
         return fail_for_all(Code::E_MISMATCH, why);
     }
     const auto found = neighbours_.find(from.value);
-    if (found == neighbours_.end() || !found->second.open) return;
+    if (found == neighbours_.end()) return;
+    if (!found->second.open)
+        return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
+                                             host_.name(config_.self) + " goes on without it"});
     if (post.abstains) return close(from.value);
     found->second.posted = true;
     found->second.window = std::max(1u, post.window_chunks);

@@ -128,6 +128,24 @@ GossipInfo Engine::Impl::gossip_info(const OpRecord& record, const op::GossipCar
     return info;
 }
 
+// Its sender has ended its part of an op that this peer may yet call.
+bool Engine::Impl::leaves_gossip(const std::variant<wire::Message, op::Arrival>& item) {
+    const auto* message = std::get_if<wire::Message>(&item);
+    const auto* said = message ? std::get_if<wire::OpFail>(message) : nullptr;
+    if (said == nullptr) return false;
+    return said->code == static_cast<int32_t>(Code::E_EXCLUDED) ||
+           said->code == static_cast<int32_t>(Code::E_CANCELLED);
+}
+
+// What it sent counts for nothing any more. It says so again when this peer calls the op.
+void Engine::Impl::forget_early(const MemberId& from, const OpId& id) {
+    const auto found = early_.find(id);
+    if (found == early_.end()) return;
+    std::erase_if(found->second.items, [&](const auto& entry) { return entry.first == from; });
+    found->second.by_sender.erase(from);
+    if (found->second.items.empty()) early_.erase(found);
+}
+
 // Whoever calls a gossip op that is over here was left out of it, or called it otherwise.
 void Engine::Impl::answer_for_gossip(const MemberId& from, const OpId& id, const std::string& was,
                                      const wire::Message& message) {

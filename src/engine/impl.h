@@ -177,6 +177,8 @@ private:
                                                bool abstains);
     void tell_neighbours(const OpRecord& record, const Error& ending);
     GossipInfo gossip_info(const OpRecord& record, const op::GossipCard& card) const;
+    static bool leaves_gossip(const std::variant<wire::Message, op::Arrival>& item);
+    void forget_early(const MemberId& from, const OpId& op);
     void answer_for_gossip(const MemberId& from, const OpId& op, const std::string& was,
                            const wire::Message& message);
 

@@ -219,6 +219,7 @@ void Engine::Impl::say_long_over(const MemberId& from, const OpId& id,
 void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
                          uint64_t bytes) {
     if (!births_.empty() && id.round < births_.begin()->first) return say_long_over(from, id, item);
+    if (leaves_gossip(item)) return forget_early(from, id);
     const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
     uint64_t ops = 0;
     uint64_t message_bytes = 0;

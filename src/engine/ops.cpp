@@ -69,11 +69,6 @@ void Engine::Impl::hand_over_early(OpRecord& record) {
         waited = std::move(found->second);
         early_.erase(found);
     }
-    // A neighbour that has left since counts for nothing: gossip hears of that before it sees values.
-    if (record.gossips())
-        std::stable_partition(waited.items.begin(), waited.items.end(), [](const auto& entry) {
-            return std::holds_alternative<wire::Message>(entry.second);
-        });
     for (auto& [from, item] : waited.items) {
         const std::optional<Rank> sender = record.rank_of(from);
         if (!sender) continue;

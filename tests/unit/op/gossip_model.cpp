@@ -142,9 +142,6 @@ private:
         config.plant = options_.plant;
         p.op = std::make_unique<GossipOp>(std::move(config), p, pool_);
         p.op->start({});
-        std::stable_partition(p.early.begin(), p.early.end(), [](const auto& entry) {
-            return std::holds_alternative<wire::Message>(entry.second);
-        });
         for (auto& [from, item] : p.early) {
             if (auto* m = std::get_if<wire::Message>(&item)) p.op->on_message({from}, *m, {});
             else p.op->on_chunk({from}, std::move(std::get<Arrival>(item)), {});
@@ -219,8 +216,19 @@ private:
         Peer& to = *peers_[pair.second];
         if (cut(pair.first, pair.second)) return;
         if (peers_[pair.first]->dead && prng_.chance(1, 4)) return messages.clear();
+        // As the engine has it: who has left by then counts for nothing, and says so again when asked.
+        const auto* said = std::get_if<wire::OpFail>(&message);
+        if (!to.posted && said)
+            return static_cast<void>(
+                std::erase_if(to.early, [&](const auto& entry) { return entry.first == pair.first; }));
         if (!to.posted) return static_cast<void>(to.early.push_back({pair.first, message}));
-        if (to.over && to.op->closed()) return;
+        if (to.over && to.op->closed()) {  // what the engine answers for an op whose record is gone
+            if (std::holds_alternative<wire::OpPost>(message))
+                queue(to.rank, pair.first,
+                      wire::OpFail{OpId{.round = {1}, .tag = 3}, static_cast<int32_t>(Code::E_EXCLUDED),
+                                   "over"});
+            return;
+        }
         trace(std::to_string(pair.first) + " -> " + std::to_string(pair.second) + " " +
               std::string(wire::message_name(message)));
         to.op->on_message({pair.first}, message, {});
