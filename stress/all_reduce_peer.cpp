@@ -1,6 +1,7 @@
 // Buffers are touched before, the result is checked after: bit by bit, or as coded_result.h says.
 #include "all_reduce_peer.h"
 
+#include <time.h>
 #include <xxhash.h>
 
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include "pattern.h"
 #include "peer.h"
 #include "stress/cores.h"
+#include "tensors.h"
 
 namespace stress {
 namespace {
@@ -43,12 +45,22 @@ Dtype dtype_of(const std::string& name) {
     throw std::runtime_error("--dtype is f32 or bf16");
 }
 
+double process_cpu_s() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+std::string name_of(const AllReduceRun& run, uint64_t index) {
+    return run.names.empty() ? "peer" + std::to_string(index) : run.names[index];
+}
+
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
     std::vector<std::string> arguments = {"--role",     "peer",
                                           "--invite",   invite,
                                           "--security", run.security,
-                                          "--name",     "peer" + std::to_string(index),
+                                          "--name",     name_of(run, index),
                                           "--bytes",    std::to_string(run.bytes),
                                           "--dtype",    run.dtype,
                                           "--reduce",   run.reduce,
@@ -59,7 +71,12 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                                           "--listen",   place.address + ":0",
                                           "--path",     run.path,
                                           "--warm-ups", std::to_string(run.warm_ups),
-                                          "--rest-ms",  std::to_string(run.rest_ms)};
+                                          "--rest-ms",  std::to_string(run.rest_ms),
+                                          "--tensors",  std::to_string(run.tensors),
+                                          "--cut",      run.cut,
+                                          "--plan",     run.plan,
+                                          "--rounds-before",
+                                          std::to_string(run.rounds_before)};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }
@@ -113,6 +130,12 @@ int all_reduce_peer_role(const Options& options) {
     std::string order;
     uint64_t iterations = 0, peers = 0;
     if (!(std::cin >> order >> iterations >> peers)) return 1;
+    for (uint64_t before = options.number("rounds-before", 0); before > 0; --before) {
+        group.round_begin().get(kPatienceMs);
+        for (int i = 0; i < 3; ++i)
+            group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code).get(kPatienceMs);
+        group.round_commit().get(kPatienceMs);
+    }
     auto begin = group.round_begin();
     begin.get(kPatienceMs);
     if (begin.round_info().world_size != peers)
@@ -125,12 +148,25 @@ int all_reduce_peer_role(const Options& options) {
     };
     whim_all_reduce_options wishes = WHIM_ALL_REDUCE_OPTIONS_INIT;
     wishes.codec = codec.c_str();
+    const std::string plan = options.text("plan", "auto");
+    wishes.plan = plan.c_str();
     wishes.min_contributors = static_cast<uint32_t>(options.number("quorum", 0));
     wishes.grace_ms = static_cast<uint32_t>(options.number("grace-ms", 0));
     std::optional<whimbrel::Op> last;
     bool has_result = false;
+    std::optional<Tensors> tensors;
+    if (const size_t wanted = options.number("tensors", 0); wanted > 0)
+        tensors.emplace(cut_into(options.text("cut", "equal"), wanted, count), in.data(),
+                        element_bytes(dtype.element));
+    const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
+    uint64_t turn = 0;
+    double cpu_s[2] = {0, 0};  // of a buffer, of tensors
     const auto call = [&] {
-        last.emplace(group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
+        const bool of_tensors = tensors && turn % 2 == 1;
+        const double before = process_cpu_s();
+        last.emplace(of_tensors
+                         ? group.all_reduce(tensors->list(), dtype.code, reduce.code, &wishes)
+                         : group.all_reduce(in.data(), out.data(), count, dtype.code, reduce.code, &wishes));
         try {
             last->get(kPatienceMs);
             has_result = true;
@@ -138,8 +174,8 @@ int all_reduce_peer_role(const Options& options) {
             if (error.result() != WHIM_E_EXCLUDED) throw;
             has_result = false;
         }
+        if (turn++ >= loop.warm_ups) cpu_s[of_tensors] += process_cpu_s() - before;
     };
-    const Loop loop{options.number("warm-ups", kWarmUps), iterations, options.number("rest-ms", 0)};
     Share share = timed_loop(loop, {nullptr, barrier, call});
     std::vector<Contribution> all;
     for (uint32_t rank = 0; rank < peers; ++rank)
@@ -148,13 +184,18 @@ int all_reduce_peer_role(const Options& options) {
     if (codec != "none")
         result = look_at(codec, all, reduce.fold, {reinterpret_cast<const float*>(out.data()), count});
     if (options.number("check", 1)) {
-        share.right = codec == "none"
-                          ? first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count
-                          : result.plausible();
+        const std::string by = last->info().plan;
+        share.right =
+            codec != "none" ? result.plausible()
+            : by != "direct"
+                ? first_far(all, reduce.fold, 0, count, reinterpret_cast<const float*>(out.data())) == count
+                : first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count;
     }
+    if (tensors && codec == "none" && !tensors->result_is(out.data())) share.right = false;
     if (!has_result) result.digest = 0;
     say(share);
-    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << std::endl;
+    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << ' ' << last->info().plan
+              << ' ' << cpu_s[0] << ' ' << cpu_s[1] << std::endl;
     while (std::cin >> order) {}
     return 0;
 }
@@ -162,7 +203,7 @@ int all_reduce_peer_role(const Options& options) {
 AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
     const Coordinator coordinator =
-        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0));
+        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0), "", run.links);
     std::vector<Child> children;
     for (uint64_t i = 0; i < run.peers; ++i) children.push_back(start_peer(run, coordinator.invite, i));
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));
@@ -179,7 +220,10 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
         CodedResult result;
         double late_share = 0;
         std::istringstream line(hear("result"));
-        line >> result >> late_share;
+        double whole_s = 0, tensors_s = 0;
+        line >> result >> late_share >> all.plan >> whole_s >> tensors_s;
+        all.cpu_whole_s += whole_s;
+        all.cpu_tensors_s += tensors_s;
         if (late && result.digest == 0) continue;
         if (&child != &children.front() && result.digest != all.result.digest)
             throw std::runtime_error("two peers have different results");

@@ -101,4 +101,32 @@ void print_json(const AllReduceRow& row) {
     std::fflush(stdout);
 }
 
+void print_tensors(const AllReduceRun& run, const AllReduceFigures& figures, bool json) {
+    const std::vector<double>& seconds = figures.totals.seconds;
+    std::vector<double> whole, tensors, ratios;
+    for (size_t i = 0; i + 1 < seconds.size(); i += 2) {
+        whole.push_back(seconds[i]);
+        tensors.push_back(seconds[i + 1]);
+        ratios.push_back(seconds[i + 1] / seconds[i]);
+    }
+    const double cpu_ratio = figures.cpu_tensors_s / figures.cpu_whole_s;
+    if (json) {
+        fmt::print(
+            R"({{"bench": "all_reduce_tensors", "peers": {}, "bytes": {}, "codec": "{}", "security": "{}", )"
+            R"("tensors": {}, "cut": "{}", "one_s": {:.6f}, "tensors_s": {:.6f}, "ratio": {:.4f}, )"
+            R"("ratio_low": {:.4f}, "ratio_high": {:.4f}, "ratio_cpu": {:.4f}}})"
+            "\n",
+            run.peers, run.bytes, run.codec, run.security, run.tensors, run.cut, median(whole),
+            median(tensors), median(ratios), quantile(ratios, 0.25), quantile(ratios, 0.75), cpu_ratio);
+    } else {
+        fmt::print(
+            "{} peers, {}, codec {}, security {}, {} {} tensors over one buffer: {:.1f} ms to {:.1f} ms, "
+            "median of neighbours {:.3f} (quartiles {:.3f} to {:.3f}), CPU {:.3f}\n",
+            run.peers, size_text(run.bytes), run.codec, run.security, run.tensors, run.cut,
+            1e3 * median(tensors), 1e3 * median(whole), median(ratios), quantile(ratios, 0.25),
+            quantile(ratios, 0.75), cpu_ratio);
+    }
+    std::fflush(stdout);
+}
+
 }  // namespace stress

@@ -30,4 +30,7 @@ void print_head(const AllReduceRun& run, const std::optional<OnWan>& wan);
 void print_row(const AllReduceRow& row);
 void print_json(const AllReduceRow& row);
 
+// Of a run with tensors: its odd iterations against its even ones.
+void print_tensors(const AllReduceRun& run, const AllReduceFigures& figures, bool json);
+
 }  // namespace stress

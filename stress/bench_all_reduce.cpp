@@ -35,6 +35,8 @@ AllReduceRun run_of(const Options& options, bool on_wan) {
     run.check = !options.has("no-check");
     run.min_contributors = options.number("min-contributors", 0);
     run.grace_ms = options.number("grace-ms", 0);
+    run.tensors = options.number("tensors", 0);
+    if (run.tensors > 0) run.iterations *= 2, run.warm_ups = (run.warm_ups + 1) / 2 * 2;
     if (run.peers == 0 || run.iterations == 0) throw std::runtime_error("--peers and --iters: at least 1");
     return run;
 }
@@ -87,7 +89,7 @@ int bench(const Options& options) {
         lab = lab_of(options, wan->path, run.peers);
         run.places = lab->places();
     }
-    if (!options.has("json")) print_head(run, wan);
+    if (!options.has("json") && run.tensors == 0) print_head(run, wan);
     for (const auto& size : split(options.text("bytes", "64MiB"))) {
         run.bytes = parse_bytes(size);
         if (run.bytes == 0) throw std::runtime_error("--bytes: at least 1");
@@ -95,6 +97,13 @@ int bench(const Options& options) {
         for (const auto& codec : codecs) {
             run.codec = codec;
             if (lab) lab->kill_all(), lab->tell("zero");
+            if (run.tensors > 0) {
+                for (const auto& cut : split(options.text("cut", "equal,skewed"))) {
+                    run.cut = cut;
+                    print_tensors(run, measure_all_reduce(run), options.has("json"));
+                }
+                continue;
+            }
             AllReduceRow row{run, measure_all_reduce(run), wan, f32_s};
             if (lab) row.wan->router_share = lab->stats().busiest_share;
             if (codec == "none" && run.dtype == "f32") f32_s = row.f32_s = median(row.figures.totals.seconds);
@@ -113,10 +122,12 @@ constexpr const char* kUsage =
                               [--warm-ups 2] [--json] [--no-check]
                               [--wan [--rate 1gbit] [--rtt 80ms] [--queue 50ms] [--loss 0] [--cc bbr|cubic]
                               [--straggler 100mbit]] [--min-contributors 0] [--grace-ms 0]
+                              [--tensors 200 [--cut equal,skewed]]
 --codec: of f32; docs/reference/codecs.md has their names. Put none first to have the others compared with it.
 --wan: each peer is on a host of an emulated WAN, which needs root. The ideal is what a peer sends, at line rate, and
 a round trip.
 --cc: by default bbr where the kernel has it. cubic is held fast, another one is the default that programs may change.
+--tensors: the same data as one buffer and as so many tensors in turn, --iters of each; prints the overhead of tensors.
 --straggler: rate of the last host's line; the times are then those of the others.
 )";
 

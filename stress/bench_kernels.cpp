@@ -1,7 +1,8 @@
 // Speed of fold() beside memcpy: GB/s counts every byte read and written once, so the two are comparable.
 //   ./run bench kernels --benchmark_filter='f32|copy' --benchmark_out=kernels.json
 //   --benchmark_out_format=json
-// Sizes: 256 KiB (a chunk, in cache) and 64 MiB per buffer (in memory).
+// Sizes: 256 KiB (a chunk, in cache) and 64 MiB per buffer (in memory). Ends with a table of goals and what
+// was reached.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -9,6 +10,7 @@
 
 #include "base/prng.h"
 #include "collectives/reducer/fold.h"
+#include "stress/kernel_goals.h"
 
 namespace {
 
@@ -77,4 +79,10 @@ BENCHMARK_CAPTURE(scan_speed, f32, Dtype::f32)->Arg(kChunk)->Arg(kLarge);
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    stress::GoalsReporter reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+    benchmark::Shutdown();
+}

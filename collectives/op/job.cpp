@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "collectives/kernels/mix.h"
+#include "collectives/op/segments.h"
 
 namespace whim::op {
 namespace {
@@ -16,18 +17,28 @@ std::span<float> floats(MutableByteSpan bytes) {
     return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
+MutableByteSpan room_in(Bytes& scratch, size_t bytes) {
+    if (scratch.size() < bytes) scratch.resize(bytes);
+    return MutableByteSpan(scratch).first(bytes);
+}
+
 void scan(const Job& job) {
-    const ByteSpan input = job.inputs[0].bytes;
-    job.outcome->refused_element = job.coding ? job.coding->codec().first_refused({.values = floats(input)})
-                                              : first_non_finite(job.dtype, input);
+    size_t before = 0;
+    for (const FoldInput& input : job.inputs) {
+        const std::optional<size_t> refused =
+            job.coding ? job.coding->codec().first_refused({.values = floats(input.bytes)})
+                       : first_non_finite(job.dtype, input.bytes);
+        if (refused) return static_cast<void>(job.outcome->refused_element = before + *refused);
+        before += input.bytes.size() / dtype_bytes(job.dtype);
+    }
 }
 
 void fold_coded(const Job& job, Scratch& scratch) {
     const std::span<float> out = floats(job.out);
     const size_t own_bytes = job.coding->contribution_bytes_max(out.size());
-    scratch.resize(std::max(scratch.size(), job.out.size() + own_bytes));
-    const MutableByteSpan sums = MutableByteSpan(scratch).first(job.out.size());
-    const MutableByteSpan own = MutableByteSpan(scratch).subspan(job.out.size(), own_bytes);
+    const MutableByteSpan room = room_in(scratch.sums, job.out.size() + own_bytes);
+    const MutableByteSpan sums = room.first(job.out.size());
+    const MutableByteSpan own = room.subspan(job.out.size());
     std::vector<Coding::Contribution> contributions;
     for (size_t i = 0; i < job.inputs.size(); ++i) {
         ByteSpan bytes = job.inputs[i].bytes;
@@ -49,19 +60,13 @@ void mix(const Job& job) {
         kernels::chebyshev_step(job.omega, floats(job.out), floats(job.previous), floats(job.out));
 }
 
-}  // namespace
-
-size_t Job::work_bytes() const {
-    if (kind == JobKind::fold_coded) return (inputs.size() + 1) * out.size();
-    size_t bytes = 0;
-    for (const FoldInput& input : inputs) bytes += input.bytes.size();
-    return bytes;
-}
-
-void run_job(const Job& job, Scratch& scratch) {
+void run_whole(const Job& job, Scratch& scratch) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
+        case JobKind::partial: fold_partial_avg(job.inputs, job.out); return;
+        case JobKind::root: fold_partials(job.inputs, job.weight_sum, job.out); return;
         case JobKind::scan: scan(job); return;
+        case JobKind::spread: scatter(job.inputs[0].bytes, job.out_pieces); return;
         case JobKind::encode:
             job.outcome->bytes =
                 job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
@@ -69,6 +74,53 @@ void run_job(const Job& job, Scratch& scratch) {
         case JobKind::fold_coded: fold_coded(job, scratch); return;
         case JobKind::mix: mix(job); return;
     }
+}
+
+template <class Span> size_t bytes_of(const std::vector<Span>& pieces) {
+    size_t bytes = 0;
+    for (const Span piece : pieces) bytes += piece.size();
+    return bytes;
+}
+
+bool folds(const Job& job) {
+    return job.kind == JobKind::fold || job.kind == JobKind::partial || job.kind == JobKind::root;
+}
+
+// Element by element, so one place of this peer's own input after the other.
+void fold_pieces(const Job& job, Scratch& scratch) {
+    Job part = job;
+    size_t at = 0;
+    for (const ByteSpan piece : job.in_pieces) {
+        for (size_t i = 0; i < job.inputs.size(); ++i)
+            part.inputs[i].bytes = i == job.own ? piece : job.inputs[i].bytes.subspan(at, piece.size());
+        part.out = job.out.subspan(at, piece.size());
+        run_whole(part, scratch);
+        at += piece.size();
+    }
+}
+
+}  // namespace
+
+size_t Job::work_bytes() const {
+    if (kind == JobKind::fold_coded) return (inputs.size() + 1) * out.size();
+    size_t bytes = bytes_of(in_pieces);
+    for (const FoldInput& input : inputs) bytes += input.bytes.size();
+    return bytes;
+}
+
+void run_job(const Job& job, Scratch& scratch) {
+    if (job.in_pieces.empty()) {
+        run_whole(job, scratch);
+    } else if (folds(job)) {
+        fold_pieces(job, scratch);
+    } else {
+        Job packed = job;
+        packed.inputs[job.own].bytes = room_in(scratch.packed, bytes_of(job.in_pieces));
+        gather(job.in_pieces, room_in(scratch.packed, bytes_of(job.in_pieces)));
+        run_whole(packed, scratch);
+    }
+    const bool refused = job.outcome && job.outcome->refusal;
+    if (job.kind != JobKind::spread && !job.out_pieces.empty() && !refused) scatter(job.out, job.out_pieces);
 }
 
 }  // namespace whim::op

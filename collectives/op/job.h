@@ -14,10 +14,12 @@
 
 namespace whim::op {
 
-// fold: inputs to out. scan: the first element of inputs[0] that may not leave. With coding, f32 only:
-// encode: inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out. mix, f32
-// only: a step of gossip, inputs[0] being this peer's own values.
-enum class JobKind : uint8_t { fold, scan, encode, fold_coded, mix };
+// fold: inputs to out. partial: the same, of averages without the division; root: with it, by the weights of
+// all that is in the partial sums. scan: the first element of the inputs, behind each other, that may not
+// leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode: inputs[0], this peer's chunk, to
+// encoded. fold_coded: contributions to encoded and out. mix, f32 only: a step of gossip, inputs[0] being
+// this peer's own values.
+enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded, mix };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
@@ -32,8 +34,15 @@ struct Job {
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     std::vector<FoldInput> inputs = {};             // folds: in birth rank order
+    float weight_sum = 0;                           // root
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
-    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but fold
+    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but fold and spread
+
+    // Memory of the application that lies in several places. Not empty: what inputs[own] is, and then that is
+    // empty; where out is copied to in the end, unless the job is refused.
+    std::vector<ByteSpan> in_pieces = {};
+    size_t own = 0;
+    std::vector<MutableByteSpan> out_pieces = {};
 
     std::shared_ptr<const Coding> coding = nullptr;  // scan: null unless the op has one
     uint64_t first = 0;                              // place of the chunk in the buffer, in elements
@@ -49,7 +58,10 @@ struct Job {
 
 // Room for what a job computes on its way, as large as the largest one wanted: whoever runs jobs keeps one
 // for each thread, so that jobs that wait hold none.
-using Scratch = std::vector<std::byte>;
+struct Scratch {
+    Bytes sums;    // of fold_coded
+    Bytes packed;  // an input that lies in several places, in one
+};
 
 void run_job(const Job& job, Scratch& scratch);
 inline void run_job(const Job& job) {

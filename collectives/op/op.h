@@ -1,5 +1,5 @@
-// One collective at one peer: the executor of the direct plan and of the results-first exchange, for all
-// collectives and codecs (what those change: op_parts.cpp, op_coded.cpp).
+// One collective at one peer: the executor of plans and of the results-first exchange, for all collectives
+// and codecs (what those change: op_parts.cpp, op_coded.cpp; trees: op_routed.cpp).
 //
 // It knows birth ranks, not peers, links or clocks. Every peer of the op runs one; together they keep these
 // promises (docs/internals/ARCHITECTURE.md, "The life of an op"):
@@ -11,6 +11,7 @@
 // Pure and single-threaded. The host must not call back from inside an OpHost function.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,7 +26,9 @@
 #include "base/time.h"
 #include "collectives/op/chunk_pool.h"
 #include "collectives/op/job.h"
+#include "collectives/op/routes.h"
 #include "collectives/op/running_op.h"
+#include "collectives/op/segments.h"
 #include "collectives/plan/direct.h"
 #include "wire/messages.h"
 
@@ -60,10 +63,11 @@ struct OpConfig {
     OpId id;
     wire::OpDescriptor descriptor;
     Rank self;
-    std::vector<bool> alive;               // by birth rank: neither evicted nor excluded
-    std::shared_ptr<const Coding> coding;  // null: elements travel as they are
-    ByteSpan in;                           // all_gather: this peer's part
-    MutableByteSpan out;                   // reduce_scatter: this peer's part
+    std::vector<bool> alive;                           // by birth rank: neither evicted nor excluded
+    std::shared_ptr<const Coding> coding;              // null: elements travel as they are
+    std::shared_ptr<const plan::Plan> plan = nullptr;  // with trees, of all_reduce; null: the direct plan
+    InSegments in;                                     // all_gather: this peer's part
+    OutSegments out;                                   // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
     Duration grace{};           // 0: never ask for the exclusion of laggards
@@ -84,6 +88,7 @@ struct OpReportCard {
     bool living_root_excluded = false;
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
+    bool trees_fell = false;  // with chunks still open
 };
 
 class Op : public RunningOp {
@@ -149,9 +154,10 @@ private:
     };
     struct Given {  // one contribution at the chunk's root
         bool present = false;
-        float weight = 0.0f;
-        BufferRef buffer;    // null for this peer's own
-        uint32_t order = 0;  // of arrival; used by a planted bug only
+        float weight = 0.0f;         // of a partial sum, of all in it
+        BufferRef buffer;            // null for this peer's own, and of a partial sum of nothing
+        std::vector<bool> set = {};  // whose contributions a partial sum holds; empty: the sender's own
+        uint32_t order = 0;          // of arrival; used by a planted bug only
     };
     struct Rooted {  // what a chunk's root knows
         std::vector<Given> given;
@@ -166,9 +172,12 @@ private:
     struct RunningJob {
         uint32_t chunk = 0;
         bool encodes = false;                // this peer's contribution; else a fold
+        bool partial = false;                // a fold between a leaf and the root
+        float weight = 0.0f;                 // of a partial sum
         std::vector<BufferRef> inputs = {};  // kept until the job is done
         std::vector<bool> set = {};          // whose they are
         BufferRef encoded = nullptr;         // with a codec
+        BufferRef packed = nullptr;          // the result of a fold, when the output is in several places
         std::shared_ptr<JobOutcome> outcome = nullptr;
     };
     struct Waiting {  // of a newer version or attempt, or behind a job
@@ -179,7 +188,7 @@ private:
         uint32_t to = 0;
         wire::BulkKind kind{};
         uint32_t chunk = 0, attempt = 0;
-        BufferRef buffer;  // null: in the application's memory
+        BufferRef buffer = nullptr;  // null: in the application's memory
     };
     struct Report {
         uint32_t attempt = 0;
@@ -206,13 +215,10 @@ private:
     bool contributes(uint32_t rank, uint32_t chunk) const;  // by descriptor and announcements
     void send_all(const wire::Message& message);
     uint64_t chunk_bytes(uint32_t chunk) const { return layout_.chunk_bytes({chunk}); }
-    ByteSpan input(uint32_t chunk) const;
-    MutableByteSpan output(uint32_t chunk);  // staged or final
     // bytes: nullopt when this peer folded them into the output itself.
     void adopt(uint32_t chunk, Rank from, const std::vector<uint8_t>& contributors,
                std::optional<ByteSpan> bytes);
     uint32_t set_index(const std::vector<bool>& set);
-    bool in_place() const;  // the output is the input, or the part of it that is this peer's
 
     void keep(uint32_t chunk, BufferRef result);
     bool retain();
@@ -223,6 +229,24 @@ private:
     bool owes_contribution(uint32_t rank) const;
     void drop_retained();
     void let_go(uint64_t bytes);
+
+    // op_memory.cpp. The output is staged or final.
+    uint64_t place_in(uint32_t chunk) const;
+    uint64_t place_out(uint32_t chunk) const;
+    uint64_t own_part_at() const;
+    void give_input(Job& job, uint32_t chunk, float weight) const;
+    void give_output(Job& job, uint32_t chunk, BufferRef& packed);
+    ByteSpan read_input(uint32_t chunk, BufferRef& packed) const;
+    ByteSpan read_output(uint32_t chunk, BufferRef& packed) const;
+    MutableByteSpan open_output(uint32_t chunk, BufferRef& packed);
+    void write_output(uint32_t chunk, ByteSpan bytes);
+    template <class See> void walk_output(See see) const;
+    void stage();
+    std::vector<MutableByteSpan> staged_places() const;
+    bool is_staged(ByteSpan bytes) const;
+    void keep_packed(uint32_t chunk, BufferRef packed);
+    void drop_packed(uint32_t chunk);
+    BufferRef packed_already(wire::BulkKind kind, uint32_t chunk) const;
 
     // op_coded.cpp
     bool coded() const { return config_.coding != nullptr; }
@@ -244,7 +268,31 @@ private:
     void clear(uint32_t chunk);
     void settle_lost(uint32_t chunk);
     bool lost(uint32_t chunk) const;
-    bool is_lost(const Arrival& result) const;
+    bool is_lost(const wire::BulkHeader& result) const;
+
+    // op_routed.cpp
+    bool routed() const { return routes_ && !fallen_ && attempt_ == 0; }
+    // Whether everyone reports about this chunk before its root decides.
+    bool orphan(uint32_t chunk) const {
+        return chunks_[chunk].root != chunks_[chunk].base_root || (fallen_ && attempt_ == 0);
+    }
+    uint32_t root_of(uint32_t chunk, const std::vector<bool>& alive) const;
+    uint64_t window_in_trees(uint32_t receiver, uint64_t window) const;
+    void pump_routed();
+    void offer(uint32_t chunk);
+    void on_part(Rank from, Arrival& arrival, Instant now);
+    void fold_routed(uint32_t chunk, Instant now);
+    void partial_done(RunningJob& running);
+    void send_partial(uint32_t chunk);
+    void close_routed(uint32_t chunk);
+    void pass_on(uint32_t chunk);
+    void pass_on(uint32_t chunk, uint32_t to);
+    bool passed_on_late(Rank from, const wire::BulkHeader& header) const;
+    void posted_routed(Rank from, Instant now);
+    void on_grant(Rank from, const wire::OpGrant& grant, Instant now);
+    void fall();
+    std::optional<ByteSpan> pin_partial(Pin pin);
+    std::string waiting_routed() const;
 
     // op_contribute.cpp
     void pump(Instant now);
@@ -263,6 +311,8 @@ private:
     void fold_done(uint64_t job_id, RunningJob& running, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
+    void queue_result(uint32_t chunk, uint32_t to);
+    bool weights_hold(double sum);
     void grant(uint32_t to);
     void publish(uint32_t chunk);  // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);
@@ -295,6 +345,8 @@ private:
     void freeze_and_report(Instant now);
     void on_report(Rank from, const wire::OpReport& report, Instant now);
     void decide(Instant now);
+    bool usual_attempt(uint32_t attempt, uint32_t version, const std::vector<uint8_t>& set) const;
+    bool may_decide(Rank from, const wire::OpDecide& decision);
     void on_decide(const wire::OpDecide& decision, Instant now);
     void apply_decision(Instant now);
     void all_have_all();
@@ -322,6 +374,18 @@ private:
     std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
 
+    // With trees.
+    struct Partial {       // folded here, on its way up
+        BufferRef buffer;  // null: of nothing
+        std::vector<bool> set;
+        float weight = 0.0f;
+    };
+    std::optional<Routes> routes_;
+    bool fallen_ = false;                    // somebody went: trees hold no longer
+    std::map<uint32_t, Partial> partials_;   // by chunk
+    std::vector<bool> closed_;               // chunks that need nothing more from their senders
+    std::vector<uint32_t> taken_, granted_;  // of each sender's list: closed from its start on, and said so
+
     // With a codec.
     std::map<uint32_t, BufferRef> encoded_;  // this peer's contributions, while they may be sent
     std::set<uint32_t> encoding_;            // a job reads the chunk's input
@@ -342,6 +406,8 @@ private:
     bool frozen_ = false;
     std::map<uint32_t, Report> reports_;
     std::optional<wire::OpDecide> decision_;
+    OutSegments target_;  // what is written: the output, but for what is staged
+    std::deque<std::pair<uint32_t, BufferRef>> packed_results_;  // not yet stable, the last ones
     BufferRef staging_;
     std::optional<uint64_t> unstaging_;  // the job that copies the final result to the application's buffer
     bool unstaged_ = false;

@@ -12,7 +12,10 @@ namespace whim::op {
 bool Op::takes(const wire::BulkHeader& header, uint64_t payload_bytes) const {
     if (header.chunk >= chunks_.size()) return false;
     const bool result = header.kind == static_cast<uint8_t>(wire::BulkKind::result);
-    if (gathers() && result && payload_bytes == 0) return true;  // a lost part
+    if (result && scatters()) return false;  // owners keep what they make: there is no room for it here
+    if (result && payload_bytes == 0 && is_lost(header)) return true;
+    const bool partial = header.kind == static_cast<uint8_t>(wire::BulkKind::partial);
+    if (partial) return routes_ && (payload_bytes == 0 || payload_bytes == chunk_bytes(header.chunk));
     if (!coded()) return payload_bytes == chunk_bytes(header.chunk);
     return config_.coding->fits(result, layout_.range({header.chunk}).count(), payload_bytes);
 }
@@ -36,7 +39,7 @@ void Op::encode(uint32_t c) {
     running.encoded = pool_.take(config_.coding->contribution_bytes_max(elements));
     running.outcome = std::make_shared<JobOutcome>();
     Job job{.id = host_.next_job_id(), .kind = JobKind::encode};
-    job.inputs.push_back({input(c), 1.0f});
+    give_input(job, c, 1.0f);
     job.outcome = running.outcome;
     job.coding = config_.coding;
     job.first = place(c);
@@ -71,12 +74,15 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     Job job{.id = *root.job, .kind = JobKind::fold_coded};
     for (const auto& [position, rank] : order) {
         const Given& given = root.given[rank];
-        const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
-        if (given.buffer) running.inputs.push_back(given.buffer);
-        job.inputs.push_back({bytes, given.weight});
         job.ranks.push_back(rank);
+        if (!given.buffer) {
+            give_input(job, c, given.weight);
+            continue;
+        }
+        running.inputs.push_back(given.buffer);
+        job.inputs.push_back({given.buffer->bytes(), given.weight});
     }
-    job.out = output(c);
+    give_output(job, c, running.packed);
     job.outcome = running.outcome;
     job.coding = config_.coding;
     job.first = place(c);
@@ -113,7 +119,8 @@ bool Op::open_result(Rank from, const Arrival& arrival) {
     const uint32_t c = arrival.header.chunk;
     const std::vector<bool> set = from_bitmap(arrival.header.contributors, birth_count_);
     const auto contributors = static_cast<size_t>(std::count(set.begin(), set.end(), true));
-    const MutableByteSpan out = output(c);
+    BufferRef packed;
+    const MutableByteSpan out = open_output(c, packed);
     const size_t elements = out.size() / sizeof(float);
     const BufferRef sums = config_.coding->bundles() ? pool_.take(out.size()) : nullptr;
     const auto floats = [&](MutableByteSpan bytes) {
@@ -127,6 +134,7 @@ bool Op::open_result(Rank from, const Arrival& arrival) {
                                  ": " + opened.error().detail);
         return false;
     }
+    if (packed) write_output(c, packed->bytes());
     hold(c, arrival.buffer);
     return true;
 }
@@ -139,7 +147,8 @@ void Op::hold(uint32_t c, BufferRef result) {
 
 // Planted bug: encodes what a result stands for once more.
 BufferRef Op::encoded_again(uint32_t c) {
-    const MutableByteSpan out = output(c);
+    BufferRef packed;
+    const ByteSpan out = read_output(c, packed);
     const std::span<const float> elements(reinterpret_cast<const float*>(out.data()),
                                           out.size() / sizeof(float));
     BufferRef again = pool_.take(config_.coding->contribution_bytes_max(elements.size()));

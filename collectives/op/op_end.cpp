@@ -1,7 +1,6 @@
 // How an op ends: its buffers go back to the application once every chunk is there, nothing reads or writes
 // them any more, and what others may still ask for has been copied.
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -58,10 +57,12 @@ void Op::settle() {
         refresh_card();
         waiting_.clear();
         encoded_.clear();
+        packed_results_.clear();
+        partials_.clear();
         drop_retained();
         stop_listening();
         if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
-            config_.out[0] ^= std::byte{1};
+            config_.out.pieces(0, 1)[0][0] ^= std::byte{1};
         host_.ended(end_code_, end_detail_);
         return;
     }
@@ -79,6 +80,7 @@ void Op::settle() {
     if (!retain() || !unstage() || lends()) return;
     stop_listening();
     ended_ = true;
+    packed_results_.clear();
     refresh_card();
     if (mode_ == Mode::listener && uniform()) {  // left out while the result was written: nobody asks for it
         mode_ = Mode::abandoned;
@@ -122,8 +124,12 @@ bool Op::retain() {
     retained_all_ = true;
     retained_bytes_ += bytes;
     for (const uint32_t c : wanted) {
-        BufferRef copy = pool_.take(chunk_bytes(c));
-        if (!copy->bytes().empty()) std::memcpy(copy->bytes().data(), output(c).data(), copy->bytes().size());
+        BufferRef copy;
+        const ByteSpan result = read_output(c, copy);
+        if (!copy) {
+            copy = pool_.take(result.size());
+            std::copy(result.begin(), result.end(), copy->bytes().begin());
+        }
         retained_[c] = std::move(copy);
     }
     card_.retained = std::max(card_.retained, static_cast<uint32_t>(retained_.size()));
@@ -136,10 +142,9 @@ bool Op::unstage() {
     if (!unstaging_ && !lends()) {
         Job job;
         job.id = host_.next_job_id();
-        job.dtype = config_.descriptor.dtype;
-        job.reduce = Reduce::copy;
+        job.kind = JobKind::spread;
         job.inputs.push_back({staging_->bytes(), 1.0f});
-        job.out = config_.out;
+        job.out_pieces = staged_places();
         unstaging_ = job.id;
         ++jobs_;
         host_.submit(std::move(job));
@@ -178,11 +183,19 @@ ByteSpan Op::pinned(Pin pin, ByteSpan bytes) {
 std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
     if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
     const Chunk& chunk = chunks_[c];
-    Pin pin{to.value, kind, c, attempt, nullptr};
+    Pin pin{to.value, kind, c, attempt};
+    if (kind == wire::BulkKind::partial)
+        return ended_ || ending_ ? std::nullopt : pin_partial(std::move(pin));
     if (kind == wire::BulkKind::contribution) {
         const bool wanted = chunk.state == ChunkState::open;
-        if (ended_ || ending_ || chunk.root != to.value || !wanted) return std::nullopt;
-        if (!coded()) return pinned(std::move(pin), input(c));
+        const uint32_t root = routed() ? routes_->of(c).up : chunk.root;
+        if (ended_ || ending_ || root != to.value || !wanted) return std::nullopt;
+        if (!coded()) {
+            pin.buffer = packed_already(kind, c);
+            if (pin.buffer) return pinned(pin, pin.buffer->bytes());
+            const ByteSpan bytes = read_input(c, pin.buffer);
+            return pinned(std::move(pin), bytes);
+        }
         const auto ready = encoded_.find(c);
         if (ready == encoded_.end()) return std::nullopt;
         pin.buffer = ready->second;
@@ -192,17 +205,25 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (mode_ == Mode::listener) return std::nullopt;
     if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
         return std::nullopt;
+    // What trees were going to pass on is sent by roots once they hold no longer.
+    if (routes_ && !routed() && chunk.root != self() && chunk.root != to.value &&
+        config_.plant != Plant::adopt_passed_on_late)
+        return std::nullopt;
     if (lost(c)) return pinned(std::move(pin), {});
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
-        if (chunk.root != chunk.base_root) ++card_.retained_served;  // it saved an orphan
-        pin.buffer = kept->second;  // stays though the op lets go of it meanwhile
+        if (orphan(c)) ++card_.retained_served;  // it saved an orphan
+        pin.buffer = kept->second;               // stays though the op lets go of it meanwhile
         if (config_.plant == Plant::encode_again && coded() && !ended_) pin.buffer = encoded_again(c);
         return pinned(pin, pin.buffer->bytes());
     }
     if (coded()) return std::nullopt;  // a listener's
     if (ended_ && config_.plant != Plant::no_retention) return std::nullopt;
-    if (staging_) pin.buffer = staging_;
-    return pinned(std::move(pin), output(c));
+    pin.buffer = packed_already(kind, c);
+    if (pin.buffer) return pinned(pin, pin.buffer->bytes());
+    const ByteSpan bytes = read_output(c, pin.buffer);
+    keep_packed(c, pin.buffer);
+    if (is_staged(bytes)) pin.buffer = staging_;
+    return pinned(std::move(pin), bytes);
 }
 
 void Op::unpin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {

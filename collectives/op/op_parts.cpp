@@ -35,8 +35,9 @@ void Op::finish_here(uint32_t c) {
 }
 
 void Op::clear(uint32_t c) {
-    const MutableByteSpan out = output(c);
-    if (config_.plant != Plant::lost_part_as_it_was) std::fill(out.begin(), out.end(), std::byte{0});
+    if (config_.plant == Plant::lost_part_as_it_was) return;
+    for (const MutableByteSpan out : target_.pieces(place_out(c), chunk_bytes(c)))
+        std::fill(out.begin(), out.end(), std::byte{0});
 }
 
 // all_gather: the owner contributes nothing, or is gone and nobody has what it gave.
@@ -56,8 +57,8 @@ bool Op::lost(uint32_t c) const {
     return std::find(set.begin(), set.end(), true) == set.end();
 }
 
-bool Op::is_lost(const Arrival& result) const {
-    const std::vector<uint8_t>& set = result.header.contributors;
+bool Op::is_lost(const wire::BulkHeader& result) const {
+    const std::vector<uint8_t>& set = result.contributors;
     return gathers() && std::all_of(set.begin(), set.end(), [](uint8_t bits) { return bits == 0; });
 }
 

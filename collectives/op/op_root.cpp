@@ -32,8 +32,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     if (ended_ || ending_ || mode_ == Mode::abandoned) {
         if (config_.plant == Plant::write_after_completion && ended_ &&
             arrival.buffer->bytes().size() == chunk_bytes(header.chunk)) {
-            std::copy(arrival.buffer->bytes().begin(), arrival.buffer->bytes().end(),
-                      output(header.chunk).begin());
+            write_output(header.chunk, arrival.buffer->bytes());
         }
         return;
     }
@@ -46,9 +45,11 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     }
     if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
     card_.bytes_received += arrival.buffer->bytes().size();
-    if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution))
+    if (header.kind == static_cast<uint8_t>(wire::BulkKind::result)) on_result(from, arrival, now);
+    else if (routed()) on_part(from, arrival, now);
+    else if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution) ||
+             (config_.plant == Plant::partials_outlive_trees && !arrival.buffer->bytes().empty()))
         on_contribution(from, arrival, now);
-    else on_result(from, arrival, now);
     settle();
 }
 
@@ -98,8 +99,7 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
             ++possible;
         }
     }
-    const Chunk& chunk = chunks_[c];
-    if (chunk.root != chunk.base_root) {
+    if (orphan(c)) {
         if (root.status_version != version_) return false;
         for (uint32_t r = 0; r < birth_count_; ++r) {
             if (r == self() || !alive(r) || root.status[r] == wire::ChunkStatus::contributes) continue;
@@ -129,6 +129,7 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
 }
 
 void Op::try_fold(uint32_t c, Instant now) {
+    if (routed()) return fold_routed(c, now);
     Chunk& chunk = chunks_[c];
     if (ended_ || ending_ || frozen_ || mode_ != Mode::member) return;
     if (chunk.root != self() || chunk.state != ChunkState::open) return;
@@ -151,31 +152,38 @@ void Op::try_fold(uint32_t c, Instant now) {
         weight_sum += root.given[r].weight;
         if (!wide) weight_sum = static_cast<float>(weight_sum);
     }
-    if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0 && std::isfinite(weight_sum))) {
-        const char* wrong = weight_sum > 0.0 ? "add up to more than f32 holds" : "are zero";
-        fail_for_all(Code::E_WEIGHTS,
-                     "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now);
-        return;
-    }
+    if (config_.descriptor.reduce == Reduce::avg && !weights_hold(weight_sum)) return;
     if (order.empty()) return settle_lost(c);
     std::sort(order.begin(), order.end());
     root.job = job.id;
     if (coded()) return fold_coded(c, order, std::move(running));
     for (const auto& [position, r] : order) {
         const Given& given = root.given[r];
-        const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
-        if (given.buffer) running.inputs.push_back(given.buffer);
         const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
                                  ? given.weight * 0.5f + 0.25f
                                  : given.weight;
-        job.inputs.push_back({bytes, weight});
+        if (!given.buffer) {
+            give_input(job, c, weight);
+            continue;
+        }
+        running.inputs.push_back(given.buffer);
+        job.inputs.push_back({given.buffer->bytes(), weight});
         if (config_.plant == Plant::double_count && r != self() && version_ > 0)
-            job.inputs.push_back({bytes, weight});
+            job.inputs.push_back(job.inputs.back());
     }
-    job.out = output(c);
+    give_output(job, c, running.packed);
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));
+}
+
+// Otherwise the op ends for all.
+bool Op::weights_hold(double sum) {
+    if (sum > 0.0 && std::isfinite(sum)) return true;
+    const char* wrong = sum > 0.0 ? "add up to more than f32 holds" : "are zero";
+    fail_for_all(Code::E_WEIGHTS,
+                 "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now_);
+    return false;
 }
 
 void Op::job_done(uint64_t job_id, Instant now) {
@@ -191,6 +199,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     running_.erase(it);
     --jobs_;
     if (running.encodes) encoded(running.chunk, running, now);
+    else if (running.partial) partial_done(running);
     else fold_done(job_id, running, now);
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
@@ -202,6 +211,7 @@ void Op::fold_done(uint64_t job_id, RunningJob& running, Instant now) {
     const bool wanted =
         mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) {
+        keep_packed(running.chunk, running.packed);
         if (!running.outcome || accept_coded(running, now)) folded(running.chunk, running.set);
     } else if (!uniform() && (!running.outcome || !running.outcome->refusal)) {
         chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
@@ -222,6 +232,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
 
 // A chunk this peer roots needs nothing more from its contributors: their windows move on.
 void Op::close_chunk(uint32_t c) {
+    if (routed()) return close_routed(c);
     if (chunks_[c].base_root != self()) return;
     ++closed_count_;
     const uint64_t window = window_chunks();
@@ -235,10 +246,14 @@ void Op::close_chunk(uint32_t c) {
     }
 }
 
-void Op::grant(uint32_t to) { host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_}); }
+void Op::grant(uint32_t to) {
+    const uint32_t version = routes_ && attempt_ == 0 ? version_ : 0;
+    host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_, version});
+}
 
 void Op::publish(uint32_t c) {
     if (scatters()) return;
+    if (routed()) return pass_on(c);
     Rooted& root = rooted(c);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r == self()) continue;
@@ -248,9 +263,15 @@ void Op::publish(uint32_t c) {
 }
 
 void Op::send_result(uint32_t c, uint32_t to) {
+    // Its bytes are gone: the op has failed here, or somebody said untruly that all have it.
+    if (coded() && !lost(c) && !retained_.contains(c)) return;
     Rooted& root = rooted(c);
     if (chunks_[c].root == self() && alive(to) && root.acked[to]) ++card_.chunks_resent;
     root.sent[to] = true;
+    queue_result(c, to);
+}
+
+void Op::queue_result(uint32_t c, uint32_t to) {
     wire::BulkHeader header;
     header.kind = static_cast<uint8_t>(wire::BulkKind::result);
     header.op = config_.id;
@@ -271,13 +292,16 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
     const bool stale_root_allowed =
         (config_.plant == Plant::adopt_after_report && !alive(from.value)) ||
         (config_.plant == Plant::adopt_from_excluded_root && !alive(from.value) && !evicted_[from.value]);
-    if (chunk.root != from.value && !fetched && !stale_root_allowed) return;
+    const bool late_is_fine = config_.plant == Plant::adopt_passed_on_late;
+    const bool passed_on = routes_ && from.value == routes_->of(c).down_from && (routed() || late_is_fine);
+    if (passed_on_late(from, arrival.header) && !late_is_fine) return;
+    if (chunk.root != from.value && !fetched && !stale_root_allowed && !passed_on) return;
     if (chunk.state != ChunkState::open) {
         if (mode_ == Mode::member) ++card_.chunks_resent;
         return;
     }
     if (rooted_.contains(c) && rooted_.at(c).job) return;  // this peer is folding it already
-    if (is_lost(arrival)) {
+    if (is_lost(arrival.header)) {
         clear(c);
         adopt(c, from, arrival.header.contributors, std::nullopt);
     } else if (coded()) {
@@ -288,12 +312,13 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         if (!open_result(from, arrival)) return;
         adopt(c, from, arrival.header.contributors, std::nullopt);
     } else {
-        adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
+        const Rank made_by = routed() ? Rank{chunk.root} : from;  // whoever passed it on
+        adopt(c, made_by, arrival.header.contributors, arrival.buffer->bytes());
         keep(c, std::move(arrival.buffer));
     }
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
-    if (chunk.root != chunk.base_root) ++card_.chunks_adopted;
+    if (orphan(c)) ++card_.chunks_adopted;
     if (fetched) {
         Rooted& root = rooted(c);
         root.fetching_from.reset();
@@ -303,6 +328,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     acknowledge(c);
+    if (routed()) pass_on(c);
 }
 
 void Op::acknowledge(uint32_t c) {
@@ -370,6 +396,7 @@ void Op::release(uint32_t c) {
         if (chunks_[c].root == self()) --own_unreleased_;
     }
     chunks_[c].state = ChunkState::released;
+    drop_packed(c);
     const auto root = rooted_.find(c);
     if (root != rooted_.end() && !root->second.listeners.empty())
         return;  // an excluded peer still wants the copy

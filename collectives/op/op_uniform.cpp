@@ -47,9 +47,27 @@ void Op::freeze_and_report(Instant now) {
     on_report(config_.self, report, now);
 }
 
+// An attempt's number is the version it began under, and it has a contributor.
+bool Op::usual_attempt(uint32_t attempt, uint32_t version, const std::vector<uint8_t>& set) const {
+    const std::vector<bool> members = from_bitmap(set, birth_count_);
+    return attempt <= version && std::find(members.begin(), members.end(), true) != members.end();
+}
+
+// That all is done anybody may say; the rest the leader of the version alone.
+bool Op::may_decide(Rank from, const wire::OpDecide& decision) {
+    if (decision.everywhere || decision.version < version_) return true;  // the latter changes nothing
+    if (from.value == leader() && usual_attempt(decision.attempt, decision.version, decision.set))
+        return true;
+    host_.violated(from, "a decision about op " + to_string(config_.id) + " that no leader takes");
+    return false;
+}
+
 void Op::on_report(Rank from, const wire::OpReport& message, Instant now) {
     if (message.version < version_ || !alive(from.value) || leader() != self() || mode_ != Mode::member)
         return;
+    if (!usual_attempt(message.attempt, message.version, message.set))
+        return host_.violated(from,
+                              "a report about op " + to_string(config_.id) + " of no attempt there was");
     Report report{.attempt = message.attempt,
                   .completed = message.completed,
                   .set = from_bitmap(message.set, birth_count_),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/prng.h"
 
 namespace whim {
 namespace {
@@ -56,6 +57,12 @@ Rank ChunkLayout::owner(ChunkIndex chunk) const {
 ElementRange ChunkLayout::part(Rank rank) const {
     WHIM_ASSERT(rank.value + 1 < parts.size());
     return {parts[rank.value].element, parts[rank.value + 1].element};
+}
+
+uint64_t digest_of_lengths(std::span<const uint64_t> counts) {
+    uint64_t digest = mix64(counts.size());
+    for (const uint64_t count : counts) digest = mix64(digest ^ mix64(count));
+    return digest;
 }
 
 }  // namespace whim

@@ -48,4 +48,8 @@ struct ChunkLayout {
     ElementRange part(Rank rank) const;
 };
 
+// Of the lengths of tensors that lie behind each other in one buffer: equal for equal lists, part of the
+// protocol.
+uint64_t digest_of_lengths(std::span<const uint64_t> counts);
+
 }  // namespace whim

@@ -97,11 +97,17 @@ typedef struct whim_all_reduce_options {
     const uint64_t* counts;
     uint32_t counts_len;
     uint32_t reserved; /* zero */
+    /* Of whim_all_reduce: along which paths partial sums and results travel. "auto": what the links make
+     * best, as far as they are known (docs/explanation/planning.md); or "direct", "ring", "plain-ring" (in
+     * rank order), "two-level", "forest". Other plans than direct are for sums of f32, f64 and integers,
+     * averages of f32, minima and maxima, without a codec and without grace_ms, of 3 members or more; where
+     * one cannot be had the direct plan is run. Copied. NULL: "auto". Equal on all members. */
+    const char* plan;
 } whim_all_reduce_options;
 
 /* clang-format off */
 #define WHIM_ALL_REDUCE_OPTIONS_INIT                                                                         \
-    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0}
+    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
@@ -117,6 +123,31 @@ typedef struct whim_all_reduce_options {
 WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce(whim_group* group, const void* in, void* out,
                                                      size_t count, uint32_t dtype, uint32_t reduce,
                                                      const whim_all_reduce_options* options, whim_op** op);
+
+/* One tensor: `count` elements that are read from in and written to out. in == out works in place. */
+typedef struct whim_tensor {
+    const void* in;
+    void* out;
+    size_t count;
+} whim_tensor;
+
+/* The same of many tensors at once, as if they lay behind each other in one buffer; cheaper than an op for
+ * each or a copy into one buffer: what lies in one tensor leaves from it and is folded and written in it, and
+ * only the chunks that span tensors (of which there is at most one for each boundary) are put together, as
+ * they are sent. A list is copied, its memory is borrowed like a buffer. tensors_len is at most 65536; 0
+ * (with NULL) is an op without elements. Any count may be 0. One list has one dtype, since elements of all
+ * tensors meet in chunks, in folds and in a codec's blocks; start one op for each dtype, with tags of their
+ * own: they run together. Some tensors may be in place and others not; no out may overlap another out or a
+ * tensor's in but its own, ins may overlap each other. All of that is checked. The tensors' counts, in order,
+ * are equal on all members: WHIM_E_MISMATCH tells of others, although only their sum matters to the result. A
+ * list of one tensor is the same as whim_all_reduce of it. The runs of the op's info are of elements of all
+ * tensors behind each other: element e is element e - (the counts of the tensors before) of the first tensor
+ * for which that is less than its count. Otherwise as whim_all_reduce. */
+WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce_tensors(whim_group* group, const whim_tensor* tensors,
+                                                             size_t tensors_len, uint32_t dtype,
+                                                             uint32_t reduce,
+                                                             const whim_all_reduce_options* options,
+                                                             whim_op** op);
 
 /* Options of the collectives that weigh nothing; each field as in whim_all_reduce_options. */
 typedef struct whim_collective_options {
@@ -183,8 +214,9 @@ enum whim_agree_how {
     WHIM_AGREE_SUM = 3       /* wraps */
 };
 
-/* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine.
- * Results as for whim_all_reduce. */
+/* Settles `count` small values among all members; one contributor set, the same on all. in == out is fine. Up
+ * to 512 values take one round trip from when the last member has called it. Results as for whim_all_reduce.
+ */
 WHIM_API WHIM_MUST_CHECK whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out,
                                                 size_t count, uint32_t how,
                                                 const whim_collective_options* options, whim_op** op);

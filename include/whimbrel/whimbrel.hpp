@@ -18,6 +18,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "whimbrel/whimbrel.h"
 
@@ -152,6 +153,13 @@ public:
                   const whim_all_reduce_options* options = nullptr) {
         return start([&](whim_op** op) {
             return whim_all_reduce(handle(), in, out, count, dtype, reduce, options, op);
+        });
+    }
+    Op all_reduce(const std::vector<whim_tensor>& tensors, whim_dtype dtype, whim_reduce reduce,
+                  const whim_all_reduce_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_all_reduce_tensors(handle(), tensors.data(), tensors.size(), dtype, reduce, options,
+                                           op);
         });
     }
     Op reduce_scatter(const void* in, void* out, size_t count, whim_dtype dtype, whim_reduce reduce,

@@ -40,6 +40,25 @@ Status set_buffers(PostOptions& post, const void* in, void* out, size_t count) {
     return {};
 }
 
+Status set_tensors(PostOptions& post, const whim_tensor* tensors, size_t tensors_len) {
+    if (tensors_len > 0 && !tensors) return invalid("tensors is NULL");
+    if (tensors_len > limits::kTensorsPerOpMax)
+        return invalid(fmt::format("{} tensors are more than {}", tensors_len, limits::kTensorsPerOpMax));
+    const size_t size = dtype_bytes(post.dtype);
+    size_t all = 0;
+    for (size_t t = 0; t < tensors_len; ++t) {
+        PostOptions one;
+        one.dtype = post.dtype;
+        const whim_tensor& tensor = tensors[t];
+        if (const Status ok = set_spans(one, tensor.in, tensor.count, tensor.out, tensor.count); !ok)
+            return invalid(fmt::format("tensor {}: {}", t, ok.error().detail));
+        if (tensor.count > SIZE_MAX / 2 / size - all) return invalid("tensors of more than memory holds");
+        all += tensor.count;
+        post.tensors.push_back({one.in, one.out});
+    }
+    return {};
+}
+
 // Of an op with parts: `count` elements of this member. What the larger buffer has without counts is known
 // once the round is; the engine looks for overlaps then.
 Status set_parts(PostOptions& post, const void* in, void* out, size_t count, const uint64_t* counts,
@@ -93,6 +112,13 @@ Status set_codec(PostOptions& post, const char* text) {
     return {};
 }
 
+Status set_plan(PostOptions& post, const char* text) {
+    const std::optional<plan::Wanted> wanted = plan::wanted_from(text ? text : "");
+    if (!wanted) return invalid(fmt::format("plan {} is unknown: {}", text, plan::kWantedNames));
+    post.plan = *wanted;
+    return {};
+}
+
 Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_options& options) {
     constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max};
     if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
@@ -137,7 +163,24 @@ whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
+        return runtime.post(OpKind::all_reduce, Round{given.round}, post);
+    });
+}
+
+whim_result whim_all_reduce_tensors(whim_group* group, const whim_tensor* tensors, size_t tensors_len,
+                                    uint32_t dtype, uint32_t reduce, const whim_all_reduce_options* options,
+                                    whim_op** op) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_all_reduce_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
+        if (const Status ok = set_tensors(post, tensors, tensors_len); !ok) return ok.error();
         return runtime.post(OpKind::all_reduce, Round{given.round}, post);
     });
 }
@@ -151,6 +194,7 @@ whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out, si
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (given.plan) return invalid("plan is for whim_all_reduce");
         const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
         if (!ok) return ok.error();
         return runtime.post(OpKind::reduce_scatter, Round{given.round}, post);

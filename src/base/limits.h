@@ -49,6 +49,7 @@ inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's byt
 inline constexpr uint32_t kOpsOpenMax = 256;            // per group
 inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
 inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
+inline constexpr uint32_t kTensorsPerOpMax = 1u << 16;
 inline constexpr uint32_t kWaitingPerMember =
     64;  // messages of newer views kept per sender and member of an op
 inline constexpr uint32_t kStatusRangesMax = 1u << 15;        // ranges in one op status message
@@ -57,6 +58,8 @@ inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one
 inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op
 inline constexpr uint64_t kEarlyMessageBytesMax = 16ull << 20;  // about unposted ops, from one member
 inline constexpr uint64_t kRetainBytesMaxDefault = 64ull << 20;
+inline constexpr uint64_t kPackedBytes = 8ull
+                                         << 20;  // of an op: results that span tensors, for who gets them
 inline constexpr uint64_t kResultsKeptBytes = 8ull << 20;    // left of an op that keeps results as they come
 inline constexpr uint32_t kChunkBytesMin = 4u << 10;         // a small op is not cut below this
 inline constexpr uint32_t kChunkBytesPipelined = 32u << 10;  // nor below this only for the sake of overlap
@@ -220,12 +223,14 @@ inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide 
 // Plans (collectives/plan).
 inline constexpr uint32_t kPlanPartsMax = 1024;             // of one plan
 inline constexpr uint32_t kPlanTableEntriesMax = 1u << 18;  // ranks in the tables of one plan, together
-inline constexpr uint32_t kPlanRelaysMax = 4096;      // pairs of one plan that go through a third member
-inline constexpr uint32_t kPlanBytesMax = 1u << 20;   // of an encoded plan
-inline constexpr uint32_t kPlanDepthMax = 64;         // hops from a leaf to the root of a tree with a table
-inline constexpr uint32_t kPlanPackMembersMax = 128;  // members up to which trees are packed
-inline constexpr uint32_t kPlanRingMembersMax = 256;  // beyond, no ring is considered
-inline constexpr uint32_t kPlanForestPartsMax = 96;   // trees that a forest keeps
+inline constexpr uint32_t kPlanRelaysMax = 4096;     // pairs of one plan that go through a third member
+inline constexpr uint32_t kPlanBytesMax = 1u << 20;  // of an encoded plan
+inline constexpr uint32_t kPlanDepthMax = 64;        // hops from a leaf to the root of a tree with a table
+inline constexpr uint32_t kPlanPublishedMembersMax = 64;     // of a round whose links are published
+inline constexpr uint32_t kLinkFiguresMax = 4096;            // between those members
+inline constexpr uint32_t kPlanPackMembersMax = 128;         // members up to which trees are packed
+inline constexpr uint32_t kPlanRingMembersMax = 256;         // beyond, no ring is considered
+inline constexpr uint32_t kPlanForestPartsMax = 96;          // trees that a forest keeps
 inline constexpr uint64_t kPlanRateDefault = 12'500'000;     // bytes per second of a line nothing is known of
 inline constexpr uint64_t kPlanRateMax = 1'000'000'000'000;  // bytes per second; above it a line is no bound
 inline constexpr uint32_t kPlanRttUsDefault = 50'000;        // of a flock of which no round trip is known

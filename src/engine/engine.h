@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "collectives/op/job.h"
 #include "collectives/plan/graph.h"
+#include "collectives/plan/planner.h"
 #include "transport/session/endpoint.h"
 #include "wire/messages.h"
 
@@ -51,6 +52,7 @@ struct EngineConfig {
     uint32_t part_bytes = limits::kPartBytes;               // of a bulk frame on a long path
     uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
+    uint64_t planned_bytes_min = 0;  // simulator only: ops are planned as if they were as long
     uint64_t pace_claimed = 0;  // simulator only: told the coordinator instead of what was measured; 0: not
     Plant plant = Plant::none;  // simulator only
 };
@@ -73,6 +75,12 @@ struct GossipChoice {
     std::optional<uint32_t> partner;  // pair_average: a birth rank
 };
 
+// One tensor of many that an op takes as one buffer. in and out are equally long.
+struct PostTensor {
+    ByteSpan in;
+    MutableByteSpan out;
+};
+
 // One collective to start. Buffers are borrowed until its AppDone. in == out (same data pointer), or for
 // those with parts the own part of the larger buffer, means in place; otherwise they do not overlap. bytes =
 // elements * dtype size.
@@ -86,6 +94,9 @@ struct PostOptions {
     Reduce reduce = Reduce::sum;
     ByteSpan in;
     MutableByteSpan out;
+    // all_reduce, instead of in and out: what is reduced as if it lay behind each other. In place is a matter
+    // of each tensor; otherwise no out overlaps another or an in (the API has looked).
+    std::vector<PostTensor> tensors = {};
     float weight = 1.0f;            // avg: finite, >= 0
     bool uniform = false;           // forced for sum and majority
     uint32_t min_contributors = 1;  // fewer: the op ends with E_TOO_FEW
@@ -95,10 +106,13 @@ struct PostOptions {
     uint32_t priority = 0;         // of its payloads on each link: higher goes first
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
+    plan::Wanted plan = plan::Wanted::best;
     CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
     // Of neighbour_average and pair_average, which take f32 and Reduce::avg. A budget that is over then ends
     // the op with what has been mixed, and who is late by the grace is left out by those alone that wait.
     GossipChoice gossip = {};
+
+    uint64_t bytes() const;  // of the larger buffer, or of all tensors
 };
 
 // Which contributions a part of the result holds.
@@ -133,6 +147,7 @@ struct GossipInfo {
 struct OpInfo {
     OpId op;
     wire::OpDescriptor descriptor;             // what all members agreed on
+    std::shared_ptr<const plan::Plan> trees;   // the plan; null: the direct plan
     Epoch epoch;                               // installed when it ended
     std::vector<MemberId> birth;               // members of the birth round
     std::vector<ContributorSet> contributors;  // the distinct sets; one entry when uniform
@@ -217,6 +232,8 @@ struct EngineCounters {
     uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
     uint64_t ops_weighed = 0;      // posted with shares by what lines carry
+    uint64_t ops_with_trees = 0;   // posted with a plan that has them
+    uint64_t trees_fallen = 0;     // of them, those that lost a member before they were done
     uint64_t frames_waited = 0;    // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;

@@ -67,10 +67,13 @@ public:
     const uint64_t number;
     const AppOp app;
     const OpId id;
-    PostOptions options;                // spans are as long as the buffers once it is posted
+    PostOptions options;  // spans are as long as the buffers once it is posted
+    op::InSegments in;    // the same as the op sees them, with or without tensors
+    op::OutSegments out;
     const std::vector<MemberId> birth;  // birth rank order
     wire::OpDescriptor descriptor;
     std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are
+    std::shared_ptr<const plan::Plan> trees;   // null: the direct plan
     gossip::GraphSpec graph;                   // of those that gossip
     std::unique_ptr<op::RunningOp> op;         // null while the input is scanned
     uint32_t scans = 0;                        // jobs that still read the input

@@ -40,8 +40,9 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.self = *rank;
     config.alive = alive;
     config.coding = record.coding;
-    config.in = record.options.in;
-    config.out = record.options.out;
+    config.plan = record.trees;
+    config.in = record.in;
+    config.out = record.out;
     config.weight = record.options.weight;
     config.abstains = abstains;
     config.grace = record.options.grace;
@@ -52,8 +53,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
         record.op = std::make_unique<op::Op>(std::move(config), record, pool_);
     } catch (const std::bad_alloc&) {
         const std::string why = "no memory for the staging copy of an in-place op of " +
-                                std::to_string(record.options.out.size()) +
-                                " bytes; give it an output of its own";
+                                std::to_string(record.out.size()) + " bytes; give it an output of its own";
         if (record.birth.size() > 1) op_request_exclusion(record, {self()}, why);
         return op_ended(record, Code::E_NO_MEMORY, why);
     }
@@ -280,6 +280,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     OpInfo info;
     info.op = record.id;
     info.descriptor = record.descriptor;
+    info.trees = record.trees;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
     info.posted = record.posted;
@@ -338,6 +339,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.retention_used += card.retained;
     c.retained_served += card.retained_served;
     c.frames_waited += card.frames_waited;
+    c.trees_fallen += card.trees_fell;
 }
 
 EngineCounters Engine::Impl::counters() const {

@@ -15,7 +15,29 @@ bool has_parts(Collective collective) {
     return collective == Collective::all_gather || collective == Collective::reduce_scatter;
 }
 
+Status check_tensors(const PostOptions& o) {
+    if (o.tensors.empty()) return {};
+    if (o.collective != Collective::all_reduce || !o.in.empty() || !o.out.empty())
+        return fail(Code::E_INVALID, "tensors are for all_reduce, instead of a buffer");
+    if (o.tensors.size() > limits::kTensorsPerOpMax)
+        return fail(Code::E_INVALID, std::to_string(o.tensors.size()) + " tensors are more than " +
+                                         std::to_string(limits::kTensorsPerOpMax));
+    for (const PostTensor& tensor : o.tensors) {
+        if (tensor.in.size() != tensor.out.size())
+            return fail(Code::E_INVALID, "input and output of a tensor differ in size");
+        if (tensor.in.size() % dtype_bytes(o.dtype) != 0)
+            return fail(Code::E_INVALID, "a tensor's size is not a multiple of the element size");
+    }
+    return {};
+}
+
 }  // namespace
+
+uint64_t PostOptions::bytes() const {
+    uint64_t bytes = std::max(in.size(), out.size());
+    for (const PostTensor& tensor : tensors) bytes += tensor.in.size();
+    return bytes;
+}
 
 Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (out_of_it_) return *out_of_it_;
@@ -44,6 +66,7 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
                                          ", the round has " + std::to_string(birth->second.size()) +
                                          " participants");
     }
+    if (const Status ok = check_tensors(o); !ok.ok()) return ok;
     if (const Status ok = check_parts(birth->second, o); !ok.ok()) return ok;
     if (collective_gossips(o.collective)) {
         if (const Status ok = check_gossip(birth->second, o); !ok.ok()) return ok;
@@ -112,7 +135,8 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
 }
 
 // What all members must agree on.
-Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth) const {
+Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth,
+                                                  const plan::Plan* plan) const {
     wire::OpDescriptor d;
     d.collective = o.collective;
     d.dtype = o.dtype;
@@ -120,17 +144,27 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority;
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
-    d.elements = std::max(o.in.size(), o.out.size()) / bytes;
+    d.elements = o.bytes() / bytes;
+    if (o.tensors.size() > 1) {  // one is as good as a buffer
+        std::vector<uint64_t> counts;
+        for (const PostTensor& tensor : o.tensors) counts.push_back(tensor.in.size() / bytes);
+        d.tensors = static_cast<uint32_t>(counts.size());
+        d.tensors_digest = digest_of_lengths(counts);
+    }
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
-    std::vector<uint64_t> rates = line_rates_.at(birth);
-    if (config_.plant == Plant::shares_by_own_measure && rates.size() == members && (config_.seed & 1))
-        std::reverse(rates.begin(), rates.end());
-    if (o.collective == Collective::all_reduce && large && rates.size() == members)
+    const std::vector<uint64_t>& rates = line_rates_.at(birth);
+    const bool trees = plan && plan->kind != plan::Kind::direct;
+    if (trees) d.plan = digest_of_plan(*plan);
+    else if (plan) d.parts = parts_of(*plan, d.elements);
+    else if (o.collective == Collective::all_reduce && large && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
+    if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
+        std::reverse(d.parts.begin(), d.parts.end());
     // Parts begin chunks of their own, one more each at most.
-    while (!d.parts.empty() && d.elements / d.chunk_elements + members > limits::kChunksPerOpMax)
+    const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
+    while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
     d.min_contributors = std::max(1u, o.min_contributors);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
@@ -160,7 +194,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     cut_parts(options, members);
     if (rank.value < members && overlaps(options, rank))
         return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
-    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round);
+    std::shared_ptr<const plan::Plan> plan = plan_of(options, members, birth_round);
+    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, plan.get());
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
     const bool gossips = collective_gossips(options.collective);
     if (gossips && rank.value >= members)
@@ -174,10 +209,15 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     auto record = std::make_unique<OpRecord>(*this, number, app, id, std::move(options), std::move(birth));
     OpRecord& r = *record;
     const PostOptions& o = r.options;
+    r.in.append(o.in);
+    r.out.append(o.out);
+    for (const PostTensor& tensor : o.tensors) r.in.append(tensor.in), r.out.append(tensor.out);
     r.posted = now;
     if (o.budget.ns > 0 && !gossips) r.give_up = now + o.budget;  // gossip ends itself, with what it has
     r.descriptor = std::move(*descriptor);
     if (gossips) r.graph = graph_of(o.gossip, members, rank);
+    if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
+    totals_.ops_with_trees += r.trees != nullptr;
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,
@@ -191,20 +231,20 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
 // Of what is only copied, just what is encoded has to be finite.
 bool Engine::Impl::scanned(const OpRecord& r, Rank rank) const {
     const PostOptions& o = r.options;
-    if (!dtype_is_float(o.dtype) || o.in.empty()) return false;
+    if (!dtype_is_float(o.dtype) || r.in.empty()) return false;
     if (o.reduce != Reduce::copy) return o.non_finite != NonFinitePolicy::allow;
     return r.coding && (o.collective == Collective::all_gather || rank == Rank{o.source});
 }
 
-// In pieces, which workers share; the last one to be done decides.
+// In parts, which workers share; the last one to be done decides.
 void Engine::Impl::scan(OpRecord& r) {
-    const ByteSpan in = r.options.in;
-    for (size_t at = 0; at < in.size(); at += limits::kScanBytes) {
+    for (uint64_t at = 0; at < r.in.size(); at += limits::kScanBytes) {
         op::Job job;
         job.id = next_job_++;
         job.kind = op::JobKind::scan;
         job.dtype = r.options.dtype;
-        job.inputs.push_back({in.subspan(at, std::min<size_t>(in.size() - at, limits::kScanBytes)), 1.0f});
+        const uint64_t bytes = std::min<uint64_t>(r.in.size() - at, limits::kScanBytes);
+        for (const ByteSpan piece : r.in.pieces(at, bytes)) job.inputs.push_back({piece, 1.0f});
         job.coding = r.coding;
         job.outcome = std::make_shared<op::JobOutcome>();
         scans_[job.id] = {r.number, at / dtype_bytes(r.options.dtype), job.outcome};
@@ -228,12 +268,22 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     }
     const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
-    std::string what = "element " + std::to_string(*index) + " of the input of " + op_name(self()) + " is ";
+    std::string what = place_of(record, *index) + " of the input of " + op_name(self()) + " is ";
     what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
     if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.source != UINT32_MAX)
         return refuse_for_all(record, what);
     record.note = what + "; this peer's contribution was left out";
     start_op(record, true);
+}
+
+std::string Engine::Impl::place_of(const OpRecord& r, uint64_t element) const {
+    uint64_t left = element;
+    for (size_t t = 0; t < r.options.tensors.size(); ++t) {
+        const uint64_t count = r.options.tensors[t].in.size() / dtype_bytes(r.options.dtype);
+        if (left < count) return "element " + std::to_string(left) + " of tensor " + std::to_string(t);
+        left -= count;
+    }
+    return "element " + std::to_string(element);
 }
 
 // The abort policy: nothing but the news of it leaves this peer.

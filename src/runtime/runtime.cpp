@@ -3,6 +3,7 @@
 
 #include <asio/executor_work_guard.hpp>
 
+#include "engine/overlap.h"
 #include "runtime/log.h"
 #include "runtime/system.h"
 
@@ -89,6 +90,7 @@ Result<Runtime::Handle> Runtime::record(Round round) {
 }
 
 Result<Runtime::Handle> Runtime::post(OpKind kind, Round birth, PostOptions options) {
+    if (const Status ok = check_overlaps(options.tensors); !ok.ok()) return ok.error();
     return start(kind, [birth, options](Engine& engine, AppOp app, Instant at) {
         engine.post(app, birth == Round{} ? engine.round() : birth, options, at);
     });

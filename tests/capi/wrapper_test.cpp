@@ -56,6 +56,12 @@ int main() {
             whimbrel::Group refused(options);
             return 1;
         } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_INVALID); }
+        float values[3] = {1, 2, 3};
+        try {
+            outsider.all_reduce({{values, values, 1}, {values + 1, values + 1, 2}}, WHIM_F32, WHIM_AVG)
+                .get(PATIENCE_MS);
+            return 1;
+        } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_STALE_ROUND); }
         check_interrupted_wait(peer_options(&r));
         CHECK(!outsider.next_event());
         CHECK(outsider.info().incarnation == 0);

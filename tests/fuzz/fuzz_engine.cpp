@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "collectives/codec/parse.h"
+#include "collectives/plan/layout.h"
 #include "engine/engine.h"
 #include "message_maker.h"
 #include "transport/session/frame.h"
@@ -128,9 +130,31 @@ private:
         options.grace = milliseconds(shape & 32 ? 100 : 0);
         options.budget = milliseconds(shape & 64 ? 1000 : 0);
         posted.in_place = shape & 128;
-        posted.in = posted.out = input(4 * (script_.u8() % 32));
+        const uint8_t size = script_.u8();
+        if ((size & 32) && options.dtype == Dtype::f32) options.codec = *parse_codec("bf16");
+        posted.in = posted.out = input(4 * (size % 32));
+        if (size >> 6 == 1 || size >> 6 == 2) return post_parts(app, how, size >> 6 == 1, std::move(options));
         options.out = posted.out;
         options.in = posted.in_place ? ByteSpan(posted.out) : ByteSpan(posted.in);
+        if (size >> 6 == 3 && options.reduce != Reduce::copy) {  // as two tensors, the second half first
+            const size_t half = 4 * (options.in.size() / 8), rest = options.in.size() - half;
+            options.tensors = {{options.in.last(rest), options.out.last(rest)},
+                               {options.in.first(half), options.out.first(half)}};
+            options.in = {}, options.out = {};
+        }
+        engine_.post(app, {1 + (how >> 5 & 1u)}, options, now_);
+    }
+    // Equal parts: the larger buffer holds one of each member.
+    void post_parts(AppOp app, uint8_t how, bool gathers, PostOptions options) {
+        Posted& posted = posted_[app];
+        posted.in_place = false;
+        options.collective = gathers ? Collective::all_gather : Collective::reduce_scatter;
+        if (gathers) options.reduce = Reduce::copy;
+        const size_t each = posted.in.size();
+        Bytes& larger = gathers ? posted.out : posted.in;
+        larger = input(kPeers * each);
+        options.in = ByteSpan(posted.in).first(each);
+        options.out = MutableByteSpan(posted.out).first(each);
         engine_.post(app, {1 + (how >> 5 & 1u)}, options, now_);
     }
     void end_something() {
@@ -218,10 +242,11 @@ private:
         header.attempt = how >> 1 & 1;
         header.version = how >> 2 & 1;
         header.chunk = how >> 3;
-        const uint64_t first = uint64_t{header.chunk} * d.chunk_elements;
-        const uint64_t count = std::min<uint64_t>(d.chunk_elements, d.elements - std::min(first, d.elements));
+        const ChunkLayout layout = d.parts.empty() ? ChunkLayout{d.elements, 1, d.chunk_elements}
+                                                   : ChunkLayout::of_parts(d.parts, 1, d.chunk_elements);
+        const uint64_t count = header.chunk < layout.chunks() ? layout.range({header.chunk}).count() : 0;
         if (header.kind == 1) header.contributors = {members};
-        send_payload(who, header, count * dtype_bytes(d.dtype), members);
+        send_payload(who, header, count * (d.codec.empty() ? dtype_bytes(d.dtype) : 2), members);
     }
     void repeat_post() {
         const uint8_t who = other();

@@ -158,16 +158,33 @@ def encode_affine(name, scale_kind, xs, stochastic, first):
     return struct.pack("<f", lo) + raw + pack(codes, bits), [f32(lo + f32(c * scale)) for c in codes]
 
 
-def encode_float(name, xs, stochastic):
+def half_below(x):
+    """The largest half that is not larger in magnitude, as bits."""
+    nearest = struct.unpack("<H", struct.pack("<e", x))[0]
+    return nearest - (abs(struct.unpack("<e", struct.pack("<e", x))[0]) > abs(x))
+
+
+def stochastic_half(x, i):
+    low = half_below(x)
+    a, b = (Fraction(abs(struct.unpack("<e", struct.pack("<H", bits))[0])) for bits in (low, low + 1))
+    part = (Fraction(abs(x)) - a) / (b - a)
+    if part == 0:
+        return low
+    if abs(x) < 2.0 ** -14:
+        return low + (part > Fraction(word(i) >> 8, 1 << 24))
+    return low + (part + Fraction(word(i) >> 19, 1 << 13) >= 1)  # a half loses 13 bits of a float
+
+
+def encode_float(name, xs, stochastic, first):
     raw, out = b"", []
     for i, x in enumerate(xs):
         if name == "none":
             raw += struct.pack("<f", x)
-        elif name == "fp16" and not stochastic:
-            raw += struct.pack("<e", x)
+        elif name == "fp16":
+            raw += struct.pack("<H", stochastic_half(x, first + i)) if stochastic else struct.pack("<e", x)
         elif name == "bf16":
             bits = bits32(x)
-            more = word(i) >> 16 if stochastic else 0x7FFF + ((bits >> 16) & 1)
+            more = word(first + i) >> 16 if stochastic else 0x7FFF + ((bits >> 16) & 1)
             raw += struct.pack("<H", (bits + more) >> 16)
         if name == "none":
             out.append(x)
@@ -178,18 +195,54 @@ def encode_float(name, xs, stochastic):
     return raw, out
 
 
-def encode(text, xs):
+def index_bits(kind, n, chosen):
+    """The indexes of a chunk of n elements, in bytes."""
+    total, at, last = 0, 0, -1
+    width, k = (n - 1).bit_length(), len(chosen)
+    ratio = Fraction(69, 100) * n / k
+    r = max(e for e in range(32) if e == 0 or 2 * ratio * ratio >= Fraction(4) ** e)  # nearest to log2(ratio)
+    for index in chosen:
+        if kind == "packed":
+            total, at = total | index << at, at + width
+            continue
+        gap, last = index - last - 1, index
+        total |= (1 | (gap & ((1 << r) - 1)) << 1) << (at + (gap >> r))
+        at += (gap >> r) + 1 + r
+    return total.to_bytes((at + 7) // 8, "little")
+
+
+def encode_topk(parameters, xs):
+    share, *rest = parameters.split(",")
+    given = dict(p.split("=") for p in rest)
+    (numerator, denominator), chunk = map(int, share.split("/")), int(given.pop("chunk", 4096))
+    kind, values = given.pop("index", "rice"), given.pop("values", "int8")
+    text = values + ":" + ",".join(f"{k}={v}" for k, v in given.items())
+    raw, out = b"", []
+    for at in range(0, len(xs), chunk):
+        x = xs[at:at + chunk]
+        kept = -(-len(x) * numerator // denominator)
+        chosen = sorted(sorted(range(len(x)), key=lambda i: (-abs(x[i]), i))[:kept])
+        more, decoded = encode(text, [x[i] for i in chosen], at)
+        raw += index_bits(kind, len(x), chosen) + more
+        back = dict(zip(chosen, decoded))
+        out += [back.get(i, 0.0) for i in range(len(x))]
+    return raw, out
+
+
+def encode(text, xs, first=0):
     name, _, parameters = text.partition(":")
+    if name == "topk":
+        return encode_topk(parameters, xs)
     given = dict(p.split("=") for p in parameters.split(",") if p)
     stochastic = given.get("round") == "stochastic"
     if name in ("none", "bf16", "fp16"):
-        return encode_float(name, xs, stochastic)
+        return encode_float(name, xs, stochastic, first)
     block = given.get("block", BLOCK[name])
     block = max(len(xs), 1) if block == "whole" else int(block)
     one = encode_affine if name.startswith("u") else encode_block
     raw, out = b"", []
     for at in range(0, len(xs), block):
-        more, decoded = one(name, given.get("scale", "bf16"), xs[at:at + block], stochastic, at)
+        more, decoded = one(name, given.get("scale", "bf16"), xs[at:at + block], stochastic, first + at)
         raw, out = raw + more, out + decoded
     return raw, out
 
@@ -214,6 +267,9 @@ def main():
             texts.append(name + ":block=whole")
     lines = ["# made by make_codec_vectors.py: codec divisor(f32 bits) values = bytes decoded",
              "# the dither's seed is 0123456789abcdef, its stream fedcba9876543210; the rest is memory in hex"]
+    texts += ["fp16:round=stochastic", "topk:1/4,chunk=16", "topk:1/64", "topk:1/8,chunk=32,index=packed,values=none",
+              "topk:3/16,chunk=48,values=bf16", "topk:1/4,chunk=16,values=int4,block=16,round=stochastic",
+              "topk:1/2,chunk=32,index=packed,values=sign", "topk:1/3,chunk=16,values=uint8,scale=fp32"]
     for text in texts:
         for kind, count in (("ordinary", 37), ("ties", 17), ("small", 5), ("sparse", 50)):
             divisor = f32(rng.choice([1.0, rng.uniform(1, 5)]))

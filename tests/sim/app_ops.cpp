@@ -52,7 +52,8 @@ void App::post(const OpScript& script, Instant now) {
 
     OpenOp op;
     op.script = script;
-    op.in = std::make_unique<GuardedBuffer>(posted.given);
+    const size_t element_bytes = dtype_bytes(script.dtype);
+    op.in = std::make_unique<GuardedBuffer>(backwards(posted.given, script.tensors, element_bytes));
     if (!choice.in_place) op.out = std::make_unique<GuardedBuffer>(Bytes(out_bytes, std::byte{0x77}));
     PostOptions options;
     options.tag = script.tag;
@@ -60,12 +61,19 @@ void App::post(const OpScript& script, Instant now) {
     options.parts = script.parts;
     options.dtype = script.dtype;
     options.reduce = script.reduce;
-    options.in = op.in->bytes();
-    options.out = op.result().bytes();
+    if (script.tensors.empty()) {
+        options.in = op.in->bytes();
+        options.out = op.result().bytes();
+    } else {
+        const auto ins = tensors_in(op.in->bytes(), script.tensors, element_bytes);
+        const auto outs = tensors_in(op.result().bytes(), script.tensors, element_bytes);
+        for (size_t t = 0; t < ins.size(); ++t) options.tensors.push_back({ins[t], outs[t]});
+    }
     options.weight = posted.weight;
     options.uniform = script.uniform;
     options.min_contributors = script.min_contributors;
     options.grace = script.grace;
+    options.plan = script.plan;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
     if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
@@ -74,12 +82,13 @@ void App::post(const OpScript& script, Instant now) {
         options.gossip.partner = script.partner_of(info_.rank, info_.participants.size());
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
-    c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}, weight {}", script.tag,
+    c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}{}, weight {}", script.tag,
                    script.gossips()                              ? "gossip, "
                    : script.parts.empty()                        ? ""
                    : script.collective == Collective::all_gather ? "all_gather, "
                                                                  : "reduce_scatter, ",
                    reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
+                   script.tensors.empty() ? "" : fmt::format(" in {} tensors", script.tensors.size()),
                    script.codec.empty() ? "" : " as ", script.codec, script.uniform ? ", uniform" : "",
                    choice.in_place ? ", in place" : "", options.weight);
     open_.insert_or_assign(script.tag, std::move(op));
@@ -100,12 +109,16 @@ void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
                    code_name(done.code), done.detail);
     if (!op.in->guards_intact() || (op.out && !op.out->guards_intact()))
         return c_.world.violate(what + " was overrun");
-    c_.ops.completed(member_, pending.round, pending.tag, done, op.in->bytes(), op.result().bytes());
+    const auto as_one = [&](const GuardedBuffer& buffer) {
+        return forwards(buffer.bytes(), op.script.tensors, dtype_bytes(op.script.dtype));
+    };
+    const Bytes result = as_one(op.result());
+    c_.ops.completed(member_, pending.round, pending.tag, done, as_one(*op.in), result);
     // Parts of a reduce_scatter differ from peer to peer, as does what gossip comes to, so the state cannot
     // hold them.
     const bool gossips = op.script.gossips();
     const bool own = op.script.collective == Collective::reduce_scatter;
-    const uint64_t hash = own ? 1 : hash_bytes(op.result().bytes(), pending.tag) | 1;
+    const uint64_t hash = own ? 1 : hash_bytes(result, pending.tag) | 1;
     results_[pending.tag] = done.code == Code::OK && !gossips ? hash : 0;
     const bool own_part = done.code == Code::E_CANCELLED || done.code == Code::E_EXCLUDED;
     if (own_part && !gossips) poisoned_ = true;

@@ -43,4 +43,31 @@ bool GuardedBuffer::intact() const {
     return true;
 }
 
+std::vector<MutableByteSpan> tensors_in(MutableByteSpan memory, const std::vector<uint64_t>& counts,
+                                        size_t width) {
+    std::vector<MutableByteSpan> tensors;
+    for (const uint64_t count : counts) {
+        tensors.push_back(memory.last(count * width));
+        memory = memory.first(memory.size() - count * width);
+    }
+    return tensors;
+}
+
+Bytes backwards(ByteSpan run, const std::vector<uint64_t>& counts, size_t width) {
+    Bytes memory(run.begin(), run.end());
+    for (const MutableByteSpan tensor : tensors_in(memory, counts, width)) {
+        std::copy_n(run.begin(), tensor.size(), tensor.begin());
+        run = run.subspan(tensor.size());
+    }
+    return memory;
+}
+
+Bytes forwards(ByteSpan memory, const std::vector<uint64_t>& counts, size_t width) {
+    Bytes copy(memory.begin(), memory.end()), run;
+    if (counts.empty()) return copy;
+    for (const MutableByteSpan tensor : tensors_in(copy, counts, width))
+        run.insert(run.end(), tensor.begin(), tensor.end());
+    return run;
+}
+
 }  // namespace whim::sim

@@ -120,6 +120,23 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         op.parts = std::move(counts);
         if (gathers) op.reduce = Reduce::copy, op.uniform = false, op.min_contributors = 1;
     }
+    Prng tensors = stream(seed, 0x7e4504, round, 0, 0);
+    for (OpScript& op : ops) {
+        const bool drawn = tensors.chance(style.tensors, 100);
+        const uint64_t most = 1 + tensors.below(tensors.chance(1, 2) ? 9 : 150);
+        if (!drawn || !op.parts.empty()) continue;
+        for (uint64_t left = op.elements; left > 0; left -= op.tensors.back())
+            op.tensors.push_back(std::min(left, tensors.below(most + 1)));
+    }
+    Prng trees = stream(seed, 0x72ee5, round, 0, 0);
+    for (OpScript& op : ops) {
+        constexpr plan::Wanted kWanted[] = {plan::Wanted::ring,      plan::Wanted::plain_ring,
+                                            plan::Wanted::two_level, plan::Wanted::forest,
+                                            plan::Wanted::forest,    plan::Wanted::direct};
+        const bool drawn = trees.chance(style.trees, 100);
+        const plan::Wanted wanted = kWanted[trees.below(std::size(kWanted))];
+        if (drawn && op.parts.empty()) op.plan = wanted;
+    }
     Prng gossips = stream(seed, 0x90551b, round, 0, 0);
     for (OpScript& op : ops) {
         if (gossips.chance(style.gossip, 100)) make_gossip(op, gossips, members);

@@ -24,6 +24,8 @@ struct ScriptStyle {
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
+    uint32_t trees = 40;      // of the others: a plan of one kind is asked for
+    uint32_t tensors = 35;    // of the rest
     uint32_t gossip = 25;     // with neighbours, or in pairs
     bool operator==(const ScriptStyle&) const = default;
 };
@@ -32,7 +34,8 @@ struct ScriptStyle {
 struct OpScript {
     uint64_t tag = 0;
     Collective collective = Collective::all_reduce;
-    std::vector<uint64_t> parts = {};  // of the others, by birth rank; elements is their sum
+    std::vector<uint64_t> parts = {};    // of the others, by birth rank; elements is their sum
+    std::vector<uint64_t> tensors = {};  // of an all_reduce that is given many: elements of each
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::avg;
     bool uniform = false;
@@ -40,6 +43,7 @@ struct OpScript {
     uint32_t min_contributors = 1;
     Duration grace{};
     std::string codec = {};  // "": none
+    plan::Wanted plan = plan::Wanted::best;
     // Of gossip. A partner is the next rank or the one before; the last of an odd number has none and does
     // not call the op.
     GossipChoice gossip = {};

@@ -12,7 +12,9 @@ from whimbrel.values import Commit, Event, GroupInfo, Record, Round, View
 from whimbrel.work import Work
 
 T = TypeVar("T")
-Array = TypeVar("Array")  # a numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack
+# A numpy array, a torch CPU tensor, or anything with the buffer protocol or DLPack; of all_reduce also a list of
+# such.
+Array = TypeVar("Array")
 Security = Literal["tls", "none"]
 Reduce = Literal["sum", "avg", "min", "max"]
 Graph = Literal[
@@ -158,15 +160,20 @@ class Group:
         priority: int = 0,
         share: int = 1,
         codec: str | None = None,
+        plan: str | None = None,
     ) -> Work[Array]:
-        """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
+        """Reduces x over all members into out (default: in place); the same bytes everywhere. x may be a list
+        of arrays of one dtype, as a model's parameters are, which one op takes as if they lay behind each
+        other; out is then a list, too, and counts and their order are equal on all members. A member's
         death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
         that make no progress for so many seconds are left out; budget: after so many this peer gives up its
         own part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are
         open at once, those of a higher one go first on each link, as this peer sends; share (1 to 2**32 - 1):
         equals get bytes in this proportion. Neither needs to be equal on all members. codec: how f32 elements
         of a sum or avg travel, as in docs/reference/codecs.md, for example "int8" or "topk:1/64"; equal on all
-        members. With it, non_finite also speaks of elements that are more than the codec holds."""
+        members. With it, non_finite also speaks of elements that are more than the codec holds.
+        plan: along which paths it travels; None: what the links make best, or "direct", "ring", "plain-ring",
+        "two-level", "forest"; equal on all members."""
         op = self._core.all_reduce(
             x,
             out,
@@ -182,6 +189,7 @@ class Group:
             priority,
             share,
             codec,
+            plan,
         )
         return self._work(op, lambda _: x if out is None else out)
 

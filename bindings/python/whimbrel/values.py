@@ -104,6 +104,7 @@ class OpInfo:
     chunks_refolded: int
     chunks_adopted: int
     partial_from_gone: int
+    plan: str | None  # along which paths it went: "direct", "ring", "two-level" or "forest"
     gossip: Gossip | None  # of neighbour_average and pair_average, once they have completed
 
     @classmethod

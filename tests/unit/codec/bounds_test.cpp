@@ -27,9 +27,9 @@ void expect_within_bound(const Codec& codec, const std::vector<float>& x, const 
     }
 }
 
-class DenseCodec : public testing::TestWithParam<std::string> {};
+class EveryCodec : public testing::TestWithParam<std::string> {};
 
-TEST_P(DenseCodec, KeepsItsErrorBound) {
+TEST_P(EveryCodec, KeepsItsErrorBound) {
     const CodecPtr codec = codec_of(GetParam());
     for (const Data data : kData) {
         for (const size_t count : kCounts) {
@@ -41,11 +41,32 @@ TEST_P(DenseCodec, KeepsItsErrorBound) {
     }
 }
 
-TEST_P(DenseCodec, ZerosComeBackAsZeros) {
+TEST_P(EveryCodec, KeepsItsErrorBoundForEveryTail) {
+    const CodecPtr codec = codec_of(GetParam());
+    for (size_t count = 0; count < 150; ++count) {
+        const auto x = make_values(Data::heavy, count, codec->magnitude_max(), count);
+        ASSERT_NO_FATAL_FAILURE(
+            expect_within_bound(*codec, x, decoded(*codec, encoded(*codec, {.values = x}), count)));
+    }
+}
+
+TEST_P(EveryCodec, ZerosComeBackAsZeros) {
     const CodecPtr codec = codec_of(GetParam());
     const auto x = make_values(Data::zeros, 1000, 1, 3);
     for (const float y : decoded(*codec, encoded(*codec, {.values = x}), x.size())) ASSERT_EQ(y, 0);
 }
+
+// A block of zeros beside others: blocks of 64 are of zeros and not, in turn.
+TEST_P(EveryCodec, BlocksOfZerosComeBackAsZerosBesideOthers) {
+    const CodecPtr codec = codec_of(GetParam());
+    const size_t cut = codec->cut_elements();
+    if (cut == Codec::kUncut || 64 % cut != 0) return;
+    const auto x = make_values(Data::zero_blocks, 1000, 1, 3);
+    const auto y = decoded(*codec, encoded(*codec, {.values = x}), x.size());
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_TRUE(i / 64 % 2 == 1 || y[i] == 0) << i;
+}
+
+class DenseCodec : public testing::TestWithParam<std::string> {};
 
 TEST_P(DenseCodec, EncodesAMeanLikeItsQuotients) {
     const CodecPtr codec = codec_of(GetParam());
@@ -99,6 +120,7 @@ std::string name_of(const testing::TestParamInfo<std::string>& info) {
     return out;
 }
 
+INSTANTIATE_TEST_SUITE_P(All, EveryCodec, testing::ValuesIn(all_codecs()), name_of);
 INSTANTIATE_TEST_SUITE_P(All, DenseCodec, testing::ValuesIn(dense_codecs()), name_of);
 
 TEST(Int8, UsesItsWholeRange) {

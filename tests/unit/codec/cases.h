@@ -37,6 +37,19 @@ inline std::vector<std::string> dense_codecs() {
     return out;
 }
 
+// Those, and what is made of them.
+inline std::vector<std::string> all_codecs() {
+    std::vector<std::string> out = dense_codecs();
+    out.insert(out.end(), {"topk:1/64", "topk:1/4,chunk=16,index=packed", "topk:1/1,values=none",
+                           "topk:3/16,chunk=48,values=bf16", "topk:1/32,chunk=65536,values=sign",
+                           "topk:1/8,chunk=256,values=int4,block=16,round=stochastic",
+                           "topk:1/100,values=uint8,scale=fp16", "topk:1/16,values=e4m3,block=whole",
+                           "none+zstd", "bf16+zstd", "fp16:round=stochastic+zstd", "int8+zstd:level=3",
+                           "uint4+zstd", "e3m0:block=whole+zstd", "topk:1/8,chunk=64+zstd",
+                           "topk:1/8,chunk=64,values=bf16,index=packed+zstd"});
+    return out;
+}
+
 inline const size_t kCounts[] = {0, 1, 2, 15, 16, 17, 31, 33, 255, 257, 1000, 1024, 1025, 4099};
 
 enum class Data { ordinary, heavy, tiny, zeros, zero_blocks, negative, subnormal, extreme, constant, ties };

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "tests/unit/codec/cases.h"
+#include "tests/unit/kernels/only_target.h"
 
 namespace whim {
 namespace {
@@ -14,7 +15,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(Refusal, OfValuesNamesTheFirstAndWritesNothing) {
-    for (const std::string& text : dense_codecs()) {
+    for (const std::string& text : all_codecs()) {
         const CodecPtr codec = codec_of(text);
         for (const size_t at : {0u, 1u, 63u, 64u, 700u, 999u}) {
             for (const float bad : {kNan, kInfinity, -kInfinity, -kNan}) {
@@ -34,7 +35,7 @@ TEST(Refusal, OfValuesNamesTheFirstAndWritesNothing) {
 }
 
 TEST(Refusal, BeginsPastTheLargestMagnitude) {
-    for (const std::string& text : dense_codecs()) {
+    for (const std::string& text : all_codecs()) {
         const CodecPtr codec = codec_of(text);
         const float most = codec->magnitude_max(), more = std::nextafter(most, kInfinity);
         EXPECT_EQ(codec->first_refused({.values = std::vector<float>{most, -most}}), std::nullopt) << text;
@@ -63,7 +64,7 @@ TEST(Refusal, LooksAtQuotients) {
 }
 
 TEST(Refusal, OfScreenedValuesDoesNotHappenAndHarmsNothing) {
-    for (const std::string& text : dense_codecs()) {
+    for (const std::string& text : all_codecs()) {
         const CodecPtr codec = codec_of(text);
         for (const float bad : {kNan, -kInfinity, 3e38f}) {
             std::vector<float> x(777, bad);
@@ -172,6 +173,53 @@ TEST(Refusal, SeesACodeAtEveryPlaceOfABlock) {
         }
     }
 }
+
+// The instruction sets look at vectors of several lengths, and at what is left one by one.
+class RefusalOnTarget : public testing::TestWithParam<int64_t> {};
+
+TEST_P(RefusalOnTarget, FindsTheValueAtEveryPlace) {
+    const OnlyTarget only(GetParam());
+    for (const char* text :
+         {"none", "fp16", "int8", "uint4:scale=fp16", "sign", "topk:1/8,chunk=32", "int4+zstd"}) {
+        const CodecPtr codec = codec_of(text);
+        const auto good = make_values(Data::ordinary, 211, 1, 1);
+        ASSERT_EQ(codec->first_refused({.values = good}), std::nullopt) << text;
+        for (size_t at = 0; at < good.size(); ++at) {
+            for (const float bad : {kNan, -kInfinity}) {
+                auto x = good;
+                x[at] = bad;
+                ASSERT_EQ(codec->first_refused({.values = x}), at) << text;
+                ASSERT_EQ(codec->first_refused({.values = x, .divisor = 3}), at) << text;
+                Bytes out(codec->encoded_bytes_max(x.size()));
+                ASSERT_FALSE(codec->encode({.values = x}, out).ok()) << text << " " << at;
+            }
+        }
+    }
+}
+
+TEST_P(RefusalOnTarget, AgreesOnForeignBytes) {
+    Prng random(9);
+    uint32_t refused = 0, taken = 0;
+    for (const std::string& text : all_codecs()) {
+        const CodecPtr codec = codec_of(text);
+        const size_t count = 150;
+        const Bytes bytes = encoded(*codec, {.values = make_values(Data::heavy, count, 1e3f, 1)});
+        for (int trial = 0; trial < 40; ++trial) {
+            Bytes changed = bytes;
+            changed[random.below(changed.size())] ^= static_cast<std::byte>(1 << random.below(8));
+            const Status status = codec->check(changed, count);
+            ++(status.ok() ? taken : refused);
+            const OnlyTarget only(GetParam());
+            const Status here = codec->check(changed, count);
+            ASSERT_EQ(here.ok(), status.ok()) << text;
+            ASSERT_TRUE(here.ok() || here.error().detail == status.error().detail) << text;
+        }
+    }
+    EXPECT_GT(refused, 300u);
+    EXPECT_GT(taken, 300u);
+}
+
+WHIM_INSTANTIATE_FOR_TARGETS(RefusalOnTarget);
 
 TEST(Refusal, OfWeights) {
     const CodecPtr codec = codec_of("int8");

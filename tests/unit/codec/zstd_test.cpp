@@ -76,6 +76,29 @@ Bytes frame(uint8_t mode, const Bytes& content) {
     return out;
 }
 
+// Frames put together from RFC 8878, so that what older versions have sent is read for ever: one of bytes as
+// they are, one of equal bytes, one of 2-byte codes sorted by place.
+TEST(Zstd, ReadsFramesMadeByHand) {
+    struct Case {
+        const char* codec;
+        std::vector<uint8_t> bytes;
+        std::vector<float> elements;
+    };
+    const Case cases[] = {
+        {"none+zstd",
+         {1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 8, 0x41, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0},
+         {1, -2}},
+        {"sign:block=16+zstd",
+         {1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 8, 0x43, 0, 0, 0},  // two blocks of zeros
+         std::vector<float>(32, 0)},
+        {"bf16+zstd", {2, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 4, 0x21, 0, 0, 0x80, 0, 0x3f, 0xc0}, {1, -2}},
+    };
+    for (const Case& c : cases) {
+        const auto bytes = std::as_bytes(std::span(c.bytes));
+        EXPECT_EQ(decoded(*codec_of(c.codec), bytes, c.elements.size()), c.elements) << c.codec;
+    }
+}
+
 TEST(Zstd, RefusesOtherFrames) {
     const CodecPtr codec = codec_of("int8+zstd");
     const size_t right = codec_of("int8")->encoded_bytes_max(1000);

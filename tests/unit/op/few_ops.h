@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "collectives/op/op.h"
+#include "tests/unit/op/apart.h"
 
 namespace whim::op {
 
@@ -23,14 +24,16 @@ public:
         uint32_t min_contributors = 1;
         bool in_place = false;
         uint64_t retain_bytes_max = 1u << 20;
-        std::vector<float> weights = {};  // 1 each
-        std::vector<bool> abstains = {};  // nobody
+        std::vector<float> weights = {};     // 1 each
+        std::vector<bool> abstains = {};     // nobody
+        std::vector<uint64_t> tensors = {};  // instead of in and out: lengths of tensors that lie apart
     };
 
     struct Peer final : OpHost {
         FewOps* world = nullptr;
         uint32_t rank = 0;
         std::vector<float> in, out;
+        std::optional<Apart> apart;
         std::unique_ptr<Op> op;
         std::vector<Job> jobs;
         uint64_t next_job = 1, retained = 0;
@@ -98,6 +101,12 @@ public:
         config.alive.assign(setup.peers, true);
         config.in = std::as_bytes(std::span(p.in));
         config.out = std::as_writable_bytes(std::span(setup.in_place ? p.in : p.out));
+        if (!setup.tensors.empty()) {
+            Prng prng(rank);
+            p.apart.emplace(p.in, setup.tensors, setup.in_place, prng);
+            config.in = p.apart->in();
+            config.out = p.apart->out();
+        }
         config.weight = setup.weights.empty() ? 1.0f : setup.weights[rank];
         config.abstains = !setup.abstains.empty() && setup.abstains[rank];
         config.window_bytes = config.eager_bytes = 1u << 20;

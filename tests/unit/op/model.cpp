@@ -2,12 +2,15 @@
 #include "tests/unit/op/model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
+#include "tests/unit/op/apart.h"
 #include "tests/unit/op/coded_reference.h"
+#include "tests/unit/op/tree_reference.h"
 
 namespace whim::op {
 namespace {
@@ -23,6 +26,10 @@ struct Peer final : OpHost {
     std::vector<float> input, in, out, result;
     std::vector<float> given;         // what in was
     std::span<float> source, target;  // what the op is given
+    std::optional<Apart> apart;       // instead of them
+    std::vector<float> output() {
+        return apart ? apart->result() : std::vector(target.begin(), target.end());
+    }
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t decisions_seen = 0;
@@ -75,6 +82,9 @@ public:
         for (uint32_t step = 0; step < 200'000; ++step) {
             if (deaths > 0 && prng_.chance(1, 60) && living() > 1) --deaths, remove(true);
             if (exclusions > 0 && prng_.chance(1, 60) && living() > 2) --exclusions, remove(false);
+            if (options_.removal && options_.removal->step == step)
+                remove(*peers_[options_.removal->rank], options_.removal->evicts);
+            ++steps_;
             if (!advance() && deaths == 0 && exclusions == 0) break;
         }
         return judge();
@@ -96,10 +106,10 @@ private:
         Bytes as_pinned = {};
     };
 
-    float gaussian() {  // nearly: a sum of twelve
-        float sum = -6.0f;
-        for (int i = 0; i < 12; ++i) sum += prng_.unit_float();
-        return sum;
+    // Nearly: how many of 64 coins fall one way, and a little besides.
+    float gaussian() {
+        const float heads = static_cast<float>(std::popcount(prng_.next()));
+        return (heads - 32.0f + prng_.unit_float() - 0.5f) / 4.0f;
     }
 
     bool gathers() const { return options_.collective == Collective::all_gather; }
@@ -124,6 +134,8 @@ private:
         p.given = p.in;
         p.source = p.in;
         p.target = p.out;
+        if (options_.tensors)
+            p.apart = apart_of(options_.seed, p.rank, p.input, options_.chunk_elements, options_.in_place);
         if (!options_.in_place) return;
         if (gathers()) p.source = std::span(p.out).subspan(part.begin, part.count());
         else
@@ -141,7 +153,10 @@ private:
         for (const auto& p : peers_) {
             if (!p->dead && !p->excluded) candidates.push_back(p->rank);
         }
-        Peer& victim = *peers_[candidates[prng_.below(candidates.size())]];
+        remove(*peers_[candidates[prng_.below(candidates.size())]], evicts);
+    }
+
+    void remove(Peer& victim, bool evicts) {
         (evicts ? victim.dead : victim.excluded) = true;
         decisions_.push_back({victim.rank, evicts});
     }
@@ -154,10 +169,14 @@ private:
         config.descriptor.collective = options_.collective;
         config.descriptor.parts = options_.parts;
         config.descriptor.reduce = options_.reduce;
+        if (options_.reduce == Reduce::copy && !gathers()) config.descriptor.source = options_.source;
         config.descriptor.uniform = options_.uniform;
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
         config.descriptor.codec = options_.codec;
+        config.plan = options_.plan;
+        config.descriptor.plan = options_.plan ? 1 : 0;
+        config.abstains = options_.abstainers > 0 && (p.rank * 7 + options_.seed) % 5 < options_.abstainers;
         if (codec_)
             config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
                                                      options_.peers, options_.plant);
@@ -165,8 +184,8 @@ private:
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
         config.alive[p.rank] = true;
-        config.in = std::as_bytes(p.source);
-        config.out = std::as_writable_bytes(p.target);
+        config.in = p.apart ? p.apart->in() : InSegments(std::as_bytes(p.source));
+        config.out = p.apart ? p.apart->out() : OutSegments(std::as_writable_bytes(p.target));
         config.weight = static_cast<float>(1 + p.rank % 3);
         config.window_bytes = options_.window_bytes;
         config.eager_bytes = options_.eager_bytes;
@@ -300,15 +319,25 @@ private:
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
-              (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) +
-                  (again ? " (again)" : ""));
+              (frame.header.kind == 0   ? "contribution "
+               : frame.header.kind == 1 ? "result "
+                                        : "partial ") +
+                  std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
     }
 
     std::string changed_;
     ModelOutcome judge();
-    std::string check_result(const Peer& p) const;
-    std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
-                                 uint32_t chunk) const;
+    std::string check_result(const Peer& p);
+    uint32_t by_trees_ = 0, direct_ = 0;
+    std::vector<float> tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                 uint32_t part) const;
+    const std::vector<float>& reference(const std::vector<bool>& set, const ElementRange& range,
+                                        uint32_t chunk);
+    std::vector<float> fold_of(const std::vector<bool>& set, const ElementRange& range, uint32_t chunk) const;
+    bool source_is_gone() const {
+        return options_.reduce == Reduce::copy && !gathers() &&
+               (peers_[options_.source]->dead || peers_[options_.source]->excluded);
+    }
 
     ModelOptions options_;
     Prng prng_;
@@ -318,6 +347,8 @@ private:
     std::map<std::pair<uint32_t, uint32_t>, std::deque<wire::Message>> control_;
     std::vector<Frame> bulk_;
     std::vector<Decision> decisions_;
+    uint32_t steps_ = 0;
+    std::map<std::pair<uint32_t, std::vector<bool>>, std::vector<float>> references_;  // all peers' are one
     friend struct Peer;
 };
 
@@ -336,13 +367,25 @@ void Peer::ended(Code c, const std::string& d) {
     over = true;
     code = c;
     detail = d;
-    result.assign(target.begin(), target.end());
-    if (c == Code::OK)
-        std::fill(target.begin(), target.end(), 1e9f);  // the application uses its buffer again
+    result = output();
+    if (c != Code::OK) return;  // else the application uses its buffer again
+    if (apart) apart->fill(1e9f);
+    else std::fill(target.begin(), target.end(), 1e9f);
 }
 
-std::vector<float> World::reference(const std::vector<bool>& set, const ElementRange& range,
-                                    uint32_t chunk) const {
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+
+const std::vector<float>& World::reference(const std::vector<bool>& set, const ElementRange& range,
+                                           uint32_t chunk) {
+    const auto [it, fresh] = references_.try_emplace({chunk, set});
+    if (fresh) it->second = fold_of(set, range, chunk);
+    return it->second;
+}
+
+std::vector<float> World::fold_of(const std::vector<bool>& set, const ElementRange& range,
+                                  uint32_t chunk) const {
     std::vector<CodedInput> coded;
     std::vector<FoldInput> inputs;
     for (uint32_t r = 0; r < set.size(); ++r) {
@@ -360,8 +403,21 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
     return expected;
 }
 
+// The fold of a part's tree.
+std::vector<float> World::tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                    uint32_t part) const {
+    std::vector<FoldInput> inputs;
+    for (uint32_t r = 0; r < options_.peers; ++r)
+        inputs.push_back({std::as_bytes(std::span(peers_[r]->input).subspan(range.begin, range.count())),
+                          static_cast<float>(1 + r % 3)});
+    const Bytes made = tree_reference(*options_.plan, part, set, options_.reduce, options_.dtype, inputs);
+    std::vector<float> elements(range.count());
+    if (!elements.empty()) std::memcpy(elements.data(), made.data(), made.size());
+    return elements;
+}
+
 // The result is the fold of exactly the reported contributors, each once, in birth order.
-std::string World::check_result(const Peer& p) const {
+std::string World::check_result(const Peer& p) {
     const OpReportCard& card = p.op->card();
     const ChunkLayout& layout = p.op->layout();
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
@@ -375,9 +431,12 @@ std::string World::check_result(const Peer& p) const {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const std::vector<float> expected = reference(set, range, c);
-        if (!std::equal(expected.begin(), expected.end(),
-                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before))) {
+        const std::span<const float> got = std::span(p.result).subspan(range.begin - before, range.count());
+        // With trees the one order or the other, whether they held or fell.
+        const bool by_trees =
+            options_.plan && same_bits(got, tree_fold(set, range, layout.owner({c}).value));
+        ++(by_trees ? by_trees_ : direct_);
+        if (!by_trees && !same_bits(got, reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
@@ -395,7 +454,9 @@ std::string World::check_result(const Peer& p) const {
 
 ModelOutcome World::judge() {
     ModelOutcome outcome;
+    outcome.steps = steps_;
     const Peer* first = nullptr;
+    bool given_up = false;
     for (const auto& p : peers_) {
         if (p->dead) continue;
         const OpReportCard& card = p->op->card();
@@ -417,21 +478,26 @@ ModelOutcome World::judge() {
             return outcome;
         }
         if (p->excluded && (p->code == Code::E_EXCLUDED || p->differs)) continue;
+        if (p->code == Code::E_SOURCE_LOST && source_is_gone()) {
+            given_up = true;
+            continue;
+        }
         if (p->code != Code::OK) {
             outcome.problem = "peer " + std::to_string(p->rank) + " failed: " + p->detail;
             return outcome;
         }
         outcome.problem = check_result(*p);
         if (!outcome.problem.empty()) return outcome;
-        if (!options_.in_place && p->in != p->given) {
+        if (!options_.in_place && (p->in != p->given || (p->apart && p->apart->input() != p->given))) {
             outcome.problem = "an input was changed";
             return outcome;
         }
-        if (std::any_of(p->target.begin(), p->target.end(), [](float x) { return x != 1e9f; })) {
+        const std::vector<float> now = p->output();
+        if (std::any_of(now.begin(), now.end(), [](float x) { return x != 1e9f; })) {
             outcome.problem = "a buffer was touched after completion";
             return outcome;
         }
-        if (first && !scatters() && p->result != first->result) {
+        if (first && !scatters() && !same_bits(p->result, first->result)) {
             const auto at =
                 std::mismatch(first->result.begin(), first->result.end(), p->result.begin()).first -
                 first->result.begin();
@@ -442,8 +508,12 @@ ModelOutcome World::judge() {
         }
         if (!first) first = p.get();
     }
+    if (given_up && first && !first->excluded)
+        outcome.problem = "the op was given up though a member completed it";
     for (const auto& p : peers_) outcome.inputs.push_back(p->input);
     if (first) outcome.result = first->result;
+    outcome.by_trees = by_trees_;
+    outcome.direct = direct_;
     for (const auto& p : peers_) {
         if (!p->violation.empty()) outcome.problem = p->violation;
     }

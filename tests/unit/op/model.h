@@ -21,14 +21,23 @@ struct ModelOptions {
     bool gaussian = false;  // inputs; else uniform in [-1, 2)
     uint32_t chunk_elements = 3;
     Reduce reduce = Reduce::avg;  // of all_gather: copy
+    uint32_t source = 0;          // of copy in an all_reduce: whose input it is
     Collective collective = Collective::all_reduce;
     std::vector<uint64_t> parts = {};  // of the others; elements is their sum
     Dtype dtype = Dtype::f32;
-    std::string codec = {};  // "": none; then of f32, sum or avg
+    std::shared_ptr<const plan::Plan> plan = nullptr;  // of all_reduce, with trees
+    std::string codec = {};                            // "": none; then of f32, sum or avg
     bool uniform = false;
     bool in_place = false;
+    bool tensors = false;     // the buffers of an all_reduce are cut into tensors that lie apart
+    uint32_t abstainers = 0;  // of five, about
     uint32_t deaths = 0;
     uint32_t exclusions = 0;
+    struct Removal {
+        uint32_t step = 0, rank = 0;
+        bool evicts = true;  // else it is left out
+    };
+    std::optional<Removal> removal = {};  // besides those by chance
     uint64_t window_bytes = 24;
     uint64_t eager_bytes = 16;
     uint64_t retain_bytes_max = 1u << 20;
@@ -41,7 +50,9 @@ struct ModelOutcome {
     std::string problem;                     // "" when all promises held
     std::vector<std::vector<float>> inputs;  // by rank
     std::vector<float> result;
+    uint32_t steps = 0;
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
+    uint32_t by_trees = 0, direct = 0;  // chunks, by peers, as their bits tell; where both are alike by_trees
 };
 
 ModelOutcome run_model(const ModelOptions& options);

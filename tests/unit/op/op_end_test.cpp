@@ -151,7 +151,7 @@ TEST(OpEnd, FramesOfAViewThereCannotBeAreAViolation) {
 TEST(OpEnd, AnInPlaceSumIsWrittenByAWorkerAndCannotBeCancelledHalfWay) {
     FewOps ops({.peers = 1, .reduce = Reduce::sum, .in_place = true});
     ops.post(0);
-    while (!ops[0].jobs.empty() && ops[0].jobs[0].out.size() < 6 * sizeof(float)) {
+    while (!ops[0].jobs.empty() && ops[0].jobs[0].kind != JobKind::spread) {
         const Job job = ops[0].jobs[0];
         ops[0].jobs.erase(ops[0].jobs.begin());
         run_job(job);
@@ -173,7 +173,7 @@ TEST(OpEnd, WhoeverIsLeftOutWhileItsSumIsWrittenEndsWell) {
     for (int i = 0; i < 10; ++i) {  // all but acknowledgements and copies
         for (const auto& p : ops.peers) {
             for (Job& job : std::exchange(p->jobs, {})) {
-                if (job.reduce == Reduce::copy) {
+                if (job.kind == JobKind::spread) {
                     p->jobs.push_back(std::move(job));
                     continue;
                 }

@@ -53,6 +53,13 @@ ModelOptions draw_coded(uint64_t seed) {
     return o;
 }
 
+// Tensors that lie apart, with and without codecs.
+ModelOptions draw_tensors(uint64_t seed) {
+    ModelOptions o = seed % 3 == 0 ? draw_coded(seed) : draw(seed);
+    o.tensors = true;
+    return o;
+}
+
 // all_gather and reduce_scatter, with parts of any length, and codecs.
 ModelOptions draw_parts(uint64_t seed) {
     Prng prng(seed * 15'485'863 + 3);
@@ -87,6 +94,7 @@ void keeps_its_promises(ModelOptions (*draw_world)(uint64_t), uint64_t worlds, u
 
 TEST(OpModel, KeepsItsPromises) { keeps_its_promises(draw, 8'000, 1000, 1000, 1000); }
 TEST(OpModel, KeepsItsPromisesWithCodecs) { keeps_its_promises(draw_coded, 6'000, 1000, 1000, 500); }
+TEST(OpModel, KeepsItsPromisesWithTensors) { keeps_its_promises(draw_tensors, 8'000, 1000, 1000, 500); }
 TEST(OpModel, KeepsItsPromisesWithParts) { keeps_its_promises(draw_parts, 8'000, 500, 500, 200); }
 
 // NAME=N in the environment replays one world and prints it.
@@ -101,6 +109,7 @@ void replay(const char* name, ModelOptions (*draw_world)(uint64_t)) {
 TEST(OpModel, Replay) {
     replay("WHIM_OP_SEED", draw);
     replay("WHIM_OP_CODED_SEED", draw_coded);
+    replay("WHIM_OP_TENSORS_SEED", draw_tensors);
     replay("WHIM_OP_PARTS_SEED", draw_parts);
 }
 

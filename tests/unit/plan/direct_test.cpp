@@ -59,6 +59,51 @@ TEST(ChunkLayout, ByteOffsetsCountElements) {
     EXPECT_EQ(layout.chunk_bytes({2}), 16u);
 }
 
+// Parts of every kind: all empty but one, none, of one element, equal ones, primes, and any.
+std::vector<std::vector<uint64_t>> parts_of(uint32_t members) {
+    std::vector<std::vector<uint64_t>> all;
+    for (const uint64_t elements : {uint64_t{0}, uint64_t{1}, uint64_t{members} - 1, uint64_t{members},
+                                    uint64_t{members} + 1, uint64_t{7919}}) {
+        std::vector<uint64_t> even, first(members, 0), last(members, 0);
+        for (uint32_t r = 0; r < members; ++r) even.push_back(elements / members + (r < elements % members));
+        first.front() = last.back() = elements;
+        all.insert(all.end(), {even, first, last});
+    }
+    Prng random(members);
+    for (int trial = 0; trial < 20; ++trial) {
+        std::vector<uint64_t> parts;
+        for (uint32_t r = 0; r < members; ++r) parts.push_back(random.chance(1, 3) ? 0 : random.below(200));
+        all.push_back(parts);
+    }
+    return all;
+}
+
+TEST(ChunkLayout, EveryElementOfEveryPartIsInExactlyOneChunkOfItsOwner) {
+    for (uint32_t members = 1; members <= 17; ++members) {
+        for (const std::vector<uint64_t>& parts : parts_of(members)) {
+            for (const uint32_t chunk_elements : {1u, 16u, 97u, 1u << 20}) {
+                const ChunkLayout layout = ChunkLayout::of_parts(parts, 4, chunk_elements);
+                const uint64_t elements = std::accumulate(parts.begin(), parts.end(), uint64_t{0});
+                ASSERT_EQ(layout.elements, elements);
+                std::vector<uint64_t> covered(members, 0);
+                uint64_t next = 0;
+                for (uint32_t c = 0; c < layout.chunks(); ++c) {
+                    const ElementRange range = layout.range({c}), part = layout.part(layout.owner({c}));
+                    ASSERT_EQ(range.begin, next);
+                    ASSERT_TRUE(range.begin >= part.begin && range.end <= part.end) << "it reaches across";
+                    ASSERT_TRUE(range.count() > 0 || elements == 0);
+                    ASSERT_LE(range.count(), chunk_elements);
+                    covered[layout.owner({c}).value] += range.count();
+                    next = range.end;
+                }
+                ASSERT_EQ(next, elements);
+                ASSERT_EQ(covered, parts);
+                for (uint32_t r = 0; r < members; ++r) ASSERT_EQ(layout.part({r}).count(), parts[r]);
+            }
+        }
+    }
+}
+
 TEST(ChooseChunkElements, LargeOpsGiveEveryMemberTheSameNumberOfChunks) {
     constexpr uint64_t kBytesMax = 256u << 10;
     for (const uint32_t members : {1u, 2u, 3u, 4u, 7u, 16u}) {

@@ -26,6 +26,32 @@ const Candidate& named(const Choice& choice, const std::string& name) {
     return choice.candidates[0];
 }
 
+// Whatever the size, every element is of one part; of a part every member but the root sends once towards it
+// and receives once from it.
+void expect_each_element_once(const Plan& plan) {
+    const uint64_t n = plan.members;
+    for (const uint64_t elements :
+         {uint64_t{0}, uint64_t{1}, n - 1, n, n + 1, uint64_t{7919}, uint64_t{1'000'003}}) {
+        uint64_t next = 0;
+        for (const ElementRange& range : elements_of(plan, elements)) {
+            ASSERT_TRUE(range.begin == next && range.end >= range.begin);
+            next = range.end;
+        }
+        ASSERT_EQ(next, elements);
+    }
+    for (const Part& part : plan.parts) {
+        std::vector<uint32_t> sent(n, 0), received(n, 0);
+        for_each_edge(plan, part, [&](Phase phase, Member from, Member to) {
+            if (phase == Phase::reduce) ++sent[from];
+            else ++received[to];
+        });
+        std::vector<uint32_t> once(n, 1);
+        once[part.root] = 0;
+        ASSERT_EQ(sent, once);
+        ASSERT_EQ(received, once);
+    }
+}
+
 void expect_plans(const Links& links, const Choice& choice) {
     for (const Candidate& candidate : choice.candidates) {
         ASSERT_EQ(candidate.plan.has_value(), candidate.refused.empty());
@@ -33,6 +59,7 @@ void expect_plans(const Links& links, const Choice& choice) {
         const Status is_plan = check(*candidate.plan), reaches = check_reach(*candidate.plan, links);
         ASSERT_TRUE(is_plan.ok()) << candidate.name << ": " << is_plan.error().detail;
         ASSERT_TRUE(reaches.ok()) << candidate.name << ": " << reaches.error().detail;
+        ASSERT_NO_FATAL_FAILURE(expect_each_element_once(*candidate.plan)) << candidate.name;
     }
     const Bytes bytes = encode(choice.plan());
     ASSERT_LE(bytes.size(), limits::kPlanBytesMax);

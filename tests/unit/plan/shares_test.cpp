@@ -50,6 +50,36 @@ TEST(Shares, AMuchSlowerLineRootsNothing) {
     EXPECT_NEAR(static_cast<double>(parts[3]), 333'334, 40);
 }
 
+TEST(Shares, OfAnySizeHoldEachElementOnce) {
+    Prng prng(8);
+    uint32_t weighted = 0;
+    for (uint32_t members = 2; members <= 17; ++members) {
+        for (const uint64_t elements :
+             {uint64_t{0}, uint64_t{1}, uint64_t{members} - 1, uint64_t{members}, uint64_t{members} + 1,
+              uint64_t{16} * members - 1, uint64_t{16} * members, uint64_t{16} * members + 1, uint64_t{7919},
+              uint64_t{1'000'003}, (uint64_t{1} << 50) + 1}) {
+            for (int trial = 0; trial < 50; ++trial) {
+                std::vector<uint64_t> rates;
+                for (uint32_t r = 0; r < members; ++r)
+                    rates.push_back(prng.chance(1, 8) ? 0 : prng.next() >> prng.below(60));
+                const std::vector<uint64_t> parts = direct_parts(rates, elements);
+                if (parts.empty()) continue;
+                ++weighted;
+                ASSERT_EQ(parts.size(), members);
+                uint64_t sum = 0;
+                for (uint32_t r = 0; r < members; ++r) {
+                    ASSERT_TRUE(r + 1 == members || parts[r] % 16 == 0 || sum + parts[r] == elements)
+                        << parts[r];
+                    ASSERT_LE(parts[r], elements - sum);
+                    sum += parts[r];
+                }
+                ASSERT_EQ(sum, elements) << members << " members";
+            }
+        }
+    }
+    EXPECT_GT(weighted, 1000u);
+}
+
 TEST(Shares, NoOtherSharesAreMuchBetter) {
     Prng prng(7);
     uint32_t weighted = 0;
