@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "collectives/plan/graph.h"
+
 namespace whim::op {
 
 std::vector<uint8_t> to_bitmap(const std::vector<bool>& set) {
@@ -34,9 +36,24 @@ std::string parts_in_words(const std::vector<uint64_t>& parts) {
     return parts.size() > kSaid ? text + " ..." : text;
 }
 
+// "8 steps by Chebyshev on a ring, of 1024 f32, 512 elements a chunk"
+std::string describe_gossip(const wire::OpDescriptor& d) {
+    const wire::GossipTerms& terms = d.gossip;
+    std::string text = d.collective == Collective::pair_average ? "pair average, " : "neighbour average, ";
+    text += std::to_string(terms.steps) + (terms.steps == 1 ? " step" : " steps");
+    if (terms.chebyshev) text += " by Chebyshev";
+    text += " on the graph " + std::string(gossip::kind_name(static_cast<gossip::GraphKind>(terms.graph)));
+    if (terms.first_step > 0) text += " from step " + std::to_string(terms.first_step);
+    if (terms.seed > 0) text += " of seed " + std::to_string(terms.seed);
+    if (terms.edges > 0) text += " with digest " + std::to_string(terms.edges);
+    return text + ", of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype)) + ", " +
+           std::to_string(d.chunk_elements) + " elements a chunk";
+}
+
 }  // namespace
 
 std::string describe(const wire::OpDescriptor& d) {
+    if (collective_gossips(d.collective)) return describe_gossip(d);
     const std::string what = d.collective == Collective::all_gather ? "all_gather"
                              : d.collective == Collective::reduce_scatter
                                  ? "reduce_scatter, " + std::string(reduce_name(d.reduce))

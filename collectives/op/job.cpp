@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "collectives/kernels/mix.h"
 #include "collectives/op/segments.h"
 
 namespace whim::op {
@@ -50,6 +51,15 @@ void fold_coded(const Job& job, Scratch& scratch) {
     job.outcome->refusal = made.refusal;
 }
 
+void mix(const Job& job) {
+    std::vector<kernels::MixInput> neighbours;
+    for (size_t i = 1; i < job.inputs.size(); ++i)
+        neighbours.push_back({floats(job.inputs[i].bytes), job.inputs[i].weight});
+    kernels::mix(floats(job.inputs[0].bytes), neighbours, floats(job.out));
+    if (job.omega != 1.0f)
+        kernels::chebyshev_step(job.omega, floats(job.out), floats(job.previous), floats(job.out));
+}
+
 void run_whole(const Job& job, Scratch& scratch) {
     switch (job.kind) {
         case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
@@ -62,6 +72,7 @@ void run_whole(const Job& job, Scratch& scratch) {
                 job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
             return;
         case JobKind::fold_coded: fold_coded(job, scratch); return;
+        case JobKind::mix: mix(job); return;
     }
 }
 

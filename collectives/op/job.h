@@ -17,8 +17,9 @@ namespace whim::op {
 // fold: inputs to out. partial: the same, of averages without the division; root: with it, by the weights of
 // all that is in the partial sums. scan: the first element of the inputs, behind each other, that may not
 // leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode: inputs[0], this peer's chunk, to
-// encoded. fold_coded: contributions to encoded and out.
-enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded };
+// encoded. fold_coded: contributions to encoded and out. mix, f32 only: a step of gossip, inputs[0] being
+// this peer's own values.
+enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded, mix };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
@@ -48,6 +49,9 @@ struct Job {
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
     std::vector<uint32_t> ranks = {};                // fold_coded: whose each input is
     MutableByteSpan encoded = {};
+
+    float omega = 1.0f;      // mix: Chebyshev's, 1 for a plain step
+    ByteSpan previous = {};  // mix: the values before inputs[0], unless omega is 1
 
     size_t work_bytes() const;  // elements it goes through, in bytes
 };

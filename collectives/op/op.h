@@ -27,6 +27,7 @@
 #include "collectives/op/chunk_pool.h"
 #include "collectives/op/job.h"
 #include "collectives/op/routes.h"
+#include "collectives/op/running_op.h"
 #include "collectives/op/segments.h"
 #include "collectives/plan/direct.h"
 #include "wire/messages.h"
@@ -43,9 +44,9 @@ class OpHost {
 public:
     virtual ~OpHost() = default;
     virtual void send(Rank to, wire::Message message) = 0;
-    // The payload is asked for with Op::pin(to, kind, chunk, attempt) when it is about to be written.
+    // The payload is asked for with pin(to, kind, chunk, attempt) when it is about to be written.
     virtual void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) = 0;
-    virtual void submit(Job job) = 0;  // answered by Op::job_done(job.id)
+    virtual void submit(Job job) = 0;  // answered by job_done(job.id)
     virtual uint64_t next_job_id() = 0;
     virtual bool reserve_retained(uint64_t bytes) = 0;  // of the group's budget; false: not now
     virtual void release_retained(uint64_t bytes) = 0;
@@ -90,7 +91,7 @@ struct OpReportCard {
     bool trees_fell = false;  // with chunks still open
 };
 
-class Op {
+class Op : public RunningOp {
 public:
     Op(OpConfig config, OpHost& host, ChunkPool& pool);
 

@@ -82,7 +82,9 @@ enum whim_op_kind {
     WHIM_OP_BARRIER = 7,
     WHIM_OP_AGREE = 8,
     WHIM_OP_ALL_GATHER = 9,
-    WHIM_OP_REDUCE_SCATTER = 10
+    WHIM_OP_REDUCE_SCATTER = 10,
+    WHIM_OP_NEIGHBOUR_AVERAGE = 11,
+    WHIM_OP_PAIR_AVERAGE = 12
 };
 
 /* How a collective went. For other kinds everything but kind, result and elapsed_ns is zero. */
@@ -121,7 +123,8 @@ typedef struct whim_op_info {
 WHIM_API whim_result whim_op_get_info(const whim_op* op, whim_op_info* info);
 
 /* One set of contributors, and how much of the result was made from exactly these. A uniform op has one set;
- * otherwise a death in the middle splits the result into parts with and without the dead. */
+ * otherwise a death in the middle splits the result into parts with and without the dead. Of gossip: whose
+ * values steps mixed, without this peer (whim_op_get_mix); elements is then 0. */
 typedef struct whim_contributor_set {
     uint32_t struct_size;
     uint32_t members; /* for whim_op_get_contributor */
@@ -141,7 +144,8 @@ WHIM_API whim_result whim_op_get_contributor(const whim_op* op, uint32_t set, ui
                                              whim_member* out);
 
 /* Which part of the result has which set: elements first to first + count - 1. The runs follow each other and
- * cover all elements; an op without elements has none. Neighbouring runs have different sets. */
+ * cover all elements; an op without elements has none, and neither has gossip. Neighbouring runs have
+ * different sets. */
 typedef struct whim_contributor_run {
     uint32_t struct_size;
     uint32_t set;

@@ -8,6 +8,7 @@
  *     group.h        create, join, leave, destroy; who is in
  *     round.h        begin, commit, look up
  *     collectives.h  all_reduce, broadcast, barrier, agree
+ *     gossip.h       averaging with neighbours only
  *     op.h           poll, wait, callbacks, cancel, info
  *     events.h       what happens unasked
  *     log.h          where the log goes
@@ -97,6 +98,7 @@
 #include "whimbrel/collectives.h"
 #include "whimbrel/events.h"
 #include "whimbrel/export.h"
+#include "whimbrel/gossip.h"
 #include "whimbrel/group.h"
 #include "whimbrel/log.h"
 #include "whimbrel/member.h"

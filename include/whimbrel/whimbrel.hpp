@@ -100,6 +100,21 @@ public:
         check(whim_op_get_contributor(op_.get(), set, index, &member));
         return member;
     }
+    whim_gossip_info gossip_info() const {
+        whim_gossip_info info = WHIM_GOSSIP_INFO_INIT;
+        check(whim_op_get_gossip_info(op_.get(), &info));
+        return info;
+    }
+    whim_mix mix(uint32_t index) const {
+        whim_mix mix = WHIM_MIX_INIT;
+        check(whim_op_get_mix(op_.get(), index, &mix));
+        return mix;
+    }
+    whim_member lost(uint32_t index) const {
+        whim_member member = WHIM_MEMBER_INIT;
+        check(whim_op_get_lost(op_.get(), index, &member));
+        return member;
+    }
     whim_contributor_run contributor_run(uint32_t index) const {
         whim_contributor_run run = WHIM_CONTRIBUTOR_RUN_INIT;
         check(whim_op_get_contributor_run(op_.get(), index, &run));
@@ -157,6 +172,18 @@ public:
                   const whim_collective_options* options = nullptr) {
         return start(
             [&](whim_op** op) { return whim_all_gather(handle(), in, out, count, dtype, options, op); });
+    }
+    Op neighbour_average(const void* in, void* out, size_t count,
+                         const whim_neighbour_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_neighbour_average(handle(), in, out, count, WHIM_F32, options, op);
+        });
+    }
+    Op pair_average(const void* in, void* out, size_t count, uint32_t partner_rank,
+                    const whim_pair_options* options = nullptr) {
+        return start([&](whim_op** op) {
+            return whim_pair_average(handle(), in, out, count, WHIM_F32, partner_rank, options, op);
+        });
     }
     Op broadcast(void* buffer, size_t count, whim_dtype dtype, uint32_t source_rank,
                  const whim_collective_options* options = nullptr) {

@@ -24,7 +24,7 @@ void fill(whim_op_info& out, const OpInfo& in) {
     out.excluded_self = in.excluded_self ? 1 : 0;
     out.round = in.op.round.value;
     out.tag = in.op.tag;
-    out.instance = in.op.instance;
+    out.instance = use_of(in.op);
     out.contributor_sets = static_cast<uint32_t>(in.contributors.size());
     out.contributor_runs = static_cast<uint32_t>(in.runs.size());
     out.epoch = in.epoch.value;

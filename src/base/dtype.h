@@ -17,9 +17,21 @@ enum class Reduce : uint8_t { sum = 0, avg, min, max, copy, majority };
 inline constexpr uint32_t kReduceCount = 6;
 
 // all_reduce: everybody gets the fold of all inputs (copy: the source's input). all_gather: each part of the
-// result is its owner's input. reduce_scatter: each member gets the fold of its own part.
-enum class Collective : uint8_t { all_reduce = 0, all_gather, reduce_scatter };
-inline constexpr uint32_t kCollectiveCount = 3;
+// result is its owner's input. reduce_scatter: each member gets the fold of its own part. Gossip, where each
+// member waits for its neighbours alone and gets a result of its own: neighbour_average over a graph,
+// pair_average between two.
+enum class Collective : uint8_t {
+    all_reduce = 0,
+    all_gather,
+    reduce_scatter,
+    neighbour_average,
+    pair_average
+};
+inline constexpr uint32_t kCollectiveCount = 5;
+
+constexpr bool collective_gossips(Collective collective) {
+    return collective == Collective::neighbour_average || collective == Collective::pair_average;
+}
 
 size_t dtype_bytes(Dtype dtype);
 bool dtype_is_float(Dtype dtype);

@@ -49,7 +49,13 @@ struct OpId {
     auto operator<=>(const OpId&) const = default;
 };
 
-std::string to_string(const OpId& op);  // "r12/t7" or "r12/t7.2"
+std::string to_string(const OpId& op);  // "r12/t7", "r12/t7.2", of a pair "r12/t7.2 of ranks 0 and 3"
+
+// An op of two members that name each other is called by no one else, who would count the tag's uses
+// otherwise. Its instance says which two, and which use of the tag by them: below limits::kPairOpsPerTagMax.
+uint32_t pair_instance(Rank a, Rank b, uint32_t use);
+bool is_pair(const OpId& op);
+uint32_t use_of(const OpId& op);  // of its tag in the round, by all or by the pair
 
 // 128-bit digest of shared state (XXH3-128, big-endian canonical form).
 struct Digest {

@@ -78,8 +78,11 @@ inline constexpr uint32_t kWorkerThreadsMax = 64;
 inline constexpr uint32_t kWorkerThreadsDefault = 4;  // or the number of cores, if lower
 
 // Gossip.
-inline constexpr uint32_t kGossipEdgesMax = 1u << 16;  // of a graph that a caller lists
-inline constexpr uint32_t kGossipStepsMax = 64;        // of one op
+inline constexpr uint32_t kGossipEdgesMax = 1u << 16;      // of a graph that a caller lists
+inline constexpr uint32_t kGossipStepsMax = 64;            // of one op
+inline constexpr uint64_t kGossipHeldBytes = 32ull << 20;  // that the neighbours of an op may have sent ahead
+inline constexpr uint32_t kGossipAheadMin = 2;             // chunks that any neighbour may be ahead
+inline constexpr uint32_t kPairOpsPerTagMax = 1u << 11;    // of two members, in one round
 
 // Not waiting for the slow.
 inline constexpr Duration kGraceMin = milliseconds(10);      // after the quorum, however regular arrivals are

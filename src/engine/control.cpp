@@ -228,6 +228,7 @@ void Engine::Impl::forget_old_rounds(Round newest) {
         if (id.round >= oldest) continue;
         for (const auto& [from, item] : entry.items) say_long_over(from, id, item);
     }
+    std::erase_if(pair_uses_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(early_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(finished_, [&](const auto& entry) { return entry.first.round < oldest; });
     std::erase_if(excluded_, [&](const auto& entry) {
@@ -266,6 +267,7 @@ void Engine::Impl::end_everything(const Error& error) {
     plans_.clear();
     early_.clear();
     instances_.clear();
+    pair_uses_.clear();
     finished_.clear();
     summaries_.clear();
     excluded_.clear();

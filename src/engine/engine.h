@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "collectives/op/job.h"
+#include "collectives/plan/graph.h"
 #include "collectives/plan/planner.h"
 #include "transport/session/endpoint.h"
 #include "wire/messages.h"
@@ -62,6 +63,18 @@ enum class NonFinitePolicy : uint8_t {
     allow,    // not scanned
 };
 
+// Whom an op of gossip averages with, and how. Of pair_average the graph is a random matching, or partner
+// says who it is.
+struct GossipChoice {
+    gossip::GraphKind graph = gossip::GraphKind::ring;
+    std::vector<gossip::GraphEdge> edges = {};  // of listed, in any order and direction
+    uint64_t seed = 0;                          // of random_matching
+    uint64_t first_step = 0;                    // where in the sequence of a graph that changes
+    uint32_t steps = 1;
+    bool chebyshev = false;           // of a graph that does not change
+    std::optional<uint32_t> partner;  // pair_average: a birth rank
+};
+
 // One tensor of many that an op takes as one buffer. in and out are equally long.
 struct PostTensor {
     ByteSpan in;
@@ -95,6 +108,9 @@ struct PostOptions {
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
     plan::Wanted plan = plan::Wanted::best;
     CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
+    // Of neighbour_average and pair_average, which take f32 and Reduce::avg. A budget that is over then ends
+    // the op with what has been mixed, and who is late by the grace is left out by those alone that wait.
+    GossipChoice gossip = {};
 
     uint64_t bytes() const;  // of the larger buffer, or of all tensors
 };
@@ -110,6 +126,22 @@ struct ContributorRun {
     uint64_t first = 0;
     uint64_t count = 0;
     uint32_t set = 0;
+};
+
+// In step `step` (from 0) elements [first, first + count) were mixed with what OpInfo::contributors[set]
+// held, who are without this peer.
+struct MixInfo {
+    uint32_t step = 0;
+    uint32_t set = 0;
+    uint64_t first = 0;
+    uint64_t count = 0;
+};
+
+struct GossipInfo {
+    uint32_t steps = 0;                      // asked for
+    uint32_t steps_min = 0;                  // that every element has taken
+    std::vector<MemberId> neighbours, lost;  // of any step; lost: gone before this peer was done
+    std::vector<MixInfo> mixes;              // by step, then element
 };
 
 struct OpInfo {
@@ -129,6 +161,7 @@ struct OpInfo {
     uint32_t chunks_refolded = 0;    // uniform ops after a death
     uint32_t chunks_adopted = 0;     // orphaned chunks recovered from a survivor's copy
     uint32_t partial_from_gone = 0;  // contributions received from members now gone
+    std::optional<GossipInfo> gossip;
     Instant posted, ended;
 };
 

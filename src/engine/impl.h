@@ -108,6 +108,7 @@ private:
         bool completed = false;  // and known to have completed everywhere
         bool uniform = false;
         uint32_t attempt = 0;  // that was final, of a uniform op
+        std::string gossip;    // what a gossip op was, in words
     };
     struct EagerHolder {  // the op that may send more before the others have called it
         uint64_t record = 0;
@@ -174,8 +175,25 @@ private:
     void refuse_for_all(OpRecord& record, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
 
+    // gossip.cpp
+    Status check_gossip(const std::vector<MemberId>& birth, const PostOptions& options) const;
+    void describe_gossip(wire::OpDescriptor& descriptor, const PostOptions& options, uint32_t members,
+                         Rank self) const;
+    gossip::GraphSpec graph_of(const GossipChoice& choice, uint32_t members, Rank self) const;
+    std::optional<OpId> next_id(Round birth, const PostOptions& options, Rank self);
+    bool same_name(const OpRecord& record, Round birth, const PostOptions& options) const;
+    std::unique_ptr<op::RunningOp> make_gossip(OpRecord& record, std::vector<bool> alive, Rank self,
+                                               bool abstains);
+    void tell_neighbours(const OpRecord& record, const Error& ending);
+    GossipInfo gossip_info(const OpRecord& record, const op::GossipCard& card) const;
+    static bool leaves_gossip(const std::variant<wire::Message, op::Arrival>& item);
+    void forget_early(const MemberId& from, const OpId& op);
+    void answer_for_gossip(const MemberId& from, const OpId& op, const std::string& was,
+                           const wire::Message& message);
+
     // ops.cpp
     void start_op(OpRecord& record, bool abstains);
+    void hand_over_early(OpRecord& record);
     std::pair<std::vector<bool>, std::vector<bool>> members_of(const OpRecord& record) const;
     void install_in(OpRecord& record);
     void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,
@@ -228,6 +246,7 @@ private:
     std::map<uint64_t, std::unique_ptr<OpRecord>> records_;
     std::map<OpId, uint64_t> by_id_;
     std::map<std::pair<Round, uint64_t>, uint32_t> instances_;  // uses of a tag in a round
+    std::map<OpId, uint32_t> pair_uses_;                        // by two members; see next_id()
     std::map<OpId, Early> early_;
     std::map<OpId, Finished> finished_;
     std::set<std::pair<OpId, MemberId>>

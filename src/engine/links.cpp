@@ -221,6 +221,7 @@ void Engine::Impl::say_long_over(const MemberId& from, const OpId& id,
 void Engine::Impl::early(const MemberId& from, const OpId& id, std::variant<wire::Message, op::Arrival> item,
                          uint64_t bytes) {
     if (!births_.empty() && id.round < births_.begin()->first) return say_long_over(from, id, item);
+    if (leaves_gossip(item)) return forget_early(from, id);
     const uint64_t quota = config_.eager_bytes + config_.chunk_bytes;
     uint64_t ops = 0;
     uint64_t message_bytes = 0;
@@ -257,7 +258,7 @@ BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, ui
         if (finished_.contains(header->op)) return {};
         if (payload_bytes > config_.eager_bytes + config_.chunk_bytes)
             return {};  // nobody eager sends so much
-    } else if (const op::Op* op = records_.at(found->second)->op.get()) {
+    } else if (const op::RunningOp* op = records_.at(found->second)->op.get()) {
         if (op->ended() && config_.plant != Plant::write_after_completion) return {};
         if (!op->takes(*header, payload_bytes)) return {};
     }

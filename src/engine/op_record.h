@@ -1,4 +1,4 @@
-// One op in the engine's table: the pure Op, who its birth ranks are, and what the application gave for it.
+// One op in the engine's table: the pure op, who its birth ranks are, and what the application gave for it.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "collectives/op/op.h"
+#include "collectives/plan/graph.h"
 #include "engine/engine.h"
 
 namespace whim {
@@ -39,6 +40,7 @@ public:
           birth(std::move(birth)) {}
 
     std::optional<Rank> rank_of(const MemberId& member) const;
+    bool gossips() const { return collective_gossips(descriptor.collective); }
 
     void send(Rank to, wire::Message message) override {
         owner_.op_send(birth[to.value], std::move(message));
@@ -72,7 +74,8 @@ public:
     wire::OpDescriptor descriptor;
     std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are
     std::shared_ptr<const plan::Plan> trees;   // null: the direct plan
-    std::unique_ptr<op::Op> op;                // null while the input is scanned
+    gossip::GraphSpec graph;                   // of those that gossip
+    std::unique_ptr<op::RunningOp> op;         // null while the input is scanned
     uint32_t scans = 0;                        // jobs that still read the input
     std::optional<uint64_t> refused_element;   // the first that they found so far
     std::optional<Error> end_after_scan;       // cancelled while a worker still reads the input

@@ -29,6 +29,11 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
         return op_ended(record, Code::E_EVICTED, "this peer is no longer a member of the round");
     const bool left_out = !alive[rank->value];
     alive[rank->value] = true;  // an op begins as a member; being left out is then installed
+    if (record.gossips()) {
+        record.op = make_gossip(record, std::move(alive), *rank, abstains);
+        record.op->start(now_);
+        return hand_over_early(record);
+    }
     op::OpConfig config;
     config.id = record.id;
     config.descriptor = record.descriptor;
@@ -54,6 +59,11 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     }
     if (left_out) install_in(record);
     else record.op->start(now_);
+    hand_over_early(record);
+}
+
+// What came before the op was posted.
+void Engine::Impl::hand_over_early(OpRecord& record) {
     Early waited;
     if (const auto found = early_.find(record.id); found != early_.end()) {
         waited = std::move(found->second);
@@ -102,7 +112,8 @@ void Engine::Impl::cancel(AppOp app, Instant now) {
     const std::string why =
         late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over"
              : "cancelled by this peer";
-    if (record->birth.size() > 1) op_request_exclusion(*record, {self()}, why);
+    // Of gossip only the neighbours need to know, and its op tells them.
+    if (record->birth.size() > 1 && !record->gossips()) op_request_exclusion(*record, {self()}, why);
     if (record->op) record->op->abandon(Code::E_CANCELLED, why, now);
     else record->end_after_scan = fail(Code::E_CANCELLED, why);
 }
@@ -133,8 +144,9 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
     record.answered = true;
     ++(code == Code::OK ? totals_.ops_completed : totals_.ops_failed);
     const OpInfo info = info_of(record);
-    // What a part holds is its owner's affair: there is nothing to compare.
-    if (code == Code::OK && record.op && record.descriptor.collective != Collective::reduce_scatter) {
+    // What a part holds is its owner's affair, and so is what gossip came to: there is nothing to compare.
+    const bool own = record.gossips() || record.descriptor.collective == Collective::reduce_scatter;
+    if (code == Code::OK && record.op && !own) {
         std::vector<bool> any(record.birth.size(), false);
         for (const std::vector<bool>& set : record.op->card().sets) {
             for (size_t i = 0; i < any.size(); ++i) any[i] = any[i] || set[i];
@@ -142,7 +154,8 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
         summaries_[record.id] = {record.id, record.descriptor.elements, op::to_bitmap(any),
                                  info.contributors.size() == 1};
     }
-    done(record.app, code, code == Code::OK ? record.note : detail, info);
+    const bool noted = code == Code::OK && (!record.note.empty() || !record.gossips());
+    done(record.app, code, noted ? record.note : detail, info);
 }
 
 void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
@@ -177,6 +190,7 @@ std::string Engine::Impl::op_name(const MemberId& member) {
 // An op whose record is gone was either stable everywhere or failed everywhere; whoever asks learns which.
 void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, const Finished& finished,
                                        const wire::Message& message) {
+    if (!finished.gossip.empty()) return answer_for_gossip(from, id, finished.gossip, message);
     const bool listens = std::holds_alternative<wire::OpListen>(message);
     if (listens)
         return op_send(from,
@@ -206,7 +220,8 @@ void Engine::Impl::reap() {
             eager_holder_->all_posted = record.op && record.op->all_posted();
         if (births_.contains(record.id.round))
             finished_[record.id] = {completed, record.descriptor.uniform,
-                                    record.op ? record.op->attempt() : 0};
+                                    record.op ? record.op->attempt() : 0,
+                                    record.gossips() ? op::describe(record.descriptor) : std::string()};
         by_id_.erase(record.id);
         it = records_.erase(it);
     }
@@ -292,6 +307,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
             if (set[i]) named.members.push_back(record.birth[i]);
         }
     }
+    if (const op::GossipCard* gossip = record.op->gossip()) info.gossip = gossip_info(record, *gossip);
     const ChunkLayout& layout = record.op->layout();
     const bool scatters = record.descriptor.collective == Collective::reduce_scatter;
     const uint64_t before = scatters ? layout.part(record.op->rank()).begin : 0;  // runs are of the output

@@ -11,6 +11,10 @@
 namespace whim {
 namespace {
 
+bool has_parts(Collective collective) {
+    return collective == Collective::all_gather || collective == Collective::reduce_scatter;
+}
+
 Status check_tensors(const PostOptions& o) {
     if (o.tensors.empty()) return {};
     if (o.collective != Collective::all_reduce || !o.in.empty() || !o.out.empty())
@@ -51,8 +55,8 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
                         std::string(dtype_name(o.dtype)) + ": codecs are for sum, avg and broadcast of f32");
     if (o.codec && o.reduce != Reduce::copy && o.non_finite == NonFinitePolicy::allow)
         return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " holds no NaN and no infinity");
-    if (o.collective == Collective::all_reduce && o.in.size() != o.out.size())
-        return fail(Code::E_INVALID, "input and output differ in size");
+    const bool alike = o.collective == Collective::all_reduce || collective_gossips(o.collective);
+    if (alike && o.in.size() != o.out.size()) return fail(Code::E_INVALID, "input and output differ in size");
     if (o.in.size() % dtype_bytes(o.dtype) != 0)
         return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
     if (!std::isfinite(o.weight) || o.weight < 0.0f)
@@ -64,6 +68,9 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     }
     if (const Status ok = check_tensors(o); !ok.ok()) return ok;
     if (const Status ok = check_parts(birth->second, o); !ok.ok()) return ok;
+    if (collective_gossips(o.collective)) {
+        if (const Status ok = check_gossip(birth->second, o); !ok.ok()) return ok;
+    }
     const bool has_source = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     if (has_source && o.source >= birth->second.size())
         return fail(Code::E_INVALID, "the source's rank is not in the round");
@@ -71,7 +78,7 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     for (const auto& [number, record] : records_) {
         if (record->answered) continue;
         ++open;
-        if (record->id.round == birth_round && record->id.tag == o.tag)
+        if (same_name(*record, birth_round, o))
             return fail(Code::E_TAG_IN_USE, "tag " + std::to_string(o.tag) +
                                                 " is in use by an open op of round " +
                                                 std::to_string(birth_round.value));
@@ -82,7 +89,7 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
 }
 
 Status Engine::Impl::check_parts(const std::vector<MemberId>& birth, const PostOptions& o) const {
-    if (o.collective == Collective::all_reduce) return {};
+    if (!has_parts(o.collective)) return {};
     if (o.parts.empty()) {
         const uint64_t each = o.collective == Collective::all_gather ? o.in.size() : o.out.size();
         if (each <= UINT64_MAX / 2 / birth.size()) return {};
@@ -107,7 +114,7 @@ Status Engine::Impl::check_parts(const std::vector<MemberId>& birth, const PostO
 // The larger buffer of an op with equal parts becomes as long as its round makes it. check() has seen that
 // memory could hold it.
 void Engine::Impl::cut_parts(PostOptions& o, size_t members) const {
-    if (o.collective == Collective::all_reduce || !o.parts.empty()) return;
+    if (!has_parts(o.collective) || !o.parts.empty()) return;
     const uint64_t bytes = dtype_bytes(o.dtype);
     const bool gathers = o.collective == Collective::all_gather;
     const uint64_t each = (gathers ? o.in.size() : o.out.size()) / bytes;
@@ -118,7 +125,7 @@ void Engine::Impl::cut_parts(PostOptions& o, size_t members) const {
 
 // A buffer that is the other's part of this peer is in place; anything else must not overlap.
 bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
-    if (o.collective == Collective::all_reduce) return false;  // the API has looked
+    if (!has_parts(o.collective)) return false;  // the API has looked
     const auto mine = o.parts.begin() + rank.value;
     const uint64_t at = std::accumulate(o.parts.begin(), mine, uint64_t{0}) * dtype_bytes(o.dtype);
     const auto in = reinterpret_cast<uintptr_t>(o.in.data());
@@ -190,8 +197,14 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     std::shared_ptr<const plan::Plan> plan = plan_of(options, members, birth_round);
     Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, plan.get());
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
+    const bool gossips = collective_gossips(options.collective);
+    if (gossips && rank.value >= members)
+        return done(app, Code::E_EVICTED, "this peer is no longer a member of the round");
+    if (gossips) describe_gossip(*descriptor, options, members, rank);
 
-    const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
+    const std::optional<OpId> name = next_id(birth_round, options, rank);
+    if (!name) return done(app, Code::E_INVALID, "the two have used the tag too often; take another");
+    const OpId id = *name;
     const uint64_t number = next_record_++;
     auto record = std::make_unique<OpRecord>(*this, number, app, id, std::move(options), std::move(birth));
     OpRecord& r = *record;
@@ -200,8 +213,9 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     r.out.append(o.out);
     for (const PostTensor& tensor : o.tensors) r.in.append(tensor.in), r.out.append(tensor.out);
     r.posted = now;
-    if (o.budget.ns > 0) r.give_up = now + o.budget;
+    if (o.budget.ns > 0 && !gossips) r.give_up = now + o.budget;  // gossip ends itself, with what it has
     r.descriptor = std::move(*descriptor);
+    if (gossips) r.graph = graph_of(o.gossip, members, rank);
     if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
     totals_.ops_with_trees += r.trees != nullptr;
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
@@ -248,8 +262,10 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
         record.refused_element =
             std::min<uint64_t>(scan.first + *refused, record.refused_element.value_or(UINT64_MAX));
     if (--record.scans > 0) return;
-    if (record.end_after_scan)
+    if (record.end_after_scan) {
+        if (record.gossips()) tell_neighbours(record, *record.end_after_scan);
         return op_ended(record, record.end_after_scan->code, record.end_after_scan->detail);
+    }
     const std::optional<uint64_t>& index = record.refused_element;
     if (!index) return start_op(record, false);
     std::string what = place_of(record, *index) + " of the input of " + op_name(self()) + " is ";
@@ -272,12 +288,13 @@ std::string Engine::Impl::place_of(const OpRecord& r, uint64_t element) const {
 
 // The abort policy: nothing but the news of it leaves this peer.
 void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
-    const std::string detail = "op " + to_string(record.id) + ": " + what;
+    const Error error = fail(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what);
+    if (record.gossips()) tell_neighbours(record, error);
     for (const MemberId& member : record.birth) {
-        if (member != self())
-            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(Code::E_NON_FINITE), detail});
+        if (member != self() && !record.gossips())
+            op_send(member, wire::OpFail{record.id, static_cast<int32_t>(error.code), error.detail});
     }
-    op_ended(record, Code::E_NON_FINITE, detail);
+    op_ended(record, error.code, error.detail);
 }
 
 }  // namespace whim

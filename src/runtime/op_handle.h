@@ -58,7 +58,9 @@ enum class OpKind : uint32_t {
     barrier,
     agree,
     all_gather,
-    reduce_scatter
+    reduce_scatter,
+    neighbour_average,
+    pair_average
 };
 
 class OpHandle : public std::enable_shared_from_this<OpHandle> {

@@ -147,6 +147,20 @@ struct RoundRecord {
     }
 };
 
+// What those who gossip must agree on: who averages with whom, and how (collectives/plan/graph.h).
+struct GossipTerms {
+    uint8_t graph = 0;  // gossip::GraphKind
+    bool chebyshev = false;
+    uint32_t steps = 0;
+    uint64_t first_step = 0;  // where in the sequence of a graph that changes from step to step
+    uint64_t seed = 0;
+    uint64_t edges = 0;  // digest of a list of edges; else 0
+    bool operator==(const GossipTerms&) const = default;
+    template <class A> void fields(A& a) {
+        a(graph), a(chebyshev), a(steps), a(first_step), a(seed), a(edges);
+    }
+};
+
 // What peers must agree on to run one op together.
 struct OpDescriptor {
     Collective collective = Collective::all_reduce;
@@ -162,12 +176,14 @@ struct OpDescriptor {
     uint64_t plan = 0;                 // digest of a plan with trees; 0: the direct plan
     uint32_t tensors = 0;              // that the buffer is cut into; 0: it is one
     uint64_t tensors_digest = 0;       // of their lengths: who cuts otherwise has made a mistake
+    GossipTerms gossip = {};           // travels with the collectives that gossip only
     bool operator==(const OpDescriptor&) const = default;
     template <class A> void fields(A& a) {
         a(collective), a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors),
             a(source);
         a.text(codec, limits::kCodecTextBytesMax), a.list(parts, limits::kMembersMax, 8), a(plan);
         a(tensors), a(tensors_digest);
+        if (collective_gossips(collective)) a(gossip);
     }
 };
 

@@ -25,6 +25,10 @@ static void initializers_say_their_size(void) {
     CHECK_INIT(whim_record_vote, WHIM_RECORD_VOTE_INIT);
     CHECK_INIT(whim_all_reduce_options, WHIM_ALL_REDUCE_OPTIONS_INIT);
     CHECK_INIT(whim_collective_options, WHIM_COLLECTIVE_OPTIONS_INIT);
+    CHECK_INIT(whim_neighbour_options, WHIM_NEIGHBOUR_OPTIONS_INIT);
+    CHECK_INIT(whim_pair_options, WHIM_PAIR_OPTIONS_INIT);
+    CHECK_INIT(whim_gossip_info, WHIM_GOSSIP_INFO_INIT);
+    CHECK_INIT(whim_mix, WHIM_MIX_INIT);
     CHECK_INIT(whim_coordinator_options, WHIM_COORDINATOR_OPTIONS_INIT);
 }
 

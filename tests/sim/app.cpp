@@ -115,6 +115,9 @@ void App::enter_round(Instant now) {
     }
     std::vector<OpScript> ops = ops_of_round(c_.world.seed(), c_.plan.style, info_.round,
                                              static_cast<uint32_t>(info_.participants.size()));
+    std::erase_if(ops, [&](const OpScript& op) {
+        return op.gossip.partner && !op.partner_of(info_.rank, info_.participants.size());
+    });
     if (info_.healing_any) {
         if (info_.donor_rank >= info_.participants.size())
             return c_.world.violate("a round heals and names no donor in it");
@@ -133,6 +136,7 @@ void App::enter_round(Instant now) {
         if (choice.delay == Duration{} && phase_ == Phase::running) post(op, now);
         else post_later(op);
     }
+    if (ops.empty()) finish_round(now);  // nothing to wait for
 }
 
 void App::finish_round(Instant now) {

@@ -46,6 +46,7 @@ void App::post(const OpScript& script, Instant now) {
     posted.finite = choice.finite;
     posted.in_place = choice.in_place;
     posted.non_finite = choice.non_finite;
+    posted.may_stop = script.gossips() && choice.budget > Duration{};
     posted.may_cancel = !heals && (choice.cancel_after || choice.budget > Duration{});
     posted.source = heals ? info_.donor_rank : UINT32_MAX;
 
@@ -76,10 +77,14 @@ void App::post(const OpScript& script, Instant now) {
     options.source = posted.source;
     options.non_finite = choice.non_finite;
     if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
+    options.gossip = script.gossip;
+    if (script.gossip.partner)
+        options.gossip.partner = script.partner_of(info_.rank, info_.participants.size());
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
     c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}{}, weight {}", script.tag,
-                   script.parts.empty()                          ? ""
+                   script.gossips()                              ? "gossip, "
+                   : script.parts.empty()                        ? ""
                    : script.collective == Collective::all_gather ? "all_gather, "
                                                                  : "reduce_scatter, ",
                    reduce_name(script.reduce), script.elements, dtype_name(script.dtype),
@@ -109,12 +114,14 @@ void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
     };
     const Bytes result = as_one(op.result());
     c_.ops.completed(member_, pending.round, pending.tag, done, as_one(*op.in), result);
-    // Parts of a reduce_scatter differ from peer to peer, so the state cannot hold them.
+    // Parts of a reduce_scatter differ from peer to peer, as does what gossip comes to, so the state cannot
+    // hold them.
+    const bool gossips = op.script.gossips();
     const bool own = op.script.collective == Collective::reduce_scatter;
     const uint64_t hash = own ? 1 : hash_bytes(result, pending.tag) | 1;
-    results_[pending.tag] = done.code == Code::OK ? hash : 0;
+    results_[pending.tag] = done.code == Code::OK && !gossips ? hash : 0;
     const bool own_part = done.code == Code::E_CANCELLED || done.code == Code::E_EXCLUDED;
-    if (own_part) poisoned_ = true;
+    if (own_part && !gossips) poisoned_ = true;
     if (pending.tag == kHealTag && phase_ == Phase::running) {
         if (done.code != Code::OK) poisoned_ |= info_.heal_self;
         else if (info_.heal_self)

@@ -62,6 +62,8 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::circuit_refused:
             return plan.has(FaultKind::freeze_relay) || plan.has(FaultKind::kill_relay);
         case Mark::circuit_lost: return plan.has(FaultKind::cut_relay) || plan.has(FaultKind::kill_relay);
+        case Mark::gossip_lost: return plan.has_deaths();
+        case Mark::gossip_compared:
         case Mark::retention_used:
         case Mark::diverged:
         case Mark::rounds_committed:

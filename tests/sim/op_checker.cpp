@@ -27,6 +27,9 @@ bool OpChecker::speaks_for_the_run(const Key& key, const MemberId& member) const
 }
 
 void OpChecker::posted(Posted what) {
+    if (what.script.gossips())
+        return gossip_.posted(what.round, {what.member, what.script, what.birth, what.input, what.finite,
+                                           what.in_place, what.may_cancel, what.may_stop, what.non_finite});
     Truth& truth = ops_[{what.round, what.script.tag}];
     truth.script = what.script;
     truth.birth = what.birth;
@@ -37,6 +40,7 @@ void OpChecker::posted(Posted what) {
 void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done,
                           ByteSpan input, ByteSpan output) {
     const Key key{round, tag};
+    if (!ops_.contains(key)) return gossip_.completed(member, round, tag, done, output);
     Truth& truth = ops_.at(key);
     const Posted& posted = truth.posted.at(member);
     const auto same = [&](const Completion& c) { return c.member == member; };

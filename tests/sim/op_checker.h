@@ -16,6 +16,7 @@
 
 #include "collectives/plan/layout.h"
 #include "tests/sim/control_checker.h"
+#include "tests/sim/gossip_checker.h"
 #include "tests/sim/script.h"
 
 namespace whim::sim {
@@ -23,7 +24,7 @@ namespace whim::sim {
 class OpChecker {
 public:
     OpChecker(World& world, const ControlChecker& control, uint64_t chunk_bytes)
-        : world_(world), control_(control), chunk_bytes_(chunk_bytes) {}
+        : world_(world), control_(control), chunk_bytes_(chunk_bytes), gossip_(world, control) {}
 
     struct Posted {
         MemberId member;
@@ -37,13 +38,14 @@ public:
         bool finite = true;
         bool in_place = false;
         NonFinitePolicy non_finite = NonFinitePolicy::exclude;
-        bool may_cancel = false;
+        bool may_cancel = false, may_stop = false;  // may_stop: of gossip, before its last step
         uint32_t source = UINT32_MAX;
     };
     void posted(Posted what);
     // input, output: the buffers at this moment (the same when in place).
     void completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done, ByteSpan input,
                    ByteSpan output);
+    void finish(SeedCoverage& coverage) { gossip_.finish(coverage); }  // nothing more will come
     void diverged(const MemberId& member) { diverged_.insert(member); }
     void healed(const MemberId& member) { diverged_.erase(member); }
     // A member learnt that the round was committed with its state: its results must be those of the run.
@@ -84,7 +86,8 @@ private:
     World& world_;
     const ControlChecker& control_;
     const uint64_t chunk_bytes_;
-    std::map<Key, Truth> ops_;
+    std::map<Key, Truth> ops_;  // but those of gossip
+    GossipChecker gossip_;
     std::set<MemberId> diverged_;
 };
 

@@ -10,6 +10,7 @@ namespace {
 // What a violation is about, by what the checkers say.
 enum class Kind : uint8_t {
     fold,     // a result is not the fold of those it reports
+    mix,      // what gossip came to is not what was mixed
     sets,     // members hold different results, or count whom they must not
     birth,    // the op has other members than its round
     resent,   // somebody was sent what it had
@@ -32,6 +33,7 @@ struct Phrase {
 constexpr Phrase kPhrases[] = {
     {Kind::fold, "that are not the fold of"},
     {Kind::fold, "that is not zeros"},
+    {Kind::mix, "otherwise than those it mixed make it"},
     {Kind::sets, "is uniform and has several sets"},
     {Kind::sets, "gave other bytes than"},
     {Kind::sets, "gave other contributors than"},
@@ -77,6 +79,9 @@ bool expected(Plant plant, Kind kind) {
         case Plant::count_the_unreported:
         case Plant::root_excludes_root:
         case Plant::decide_before_all: return kind == Kind::sets;
+        case Plant::gossip_lost_weight:
+        case Plant::gossip_later_step: return kind == Kind::mix;
+        case Plant::gossip_leaves_silently: return kind == Kind::hang;  // for what it would have sent
         case Plant::count_joiner: return kind == Kind::birth;
         case Plant::resend_finished:
         case Plant::stale_status:

@@ -53,6 +53,34 @@ uint64_t draw_elements(Prng& prng, const ScriptStyle& style) {
     return 1 + prng.below(style.elements_max);
 }
 
+void make_gossip(OpScript& op, Prng& prng, uint32_t members) {
+    OpScript made;
+    made.tag = op.tag;
+    made.grace = op.grace;
+    made.elements = op.parts.empty() ? op.elements : op.elements / members;
+    made.collective = prng.chance(1, 3) ? Collective::pair_average : Collective::neighbour_average;
+    GossipChoice& choice = made.gossip;
+    choice.first_step = prng.chance(1, 2) ? 0 : prng.next();
+    if (made.collective == Collective::pair_average) {
+        if (prng.chance(1, 2)) choice.partner = 0;
+        else choice.graph = gossip::GraphKind::random_matching, choice.seed = prng.next();
+        op = made;
+        return;
+    }
+    choice.graph = gossip::kGraphKinds[prng.below(std::size(gossip::kGraphKinds))];
+    choice.steps = 1 + static_cast<uint32_t>(prng.below(5));
+    if (choice.graph == gossip::GraphKind::random_matching) choice.seed = prng.next();
+    for (uint32_t i = 0; i < members && choice.graph == gossip::GraphKind::listed; ++i) {
+        const auto a = static_cast<uint32_t>(prng.below(members));
+        const auto b = static_cast<uint32_t>(prng.below(members));
+        if (a != b) choice.edges.push_back({{a}, {b}});
+    }
+    const bool stays = gossip::period_steps({choice.graph, members, 0, {}}) == 1;
+    choice.chebyshev = stays && prng.chance(1, 2);
+    if (stays) choice.first_step = 0;
+    op = made;
+}
+
 }  // namespace
 
 std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Round round, uint32_t members) {
@@ -109,7 +137,16 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         const plan::Wanted wanted = kWanted[trees.below(std::size(kWanted))];
         if (drawn && op.parts.empty()) op.plan = wanted;
     }
+    Prng gossips = stream(seed, 0x90551b, round, 0, 0);
+    for (OpScript& op : ops) {
+        if (gossips.chance(style.gossip, 100)) make_gossip(op, gossips, members);
+    }
     return ops;
+}
+
+std::optional<uint32_t> OpScript::partner_of(uint32_t rank, size_t members) const {
+    if ((rank ^ 1) >= members) return std::nullopt;
+    return rank ^ 1;
 }
 
 OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op,
@@ -130,7 +167,7 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
                         : policy == 1 ? NonFinitePolicy::allow
                                       : NonFinitePolicy::exclude;
     if (!op.parts.empty()) choice.in_place = false;
-    if (!op.codec.empty() && choice.non_finite == NonFinitePolicy::allow)
+    if ((!op.codec.empty() || op.gossips()) && choice.non_finite == NonFinitePolicy::allow)
         choice.non_finite = NonFinitePolicy::exclude;
     choice.delay = prng.chance(1, 2) ? Duration{} : microseconds(prng.between(1, 20'000));
     if (prng.chance(style.late_post, 100))

@@ -26,6 +26,7 @@ struct ScriptStyle {
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
     uint32_t trees = 40;      // of the others: a plan of one kind is asked for
     uint32_t tensors = 35;    // of the rest
+    uint32_t gossip = 25;     // with neighbours, or in pairs
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -43,6 +44,11 @@ struct OpScript {
     Duration grace{};
     std::string codec = {};  // "": none
     plan::Wanted plan = plan::Wanted::best;
+    // Of gossip. A partner is the next rank or the one before; the last of an odd number has none and does
+    // not call the op.
+    GossipChoice gossip = {};
+    bool gossips() const { return collective_gossips(collective); }
+    std::optional<uint32_t> partner_of(uint32_t rank, size_t members) const;
 };
 
 // What one peer does with it.

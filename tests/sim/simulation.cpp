@@ -304,6 +304,7 @@ SeedResult Simulation::run() {
     for (HostId h = 0; h < machines_.size(); ++h) {
         if (peer(h) && !world_.violation()) note_counters(h);
     }
+    if (!world_.violation()) ops_.finish(coverage_);
     coverage_.hit(Mark::new_incarnation, control_.restarts_with_new_incarnation());
     SeedResult result;
     result.violation = world_.violation();

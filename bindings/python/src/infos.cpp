@@ -2,6 +2,7 @@
 #include <string>
 
 #include "errors.h"
+#include "gossip.h"
 #include "op.h"
 #include "whimbrel/round.h"
 
@@ -69,16 +70,16 @@ py::dict op_info(const Op& op) {
             return whim_op_get_gone(op.raw(), index, member);
         });
     }
-    return py::dict("result"_a = info.result, "round"_a = info.round, "tag"_a = info.tag,
-                    "epoch"_a = info.epoch, "excluded_self"_a = info.excluded_self != 0,
-                    "contributor_sets"_a = sets, "contributor_runs"_a = runs, "gone"_a = gone,
-                    "birth_members"_a = info.birth_members,
-                    "elapsed_s"_a = static_cast<double>(info.elapsed_ns) * 1e-9,
-                    "bytes_sent"_a = info.bytes_sent, "bytes_received"_a = info.bytes_received,
-                    "chunks"_a = info.chunks, "chunks_final"_a = info.chunks_final,
-                    "chunks_resent"_a = info.chunks_resent, "chunks_refolded"_a = info.chunks_refolded,
-                    "chunks_adopted"_a = info.chunks_adopted, "partial_from_gone"_a = info.partial_from_gone,
-                    "plan"_a = info.plan ? py::cast(info.plan) : py::object(py::none()));
+    return py::dict(
+        "result"_a = info.result, "round"_a = info.round, "tag"_a = info.tag, "epoch"_a = info.epoch,
+        "excluded_self"_a = info.excluded_self != 0, "contributor_sets"_a = sets, "contributor_runs"_a = runs,
+        "gone"_a = gone, "birth_members"_a = info.birth_members,
+        "elapsed_s"_a = static_cast<double>(info.elapsed_ns) * 1e-9, "bytes_sent"_a = info.bytes_sent,
+        "bytes_received"_a = info.bytes_received, "chunks"_a = info.chunks,
+        "chunks_final"_a = info.chunks_final, "chunks_resent"_a = info.chunks_resent,
+        "chunks_refolded"_a = info.chunks_refolded, "chunks_adopted"_a = info.chunks_adopted,
+        "partial_from_gone"_a = info.partial_from_gone,
+        "plan"_a = info.plan ? py::cast(info.plan) : py::object(py::none()), "gossip"_a = gossip_info(op));
 }
 
 py::dict round_info(const Op& op) {

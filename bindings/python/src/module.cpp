@@ -3,6 +3,7 @@
 
 #include "diloco.h"
 #include "errors.h"
+#include "gossip.h"
 #include "group.h"
 #include "op.h"
 #include "whimbrel/log.h"
@@ -18,5 +19,6 @@ PYBIND11_MODULE(_core, module) {
         py::arg("filter"));
     whim_python::bind_op(module);
     whim_python::bind_group(module);
+    whim_python::bind_gossip(module);
     whim_python::bind_diloco(module);
 }

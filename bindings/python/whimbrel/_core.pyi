@@ -148,6 +148,40 @@ class Group:
     def waiting_for(self) -> str: ...
     def view(self) -> dict[str, Any]: ...
 
+def neighbour_average(
+    group: Group,
+    x: Any,
+    out: Any,
+    graph: str,
+    edges: list[tuple[int, int]],
+    steps: int,
+    chebyshev: bool,
+    seed: int,
+    first_step: int,
+    tag: int,
+    round: int,
+    non_finite: str,
+    grace_s: float,
+    budget_s: float,
+    priority: int,
+    share: int,
+) -> Op: ...
+def pair_average(
+    group: Group,
+    x: Any,
+    partner_rank: int | None,
+    out: Any,
+    seed: int,
+    turn: int,
+    tag: int,
+    round: int,
+    non_finite: str,
+    grace_s: float,
+    budget_s: float,
+    priority: int,
+    share: int,
+) -> Op: ...
+
 class Floats:
     """A flat float32 buffer of the library's; has the buffer protocol."""
 

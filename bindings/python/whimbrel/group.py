@@ -17,6 +17,10 @@ T = TypeVar("T")
 Array = TypeVar("Array")
 Security = Literal["tls", "none"]
 Reduce = Literal["sum", "avg", "min", "max"]
+Graph = Literal[
+    "ring", "hypercube", "exponential", "one-peer-exponential", "random-matching", "complete", "listed"
+]
+NonFinite = Literal["exclude", "abort", "allow"]
 SameHostPath = Literal["auto", "tcp"]
 
 
@@ -301,6 +305,90 @@ class Group:
         """Settles a few int64 values among all members, in place."""
         op = self._core.agree(values, how, tag, round, min_contributors, grace, budget, priority, share)
         return self._work(op, lambda _: values)
+
+    # ---- gossip: averaging with neighbours, without waiting for anybody else; each peer has a result of its own.
+    # docs/explanation/gossip.md says which graph to take.
+
+    def neighbour_average(
+        self,
+        x: Array,
+        out: Array | None = None,
+        *,
+        graph: Graph = "ring",
+        edges: Sequence[tuple[int, int]] = (),
+        steps: int = 1,
+        chebyshev: bool = False,
+        seed: int = 0,
+        first_step: int = 0,
+        tag: int = 0,
+        round: int = 0,
+        non_finite: NonFinite = "exclude",
+        grace: float = 0.0,
+        budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
+    ) -> Work[Array]:
+        """Averages float32 x with the neighbours of a graph, `steps` times (1 to 64), into out (default: in
+        place). All members call it. edges: pairs of ranks, of "listed". chebyshev: accelerated, on graphs that stay
+        the same. seed: of "random-matching"; first_step: where in the sequence of a graph that changes from step to
+        step. A neighbour that is gone leaves its weight to this peer. grace: a neighbour that keeps a step waiting
+        for so many seconds is left out by this peer; budget: after so many the op ends with what has been mixed.
+        info().gossip says whose values were mixed at which step."""
+        op = _core.neighbour_average(
+            self._core,
+            x,
+            out,
+            graph,
+            list(edges),
+            steps,
+            chebyshev,
+            seed,
+            first_step,
+            tag,
+            round,
+            non_finite,
+            grace,
+            budget,
+            priority,
+            share,
+        )
+        return self._work(op, lambda _: x if out is None else out)
+
+    def pair_average(
+        self,
+        x: Array,
+        partner_rank: int | None = None,
+        out: Array | None = None,
+        *,
+        seed: int = 0,
+        turn: int = 0,
+        tag: int = 0,
+        round: int = 0,
+        non_finite: NonFinite = "exclude",
+        grace: float = 0.0,
+        budget: float = 0.0,
+        priority: int = 0,
+        share: int = 1,
+    ) -> Work[Array]:
+        """Averages float32 x with one partner; both end with the same bits. partner_rank: both name each other,
+        and nobody else calls it. None: drawn by seed and turn, and all members call it. A partner that is gone or
+        later than the budget leaves this peer its own values: info().gossip.mixed is 0."""
+        op = _core.pair_average(
+            self._core,
+            x,
+            partner_rank,
+            out,
+            seed,
+            turn,
+            tag,
+            round,
+            non_finite,
+            grace,
+            budget,
+            priority,
+            share,
+        )
+        return self._work(op, lambda _: x if out is None else out)
 
     def _work(self, op: _core.Op, result: Callable[[_core.Op], T]) -> Work[T]:
         return Work(op, result, self._named)

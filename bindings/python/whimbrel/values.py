@@ -55,6 +55,35 @@ class ContributorRun:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """In step `step`, from 0, elements first .. first + count - 1 were mixed with the values of the members of
+    contributor_sets[set], which are without this peer."""
+
+    step: int
+    set: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Gossip:
+    """How an op of gossip went."""
+
+    steps: int  # asked for
+    steps_min: int  # that every element has taken
+    neighbours: int  # of any step
+    mixed: int  # of those: whose values were mixed at all
+    lost: list[Member]  # of those: gone before this peer had taken its last step
+    mixes: list[Mix]
+
+    @classmethod
+    def of(cls, source: dict[str, Any]) -> Gossip:
+        return _take(
+            cls, source, lost=members(source["lost"]), mixes=[Mix(*mix) for mix in source["mixes"]]
+        )
+
+
+@dataclass(frozen=True)
 class OpInfo:
     """How a collective went."""
 
@@ -76,12 +105,15 @@ class OpInfo:
     chunks_adopted: int
     partial_from_gone: int
     plan: str | None  # along which paths it went: "direct", "ring", "two-level" or "forest"
+    gossip: Gossip | None  # of neighbour_average and pair_average, once they have completed
 
     @classmethod
     def of(cls, source: dict[str, Any]) -> OpInfo:
         sets = [ContributorSet(members(s["members"]), s["elements"]) for s in source["contributor_sets"]]
         runs = [ContributorRun(*run) for run in source["contributor_runs"]]
-        return _take(cls, source, contributor_sets=sets, contributor_runs=runs, gone=members(source["gone"]))
+        gossip = Gossip.of(source["gossip"]) if source["gossip"] else None
+        gone = members(source["gone"])
+        return _take(cls, source, contributor_sets=sets, contributor_runs=runs, gone=gone, gossip=gossip)
 
 
 @dataclass(frozen=True)

@@ -53,5 +53,18 @@ TEST(Ids, KindsDoNotMix) {
     EXPECT_EQ(sizeof(Rank), sizeof(uint32_t));
 }
 
+TEST(Ids, PairsOfATagAreKnownByWhoTheyAreAndHowOften) {
+    OpId op{{12}, 7, pair_instance({3}, {0}, 0)};
+    EXPECT_EQ(op.instance, pair_instance({0}, {3}, 0));
+    EXPECT_TRUE(is_pair(op));
+    EXPECT_EQ(use_of(op), 0u);
+    EXPECT_EQ(to_string(op), "r12/t7 of ranks 0 and 3");
+    op.instance = pair_instance({1022}, {1023}, 2047);
+    EXPECT_EQ(use_of(op), 2047u);
+    EXPECT_EQ(to_string(op), "r12/t7.2047 of ranks 1022 and 1023");
+    EXPECT_FALSE(is_pair({{12}, 7, 2047}));
+    EXPECT_EQ(use_of({{12}, 7, 2047}), 2047u);
+}
+
 }  // namespace
 }  // namespace whim

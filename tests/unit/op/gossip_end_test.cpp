@@ -1,0 +1,235 @@
+// Goal: what one gossip op does when neighbours are slow, call it otherwise, or send what no correct program
+// sends; and that what it keeps for others is within the group's budget. Method: one op by hand, a host that
+// writes down what it asks for.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/prng.h"
+#include "collectives/op/gossip_op.h"
+
+namespace whim::op {
+namespace {
+
+struct Host final : OpHost {
+    std::vector<std::pair<uint32_t, wire::Message>> messages;
+    std::vector<std::pair<uint32_t, wire::BulkHeader>> frames;
+    std::vector<Job> jobs;
+    std::optional<Code> code;
+    std::string detail;
+    uint64_t next_job = 1, reserved = 0, reserve_max = 1u << 20;
+    uint32_t violations = 0;
+
+    void send(Rank to, wire::Message message) override { messages.push_back({to.value, std::move(message)}); }
+    void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) override {
+        frames.push_back({to.value, header});
+    }
+    void submit(Job job) override { jobs.push_back(std::move(job)); }
+    uint64_t next_job_id() override { return next_job++; }
+    bool reserve_retained(uint64_t bytes) override {
+        if (reserved + bytes > reserve_max) return false;
+        reserved += bytes;
+        return true;
+    }
+    void release_retained(uint64_t bytes) override { reserved -= bytes; }
+    void ended(Code c, const std::string& why) override { code = c, detail = why; }
+    void request_exclusion(const std::vector<Rank>&, const std::string&) override { ADD_FAILURE(); }
+    void diverged(const std::string&) override { ADD_FAILURE(); }
+    std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
+    void violated(Rank, const std::string&) override { ++violations; }
+
+    template <class Message> std::vector<std::pair<uint32_t, Message>> sent() const {
+        std::vector<std::pair<uint32_t, Message>> found;
+        for (const auto& [to, message] : messages) {
+            if (const auto* m = std::get_if<Message>(&message)) found.push_back({to, *m});
+        }
+        return found;
+    }
+};
+
+// Rank 0 of three on a ring, so that ranks 1 and 2 are its neighbours.
+struct Bench {
+    Host host;
+    ChunkPool pool{1u << 20};
+    std::vector<float> in{1, 2, 3, 4}, out{-1, -1, -1, -1};
+    std::unique_ptr<GossipOp> op;
+    wire::OpDescriptor descriptor;
+
+    explicit Bench(uint32_t steps, Duration grace = {}, uint64_t eager_bytes = 1024) {
+        GossipConfig config;
+        config.id = {.round = {1}, .tag = 4};
+        descriptor.collective = Collective::neighbour_average;
+        descriptor.elements = in.size();
+        descriptor.chunk_elements = 2;
+        descriptor.gossip.steps = steps;
+        config.descriptor = descriptor;
+        config.graph = {gossip::GraphKind::ring, 3, 0, {}};
+        config.alive.assign(3, true);
+        config.in = std::as_bytes(std::span(in));
+        config.out = std::as_writable_bytes(std::span(out));
+        config.grace = grace;
+        config.eager_bytes = eager_bytes;
+        op = std::make_unique<GossipOp>(std::move(config), host, pool);
+        op->start({});
+    }
+
+    void post(uint32_t from, const wire::OpDescriptor& d, Instant now = {}) {
+        op->on_message({from}, wire::OpPost{op_id(), d, false, 2}, now);
+    }
+    void frame(uint32_t from, uint32_t chunk, uint32_t step, float value, size_t bytes = 8,
+               Instant now = {}) {
+        Arrival arrival;
+        arrival.header.op = op_id();
+        arrival.header.chunk = chunk;
+        arrival.header.attempt = step;
+        arrival.buffer = pool.take(bytes);
+        for (size_t i = 0; i + 4 <= bytes; i += 4) std::memcpy(arrival.buffer->bytes().data() + i, &value, 4);
+        op->on_chunk({from}, std::move(arrival), now);
+    }
+    void work() {
+        while (!host.jobs.empty()) {
+            const Job job = host.jobs.front();
+            host.jobs.erase(host.jobs.begin());
+            run_job(job);
+            op->job_done(job.id, {});
+        }
+    }
+    static OpId op_id() { return {.round = {1}, .tag = 4}; }
+};
+
+TEST(GossipEnd, ASlowNeighbourIsLeftOutAndTold) {
+    Bench b(1, milliseconds(100));
+    b.post(1, b.descriptor);
+    b.frame(1, 0, 0, 4);
+    b.frame(1, 1, 0, 4);
+    ASSERT_EQ(b.op->deadline(), Instant{} + milliseconds(100));
+    EXPECT_NE(b.op->waiting_for().find("for peer 2 to call it"), std::string::npos);
+    b.op->on_deadline(Instant{} + milliseconds(99));
+    EXPECT_FALSE(b.host.code);
+    b.op->on_deadline(Instant{} + milliseconds(100));
+    b.work();
+    const auto told = b.host.sent<wire::OpFail>();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].first, 2u);
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_EQ(b.host.detail, "1 of 2 neighbours were gone before the end: peer 2");
+    EXPECT_EQ(b.op->gossip()->lost, std::vector<Rank>{{2}});
+    EXPECT_FLOAT_EQ(b.out[0], 2);  // 1 + (4 - 1)/3
+    EXPECT_FLOAT_EQ(b.out[3], 4);
+}
+
+TEST(GossipEnd, GraceRunsFromWhatANeighbourWaitsFor) {
+    Bench b(2, milliseconds(100));
+    b.post(1, b.descriptor);
+    b.post(2, b.descriptor);
+    const Instant later = Instant{} + milliseconds(90);
+    for (const uint32_t r : {1u, 2u}) b.frame(r, 0, 0, 4, 8, later);
+    for (Job& job : std::exchange(b.host.jobs, {})) {
+        run_job(job);
+        b.op->job_done(job.id, later);
+    }
+    EXPECT_EQ(b.op->deadline(), later + milliseconds(100));
+}
+
+TEST(GossipEnd, WhoLeavesTakesItsLastValuesAlong) {
+    Bench b(2);
+    for (const uint32_t r : {1u, 2u}) b.post(r, b.descriptor);
+    b.frame(1, 0, 0, 4);
+    b.frame(1, 1, 0, 4);
+    b.frame(1, 1, 1, 7);  // so that it has taken step 0 of this chunk
+    b.op->on_message({1}, wire::OpFail{Bench::op_id(), static_cast<int32_t>(Code::E_CANCELLED), "x"}, {});
+    for (const uint32_t c : {0u, 1u}) b.frame(2, c, 0, 1);
+    b.work();
+    EXPECT_FLOAT_EQ(b.out[0], -1);  // not yet: step 1 waits for rank 2
+    for (const uint32_t c : {0u, 1u}) b.frame(2, c, 1, 1);
+    b.work();
+    ASSERT_EQ(b.host.code, Code::OK);
+    EXPECT_FLOAT_EQ(b.out[0], 1);
+    EXPECT_NEAR(b.out[2], 19.0 / 9, 1e-6);        // 3 + (4 - 3)/3 + (1 - 3)/3 = 8/3, then 8/3 + (1 - 8/3)/3
+    EXPECT_EQ(b.op->gossip()->mixes.size(), 3u);  // step 0 by chunk, step 1 of both
+}
+
+TEST(GossipEnd, BothOfAMismatchAreNamedAndNeighboursHear) {
+    Bench b(2);
+    wire::OpDescriptor other = b.descriptor;
+    other.gossip.steps = 3;
+    b.post(1, other);
+    EXPECT_EQ(b.host.code, Code::E_MISMATCH);
+    for (const std::string words : {"peer 0", "peer 1", "2 steps", "3 steps"})
+        EXPECT_NE(b.host.detail.find(words), std::string::npos) << b.host.detail;
+    std::vector<uint32_t> told;
+    for (const auto& [to, said] : b.host.sent<wire::OpFail>()) told.push_back(to);
+    EXPECT_NE(std::find(told.begin(), told.end(), 1u), told.end());
+    EXPECT_NE(std::find(told.begin(), told.end(), 2u), told.end());
+    EXPECT_TRUE(b.op->closed());
+}
+
+TEST(GossipEnd, WhatIsKeptForOthersWaitsForRoom) {
+    Bench b(1);
+    b.host.reserve_max = 8;
+    for (const uint32_t r : {1u, 2u}) {
+        b.post(r, b.descriptor);
+        for (const uint32_t c : {0u, 1u}) b.frame(r, c, 0, 4);
+    }
+    b.work();
+    EXPECT_FALSE(b.host.code);  // two chunks of 8 bytes
+    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 1}, {});
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_EQ(b.host.reserved, 8u);
+    EXPECT_FALSE(b.op->closed());
+    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 2}, {});
+    EXPECT_EQ(b.host.reserved, 0u);
+    EXPECT_TRUE(b.op->closed());
+}
+
+TEST(GossipEnd, NobodyIsSentMoreThanItTakes) {
+    Bench b(1, {}, 8);
+    EXPECT_EQ(b.host.frames.size(), 2u);  // one chunk each, eagerly
+    b.post(1, b.descriptor);
+    EXPECT_EQ(b.host.frames.size(), 3u);
+}
+
+// Anything from anybody: no assertion fails, memory stays bounded.
+TEST(GossipEnd, SurvivesWhatNoCorrectProgramSends) {
+    uint32_t violations = 0, ended = 0;
+    for (uint64_t seed = 1; seed <= 2000; ++seed) {
+        Prng prng(seed);
+        Bench b(static_cast<uint32_t>(prng.between(1, 3)), milliseconds(50));
+        Instant now{};
+        for (int i = 0; i < 200; ++i) {
+            const auto from = static_cast<uint32_t>(prng.below(3));
+            const auto small = [&] {
+                return static_cast<uint32_t>(prng.chance(1, 20) ? prng.next() : prng.below(4));
+            };
+            switch (prng.below(8)) {
+                case 0: b.post(from, b.descriptor, now); break;
+                case 1: b.op->on_message({from}, wire::OpGrant{Bench::op_id(), small(), small()}, now); break;
+                case 2:
+                    b.op->on_message({from}, wire::OpStable{Bench::op_id(), small(), small(), {}}, now);
+                    break;
+                case 3:
+                    if (prng.chance(1, 20))
+                        b.op->on_message(
+                            {from}, wire::OpFail{Bench::op_id(), -static_cast<int32_t>(small()), "x"}, now);
+                    break;
+                case 4:
+                    if (prng.chance(1, 4)) b.work();
+                    break;
+                case 5: now = now + milliseconds(1), b.op->on_deadline(now); break;
+                default: {
+                    const size_t bytes = prng.chance(1, 20) ? prng.below(40) : 8;
+                    if (!b.op->ended()) b.frame(from, small(), small(), 1.0f, bytes, now);
+                }
+            }
+            ASSERT_LE(b.op->held_bytes(), 2u * 4 * 8) << seed;
+        }
+        b.work();
+        violations += b.host.violations;
+        ended += b.host.code.has_value();
+    }
+    EXPECT_GT(violations, 100u);
+    EXPECT_GT(ended, 100u);
+}
+
+}  // namespace
+}  // namespace whim::op
