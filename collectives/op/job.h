@@ -10,19 +10,21 @@
 #include "base/bytes.h"
 #include "base/dtype.h"
 #include "collectives/op/coding.h"
+#include "collectives/reducer/custom_reducer.h"
 #include "collectives/reducer/fold.h"
 
 namespace whim::op {
 
-// fold: inputs to out. scan: the first element of inputs[0] that may not leave. With coding, f32 only:
-// encode: inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out.
+// fold: inputs to out, by a reducer of the application if there is one. scan: the first element of inputs[0]
+// that may not leave. With coding, f32 only: encode: inputs[0], this peer's chunk, to encoded. fold_coded:
+// contributions to encoded and out.
 enum class JobKind : uint8_t { fold, scan, encode, fold_coded };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
     std::optional<size_t> refused_element;   // scan: not finite, or more than the codec holds
     size_t bytes = 0;                        // encode, fold_coded: written to encoded
-    std::optional<Coding::Refusal> refusal;  // fold_coded: nothing was written to out
+    std::optional<Coding::Refusal> refusal;  // encode, folds: nothing was written to out
 };
 
 struct Job {
@@ -32,12 +34,13 @@ struct Job {
     Reduce reduce = Reduce::sum;
     std::vector<FoldInput> inputs = {};             // folds: in birth rank order
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
-    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but fold
+    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but a fold without a reducer
+    ReducerPtr reducer = nullptr;                   // fold, of Reduce::custom
 
     std::shared_ptr<const Coding> coding = nullptr;  // scan: null unless the op has one
     uint64_t first = 0;                              // place of the chunk in the buffer, in elements
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
-    std::vector<uint32_t> ranks = {};                // fold_coded: whose each input is
+    std::vector<uint32_t> ranks = {};                // fold_coded, reducer: whose each input is
     MutableByteSpan encoded = {};
 
     size_t work_bytes() const;  // elements it goes through, in bytes

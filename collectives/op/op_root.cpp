@@ -161,7 +161,12 @@ void Op::try_fold(uint32_t c, Instant now) {
     std::sort(order.begin(), order.end());
     root.job = job.id;
     if (coded()) return fold_coded(c, order, std::move(running));
+    if (config_.reducer) {
+        job.reducer = config_.reducer;
+        job.outcome = running.outcome = std::make_shared<JobOutcome>();
+    }
     for (const auto& [position, r] : order) {
+        if (job.reducer) job.ranks.push_back(r);
         const Given& given = root.given[r];
         const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
         if (given.buffer) running.inputs.push_back(given.buffer);
@@ -202,7 +207,7 @@ void Op::fold_done(uint64_t job_id, RunningJob& running, Instant now) {
     const bool wanted =
         mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) {
-        if (!running.outcome || accept_coded(running, now)) folded(running.chunk, running.set);
+        if (accept(running, now)) folded(running.chunk, running.set);
     } else if (!uniform() && (!running.outcome || !running.outcome->refusal)) {
         chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
     }

@@ -82,7 +82,10 @@ struct PostOptions {
     uint32_t priority = 0;         // of its payloads on each link: higher goes first
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
-    CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
+    CodecPtr codec = nullptr;      // sum, avg, copy and custom of f32; null: elements travel as they are
+    ReducerPtr reducer = nullptr;  // of Reduce::custom
+    // What other members may have and this one lacks, in words: the op then ends for all with E_MISMATCH.
+    std::string missing = {};
 };
 
 // Which contributions a part of the result holds.
@@ -103,6 +106,7 @@ struct OpInfo {
     wire::OpDescriptor descriptor;             // what all members agreed on
     Epoch epoch;                               // installed when it ended
     std::vector<MemberId> birth;               // members of the birth round
+    uint32_t rank = 0;                         // this peer's among them
     std::vector<ContributorSet> contributors;  // the distinct sets; one entry when uniform
     std::vector<ContributorRun> runs;          // which set each part of the buffer holds, in element order
     std::vector<MemberId> gone;                // birth members evicted or excluded before the end

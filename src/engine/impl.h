@@ -162,7 +162,7 @@ private:
     Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth) const;
     bool scanned(const OpRecord& record, Rank rank) const;
     void scan(OpRecord& record);
-    void refuse_for_all(OpRecord& record, const std::string& what);
+    void refuse_for_all(OpRecord& record, Code code, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
 
     // ops.cpp

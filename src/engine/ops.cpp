@@ -35,6 +35,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.self = *rank;
     config.alive = alive;
     config.coding = record.coding;
+    config.reducer = record.options.reducer;
     config.in = record.options.in;
     config.out = record.options.out;
     config.weight = record.options.weight;
@@ -267,6 +268,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     info.descriptor = record.descriptor;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
+    if (const auto rank = record.rank_of(self())) info.rank = rank->value;
     info.posted = record.posted;
     info.ended = now_;
     info.excluded_self = !record.note.empty();

@@ -25,6 +25,8 @@ static void initializers_say_their_size(void) {
     CHECK_INIT(whim_record_vote, WHIM_RECORD_VOTE_INIT);
     CHECK_INIT(whim_all_reduce_options, WHIM_ALL_REDUCE_OPTIONS_INIT);
     CHECK_INIT(whim_collective_options, WHIM_COLLECTIVE_OPTIONS_INIT);
+    CHECK_INIT(whim_codec, WHIM_CODEC_INIT);
+    CHECK_INIT(whim_reducer, WHIM_REDUCER_INIT);
     CHECK_INIT(whim_coordinator_options, WHIM_COORDINATOR_OPTIONS_INIT);
 }
 

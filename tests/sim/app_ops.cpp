@@ -1,7 +1,6 @@
 // Ops of the scripted application: posting, what completion brings, and eyes on buffers afterwards.
 #include <algorithm>
 
-#include "collectives/codec/parse.h"
 #include "collectives/plan/layout.h"
 
 #include "tests/sim/app.h"
@@ -67,7 +66,8 @@ void App::post(const OpScript& script, Instant now) {
     options.grace = script.grace;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
-    if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
+    options.codec = codec_of(script);
+    options.reducer = reducer_of(script);
     if (!heals) options.budget = choice.budget;
     c_.ops.posted(std::move(posted));
     c_.world.trace(c_.host.id(), "app posts t{}: {}{} of {} {}{}{}{}{}, weight {}", script.tag,

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "collectives/codec/parse.h"
 #include "collectives/kernels/half.h"
+#include "tests/unit/codec/custom_parts.h"
+#include "tests/unit/reducer/custom_parts.h"
 
 namespace whim::sim {
 namespace {
@@ -92,8 +95,25 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         op.parts = std::move(counts);
         if (gathers) op.reduce = Reduce::copy, op.uniform = false, op.min_contributors = 1;
     }
+    Prng customs = stream(seed, 0xc0570, round, 0, 0);
+    for (OpScript& op : ops) {
+        const bool drawn = customs.chance(style.custom, 100), median = customs.chance(2, 3);
+        const bool codec = customs.chance(1, 2) || !median;
+        const bool fits = op.dtype == Dtype::f32 && (op.reduce == Reduce::avg || op.reduce == Reduce::sum);
+        if (!drawn || !fits) continue;
+        op.codec = codec ? "test-bytes" : "";
+        op.median = median;
+        if (median) op.reduce = Reduce::custom;
+    }
     return ops;
 }
+
+CodecPtr codec_of(const OpScript& op) {
+    if (op.codec.empty()) return nullptr;
+    return *parse_codec(op.codec, {{"test-bytes", test::custom_codec()}});
+}
+
+ReducerPtr reducer_of(const OpScript& op) { return op.median ? test::median_reducer() : nullptr; }
 
 OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op,
                    const MemberId& member) {

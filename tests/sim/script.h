@@ -24,6 +24,7 @@ struct ScriptStyle {
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
+    uint32_t custom = 20;     // of f32 sums and averages: by a reducer or codec of the application
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -39,7 +40,12 @@ struct OpScript {
     uint32_t min_contributors = 1;
     Duration grace{};
     std::string codec = {};  // "": none
+    bool median = false;     // Reduce::custom, by a reducer of the application
 };
+
+// As an application registers them on every peer; null: none.
+CodecPtr codec_of(const OpScript& op);
+ReducerPtr reducer_of(const OpScript& op);
 
 // What one peer does with it.
 struct OpChoice {

@@ -3,6 +3,7 @@
 
 #include "diloco.h"
 #include "errors.h"
+#include "feedback.h"
 #include "group.h"
 #include "op.h"
 #include "whimbrel/log.h"
@@ -19,4 +20,5 @@ PYBIND11_MODULE(_core, module) {
     whim_python::bind_op(module);
     whim_python::bind_group(module);
     whim_python::bind_diloco(module);
+    whim_python::bind_feedback(module);
 }

@@ -23,8 +23,10 @@ public:
         uint32_t min_contributors = 1;
         bool in_place = false;
         uint64_t retain_bytes_max = 1u << 20;
-        std::vector<float> weights = {};  // 1 each
-        std::vector<bool> abstains = {};  // nobody
+        std::vector<float> weights = {};    // 1 each
+        std::vector<bool> abstains = {};    // nobody
+        std::vector<CodecPtr> codecs = {};  // each peer's; then chunk_elements fits them
+        ReducerPtr reducer = nullptr;       // of Reduce::custom
     };
 
     struct Peer final : OpHost {
@@ -55,7 +57,9 @@ public:
             ended_with = code;
             detail = text;
         }
-        void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+        void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
+            for (const Rank r : ranks) world->leavers.push_back(r.value);
+        }
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
         std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
@@ -94,6 +98,10 @@ public:
         config.descriptor.elements = setup.elements;
         config.descriptor.chunk_elements = setup.chunk_elements;
         config.descriptor.min_contributors = setup.min_contributors;
+        config.reducer = setup.reducer;
+        if (!setup.codecs.empty())
+            config.coding = std::make_shared<Coding>(setup.codecs[rank], setup.reduce, false, config.id,
+                                                     setup.peers, Plant::none, setup.reducer);
         config.self = {rank};
         config.alive.assign(setup.peers, true);
         config.in = std::as_bytes(std::span(p.in));
@@ -160,7 +168,7 @@ public:
     std::vector<std::unique_ptr<Peer>> peers;
     std::vector<Message> messages;
     std::vector<Frame> frames;
-    std::vector<uint32_t> violators;
+    std::vector<uint32_t> violators, leavers;
     ChunkPool pool{1u << 20};
 };
 

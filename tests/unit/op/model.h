@@ -24,7 +24,8 @@ struct ModelOptions {
     Collective collective = Collective::all_reduce;
     std::vector<uint64_t> parts = {};  // of the others; elements is their sum
     Dtype dtype = Dtype::f32;
-    std::string codec = {};  // "": none; then of f32, sum or avg
+    std::string codec = {};        // "": none; then of f32, sum, avg or custom; also custom_parts.h's
+    ReducerPtr reducer = nullptr;  // of Reduce::custom
     bool uniform = false;
     bool in_place = false;
     uint32_t deaths = 0;
