@@ -15,21 +15,19 @@ uint32_t needed(const PostOptions& o) {
     return std::max({1u, o.min_contributors, o.reducer ? o.reducer->min_contributors() : 1});
 }
 
-std::string_view reduction(const PostOptions& o) { return reduce_name(o.reduce); }
-
 // Whether there is such a reduction, of these elements, through this codec.
 Status check_kind(const PostOptions& o) {
     if (!o.missing.empty()) return {};
-    const std::string of = " of " + std::string(dtype_name(o.dtype));
+    const std::string dtype(dtype_name(o.dtype));
     const bool defined = o.reduce == Reduce::custom ? o.reducer && o.reducer->takes(o.dtype)
                                                     : !o.reducer && reduce_supports(o.reduce, o.dtype);
-    const std::string what = o.reducer ? o.reducer->text() : std::string(reduction(o));
-    if (!defined) return fail(Code::E_UNSUPPORTED, what + " is not defined for " + of.substr(4));
+    const std::string what = o.reducer ? o.reducer->text() : std::string(reduce_name(o.reduce));
+    if (!defined) return fail(Code::E_UNSUPPORTED, what + " is not defined for " + dtype);
     if (!o.codec) return {};
     const bool coded = o.reduce == Reduce::sum || o.reduce == Reduce::avg || o.reduce == Reduce::copy ||
                        o.reduce == Reduce::custom;
     if (o.dtype != Dtype::f32 || !coded)
-        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " with " + what + of +
+        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " with " + what + " of " + dtype +
                                              ": codecs are for sum, avg, broadcast and reducers of f32");
     if (o.reduce == Reduce::custom && o.codec->sparse())
         return fail(Code::E_UNSUPPORTED,

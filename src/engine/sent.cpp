@@ -2,7 +2,6 @@
 #include "engine/sent.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "collectives/plan/layout.h"
 
