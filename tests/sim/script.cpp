@@ -100,8 +100,8 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         const bool drawn = customs.chance(style.custom, 100), median = customs.chance(2, 3);
         const bool codec = customs.chance(1, 2) || !median;
         const bool fits = op.dtype == Dtype::f32 && (op.reduce == Reduce::avg || op.reduce == Reduce::sum);
-        if (!drawn || !fits) continue;
-        op.codec = codec ? "test-bytes" : "";
+        if (!drawn || !fits || !op.codec.empty()) continue;
+        if (codec) op.codec = "test-bytes";
         op.median = median;
         if (median) op.reduce = Reduce::custom;
     }
