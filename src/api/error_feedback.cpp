@@ -8,7 +8,7 @@
 #include "api/handles.h"
 #include "collectives/codec/error_feedback.h"
 #include "collectives/reducer/fold.h"
-#include "engine/sent.h"
+#include "runtime/sent.h"
 
 using namespace whim;
 using namespace whim::api;
