@@ -43,12 +43,16 @@ Dtype dtype_of(const std::string& name) {
     throw std::runtime_error("--dtype is f32 or bf16");
 }
 
+std::string name_of(const AllReduceRun& run, uint64_t index) {
+    return run.names.empty() ? "peer" + std::to_string(index) : run.names[index];
+}
+
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
     std::vector<std::string> arguments = {"--role",     "peer",
                                           "--invite",   invite,
                                           "--security", run.security,
-                                          "--name",     "peer" + std::to_string(index),
+                                          "--name",     name_of(run, index),
                                           "--bytes",    std::to_string(run.bytes),
                                           "--dtype",    run.dtype,
                                           "--reduce",   run.reduce,
@@ -59,7 +63,8 @@ Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t in
                                           "--listen",   place.address + ":0",
                                           "--path",     run.path,
                                           "--warm-ups", std::to_string(run.warm_ups),
-                                          "--rest-ms",  std::to_string(run.rest_ms)};
+                                          "--rest-ms",  std::to_string(run.rest_ms),
+                                          "--plan",     run.plan};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }
@@ -125,6 +130,8 @@ int all_reduce_peer_role(const Options& options) {
     };
     whim_all_reduce_options wishes = WHIM_ALL_REDUCE_OPTIONS_INIT;
     wishes.codec = codec.c_str();
+    const std::string plan = options.text("plan", "auto");
+    wishes.plan = plan.c_str();
     wishes.min_contributors = static_cast<uint32_t>(options.number("quorum", 0));
     wishes.grace_ms = static_cast<uint32_t>(options.number("grace-ms", 0));
     std::optional<whimbrel::Op> last;
@@ -148,13 +155,17 @@ int all_reduce_peer_role(const Options& options) {
     if (codec != "none")
         result = look_at(codec, all, reduce.fold, {reinterpret_cast<const float*>(out.data()), count});
     if (options.number("check", 1)) {
-        share.right = codec == "none"
-                          ? first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count
-                          : result.plausible();
+        const std::string by = last->info().plan;
+        share.right =
+            codec != "none" ? result.plausible()
+            : by != "direct"
+                ? first_far(all, reduce.fold, 0, count, reinterpret_cast<const float*>(out.data())) == count
+                : first_wrong(all, dtype.element, reduce.fold, 0, count, out.data()) == count;
     }
     if (!has_result) result.digest = 0;
     say(share);
-    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << std::endl;
+    std::cout << "result " << result << ' ' << share_of_last(*last, peers, count) << ' ' << last->info().plan
+              << std::endl;
     while (std::cin >> order) {}
     return 0;
 }
@@ -162,7 +173,7 @@ int all_reduce_peer_role(const Options& options) {
 AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
     const ScratchDirectory scratch;
     const Coordinator coordinator =
-        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0));
+        start_coordinator(scratch.path(), run.security, run.peers, place_of(run.places, 0), "", run.links);
     std::vector<Child> children;
     for (uint64_t i = 0; i < run.peers; ++i) children.push_back(start_peer(run, coordinator.invite, i));
     for (auto& child : children) child.expect("joined", Millis(kPatienceMs));
@@ -179,7 +190,7 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
         CodedResult result;
         double late_share = 0;
         std::istringstream line(hear("result"));
-        line >> result >> late_share;
+        line >> result >> late_share >> all.plan;
         if (late && result.digest == 0) continue;
         if (&child != &children.front() && result.digest != all.result.digest)
             throw std::runtime_error("two peers have different results");

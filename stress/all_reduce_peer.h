@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "coded_result.h"
 #include "options.h"
@@ -16,6 +17,9 @@ struct AllReduceRun {
     uint64_t peers = 0, bytes = 0, iterations = 0, warm_ups = kWarmUps, rest_ms = 0;
     std::string security = "tls", dtype = "f32", reduce = "sum", path = "auto";
     std::string codec = "none";  // f32 only
+    std::string plan = "auto";
+    std::string links;               // file that the coordinator takes the links from; empty: measured
+    std::vector<std::string> names;  // of the peers; empty: peer0, peer1, ...
     bool check = true;
     uint64_t min_contributors = 0, grace_ms = 0;
     bool last_is_late = false;       // the last peer's times do not count; its data may be left out, so that
@@ -31,6 +35,7 @@ void check_names(const AllReduceRun& run);
 struct AllReduceFigures {
     Totals totals;
     CodedResult result;
+    std::string plan = {};  // that the last op had
     double late_share = 1;  // of the last op's elements that the last peer contributed to
 };
 
@@ -40,8 +45,8 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",   "invite", "security", "name", "bytes",   "dtype",    "reduce", "codec",    "check",
-    "listen", "dir",    "peers",    "path", "rest-ms", "warm-ups", "quorum", "grace-ms", "core"};
+    "role", "invite", "security", "name",    "bytes",    "dtype",  "reduce",   "codec", "check", "listen",
+    "dir",  "peers",  "path",     "rest-ms", "warm-ups", "quorum", "grace-ms", "core",  "plan",  "links"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the

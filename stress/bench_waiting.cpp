@@ -99,10 +99,10 @@ constexpr const char* kUsage = "usage: ./run bench waiting [--late-ms 5000] [--p
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const Options options(
-        argc, argv,
-        {"role", "invite", "security", "path", "name", "listen", "dir", "peers", "late-ms", "percent-max"},
-        {"help"});
+    const Options options(argc, argv,
+                          {"role", "invite", "security", "path", "name", "listen", "dir", "peers", "late-ms",
+                           "percent-max", "links"},
+                          {"help"});
     const std::string role = options.text("role", "");
     if (options.has("help")) return std::fputs(kUsage, stdout) < 0;
     if (role == "coordinator") return coordinator_role(options);

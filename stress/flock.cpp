@@ -27,7 +27,7 @@ FlockSettings flock_settings(const Options& options, const std::string& bytes) {
 
 std::set<std::string> flock_options(std::set<std::string> own) {
     own.insert({"peers", "bytes", "seed", "dtype", "reduce", "security"});
-    own.insert({"role", "dir", "invite", "name", "listen"});
+    own.insert({"role", "dir", "invite", "name", "listen", "links"});
     return own;
 }
 

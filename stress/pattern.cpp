@@ -3,6 +3,7 @@
 #include "pattern.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace stress {
@@ -106,6 +107,19 @@ size_t first_wrong(const std::vector<Contribution>& contributions, Element eleme
         for (size_t i = 0; i < block; ++i)
             if (std::memcmp(got + i * size, static_cast<const unsigned char*>(wanted) + i * size, size) != 0)
                 return first + done + i;
+    }
+    return first + count;
+}
+
+size_t first_far(const std::vector<Contribution>& contributions, Fold fold, size_t first, size_t count,
+                 const float* result) {
+    float expected[kBlock];
+    const float most = 1e-6f * static_cast<float>(contributions.size());
+    for (size_t done = 0; done < count; done += kBlock) {
+        const size_t block = std::min(kBlock, count - done);
+        expected_block(contributions, Element::f32, fold, first + done, block, expected);
+        for (size_t i = 0; i < block; ++i)
+            if (!(std::fabs(result[done + i] - expected[i]) <= most)) return first + done + i;
     }
     return first + count;
 }

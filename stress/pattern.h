@@ -34,4 +34,9 @@ void make_gradient(uint64_t key, size_t first, size_t count, float* out);
 size_t first_wrong(const std::vector<Contribution>& contributions, Element element, Fold fold, size_t first,
                    size_t count, const void* result);
 
+// The same where the order of the fold is another one: first element that is farther from the fold than
+// rounding can take it, of f32.
+size_t first_far(const std::vector<Contribution>& contributions, Fold fold, size_t first, size_t count,
+                 const float* result);
+
 }  // namespace stress

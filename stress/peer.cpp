@@ -42,6 +42,8 @@ int coordinator_role(const Options& options) {
     wishes.listen = listen.c_str();
     wishes.data_dir = directory.c_str();
     wishes.replicas_min = static_cast<uint32_t>(options.number("peers", 1));
+    const std::string links = options.text("links", "");
+    if (!links.empty()) wishes.links = links.c_str();
     whim_coordinator* coordinator = nullptr;
     check_coordinator(whim_coordinator_start(&wishes, &coordinator));
     char address[WHIM_TEXT_MAX];
@@ -57,11 +59,11 @@ int coordinator_role(const Options& options) {
 }
 
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
-                              const Place& place, const std::string& listen) {
-    Child child =
-        Child::start({"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
-                      std::to_string(peers), "--listen", listen.empty() ? place.address + ":0" : listen},
-                     place);
+                              const Place& place, const std::string& listen, const std::string& links) {
+    Child child = Child::start(
+        {"--role", "coordinator", "--dir", directory, "--security", security, "--peers",
+         std::to_string(peers), "--listen", listen.empty() ? place.address + ":0" : listen, "--links", links},
+        place);
     std::string address = child.expect("address", Millis(kPatienceMs));
     std::string invite = child.expect("invite", Millis(kPatienceMs));
     return {std::move(child), std::move(address), std::move(invite)};

@@ -22,9 +22,11 @@ struct Coordinator {
     Child child;
     std::string address, invite;
 };
-// listen: that of one that was killed, or a free port at the place if empty.
+// listen: that of one that was killed, or a free port at the place if empty. links: file of what is known of
+// links, or empty.
 Coordinator start_coordinator(const std::string& directory, const std::string& security, uint64_t peers,
-                              const Place& place = {}, const std::string& listen = "");
+                              const Place& place = {}, const std::string& listen = "",
+                              const std::string& links = "");
 
 // A joined group; throws whimbrel::Error. path: "auto", or "tcp" also between peers of one machine.
 whimbrel::Group join(const std::string& invite, const std::string& security, const std::string& name,

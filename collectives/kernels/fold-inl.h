@@ -37,6 +37,11 @@ struct Avg {
     template <class V> static HWY_INLINE V finish(V acc, V weight_sum) { return hn::Div(acc, weight_sum); }
 };
 
+// Of a partial sum: what Avg has before it divides.
+struct WeightedSum : Avg {
+    template <class V> static HWY_INLINE V finish(V acc, V) { return acc; }
+};
+
 struct IntegerMin : Sum {
     template <class V> static HWY_INLINE V step(V acc, V x, V) { return hn::Min(acc, x); }
 };
@@ -75,6 +80,7 @@ public:
     explicit Folder(std::span<const FoldInput> inputs) : inputs_(inputs), weight_sum_(weight_of(inputs[0])) {
         for (const FoldInput& input : inputs.subspan(1)) weight_sum_ += weight_of(input);
     }
+    Folder(std::span<const FoldInput> inputs, Acc weight_sum) : inputs_(inputs), weight_sum_(weight_sum) {}
 
     void run(MutableByteSpan out) const {
         const size_t lanes = hn::Lanes(D());
@@ -142,7 +148,7 @@ private:
     }
 
     std::span<const FoldInput> inputs_;
-    Acc weight_sum_;  // added in input order, in the accumulator's precision
+    Acc weight_sum_;  // added in input order, in the accumulator's precision, unless it is given
 };
 
 template <class Format, class Rule> void fold_as(std::span<const FoldInput> inputs, MutableByteSpan out) {

@@ -22,6 +22,9 @@ namespace kernels {
 // sum, avg, min or max of f32, f64, f16, bf16. inputs: at least one, all of out_bytes bytes.
 void fold_floats(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, MutableByteSpan out);
 
+// Of f32: w0*x0 + w1*x1 + ..., divided by the divisor unless that is 0.
+void fold_weighted(std::span<const FoldInput> inputs, float divisor, MutableByteSpan out);
+
 // sum, min or max of the integer types.
 void fold_integers(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, MutableByteSpan out);
 

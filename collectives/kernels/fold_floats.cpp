@@ -37,6 +37,11 @@ void fold_floats_here(Reduce reduce, Dtype dtype, std::span<const FoldInput> inp
     WHIM_ASSERT(!"not a float type");
 }
 
+void fold_weighted_here(std::span<const FoldInput> inputs, float divisor, MutableByteSpan out) {
+    if (divisor == 0.0f) Folder<F32, WeightedSum>(inputs, 1.0f).run(out);
+    else Folder<F32, Avg>(inputs, divisor).run(out);
+}
+
 }  // namespace whim::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -44,9 +49,14 @@ HWY_AFTER_NAMESPACE();
 namespace whim::kernels {
 
 HWY_EXPORT(fold_floats_here);
+HWY_EXPORT(fold_weighted_here);
 
 void fold_floats(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, MutableByteSpan out) {
     HWY_DYNAMIC_DISPATCH(fold_floats_here)(reduce, dtype, inputs, out);
+}
+
+void fold_weighted(std::span<const FoldInput> inputs, float divisor, MutableByteSpan out) {
+    HWY_DYNAMIC_DISPATCH(fold_weighted_here)(inputs, divisor, out);
 }
 
 }  // namespace whim::kernels

@@ -1,6 +1,8 @@
 // Conversions between sets, bitmaps and ranges.
 #include "collectives/op/bitmap.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace whim::op {
@@ -42,6 +44,7 @@ std::string describe(const wire::OpDescriptor& d) {
     std::string text = what + " of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype));
     if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
     if (!d.codec.empty()) text += " as " + d.codec;
+    if (d.plan != 0) text += fmt::format(" by plan {:016x}", d.plan);
     if (d.uniform) text += " (uniform)";
     if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);
     if (d.min_contributors > 1) text += ", at least " + std::to_string(d.min_contributors) + " contributors";

@@ -82,6 +82,8 @@ void run_job(const Job& job, Scratch& scratch) {
         case JobKind::fold:
             if (job.reducer) return fold_custom(job, scratch);
             return fold(job.reduce, job.dtype, job.inputs, job.out);
+        case JobKind::partial: return fold_partial_avg(job.inputs, job.out);
+        case JobKind::root: return fold_partials(job.inputs, job.weight_sum, job.out);
         case JobKind::scan: return scan(job);
         case JobKind::encode: return encode(job);
         case JobKind::fold_coded: return fold_coded(job, scratch);

@@ -15,10 +15,11 @@
 
 namespace whim::op {
 
-// fold: inputs to out, by a reducer of the application if there is one. scan: the first element of inputs[0]
-// that may not leave. With coding, f32 only: encode: inputs[0], this peer's chunk, to encoded. fold_coded:
-// contributions to encoded and out.
-enum class JobKind : uint8_t { fold, scan, encode, fold_coded };
+// fold: inputs to out, by a reducer of the application if there is one. partial: the same, of averages
+// without the division; root: with it, by the weights of all that is in the partial sums. scan: the first
+// element of inputs[0] that may not leave. With coding, f32 only: encode: inputs[0], this peer's chunk, to
+// encoded. fold_coded: contributions to encoded and out.
+enum class JobKind : uint8_t { fold, partial, root, scan, encode, fold_coded };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
@@ -33,6 +34,7 @@ struct Job {
     Dtype dtype = Dtype::f32;
     Reduce reduce = Reduce::sum;
     std::vector<FoldInput> inputs = {};             // folds: in birth rank order
+    float weight_sum = 0;                           // root
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
     std::shared_ptr<JobOutcome> outcome = nullptr;  // all but a fold without a reducer
     ReducerPtr reducer = nullptr;                   // fold, of Reduce::custom

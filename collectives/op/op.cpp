@@ -15,9 +15,12 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     const wire::OpDescriptor& d = config_.descriptor;
     const auto element_bytes = static_cast<uint32_t>(dtype_bytes(d.dtype));
     const uint32_t chunk_elements = std::max(1u, d.chunk_elements);
-    layout_ = d.parts.empty() ? ChunkLayout{d.elements, element_bytes, chunk_elements}
-                              : ChunkLayout::of_parts(d.parts, element_bytes, chunk_elements);
+    layout_ = config_.plan      ? layout_of(*config_.plan, d.elements, element_bytes, chunk_elements)
+              : d.parts.empty() ? ChunkLayout{d.elements, element_bytes, chunk_elements}
+                                : ChunkLayout::of_parts(d.parts, element_bytes, chunk_elements);
     WHIM_ASSERT(self() < birth_count_ && config_.alive[self()]);
+    WHIM_ASSERT(!config_.plan || (config_.plan->members == birth_count_ && !coded() && !copies()));
+    if (config_.plan) routes_.emplace(config_.plan, self(), layout_);
     alive_ = config_.alive;
     evicted_.assign(birth_count_, false);
     posted_.assign(birth_count_, false);
@@ -27,6 +30,7 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     listening_.assign(birth_count_, false);
     waiting_of_.assign(birth_count_, 0);
     version_ = static_cast<uint32_t>(std::count(alive_.begin(), alive_.end(), false));
+    fallen_ = routes_ && version_ > 0;
     posted_[self()] = true;
     abstains_[self()] = config_.abstains;
     chunks_.resize(layout_.chunks());
@@ -48,6 +52,10 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
     closed_by_.assign(birth_count_, 0);
     open_by_root_.assign(birth_count_, 0);
     closed_count_ = granted_count_ = 0;
+    partials_.clear();
+    closed_.assign(routes_ ? chunks_.size() : 0, false);
+    taken_.assign(birth_count_, 0);
+    granted_.assign(birth_count_, 0);
     pending_acks_.clear();
     pending_stable_.clear();
     open_count_ = unreleased_count_ = static_cast<uint32_t>(chunks_.size());
@@ -55,8 +63,8 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
         Chunk& chunk = chunks_[c];
         if (attempt > 0 && chunk.state != ChunkState::open && chunk.root == self()) ++card_.chunks_refolded;
         chunk = Chunk{};
-        chunk.base_root = chunk_root(config_.id, {c}, layout_, attempt_set_).value;
-        chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
+        chunk.base_root = root_of(c, attempt_set_);
+        chunk.root = root_of(c, alive_);
         if (scatters()) chunk.base_root = chunk.root = layout_.owner({c}).value;  // nobody else needs it
         base_list_[chunk.base_root].push_back(c);
         ++open_by_root_[chunk.root];
@@ -77,7 +85,7 @@ void Op::start(Instant now) {
         else report_orphans(now);
     }
     pump(now);
-    for (const uint32_t c : base_list_[self()]) try_fold(c, now);
+    for (const uint32_t c : base_list_[self()]) try_fold(c, now);  // alone, there is nobody to wait for
     settle();
 }
 
@@ -117,7 +125,7 @@ MutableByteSpan Op::output(uint32_t chunk) {
 
 bool Op::in_place() const {
     const uint64_t part =
-        layout_.parts.empty() ? 0 : layout_.part(config_.self).begin * layout_.element_bytes;
+        scatters() || gathers() ? layout_.part(config_.self).begin * layout_.element_bytes : 0;
     const std::byte* in = config_.in.data() + (scatters() && !config_.in.empty() ? part : 0);
     const std::byte* out = config_.out.data() + (gathers() && !config_.out.empty() ? part : 0);
     return in == out && !config_.in.empty();
@@ -137,6 +145,7 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
     if (bytes && !bytes->empty()) std::memcpy(output(c).data(), bytes->data(), bytes->size());
     chunk.state = ChunkState::has;
     encoded_.erase(c);
+    partials_.erase(c);
     chunk.from = from.value;
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;
@@ -155,6 +164,7 @@ namespace {
 
 // The version a message was sent under, for those that must wait for it; 0 for the others.
 struct VersionOf {
+    uint32_t operator()(const wire::OpGrant& m) const { return m.version; }
     uint32_t operator()(const wire::OpStatus& m) const { return m.version; }
     uint32_t operator()(const wire::OpFetch& m) const { return m.version; }
     uint32_t operator()(const wire::OpListen& m) const { return m.version; }
@@ -190,10 +200,8 @@ void Op::dispatch(Rank from, const wire::Message& message, Instant now) {
     }
     if (attempt && *attempt < attempt_) return;
     if (const auto* m = std::get_if<wire::OpPost>(&message)) on_post(from, *m, now);
-    else if (const auto* m = std::get_if<wire::OpGrant>(&message)) {
-        closed_by_[from.value] = std::max(closed_by_[from.value], m->chunks_closed);
-        pump(now);
-    } else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpGrant>(&message)) on_grant(from, *m, now);
+    else if (const auto* m = std::get_if<wire::OpStatus>(&message)) on_status(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpFetch>(&message)) on_fetch(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpAck>(&message)) on_ack(from, *m, now);
     else if (const auto* m = std::get_if<wire::OpStable>(&message)) on_stable(*m);
@@ -229,12 +237,15 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
     abstains_[from.value] = post.abstains;
     window_of_[from.value] = std::max(1u, post.window_chunks);
     begin_grace();
+    if (routed()) {
+        posted_routed(from, now);
+        return pump(now);
+    }
     if (granted_count_ > 0) grant(from.value);
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root != self()) continue;
         if (chunks_[c].state == ChunkState::open) try_fold(c, now);
-        else if (alive(from.value) && chunks_[c].root == chunks_[c].base_root)
-            publish(c);  // of orphans it reports first
+        else if (alive(from.value) && !orphan(c)) publish(c);  // of orphans it reports first
     }
     pump(now);
 }
@@ -285,6 +296,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     alive_ = alive;
     version_ = version;
     reports_.clear();
+    if (routed()) fall();
     if (mode_ == Mode::abandoned) {
         settle();
         return;
@@ -378,6 +390,7 @@ std::string Op::waiting_for() const {
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (alive(r) && !posted_[r]) return what + host_.name({r}) + " to call it";
     }
+    if (routed()) return waiting_routed();
     if (frozen_) return what + "the members' reports after a loss (leader " + host_.name({leader()}) + ")";
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].state != ChunkState::open) continue;

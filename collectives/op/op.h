@@ -1,5 +1,5 @@
-// One collective at one peer: the executor of the direct plan and of the results-first exchange, for all
-// collectives and codecs (what those change: op_parts.cpp, op_coded.cpp).
+// One collective at one peer: the executor of plans and of the results-first exchange, for all collectives
+// and codecs (what those change: op_parts.cpp, op_coded.cpp; trees: op_routed.cpp).
 //
 // It knows birth ranks, not peers, links or clocks. Every peer of the op runs one; together they keep these
 // promises (docs/internals/ARCHITECTURE.md, "The life of an op"):
@@ -25,6 +25,7 @@
 #include "base/time.h"
 #include "collectives/op/chunk_pool.h"
 #include "collectives/op/job.h"
+#include "collectives/op/routes.h"
 #include "collectives/plan/direct.h"
 #include "wire/messages.h"
 
@@ -59,11 +60,12 @@ struct OpConfig {
     OpId id;
     wire::OpDescriptor descriptor;
     Rank self;
-    std::vector<bool> alive;               // by birth rank: neither evicted nor excluded
-    std::shared_ptr<const Coding> coding;  // null: elements travel as they are
-    ReducerPtr reducer = nullptr;          // of Reduce::custom, and then also in coding
-    ByteSpan in;                           // all_gather: this peer's part
-    MutableByteSpan out;                   // reduce_scatter: this peer's part
+    std::vector<bool> alive;                           // by birth rank: neither evicted nor excluded
+    std::shared_ptr<const Coding> coding;              // null: elements travel as they are
+    std::shared_ptr<const plan::Plan> plan = nullptr;  // with trees, of all_reduce; null: the direct plan
+    ReducerPtr reducer = nullptr;                      // of Reduce::custom, and then also in coding
+    ByteSpan in;                                       // all_gather: this peer's part
+    MutableByteSpan out;                               // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
     Duration grace{};           // 0: never ask for the exclusion of laggards
@@ -84,6 +86,7 @@ struct OpReportCard {
     bool living_root_excluded = false;
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
+    bool trees_fell = false;  // with chunks still open
 };
 
 class Op {
@@ -149,9 +152,10 @@ private:
     };
     struct Given {  // one contribution at the chunk's root
         bool present = false;
-        float weight = 0.0f;
-        BufferRef buffer;    // null for this peer's own
-        uint32_t order = 0;  // of arrival; used by a planted bug only
+        float weight = 0.0f;         // of a partial sum, of all in it
+        BufferRef buffer;            // null for this peer's own, and of a partial sum of nothing
+        std::vector<bool> set = {};  // whose contributions a partial sum holds; empty: the sender's own
+        uint32_t order = 0;          // of arrival; used by a planted bug only
     };
     struct Rooted {  // what a chunk's root knows
         std::vector<Given> given;
@@ -166,6 +170,8 @@ private:
     struct RunningJob {
         uint32_t chunk = 0;
         bool encodes = false;                           // this peer's contribution; else a fold
+        bool partial = false;                           // a fold between a leaf and the root
+        float weight = 0.0f;                            // of a partial sum
         std::vector<BufferRef> inputs = {};             // kept until the job is done
         std::vector<bool> set = {};                     // whose they are
         BufferRef encoded = nullptr;                    // with a codec
@@ -247,6 +253,30 @@ private:
     bool lost(uint32_t chunk) const;
     bool is_lost(const Arrival& result) const;
 
+    // op_routed.cpp
+    bool routed() const { return routes_ && !fallen_ && attempt_ == 0; }
+    // Whether everyone reports about this chunk before its root decides.
+    bool orphan(uint32_t chunk) const {
+        return chunks_[chunk].root != chunks_[chunk].base_root || (fallen_ && attempt_ == 0);
+    }
+    uint32_t root_of(uint32_t chunk, const std::vector<bool>& alive) const;
+    uint64_t window_in_trees(uint32_t receiver, uint64_t window) const;
+    void pump_routed();
+    void offer(uint32_t chunk);
+    void on_part(Rank from, Arrival& arrival, Instant now);
+    void fold_routed(uint32_t chunk, Instant now);
+    void partial_done(RunningJob& running);
+    void send_partial(uint32_t chunk);
+    void close_routed(uint32_t chunk);
+    void pass_on(uint32_t chunk);
+    void pass_on(uint32_t chunk, uint32_t to);
+    bool passed_on_late(Rank from, const wire::BulkHeader& header) const;
+    void posted_routed(Rank from, Instant now);
+    void on_grant(Rank from, const wire::OpGrant& grant, Instant now);
+    void fall();
+    std::optional<ByteSpan> pin_partial(Pin pin);
+    std::string waiting_routed() const;
+
     // op_contribute.cpp
     void pump(Instant now);
     bool contribute_next(uint32_t root);
@@ -264,6 +294,8 @@ private:
     void fold_done(uint64_t job_id, RunningJob& running, Instant now);
     void folded(uint32_t chunk, const std::vector<bool>& set);
     void send_result(uint32_t chunk, uint32_t to);
+    void queue_result(uint32_t chunk, uint32_t to);
+    bool weights_hold(double sum);
     void grant(uint32_t to);
     void publish(uint32_t chunk);  // to every member that lacks it
     void on_ack(Rank from, const wire::OpAck& ack, Instant now);
@@ -322,6 +354,18 @@ private:
     std::vector<std::vector<uint32_t>> base_list_;  // chunks by base root
     std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
+
+    // With trees.
+    struct Partial {       // folded here, on its way up
+        BufferRef buffer;  // null: of nothing
+        std::vector<bool> set;
+        float weight = 0.0f;
+    };
+    std::optional<Routes> routes_;
+    bool fallen_ = false;                    // somebody went: trees hold no longer
+    std::map<uint32_t, Partial> partials_;   // by chunk
+    std::vector<bool> closed_;               // chunks that need nothing more from their senders
+    std::vector<uint32_t> taken_, granted_;  // of each sender's list: closed from its start on, and said so
 
     // With a codec.
     std::map<uint32_t, BufferRef> encoded_;  // this peer's contributions, while they may be sent

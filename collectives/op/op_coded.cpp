@@ -13,6 +13,8 @@ bool Op::takes(const wire::BulkHeader& header, uint64_t payload_bytes) const {
     if (header.chunk >= chunks_.size()) return false;
     const bool result = header.kind == static_cast<uint8_t>(wire::BulkKind::result);
     if (gathers() && result && payload_bytes == 0) return true;  // a lost part
+    const bool partial = header.kind == static_cast<uint8_t>(wire::BulkKind::partial);
+    if (partial) return routes_ && (payload_bytes == 0 || payload_bytes == chunk_bytes(header.chunk));
     if (!coded()) return payload_bytes == chunk_bytes(header.chunk);
     return config_.coding->fits(result, layout_.range({header.chunk}).count(), payload_bytes);
 }

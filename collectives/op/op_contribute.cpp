@@ -6,6 +6,7 @@
 namespace whim::op {
 
 void Op::pump(Instant) {
+    if (routed()) return pump_routed();
     if (frozen_ || ended_ || ending_ || mode_ != Mode::member || abstains_[self()]) return;
     if (gathers() || (copies() && config_.descriptor.source != self())) return;
     for (bool progress = true; progress;) {

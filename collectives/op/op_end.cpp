@@ -58,6 +58,7 @@ void Op::settle() {
         refresh_card();
         waiting_.clear();
         encoded_.clear();
+        partials_.clear();
         drop_retained();
         stop_listening();
         if (config_.plant == Plant::touch_failed_input && !config_.out.empty())
@@ -179,9 +180,12 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (attempt != attempt_ || c >= chunks_.size() || mode_ == Mode::abandoned) return std::nullopt;
     const Chunk& chunk = chunks_[c];
     Pin pin{to.value, kind, c, attempt, nullptr};
+    if (kind == wire::BulkKind::partial)
+        return ended_ || ending_ ? std::nullopt : pin_partial(std::move(pin));
     if (kind == wire::BulkKind::contribution) {
         const bool wanted = chunk.state == ChunkState::open;
-        if (ended_ || ending_ || chunk.root != to.value || !wanted) return std::nullopt;
+        const uint32_t root = routed() ? routes_->of(c).up : chunk.root;
+        if (ended_ || ending_ || root != to.value || !wanted) return std::nullopt;
         if (!coded()) return pinned(std::move(pin), input(c));
         const auto ready = encoded_.find(c);
         if (ready == encoded_.end()) return std::nullopt;
@@ -192,10 +196,14 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (mode_ == Mode::listener) return std::nullopt;
     if (chunk.state == ChunkState::open || (ended_ && end_code_ != Code::OK) || evicted_[to.value])
         return std::nullopt;
+    // What trees were going to pass on is sent by roots once they hold no longer.
+    if (routes_ && !routed() && chunk.root != self() && chunk.root != to.value &&
+        config_.plant != Plant::adopt_passed_on_late)
+        return std::nullopt;
     if (lost(c)) return pinned(std::move(pin), {});
     if (const auto kept = retained_.find(c); kept != retained_.end()) {
-        if (chunk.root != chunk.base_root) ++card_.retained_served;  // it saved an orphan
-        pin.buffer = kept->second;  // stays though the op lets go of it meanwhile
+        if (orphan(c)) ++card_.retained_served;  // it saved an orphan
+        pin.buffer = kept->second;               // stays though the op lets go of it meanwhile
         if (config_.plant == Plant::encode_again && coded() && !ended_) pin.buffer = encoded_again(c);
         return pinned(pin, pin.buffer->bytes());
     }

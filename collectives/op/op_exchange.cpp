@@ -18,7 +18,7 @@ void Op::reroot(Instant now) {
             if (!alive(chunk.root) && config_.plant != Plant::await_dead_owner) finish_elsewhere(c);
         } else if (!alive(chunk.root)) {
             const uint32_t before = chunk.root;
-            chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
+            chunk.root = root_of(c, alive_);
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
             if (chunk.state != ChunkState::released && chunk.root == self()) ++own_unreleased_;
         }
@@ -28,7 +28,13 @@ void Op::reroot(Instant now) {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         if (chunks_[c].root != self()) continue;
         if (chunks_[c].state == ChunkState::open) try_fold(c, now);
-        else if (chunks_[c].root == chunks_[c].base_root) check_stable(c);
+        else if (!orphan(c)) check_stable(c);
+    }
+    if (fallen_ && attempt_ == 0 && closed_count_ > granted_count_) {  // in the lists of the direct plan
+        granted_count_ = closed_count_;
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            if (r != self() && alive(r) && posted_[r]) grant(r);
+        }
     }
     flush_stable();
 }
@@ -39,7 +45,7 @@ void Op::report_orphans(Instant now) {
     std::map<uint32_t, std::vector<std::pair<uint32_t, wire::ChunkStatus>>> by_root;
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         Chunk& chunk = chunks_[c];
-        if (chunk.root == chunk.base_root) continue;
+        if (!orphan(c)) continue;
         wire::ChunkStatus status = chunk.state == ChunkState::open  ? wire::ChunkStatus::contributes
                                    : chunk.state == ChunkState::has ? wire::ChunkStatus::has
                                                                     : wire::ChunkStatus::released;
@@ -57,7 +63,7 @@ void Op::report_orphans(Instant now) {
     }
     for (const auto& [root, entries] : by_root) send_status(root, entries);
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
-        if (chunks_[c].root == self() && chunks_[c].root != chunks_[c].base_root) resolve(c, now);
+        if (chunks_[c].root == self() && orphan(c)) resolve(c, now);
     }
 }
 
@@ -87,7 +93,7 @@ void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
             std::min<uint64_t>(uint64_t{range.chunks.first} + range.chunks.count, chunks_.size());
         for (uint64_t i = range.chunks.first; i < end; ++i) {
             const uint32_t c = static_cast<uint32_t>(i);
-            if (chunks_[c].root != self() || chunks_[c].root == chunks_[c].base_root) continue;
+            if (chunks_[c].root != self() || !orphan(c)) continue;
             Rooted& root = rooted(c);
             if (root.status_version != version_) continue;
             root.status[from.value] = static_cast<wire::ChunkStatus>(range.status);
@@ -215,7 +221,7 @@ void Op::disown() {
         Chunk& chunk = chunks_[c];
         const uint32_t before = chunk.root;
         if (!alive(before)) {
-            chunk.root = chunk_root(config_.id, {c}, layout_, alive_).value;
+            chunk.root = root_of(c, alive_);
             if (chunk.state == ChunkState::open) --open_by_root_[before], ++open_by_root_[chunk.root];
         }
         if (chunk.state == ChunkState::has &&

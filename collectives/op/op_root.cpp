@@ -46,9 +46,11 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
     }
     if (header.attempt < attempt_ && config_.plant != Plant::uniform_mix_sets) return;
     card_.bytes_received += arrival.buffer->bytes().size();
-    if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution))
+    if (header.kind == static_cast<uint8_t>(wire::BulkKind::result)) on_result(from, arrival, now);
+    else if (routed()) on_part(from, arrival, now);
+    else if (header.kind == static_cast<uint8_t>(wire::BulkKind::contribution) ||
+             (config_.plant == Plant::partials_outlive_trees && !arrival.buffer->bytes().empty()))
         on_contribution(from, arrival, now);
-    else on_result(from, arrival, now);
     settle();
 }
 
@@ -98,8 +100,7 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
             ++possible;
         }
     }
-    const Chunk& chunk = chunks_[c];
-    if (chunk.root != chunk.base_root) {
+    if (orphan(c)) {
         if (root.status_version != version_) return false;
         for (uint32_t r = 0; r < birth_count_; ++r) {
             if (r == self() || !alive(r) || root.status[r] == wire::ChunkStatus::contributes) continue;
@@ -129,6 +130,7 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
 }
 
 void Op::try_fold(uint32_t c, Instant now) {
+    if (routed()) return fold_routed(c, now);
     Chunk& chunk = chunks_[c];
     if (ended_ || ending_ || frozen_ || mode_ != Mode::member) return;
     if (chunk.root != self() || chunk.state != ChunkState::open) return;
@@ -151,12 +153,7 @@ void Op::try_fold(uint32_t c, Instant now) {
         weight_sum += root.given[r].weight;
         if (!wide) weight_sum = static_cast<float>(weight_sum);
     }
-    if (config_.descriptor.reduce == Reduce::avg && !(weight_sum > 0.0 && std::isfinite(weight_sum))) {
-        const char* wrong = weight_sum > 0.0 ? "add up to more than f32 holds" : "are zero";
-        fail_for_all(Code::E_WEIGHTS,
-                     "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now);
-        return;
-    }
+    if (config_.descriptor.reduce == Reduce::avg && !weights_hold(weight_sum)) return;
     if (order.empty()) return settle_lost(c);
     std::sort(order.begin(), order.end());
     root.job = job.id;
@@ -166,21 +163,31 @@ void Op::try_fold(uint32_t c, Instant now) {
         job.outcome = running.outcome = std::make_shared<JobOutcome>();
     }
     for (const auto& [position, r] : order) {
-        if (job.reducer) job.ranks.push_back(r);
         const Given& given = root.given[r];
         const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
         if (given.buffer) running.inputs.push_back(given.buffer);
         const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
                                  ? given.weight * 0.5f + 0.25f
                                  : given.weight;
-        job.inputs.push_back({bytes, weight});
-        if (config_.plant == Plant::double_count && r != self() && version_ > 0)
+        const bool doubled = config_.plant == Plant::double_count && r != self() && version_ > 0;
+        for (int times = doubled ? 2 : 1; times > 0; --times) {
             job.inputs.push_back({bytes, weight});
+            if (job.reducer) job.ranks.push_back(r);
+        }
     }
     job.out = output(c);
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));
+}
+
+// Otherwise the op ends for all.
+bool Op::weights_hold(double sum) {
+    if (sum > 0.0 && std::isfinite(sum)) return true;
+    const char* wrong = sum > 0.0 ? "add up to more than f32 holds" : "are zero";
+    fail_for_all(Code::E_WEIGHTS,
+                 "op " + to_string(config_.id) + ": the weights of all contributors " + wrong, now_);
+    return false;
 }
 
 void Op::job_done(uint64_t job_id, Instant now) {
@@ -196,6 +203,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     running_.erase(it);
     --jobs_;
     if (running.encodes) encoded(running.chunk, running, now);
+    else if (running.partial) partial_done(running);
     else fold_done(job_id, running, now);
     if (decision_ && jobs_ == 0) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
@@ -227,6 +235,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
 
 // A chunk this peer roots needs nothing more from its contributors: their windows move on.
 void Op::close_chunk(uint32_t c) {
+    if (routed()) return close_routed(c);
     if (chunks_[c].base_root != self()) return;
     ++closed_count_;
     const uint64_t window = window_chunks();
@@ -240,10 +249,14 @@ void Op::close_chunk(uint32_t c) {
     }
 }
 
-void Op::grant(uint32_t to) { host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_}); }
+void Op::grant(uint32_t to) {
+    const uint32_t version = routes_ && attempt_ == 0 ? version_ : 0;
+    host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_, version});
+}
 
 void Op::publish(uint32_t c) {
     if (scatters()) return;
+    if (routed()) return pass_on(c);
     Rooted& root = rooted(c);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r == self()) continue;
@@ -256,6 +269,10 @@ void Op::send_result(uint32_t c, uint32_t to) {
     Rooted& root = rooted(c);
     if (chunks_[c].root == self() && alive(to) && root.acked[to]) ++card_.chunks_resent;
     root.sent[to] = true;
+    queue_result(c, to);
+}
+
+void Op::queue_result(uint32_t c, uint32_t to) {
     wire::BulkHeader header;
     header.kind = static_cast<uint8_t>(wire::BulkKind::result);
     header.op = config_.id;
@@ -276,7 +293,10 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
     const bool stale_root_allowed =
         (config_.plant == Plant::adopt_after_report && !alive(from.value)) ||
         (config_.plant == Plant::adopt_from_excluded_root && !alive(from.value) && !evicted_[from.value]);
-    if (chunk.root != from.value && !fetched && !stale_root_allowed) return;
+    const bool late_is_fine = config_.plant == Plant::adopt_passed_on_late;
+    const bool passed_on = routes_ && from.value == routes_->of(c).down_from && (routed() || late_is_fine);
+    if (passed_on_late(from, arrival.header) && !late_is_fine) return;
+    if (chunk.root != from.value && !fetched && !stale_root_allowed && !passed_on) return;
     if (chunk.state != ChunkState::open) {
         if (mode_ == Mode::member) ++card_.chunks_resent;
         return;
@@ -293,12 +313,13 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         if (!open_result(from, arrival)) return;
         adopt(c, from, arrival.header.contributors, std::nullopt);
     } else {
-        adopt(c, from, arrival.header.contributors, arrival.buffer->bytes());
+        const Rank made_by = routed() ? Rank{chunk.root} : from;  // whoever passed it on
+        adopt(c, made_by, arrival.header.contributors, arrival.buffer->bytes());
         keep(c, std::move(arrival.buffer));
     }
     if (chunk.stable) release(c);
     if (mode_ == Mode::listener) ++card_.listener_results;
-    if (chunk.root != chunk.base_root) ++card_.chunks_adopted;
+    if (orphan(c)) ++card_.chunks_adopted;
     if (fetched) {
         Rooted& root = rooted(c);
         root.fetching_from.reset();
@@ -308,6 +329,7 @@ void Op::on_result(Rank from, Arrival& arrival, Instant now) {
         return;
     }
     acknowledge(c);
+    if (routed()) pass_on(c);
 }
 
 void Op::acknowledge(uint32_t c) {

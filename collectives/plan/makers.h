@@ -28,6 +28,9 @@ std::optional<Plan> make_direct(const Net& net, const Work& work, Roots roots);
 // where an edge is slower than the others: the parts rooted at its ends go over it once instead of twice.
 std::optional<Plan> make_ring(const Net& net, const Work& work);
 
+// The same in rank order, in equal parts: what one would do who knows nothing of the links.
+Plan make_plain_ring(uint32_t members);
+
 // A member of each region is its head for a part: inputs go to the head, heads' sums to one of them, back
 // alike.
 std::optional<Plan> make_two_level(const Net& net, const Work& work, const Regions& regions);

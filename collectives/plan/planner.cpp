@@ -219,4 +219,33 @@ Choice plan_for(const Links& links, const Work& work) {
     return contest.decide();
 }
 
+std::optional<Wanted> wanted_from(std::string_view text) {
+    if (text.empty() || text == "auto") return Wanted::best;
+    if (text == "direct") return Wanted::direct;
+    if (text == "ring") return Wanted::ring;
+    if (text == "plain-ring") return Wanted::plain_ring;
+    if (text == "two-level") return Wanted::two_level;
+    if (text == "forest") return Wanted::forest;
+    return std::nullopt;
+}
+
+std::optional<Plan> plan_wanted(const Links& links, const Work& work, Wanted wanted) {
+    const Net net(links);
+    const uint32_t n = net.members();
+    if (n < 3) return std::nullopt;
+    if (!may_fold_between(work) && wanted != Wanted::direct) wanted = Wanted::best;
+    switch (wanted) {
+        case Wanted::best: break;
+        case Wanted::direct: return make_direct(net, work, Roots::all);
+        case Wanted::ring: return make_ring(net, work);
+        case Wanted::plain_ring: return make_plain_ring(n);
+        case Wanted::two_level: return make_two_level(net, work, find_regions(net));
+        case Wanted::forest:
+            return n <= limits::kPlanPackMembersMax ? make_forest(net, work, find_regions(net), kFar)
+                                                    : std::nullopt;
+    }
+    Choice choice = plan_for(links, work);
+    return std::move(choice.candidates[choice.chosen].plan);
+}
+
 }  // namespace whim::plan

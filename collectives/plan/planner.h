@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "collectives/plan/cost.h"
@@ -33,6 +34,15 @@ struct Choice {
 // members are so cut off from each other that no plan joins them, the direct plan all the same: the op will
 // wait and say for whom. 1 to limits::kMembersMax members.
 Choice plan_for(const Links& links, const Work& work);
+
+// What the user asks for: the best, or a plan of one kind.
+enum class Wanted : uint8_t { best, direct, ring, plain_ring, two_level, forest };
+inline constexpr std::string_view kWantedNames = "auto, direct, ring, plain-ring, two-level, forest";
+std::optional<Wanted> wanted_from(std::string_view text);  // one of these names
+
+// The plan that is wanted. None where that kind cannot be had, as two-level with one region, or nothing is
+// known that would make it better than the direct plan with equal shares.
+std::optional<Plan> plan_wanted(const Links& links, const Work& work, Wanted wanted);
 
 // "the access line of 3 (up)", with names for ranks where there are any.
 std::string words_of(const Forecast& forecast, const std::vector<std::string>& names = {});

@@ -127,6 +127,21 @@ std::vector<double> weights_of(const Plan& plan, const Net& net) {
 
 }  // namespace
 
+Plan make_plain_ring(uint32_t members) {
+    Plan plan;
+    plan.kind = Kind::ring;
+    plan.members = members;
+    plan.tables.emplace_back(members);
+    std::iota(plan.tables[0].begin(), plan.tables[0].end(), Member{0});
+    uint32_t before = 0;
+    for (uint32_t p = 0; p < members; ++p) {
+        const auto end = static_cast<uint32_t>(uint64_t{kShares} * (p + 1) / members);
+        plan.parts.push_back({end - before, static_cast<Member>(p), Shape::ring, 0, 0});
+        before = end;
+    }
+    return plan;
+}
+
 std::optional<Plan> make_ring(const Net& net, const Work& work) {
     const uint32_t n = net.members();
     if (n < 3 || n > limits::kPlanRingMembersMax) return std::nullopt;

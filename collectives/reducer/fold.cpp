@@ -59,6 +59,11 @@ void fold_majority(Dtype dtype, std::span<const FoldInput> inputs, MutableByteSp
     WHIM_ASSERT(!"majority is for integers");
 }
 
+void check_f32(std::span<const FoldInput> inputs, MutableByteSpan out) {
+    WHIM_ASSERT(!inputs.empty() && inputs.size() <= limits::kMembersMax && out.size() % sizeof(float) == 0);
+    for (const FoldInput& input : inputs) WHIM_ASSERT(input.bytes.size() == out.size());
+}
+
 void copy_first(std::span<const FoldInput> inputs, MutableByteSpan out) {
     std::memmove(out.data(), inputs[0].bytes.data(), out.size());
 }
@@ -77,6 +82,17 @@ void fold(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, Mutable
     if (reduce == Reduce::majority) return fold_majority(dtype, inputs, out);
     if (dtype_is_float(dtype)) return kernels::fold_floats(reduce, dtype, inputs, out);
     kernels::fold_integers(reduce, dtype, inputs, out);
+}
+
+void fold_partial_avg(std::span<const FoldInput> inputs, MutableByteSpan out) {
+    check_f32(inputs, out);
+    if (!out.empty()) kernels::fold_weighted(inputs, 0.0f, out);
+}
+
+void fold_partials(std::span<const FoldInput> inputs, float weight_sum, MutableByteSpan out) {
+    WHIM_ASSERT(weight_sum > 0.0f);
+    check_f32(inputs, out);
+    if (!out.empty()) kernels::fold_weighted(inputs, weight_sum, out);
 }
 
 std::optional<size_t> first_non_finite(Dtype dtype, ByteSpan bytes) {

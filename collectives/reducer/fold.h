@@ -31,6 +31,12 @@ namespace whim {
 // the memory of one input (the same address); otherwise it overlaps none.
 void fold(Reduce reduce, Dtype dtype, std::span<const FoldInput> inputs, MutableByteSpan out);
 
+// Averages in two steps, of f32: what a node of a tree passes on, w0*x0 + w1*x1 + ..., where a partial sum
+// counts with weight 1; and the same divided by the sum of all weights, at the root. Rounded as avg is. The
+// rest as for fold().
+void fold_partial_avg(std::span<const FoldInput> inputs, MutableByteSpan out);
+void fold_partials(std::span<const FoldInput> inputs, float weight_sum, MutableByteSpan out);
+
 // Index of the first NaN or infinity; nullopt when there is none and for integers.
 std::optional<size_t> first_non_finite(Dtype dtype, ByteSpan bytes);
 

@@ -99,6 +99,12 @@ typedef struct whim_all_reduce_options {
     const uint64_t* counts;
     uint32_t counts_len;
     uint32_t reserved; /* zero */
+    /* Of whim_all_reduce: along which paths partial sums and results travel. "auto": what the links make
+     * best, as far as they are known (docs/explanation/planning.md); or "direct", "ring", "plain-ring" (in
+     * rank order), "two-level", "forest". Other plans than direct are for sums of f32, f64 and integers,
+     * averages of f32, minima and maxima, without a codec and without grace_ms, of 3 members or more; where
+     * one cannot be had the direct plan is run. Copied. NULL: "auto". Equal on all members. */
+    const char* plan;
     /* With WHIM_CUSTOM the name of a reducer that was registered with whim_group_add_reducer. Copied. NULL
      * otherwise. Equal on all members. */
     const char* reducer;
@@ -106,7 +112,7 @@ typedef struct whim_all_reduce_options {
 
 /* clang-format off */
 #define WHIM_ALL_REDUCE_OPTIONS_INIT                                                                         \
-    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL}
+    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, NULL}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its

@@ -62,11 +62,16 @@ typedef struct whim_coordinator_options {
      * connections to them. Default: one that it cannot dial counts as outbound-only, see group.h. */
     uint32_t no_dial_back;
     uint32_t reserved; /* zero */
+    /* A file in which the links between members are written down, by the members' names, for planning
+     * (docs/explanation/planning.md has its form; `whimbrel bench links` measures what goes into it). It
+     * counts for rounds all of whose members are in it. Read once. Default: plans are made from what members
+     * measure. */
+    const char* links;
 } whim_coordinator_options;
 
 /* clang-format off */
 #define WHIM_COORDINATOR_OPTIONS_INIT \
-    {sizeof(whim_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0}
+    {sizeof(whim_coordinator_options), 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL}
 /* clang-format on */
 
 /* Starts a coordinator with its own threads, resuming what the directory holds. Returns once it answers

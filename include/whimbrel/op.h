@@ -108,11 +108,13 @@ typedef struct whim_op_info {
     uint32_t partial_from_gone; /* members now gone of whose contribution some had arrived here, or all */
     uint32_t contributor_runs;  /* for whim_op_get_contributor_run */
     uint32_t reserved;          /* zero */
+    const char* plan;           /* "direct", "ring", "two-level" or "forest"; static; NULL until it has
+                                 * completed */
 } whim_op_info;
 
 /* clang-format off */
 #define WHIM_OP_INFO_INIT \
-    {sizeof(whim_op_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(whim_op_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL}
 /* clang-format on */
 
 /* Copies how the op went. Does not block. WHIM_OK; WHIM_E_INVALID for NULL; WHIM_E_STRUCT_SIZE. */

@@ -97,6 +97,13 @@ Status set_codec(PostOptions& post, const Customs& customs, const char* text) {
     return {};
 }
 
+Status set_plan(PostOptions& post, const char* text) {
+    const std::optional<plan::Wanted> wanted = plan::wanted_from(text ? text : "");
+    if (!wanted) return invalid(fmt::format("plan {} is unknown: {}", text, plan::kWantedNames));
+    post.plan = *wanted;
+    return {};
+}
+
 Status set_reduction(PostOptions& post, const Customs& customs, uint32_t reduce, const char* reducer) {
     constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max, Reduce::custom};
     if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
@@ -155,6 +162,7 @@ whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
         return runtime.post(OpKind::all_reduce, Round{given.round}, post);
     });
@@ -169,6 +177,7 @@ whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out, si
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
         if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
+        if (given.plan) return invalid("plan is for whim_all_reduce");
         const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
         if (!ok) return ok.error();
         return runtime.post(OpKind::reduce_scatter, Round{given.round}, post);

@@ -49,6 +49,7 @@ Status set_run(ServerOptions& out, const whim_coordinator_options& in) {
     if (in.no_dial_back > 1) return invalid(fmt::format("no_dial_back {}: it is 0 or 1", in.no_dial_back));
     if (in.reserved != 0) return invalid(fmt::format("reserved {}: it is zero", in.reserved));
     out.dial_back = in.no_dial_back == 0;
+    if (in.links) out.links = in.links;
     out.tls = in.security == WHIM_SECURITY_TLS;
     out.open_admission = in.open_admission == 1;
     auto& run = out.run_options;

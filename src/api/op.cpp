@@ -38,6 +38,8 @@ void fill(whim_op_info& out, const OpInfo& in) {
     out.chunks_refolded = in.chunks_refolded;
     out.chunks_adopted = in.chunks_adopted;
     out.partial_from_gone = in.partial_from_gone;
+    // Names are literals, terminated.
+    out.plan = plan::name_of(in.trees ? in.trees->kind : plan::Kind::direct).data();
 }
 
 whim_result wait_for(OpHandle* const* ops, size_t count, uint32_t timeout_ms, size_t& index) {

@@ -37,6 +37,9 @@
     X(shares_by_own_measure, "plan: all derive shares from what the round began with")                       \
     X(lost_part_as_it_was, "all_gather: a part that nobody has is zeros everywhere")                         \
     X(await_dead_owner, "reduce_scatter: nobody waits for the part of an owner that is gone")                \
+    X(partial_counted_twice, "trees: what came in one partial sum is counted once")                          \
+    X(adopt_passed_on_late, "trees: once somebody is gone, results come from roots only")                    \
+    X(partials_outlive_trees, "trees: once somebody is gone, nothing that was folded before counts")         \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \

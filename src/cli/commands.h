@@ -13,6 +13,7 @@ struct CoordinatorCommand {
     std::vector<std::string> advertise;
     std::string security = "tls";
     bool open = false;
+    std::string links;
     bool no_dial_back = false;
     uint32_t replicas_min = 1, round_grace_ms = 0, suspect_after_ms = 2000;
 };

@@ -86,6 +86,7 @@ Result<coordinator::ServerOptions> server_options(const CoordinatorCommand& comm
     options.tls = command.security == "tls";
     options.open_admission = command.open;
     options.dial_back = !command.no_dial_back;
+    options.links = command.links;
     options.run_options.replicas_min = command.replicas_min;
     options.run_options.round_grace_ms = command.round_grace_ms;
     options.run_options.suspect_after_ms = command.suspect_after_ms;

@@ -77,6 +77,9 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember({"tls", "none"}))
         ->capture_default_str();
     c->add_flag("--open", coordinator.open, "Admit peers without an invite");
+    c->add_option(
+        "--links", coordinator.links,
+        "file of what is known of the links between members, for planning (docs/explanation/planning.md)");
     c->add_flag("--no-dial-back", coordinator.no_dial_back,
                 "Admit peers without dialling the addresses they advertise");
     c->add_option("--replicas-min", coordinator.replicas_min, "Members below which no round begins")

@@ -23,6 +23,7 @@
 #include "coordinator/invite_file.h"
 #include "coordinator/invites.h"
 #include "coordinator/leader.h"
+#include "coordinator/links_file.h"
 #include "transport/asio/driver.h"
 #include "transport/asio/identity_file.h"
 #include "transport/session/tls_channel.h"
@@ -145,6 +146,11 @@ private:
             channels_ = std::move(*channels);
         }
         group::CoordinatorConfig config;
+        if (!options_.links.empty()) {
+            Result<group::GivenLinks> links = read_links(options_.links);
+            if (!links.ok()) return links.error();
+            config.given_links = std::move(*links);
+        }
         config.run = options_.run;
         config.options = options_.run_options;
         config.dial_back = options_.dial_back;

@@ -25,6 +25,7 @@ struct ServerOptions {
     std::vector<Address> advertise;  // where peers reach it; empty: found out; port 0: the one listened on
     bool tls = true;                 // false: security none
     bool open_admission = false;     // admit without a token
+    std::string links;               // file of what is known of links (links_file.h); empty: none
     bool dial_back = true;           // dial who wants to join before it is admitted
     wire::RunOptions run_options;
     std::function<void(const std::string&)>

@@ -179,6 +179,7 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
     if (const auto last = births_.find(round_); last != births_.end()) before = last->second;
     births_[start.round] = start.participants;
     line_rates_[start.round] = start.line_rates;
+    round_links_[start.round] = links_of(start);
     round_ = start.round;
     forget_old_rounds(start.round);
     RoundInfo info;
@@ -220,6 +221,8 @@ void Engine::Impl::forget_old_rounds(Round newest) {
     const Round oldest{newest.value - kRoundsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
     std::erase_if(line_rates_, [&](const auto& entry) { return entry.first < oldest; });
+    std::erase_if(round_links_, [&](const auto& entry) { return entry.first < oldest; });
+    std::erase_if(plans_, [&](const auto& entry) { return std::get<Round>(entry.first) < oldest; });
     std::erase_if(instances_, [&](const auto& entry) { return entry.first.first < oldest; });
     for (const auto& [id, entry] : early_) {
         if (id.round >= oldest) continue;
@@ -259,6 +262,8 @@ void Engine::Impl::end_everything(const Error& error) {
     had_session_.clear();
     births_.clear();
     line_rates_.clear();
+    round_links_.clear();
+    plans_.clear();
     early_.clear();
     instances_.clear();
     finished_.clear();

@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "collectives/op/job.h"
+#include "collectives/plan/planner.h"
 #include "transport/session/endpoint.h"
 #include "wire/messages.h"
 
@@ -50,6 +51,7 @@ struct EngineConfig {
     uint32_t part_bytes = limits::kPartBytes;               // of a bulk frame on a long path
     uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
+    uint64_t planned_bytes_min = 0;  // simulator only: ops are planned as if they were as long
     uint64_t pace_claimed = 0;  // simulator only: told the coordinator instead of what was measured; 0: not
     Plant plant = Plant::none;  // simulator only
 };
@@ -82,6 +84,7 @@ struct PostOptions {
     uint32_t priority = 0;         // of its payloads on each link: higher goes first
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
+    plan::Wanted plan = plan::Wanted::best;
     CodecPtr codec = nullptr;      // sum, avg, copy and custom of f32; null: elements travel as they are
     ReducerPtr reducer = nullptr;  // of Reduce::custom
     // What other members may have and this one lacks, in words: the op then ends for all with E_MISMATCH.
@@ -104,6 +107,7 @@ struct ContributorRun {
 struct OpInfo {
     OpId op;
     wire::OpDescriptor descriptor;             // what all members agreed on
+    std::shared_ptr<const plan::Plan> trees;   // the plan; null: the direct plan
     Epoch epoch;                               // installed when it ended
     std::vector<MemberId> birth;               // members of the birth round
     uint32_t rank = 0;                         // this peer's among them
@@ -188,6 +192,8 @@ struct EngineCounters {
     uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
     uint64_t ops_weighed = 0;      // posted with shares by what lines carry
+    uint64_t ops_with_trees = 0;   // posted with a plan that has them
+    uint64_t trees_fallen = 0;     // of them, those that lost a member before they were done
     uint64_t frames_waited = 0;    // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/limits.h"
 #include "collectives/op/op.h"
@@ -159,7 +160,14 @@ private:
     Status check_parts(const std::vector<MemberId>& birth, const PostOptions& options) const;
     void cut_parts(PostOptions& options, size_t members) const;
     bool overlaps(const PostOptions& options, Rank rank) const;
-    Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth) const;
+    Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth,
+                                        const plan::Plan* plan) const;
+    // choose_plan.cpp
+    std::shared_ptr<const plan::Links> links_of(const wire::RoundStart& start) const;
+    std::shared_ptr<const plan::Plan> plan_of(const PostOptions& options, uint32_t members, Round birth);
+    static std::vector<uint64_t> parts_of(const plan::Plan& plan, uint64_t elements);
+    static uint64_t digest_of_plan(const plan::Plan& plan);
+
     bool scanned(const OpRecord& record, Rank rank) const;
     void scan(OpRecord& record);
     void refuse_for_all(OpRecord& record, Code code, const std::string& what);
@@ -202,6 +210,11 @@ private:
     std::optional<Error> out_of_it_;  // evicted or left: the answer to every call until the next join
     std::map<Round, std::vector<MemberId>> births_;      // participants of recent rounds, birth rank order
     std::map<Round, std::vector<uint64_t>> line_rates_;  // of the same
+    std::map<Round, std::shared_ptr<const plan::Links>> round_links_;  // of the same; null: not known
+    // Made already; null: the direct plan.
+    using PlanKey =
+        std::tuple<Round, uint64_t, plan::Wanted, bool>;  // bytes of the op; whether it may have trees
+    std::map<PlanKey, std::shared_ptr<const plan::Plan>> plans_;
     Round round_{};
     std::vector<wire::Removal> removed_seen_;
     bool coordinator_connected_ = false;

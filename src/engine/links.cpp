@@ -9,21 +9,23 @@
 namespace whim {
 namespace {
 
-// The frame's cookie: record (30 bits), attempt (11), kind (1), chunk (22).
+// The frame's cookie: record (29 bits), attempt (11), kind (2), chunk (22).
 constexpr uint32_t kChunkBits = 22;
+constexpr uint32_t kKindBits = 2;
 constexpr uint32_t kAttemptBits = 11;
 static_assert(limits::kChunksPerOpMax <= 1u << kChunkBits);
 static_assert(limits::kMembersMax < 1u << kAttemptBits);
 
 uint64_t make_cookie(uint64_t record, const wire::BulkHeader& header) {
-    return (((record << kAttemptBits | header.attempt) << 1 | header.kind) << kChunkBits) | header.chunk;
+    return (((record << kAttemptBits | header.attempt) << kKindBits | header.kind) << kChunkBits) |
+           header.chunk;
 }
 
 struct Cookie {
     explicit Cookie(uint64_t word)
-        : record(word >> (kChunkBits + 1 + kAttemptBits)),
-          attempt(static_cast<uint32_t>(word >> (kChunkBits + 1)) & ((1u << kAttemptBits) - 1)),
-          kind(static_cast<wire::BulkKind>((word >> kChunkBits) & 1)),
+        : record(word >> (kChunkBits + kKindBits + kAttemptBits)),
+          attempt(static_cast<uint32_t>(word >> (kChunkBits + kKindBits)) & ((1u << kAttemptBits) - 1)),
+          kind(static_cast<wire::BulkKind>((word >> kChunkBits) & ((1u << kKindBits) - 1))),
           chunk(static_cast<uint32_t>(word) & ((1u << kChunkBits) - 1)) {}
     uint64_t record;
     uint32_t attempt;

@@ -69,6 +69,7 @@ public:
     const std::vector<MemberId> birth;  // birth rank order
     wire::OpDescriptor descriptor;
     std::shared_ptr<const op::Coding> coding;  // null: elements travel as they are
+    std::shared_ptr<const plan::Plan> trees;   // null: the direct plan
     std::unique_ptr<op::Op> op;                // null while the input is scanned
     uint32_t scans = 0;                        // jobs that still read the input
     std::optional<uint64_t> refused_element;   // the first that they found so far

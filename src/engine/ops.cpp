@@ -36,6 +36,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.alive = alive;
     config.coding = record.coding;
     config.reducer = record.options.reducer;
+    config.plan = record.trees;
     config.in = record.options.in;
     config.out = record.options.out;
     config.weight = record.options.weight;
@@ -266,6 +267,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     OpInfo info;
     info.op = record.id;
     info.descriptor = record.descriptor;
+    info.trees = record.trees;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
     if (const auto rank = record.rank_of(self())) info.rank = rank->value;
@@ -324,6 +326,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.retention_used += card.retained;
     c.retained_served += card.retained_served;
     c.frames_waited += card.frames_waited;
+    c.trees_fallen += card.trees_fell;
 }
 
 EngineCounters Engine::Impl::counters() const {

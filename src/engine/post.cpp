@@ -123,7 +123,8 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
 }
 
 // What all members must agree on.
-Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth) const {
+Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth,
+                                                  const plan::Plan* plan) const {
     wire::OpDescriptor d;
     d.collective = o.collective;
     d.dtype = o.dtype;
@@ -137,15 +138,19 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
-    std::vector<uint64_t> rates = line_rates_.at(birth);
-    if (config_.plant == Plant::shares_by_own_measure && rates.size() == members && (config_.seed & 1))
-        std::reverse(rates.begin(), rates.end());
     // What a whole chunk decides is cut in the same way whatever lines carry.
     const bool anyhow = !o.reducer || o.reducer->elementwise();
-    if (o.collective == Collective::all_reduce && large && anyhow && rates.size() == members)
+    const std::vector<uint64_t>& rates = line_rates_.at(birth);
+    const bool trees = plan && plan->kind != plan::Kind::direct;
+    if (trees) d.plan = digest_of_plan(*plan);
+    else if (plan) d.parts = parts_of(*plan, d.elements);
+    else if (o.collective == Collective::all_reduce && large && anyhow && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
+    if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
+        std::reverse(d.parts.begin(), d.parts.end());
     // Parts begin chunks of their own, one more each at most.
-    while (!d.parts.empty() && d.elements / d.chunk_elements + members > limits::kChunksPerOpMax)
+    const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
+    while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
     d.min_contributors = needed(o);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
@@ -175,7 +180,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     cut_parts(options, members);
     if (rank.value < members && overlaps(options, rank))
         return done(app, Code::E_INVALID, "the buffers overlap, and not as this peer's part");
-    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round);
+    std::shared_ptr<const plan::Plan> plan = plan_of(options, members, birth_round);
+    Result<wire::OpDescriptor> descriptor = describe(options, members, birth_round, plan.get());
     if (!descriptor.ok()) return done(app, descriptor.error().code, descriptor.error().detail);
 
     const OpId id{birth_round, options.tag, instances_[{birth_round, options.tag}]++};
@@ -186,6 +192,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     r.posted = now;
     if (o.budget.ns > 0) r.give_up = now + o.budget;
     r.descriptor = std::move(*descriptor);
+    if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
+    totals_.ops_with_trees += r.trees != nullptr;
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,

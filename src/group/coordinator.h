@@ -16,6 +16,7 @@
 #include "base/plant.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "group/link_figures.h"
 #include "group/link_matrix.h"
 #include "wire/messages.h"
 
@@ -27,6 +28,7 @@ struct CoordinatorConfig {
     // Says whether a token admits this peer; E_TOKEN or E_REFUSED with the reason otherwise. The shell checks
     // signatures and the wall clock; the simulator passes its own.
     std::function<Status(const PeerId&, const std::string& token)> admit;
+    GivenLinks given_links;     // what an operator knows of links; empty: only what is measured
     bool dial_back = true;      // dial who wants to join before it is admitted, see dial_back.h
     Plant plant = Plant::none;  // simulator only
 };

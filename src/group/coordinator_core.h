@@ -145,7 +145,8 @@ private:
     bool holds_state(const MemberId& id) const;  // by its part in the last commit
     bool stands_diverged(const MemberId& id) const;
     bool participates(const MemberId& id) const;  // in the open round
-    wire::RoundStart start_message() const;       // of the open round
+    std::vector<wire::LinkFigure> figures_of(const std::vector<MemberId>& participants) const;
+    wire::RoundStart start_message() const;  // of the open round
     void answer_outcome(const Admission& to, const wire::CommitVote& vote, CoordinatorOutbox& out);
     RoundQuestion round_question(Instant now) const;
     CommitQuestion commit_question(Instant now);

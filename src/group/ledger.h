@@ -56,11 +56,12 @@ struct RoundBegun {
     MemberId donor;
     std::vector<wire::MemberReason> excluded;
     std::vector<uint64_t> line_rates;
+    std::vector<wire::LinkFigure> links;
     template <class A> void fields(A& a) {
         a(round), a(epoch), a.list(participants, limits::kMembersMax, 40),
             a.list(joined, limits::kMembersMax, 40);
         a.list(healing, limits::kMembersMax, 40), a(donor), a.list(excluded, limits::kMembersMax, 44);
-        a.list(line_rates, limits::kMembersMax, 8);
+        a.list(line_rates, limits::kMembersMax, 8), a.list(links, limits::kLinkFiguresMax, 4);
     }
 };
 struct RoundClosed {

@@ -5,6 +5,7 @@
 
 #include "group/coordinator_core.h"
 #include "group/line_rates.h"
+#include "group/link_figures.h"
 
 namespace whim::group {
 
@@ -32,8 +33,19 @@ bool CoordinatorCore::participates(const MemberId& id) const {
 
 wire::RoundStart CoordinatorCore::start_message() const {
     const entry::RoundBegun& r = *ledger_.open;
-    return {fencing_, r.round,   ledger_.committed, ledger_.view, r.participants,
-            r.joined, r.healing, r.donor,           r.excluded,   r.line_rates};
+    return {fencing_,  r.round, ledger_.committed, ledger_.view, r.participants, r.joined,
+            r.healing, r.donor, r.excluded,        r.line_rates, r.links};
+}
+
+// What an operator has given counts for all or, where somebody is not named in it, for nobody.
+std::vector<wire::LinkFigure> CoordinatorCore::figures_of(const std::vector<MemberId>& participants) const {
+    std::vector<std::string> names;
+    for (const MemberId& id : participants) {
+        const auto living = ledger_.living.find(id.incarnation);
+        if (living != ledger_.living.end()) names.push_back(living->second.info.name);
+    }
+    const std::vector<wire::LinkFigure> given = link_figures(config_.given_links, names);
+    return given.empty() || names.size() != participants.size() ? link_figures(links_, participants) : given;
 }
 
 void CoordinatorCore::ready(const Admission& from, const wire::RoundReady& message, Instant now,
@@ -101,7 +113,7 @@ void CoordinatorCore::try_start(Instant now, CoordinatorOutbox& out) {
 
     decide(entry::RoundBegun{question.round, ledger_.grown_view(answer.joined).epoch, answer.participants,
                              answer.joined, answer.healing, answer.donor, answer.excluded,
-                             line_rates(links_, answer.participants)},
+                             line_rates(links_, answer.participants), figures_of(answer.participants)},
            out);
     votes_.clear();
     for (const MemberId& id : answer.participants) ready_.erase(id.incarnation);

@@ -72,9 +72,9 @@ Bytes encode(const BulkHeader& header) { return encode_value(header); }
 
 Result<BulkHeader> decode_bulk_header(ByteSpan bytes) {
     Result<BulkHeader> header = decode_value<BulkHeader>(bytes, "bulk header");
-    if (header.ok() && header->kind > static_cast<uint8_t>(BulkKind::result)) {
-        return fail(Code::E_PROTOCOL, "bulk header: unknown kind");
-    }
+    const bool known = header.ok() && header->kind <= static_cast<uint8_t>(BulkKind::partial) &&
+                       header->kind != kCircuitHeaderKind;
+    if (header.ok() && !known) { return fail(Code::E_PROTOCOL, "bulk header: unknown kind"); }
     return header;
 }
 

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#include "wire/link_figure.h"
 #include "wire/values.h"
 
 namespace whim::wire {
@@ -131,10 +132,12 @@ struct RoundStart {
     MemberId donor;                      // zero peer when nobody needs healing or nobody has lineage
     std::vector<MemberReason> excluded;  // members not taking part, and why
     std::vector<uint64_t> line_rates;    // of the participants, bytes per second upwards; 0: not known
+    std::vector<LinkFigure> links;       // between the participants, [from][to] row by row; empty: not known
     template <class A> void fields(A& a) {
         a(fencing), a(round), a(committed), a(view), a.list(participants, limits::kMembersMax, 40);
         a.list(joined, limits::kMembersMax, 40), a.list(healing, limits::kMembersMax, 40), a(donor);
         a.list(excluded, limits::kMembersMax, 44), a.list(line_rates, limits::kMembersMax, 8);
+        a.list(links, limits::kLinkFiguresMax, 4);
     }
 };
 
@@ -193,7 +196,8 @@ struct OpGrant {
     OpId op;
     uint32_t attempt = 0;
     uint32_t chunks_closed = 0;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(chunks_closed); }
+    uint32_t version = 0;  // of an op with trees: whether they still hold; else 0
+    template <class A> void fields(A& a) { a(op), a(attempt), a(chunks_closed), a(version); }
 };
 
 enum class ChunkStatus : uint8_t { contributes = 0, has, released };
@@ -346,7 +350,8 @@ using Message = std::variant<JoinRequest, RoundReady, CommitVote, SuspectReport,
 
 // ---- header of a bulk frame ----------------------------------------------------------------------------
 
-enum class BulkKind : uint8_t { contribution = 0, result };
+// partial: of a tree, what some have contributed, folded. 2 is a circuit's (below).
+enum class BulkKind : uint8_t { contribution = 0, result = 1, partial = 3 };
 
 struct BulkHeader {
     uint8_t kind = 0;  // BulkKind
@@ -354,8 +359,8 @@ struct BulkHeader {
     uint32_t attempt = 0;
     uint32_t version = 0;
     uint32_t chunk = 0;
-    float weight = 1.0f;                // of a contribution
-    std::vector<uint8_t> contributors;  // of a result: bitmap over birth ranks
+    float weight = 1.0f;                // of a contribution; of a partial the sum of all in it
+    std::vector<uint8_t> contributors;  // of a result or a partial: bitmap over birth ranks
     template <class A> void fields(A& a) {
         a(kind), a(op), a(attempt), a(version), a(chunk), a(weight),
             a.blob_u8(contributors, limits::kMembersMax / 8);

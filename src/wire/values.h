@@ -160,12 +160,13 @@ struct OpDescriptor {
     std::string codec = {};            // its canonical text; "": elements travel as they are
     std::string reducer = {};          // of Reduce::custom: its text
     std::vector<uint64_t> parts = {};  // elements of each birth rank, of all_gather and reduce_scatter
+    uint64_t plan = 0;                 // digest of a plan with trees; 0: the direct plan
     bool operator==(const OpDescriptor&) const = default;
     template <class A> void fields(A& a) {
         a(collective), a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors),
             a(source);
         a.text(codec, limits::kCodecTextBytesMax), a.text(reducer, limits::kReducerTextBytesMax);
-        a.list(parts, limits::kMembersMax, 8);
+        a.list(parts, limits::kMembersMax, 8), a(plan);
     }
 };
 

@@ -257,6 +257,39 @@ static void a_codec_that_others_do_not_use(run* r) {
     end_all(ops, r->peers, WHIM_E_MISMATCH);
 }
 
+static void plans_that_are_asked_for(run* r) {
+    static const char* const plans[] = {"ring", "plain-ring", "forest", "direct", "auto"};
+    static const char* const run_by[] = {"ring", "ring", "forest", "direct", "direct"};
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op *op, *ops[PEERS_MAX];
+    size_t c;
+    int p, i;
+    for (c = 0; c < sizeof plans / sizeof *plans; c++) {
+        whim_op_info info = WHIM_OP_INFO_INIT;
+        fill(r->peers);
+        options.plan = plans[c];
+        for (p = 0; p < r->peers; p++)
+            CHECK_OK(whim_all_reduce(r->groups[p], x[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+        for (p = 0; p < r->peers; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+        CHECK_OK(whim_op_get_info(ops[1], &info));
+        CHECK(info.contributor_sets == 1 && strcmp(info.plan, run_by[c]) == 0);
+        for (p = 0; p < r->peers; p++) {
+            CHECK(memcmp(y[0], y[p], sizeof y[0]) == 0);
+            whim_op_release(ops[p]);
+        }
+        for (i = 0; i < COUNT; i++)
+            CHECK(fabsf(y[0][i] - (x[0][i] + x[1][i] + x[2][i]) / 3) <= 1e-5f * fabsf(y[0][i]));
+    }
+    options.plan = "star";
+    CHECK(whim_all_reduce(r->groups[0], x[0], y[0], COUNT, WHIM_F32, WHIM_AVG, &options, &op) ==
+          WHIM_E_INVALID);
+    for (p = 0; p < r->peers; p++) {
+        options.plan = p == 1 ? "ring" : "plain-ring";
+        CHECK_OK(whim_all_reduce(r->groups[p], y[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+    }
+    end_all(ops, r->peers, WHIM_E_MISMATCH);
+}
+
 /* By rank, which need not be the order of the groups. */
 static whim_group* member(const run* r, int rank) { return r->groups[r->peer_of_rank[rank]]; }
 
@@ -383,6 +416,7 @@ int main(void) {
     a_codec_through_a_broadcast(&r);
     what_codecs_refuse(&r);
     a_codec_that_others_do_not_use(&r);
+    plans_that_are_asked_for(&r);
     gather_and_scatter(&r);
     what_gather_and_scatter_refuse(&r);
     commit_round(&r);

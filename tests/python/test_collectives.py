@@ -128,6 +128,18 @@ def test_codecs(trio):
         assert 0 < works[0].info().bytes_sent < inputs[0].nbytes, codec
 
 
+def test_plans(trio):
+    for plan, ran in (("ring", "ring"), ("forest", "forest"), (None, "direct")):
+        arrays = [np.arange(1000, dtype=np.float32) * n for n in range(3)]
+        works = [g.all_reduce(a, plan=plan) for g, a in zip(trio, arrays, strict=True)]
+        wait_all(works)
+        assert all(np.array_equal(arrays[0], a) for a in arrays)
+        assert np.allclose(arrays[0], np.arange(1000))
+        assert works[0].info().plan == ran
+    with pytest.raises(errors.Invalid, match="two-level"):
+        trio[0].all_reduce(np.zeros(4, np.float32), plan="star")
+
+
 def test_what_codecs_refuse(trio):
     with pytest.raises(errors.Invalid, match="int9"):
         trio[0].all_reduce(np.zeros(4, np.float32), codec="int9")

@@ -64,6 +64,7 @@ void App::post(const OpScript& script, Instant now) {
     options.uniform = script.uniform;
     options.min_contributors = script.min_contributors;
     options.grace = script.grace;
+    options.plan = script.plan;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
     options.codec = codec_of(script);

@@ -53,6 +53,8 @@ bool could_hit(const Plan& plan, Mark mark) {
             return plan.profile == Profile::freeze || plan.profile == Profile::partition;
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
         case Mark::shares_weighed: return plan.claims_paces && plan.peers > 2;
+        case Mark::trees: return plan.peers > 2;
+        case Mark::trees_fell: return plan.peers > 2 && plan.has_deaths();
         case Mark::found_unreachable: return plan.shut_out.has_value();
         case Mark::coordinator_died_between: return plan.has(FaultKind::coordinator_die_between);
         case Mark::link_relayed: return plan.profile == Profile::relay;
@@ -86,6 +88,8 @@ void SeedCoverage::add(const EngineCounters& c) {
     hit(Mark::frames_waited, c.frames_waited);
     hit(Mark::ops_completed, c.ops_completed);
     hit(Mark::shares_weighed, c.ops_weighed);
+    hit(Mark::trees, c.ops_with_trees);
+    hit(Mark::trees_fell, c.trees_fallen);
     hit(Mark::ops_failed, c.ops_failed);
     hit(Mark::link_relayed, c.links_relayed);
     hit(Mark::direct_again, c.links_direct_again);

@@ -42,6 +42,8 @@ namespace whim::sim {
     X(circuit_refused, true, "a member that was asked to relay could not")                                   \
     X(circuit_lost, true, "a circuit ended with the link to its relay")                                      \
     X(shares_weighed, true, "an op had shares by what lines were said to carry")                             \
+    X(trees, true, "an op had a plan with trees")                                                            \
+    X(trees_fell, true, "and went on as the direct plan, somebody being gone")                               \
     X(links_known, true, "the coordinator knew every link between members")                                  \
     X(lineage_lost, false, "every holder of the last committed state was gone")                              \
     X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")
@@ -51,7 +53,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 31;
+inline constexpr uint32_t kMarkCount = 33;
 static_assert(static_cast<uint32_t>(Mark::found_unreachable) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "collectives/op/routes.h"
 #include "collectives/reducer/fold.h"
 #include "tests/unit/op/coded_reference.h"
+#include "tests/unit/op/tree_reference.h"
 
 namespace whim::sim {
 
@@ -152,6 +154,9 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
         std::vector<std::byte> room;
         const Contributions in{.inputs = inputs, .ranks = ranks};
         if (!reducer_of(truth.script)->reduce(in, expected, room).ok()) return "cannot be reduced";
+    } else if (coded.empty() && info.trees) {
+        const ElementRange elements{first, first + run.count};
+        return check_trees(truth, set, elements, result, info);
     } else if (coded.empty()) {
         fold(truth.script.reduce, truth.script.dtype, inputs, expected);
     } else {
@@ -162,6 +167,39 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
     if (std::equal(result.begin(), result.end(), expected.begin(), expected.end())) return "";
     return fmt::format("has elements {}+{} that are not the fold of their {} contributors", run.first,
                        run.count, set.size());
+}
+
+// Chunk by chunk: each is the fold of its tree, or of the direct plan if trees had fallen.
+std::string OpChecker::check_trees(const Truth& truth, const std::vector<MemberId>& set,
+                                   const ElementRange& elements, ByteSpan result, const OpInfo& info) {
+    const wire::OpDescriptor& d = info.descriptor;
+    const auto width = static_cast<uint32_t>(dtype_bytes(d.dtype));
+    const ChunkLayout layout = op::layout_of(*info.trees, d.elements, width, d.chunk_elements);
+    std::vector<bool> in(truth.birth.size());
+    for (size_t r = 0; r < in.size(); ++r)
+        in[r] = std::find(set.begin(), set.end(), truth.birth[r]) != set.end();
+    for (uint32_t c = 0; c < layout.chunks(); ++c) {
+        const ElementRange chunk = layout.range({c});
+        if (chunk.begin < elements.begin || chunk.end > elements.end) continue;
+        std::vector<FoldInput> all(in.size()), inputs;
+        for (size_t r = 0; r < in.size(); ++r) {
+            if (!in[r]) continue;
+            const Posted& posted = truth.posted.at(truth.birth[r]);
+            const ByteSpan bytes = posted.input;
+            all[r] = {bytes.subspan(chunk.begin * width, chunk.count() * width), posted.weight};
+            inputs.push_back(all[r]);
+        }
+        const ByteSpan made = result.subspan((chunk.begin - elements.begin) * width, chunk.count() * width);
+        const Bytes by_tree =
+            op::tree_reference(*info.trees, layout.owner({c}).value, in, d.reduce, d.dtype, all);
+        if (std::equal(made.begin(), made.end(), by_tree.begin(), by_tree.end())) continue;
+        Bytes direct(made.size());
+        fold(d.reduce, d.dtype, inputs, direct);
+        if (!std::equal(made.begin(), made.end(), direct.begin(), direct.end()))
+            return fmt::format("has elements {}+{} that are not the fold of their {} contributors",
+                               chunk.begin, chunk.count(), set.size());
+    }
+    return "";
 }
 
 bool OpChecker::abstains(const Truth& truth, const Posted& posted) {

@@ -71,6 +71,8 @@ private:
                        ByteSpan input, ByteSpan output);
     std::string check_run(const Truth& truth, const Posted& posted, const std::vector<MemberId>& set,
                           const ContributorRun& run, ByteSpan output, const OpInfo& info) const;
+    static std::string check_trees(const Truth& truth, const std::vector<MemberId>& set,
+                                   const ElementRange& elements, ByteSpan result, const OpInfo& info);
     bool stands(const Key& key, const MemberId& member) const;
     uint32_t possible_contributors(const Key& key, const Truth& truth) const;
     static bool abstains(const Truth& truth, const Posted& posted);

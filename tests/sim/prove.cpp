@@ -71,6 +71,8 @@ bool expected(Plant plant, Kind kind) {
         case Plant::lost_part_as_it_was:
         case Plant::encode_again:
         case Plant::root_keeps_its_sums:
+        case Plant::partial_counted_twice:
+        case Plant::partials_outlive_trees:
         case Plant::weigh_the_absent: return kind == Kind::fold;
         case Plant::count_the_unreported:
         case Plant::root_excludes_root:
@@ -80,6 +82,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::stale_status:
         case Plant::released_contributes: return kind == Kind::resent;
         case Plant::adopt_from_excluded_root:
+        case Plant::adopt_passed_on_late:
         case Plant::adopt_after_report: return kind == Kind::sets || kind == Kind::resent;
         case Plant::shares_by_own_measure:
         case Plant::give_up_after_completion: return kind == Kind::split;

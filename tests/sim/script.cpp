@@ -95,6 +95,15 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         op.parts = std::move(counts);
         if (gathers) op.reduce = Reduce::copy, op.uniform = false, op.min_contributors = 1;
     }
+    Prng trees = stream(seed, 0x72ee5, round, 0, 0);
+    for (OpScript& op : ops) {
+        constexpr plan::Wanted kWanted[] = {plan::Wanted::ring,      plan::Wanted::plain_ring,
+                                            plan::Wanted::two_level, plan::Wanted::forest,
+                                            plan::Wanted::forest,    plan::Wanted::direct};
+        const bool drawn = trees.chance(style.trees, 100);
+        const plan::Wanted wanted = kWanted[trees.below(std::size(kWanted))];
+        if (drawn && op.parts.empty()) op.plan = wanted;
+    }
     Prng customs = stream(seed, 0xc0570, round, 0, 0);
     for (OpScript& op : ops) {
         const bool drawn = customs.chance(style.custom, 100), median = customs.chance(2, 3);

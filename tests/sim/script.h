@@ -25,6 +25,7 @@ struct ScriptStyle {
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
     uint32_t custom = 20;     // of f32 sums and averages: by a reducer or codec of the application
+    uint32_t trees = 40;      // of the others: a plan of one kind is asked for
     bool operator==(const ScriptStyle&) const = default;
 };
 
@@ -41,6 +42,7 @@ struct OpScript {
     Duration grace{};
     std::string codec = {};  // "": none
     bool median = false;     // Reduce::custom, by a reducer of the application
+    plan::Wanted plan = plan::Wanted::best;
 };
 
 // As an application registers them on every peer; null: none.

@@ -144,6 +144,7 @@ void Simulation::start_peer(HostId host) {
     if (plan_.carried_bytes_max > 0) e.carried_bytes_max = plan_.carried_bytes_max;
     if (plan_.part_bytes > 0) e.part_bytes = plan_.part_bytes;
     e.weighed_bytes_min = 0;
+    e.planned_bytes_min = 64 << 20;
     if (plan_.claims_paces) e.pace_claimed = uint64_t{1000} << (mix64(e.boot ^ 0xface) % 8);
     e.seed = mix64(e.boot);
     e.plant = options_.plant;

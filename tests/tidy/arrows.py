@@ -28,7 +28,7 @@ ARROWS = {
     ENGINE: [GROUP, STATE, PLAN, OP, REDUCER, CODEC, OUTER, KERNELS, SESSION, WIRE, BASE],
     ASIO: [SESSION, WIRE, BASE],
     MEMORY: [SESSION, WIRE, BASE],
-    "src/coordinator": [GROUP, SESSION, ASIO, MEMORY, WIRE, BASE],
+    "src/coordinator": [GROUP, PLAN, SESSION, ASIO, MEMORY, WIRE, BASE],
     "src/runtime": [ENGINE, SESSION, ASIO, MEMORY, DEVICE, WIRE, BASE],
     "src/api": ["src/runtime", "src/coordinator", CODEC, REDUCER, OUTER, STATE, "include"],
     "src/cli": ["include", "src/coordinator", PLAN, WIRE, BASE],  # docs/decisions/0003 and 0017

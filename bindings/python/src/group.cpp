@@ -235,15 +235,17 @@ public:
                                    uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
                                    double grace_s, double budget_s, bool uniform,
                                    const std::string& non_finite, const py::object& priority,
-                                   const py::object& share, const std::optional<std::string>& codec) {
+                                   const py::object& share, const std::optional<std::string>& codec,
+                                   const std::optional<std::string>& plan) {
         const bool in_place = out.is_none() || out.is(in);
         Buffer from = in_place ? writable_buffer_of(in, "x") : buffer_of(in, "x");
         Buffer into = in_place ? from : writable_buffer_of(out, "out");
         if (from.count != into.count || from.dtype != into.dtype)
             raise_type_error("out: differs from x in size or dtype");
-        const whim_all_reduce_options options =
+        whim_all_reduce_options options =
             all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
                                priority, share, codec);
+        options.plan = plan ? plan->c_str() : nullptr;
         whim_op* op = nullptr;
         check(whim_all_reduce(group(), from.data, into.data, from.count, from.dtype, reduction(reduce),
                               &options, &op));
@@ -467,7 +469,7 @@ void bind_group(py::module_& module) {
         .def("round_record", &Group::round_record, "round"_a)
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
              "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a, "priority"_a,
-             "share"_a, "codec"_a)
+             "share"_a, "codec"_a, "plan"_a)
         .def("reduce_scatter", &Group::reduce_scatter, "x"_a, "out"_a, "reduce"_a, "counts"_a, "tag"_a,
              "round"_a, "weight"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a,
              "non_finite"_a, "priority"_a, "share"_a, "codec"_a)

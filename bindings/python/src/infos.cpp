@@ -77,7 +77,8 @@ py::dict op_info(const Op& op) {
                     "bytes_sent"_a = info.bytes_sent, "bytes_received"_a = info.bytes_received,
                     "chunks"_a = info.chunks, "chunks_final"_a = info.chunks_final,
                     "chunks_resent"_a = info.chunks_resent, "chunks_refolded"_a = info.chunks_refolded,
-                    "chunks_adopted"_a = info.chunks_adopted, "partial_from_gone"_a = info.partial_from_gone);
+                    "chunks_adopted"_a = info.chunks_adopted, "partial_from_gone"_a = info.partial_from_gone,
+                    "plan"_a = info.plan ? py::cast(info.plan) : py::object(py::none()));
 }
 
 py::dict round_info(const Op& op) {

@@ -75,6 +75,7 @@ class Group:
         priority: int,
         share: int,
         codec: str | None,
+        plan: str | None,
     ) -> Op: ...
     def reduce_scatter(
         self,

@@ -154,6 +154,7 @@ class Group:
         priority: int = 0,
         share: int = 1,
         codec: str | None = None,
+        plan: str | None = None,
     ) -> Work[Array]:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. A member's
         death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
@@ -162,7 +163,9 @@ class Group:
         open at once, those of a higher one go first on each link, as this peer sends; share (1 to 2**32 - 1):
         equals get bytes in this proportion. Neither needs to be equal on all members. codec: how f32 elements
         of a sum or avg travel, as in docs/reference/codecs.md, for example "int8" or "topk:1/64"; equal on all
-        members. With it, non_finite also speaks of elements that are more than the codec holds."""
+        members. With it, non_finite also speaks of elements that are more than the codec holds.
+        plan: along which paths it travels; None: what the links make best, or "direct", "ring", "plain-ring",
+        "two-level", "forest"; equal on all members."""
         op = self._core.all_reduce(
             x,
             out,
@@ -178,6 +181,7 @@ class Group:
             priority,
             share,
             codec,
+            plan,
         )
         return self._work(op, lambda _: x if out is None else out)
 

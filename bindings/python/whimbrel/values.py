@@ -75,6 +75,7 @@ class OpInfo:
     chunks_refolded: int
     chunks_adopted: int
     partial_from_gone: int
+    plan: str | None  # along which paths it went: "direct", "ring", "two-level" or "forest"
 
     @classmethod
     def of(cls, source: dict[str, Any]) -> OpInfo:

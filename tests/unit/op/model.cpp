@@ -9,6 +9,7 @@
 #include "collectives/op/bitmap.h"
 #include "tests/unit/codec/custom_parts.h"
 #include "tests/unit/op/coded_reference.h"
+#include "tests/unit/op/tree_reference.h"
 
 namespace whim::op {
 namespace {
@@ -159,6 +160,9 @@ private:
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
         config.descriptor.codec = options_.codec;
+        config.plan = options_.plan;
+        config.descriptor.plan = options_.plan ? 1 : 0;
+        config.abstains = options_.abstainers > 0 && (p.rank * 7 + options_.seed) % 5 < options_.abstainers;
         if (codec_)
             config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
                                                      options_.peers, options_.plant, options_.reducer);
@@ -302,15 +306,20 @@ private:
         else to.op->on_chunk({frame.from}, std::move(arrival), {});
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
-              (frame.header.kind == 0 ? "contribution " : "result ") + std::to_string(frame.header.chunk) +
-                  (again ? " (again)" : ""));
+              (frame.header.kind == 0   ? "contribution "
+               : frame.header.kind == 1 ? "result "
+                                        : "partial ") +
+                  std::to_string(frame.header.chunk) + (again ? " (again)" : ""));
     }
 
     std::string changed_;
     ModelOutcome judge();
-    std::string check_result(const Peer& p) const;
+    std::string check_result(const Peer& p);
+    uint32_t by_trees_ = 0, direct_ = 0;
     std::vector<float> reference(const std::vector<bool>& set, const ElementRange& range,
                                  uint32_t chunk) const;
+    std::vector<float> tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                 uint32_t part) const;
 
     ModelOptions options_;
     Prng prng_;
@@ -364,8 +373,21 @@ std::vector<float> World::reference(const std::vector<bool>& set, const ElementR
     return expected;
 }
 
+// The fold of a part's tree.
+std::vector<float> World::tree_fold(const std::vector<bool>& set, const ElementRange& range,
+                                    uint32_t part) const {
+    std::vector<FoldInput> inputs;
+    for (uint32_t r = 0; r < options_.peers; ++r)
+        inputs.push_back({std::as_bytes(std::span(peers_[r]->input).subspan(range.begin, range.count())),
+                          static_cast<float>(1 + r % 3)});
+    const Bytes made = tree_reference(*options_.plan, part, set, options_.reduce, options_.dtype, inputs);
+    std::vector<float> elements(range.count());
+    if (!elements.empty()) std::memcpy(elements.data(), made.data(), made.size());
+    return elements;
+}
+
 // The result is the fold of exactly the reported contributors, each once, in birth order.
-std::string World::check_result(const Peer& p) const {
+std::string World::check_result(const Peer& p) {
     const OpReportCard& card = p.op->card();
     const ChunkLayout& layout = p.op->layout();
     for (uint32_t c = 0; c < card.chunk_set.size(); ++c) {
@@ -379,9 +401,14 @@ std::string World::check_result(const Peer& p) const {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
-        const std::vector<float> expected = reference(set, range, c);
-        if (!std::equal(expected.begin(), expected.end(),
-                        p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before))) {
+        const auto made = p.result.begin() + static_cast<std::ptrdiff_t>(range.begin - before);
+        const auto is = [&](const std::vector<float>& expected) {
+            return std::equal(expected.begin(), expected.end(), made);
+        };
+        // With trees the one order or the other, whether they held or fell.
+        const bool by_trees = options_.plan && is(tree_fold(set, range, layout.owner({c}).value));
+        ++(by_trees ? by_trees_ : direct_);
+        if (!by_trees && !is(reference(set, range, c))) {
             return "peer " + std::to_string(p.rank) + " chunk " + std::to_string(c) +
                    " is not the fold of its reported contributors";
         }
@@ -448,6 +475,8 @@ ModelOutcome World::judge() {
     }
     for (const auto& p : peers_) outcome.inputs.push_back(p->input);
     if (first) outcome.result = first->result;
+    outcome.by_trees = by_trees_;
+    outcome.direct = direct_;
     for (const auto& p : peers_) {
         if (!p->violation.empty()) outcome.problem = p->violation;
     }

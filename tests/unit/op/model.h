@@ -24,10 +24,12 @@ struct ModelOptions {
     Collective collective = Collective::all_reduce;
     std::vector<uint64_t> parts = {};  // of the others; elements is their sum
     Dtype dtype = Dtype::f32;
+    std::shared_ptr<const plan::Plan> plan = nullptr;  // of all_reduce, with trees
     std::string codec = {};        // "": none; then of f32, sum, avg or custom; also custom_parts.h's
     ReducerPtr reducer = nullptr;  // of Reduce::custom
     bool uniform = false;
     bool in_place = false;
+    uint32_t abstainers = 0;  // of five, about
     uint32_t deaths = 0;
     uint32_t exclusions = 0;
     uint64_t window_bytes = 24;
@@ -43,6 +45,7 @@ struct ModelOutcome {
     std::vector<std::vector<float>> inputs;  // by rank
     std::vector<float> result;
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
+    uint32_t by_trees = 0, direct = 0;  // chunks, by peers, as their bits tell; where both are alike by_trees
 };
 
 ModelOutcome run_model(const ModelOptions& options);
