@@ -44,7 +44,6 @@ std::optional<size_t> Codec::first_refused(const Values& in) const {
 }
 
 Result<size_t> Codec::encode(const Values& in, MutableByteSpan out) const {
-    WHIM_ASSERT(out.size() >= encoded_bytes_max(in.values.size()));
     WHIM_ASSERT(in.first % (cut_elements() == kUncut ? 16 : cut_elements()) == 0);
     if (!usual_divisor(in.divisor))
         return fail(Code::E_WEIGHTS, fmt::format("the divisor is {}", in.divisor));
@@ -52,6 +51,11 @@ Result<size_t> Codec::encode(const Values& in, MutableByteSpan out) const {
         if (const auto at = first_refused(in)) return refusal(*this, in, *at);
     }
     if (in.values.empty()) return size_t{0};
+    return try_encode(in, out);
+}
+
+Result<size_t> Codec::try_encode(const Values& in, MutableByteSpan out) const {
+    WHIM_ASSERT(out.size() >= encoded_bytes_max(in.values.size()));
     return do_encode(in, out.data());
 }
 

@@ -46,7 +46,7 @@ public:
 
     virtual ~Codec() = default;
 
-    // Canonical: parse_codec(text()) gives this codec again.
+    // Canonical: parse_codec(text()) gives this codec again, where the application's own are known.
     virtual std::string text() const = 0;
 
     // A tensor may be encoded in pieces that begin at multiples of this: each decodes to the same elements as
@@ -75,7 +75,8 @@ public:
 
     // Returns the bytes written. Refuses, before anything is written: a value that is not finite
     // (E_NON_FINITE) or past magnitude_max() (E_UNSUPPORTED), naming its index; a divisor that is not finite
-    // and > 0 (E_WEIGHTS). Asserted: out has encoded_bytes_max bytes, first fits.
+    // and > 0 (E_WEIGHTS). A codec of the application may also fail (E_BROKEN_CONTRACT). Asserted: out has
+    // encoded_bytes_max bytes, first fits.
     Result<size_t> encode(const Values& in, MutableByteSpan out) const;
 
     // Whether bytes are an encoding of count elements.
@@ -95,6 +96,9 @@ protected:
     virtual size_t do_encode(const Values& in, std::byte* out) const = 0;
     virtual void do_decode(ByteSpan bytes, std::span<float> out) const = 0;
     virtual void do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const = 0;
+
+    // The above, for codecs that can fail.
+    virtual Result<size_t> try_encode(const Values& in, MutableByteSpan out) const;
 
     // check, then the above, for codecs whose check has the decoded bytes in hand.
     virtual Status try_decode(ByteSpan bytes, std::span<float> out) const;

@@ -42,4 +42,10 @@ void ErrorFeedback::forget() {
     std::fill(residual_.begin(), residual_.end(), 0.0f);
 }
 
+void ErrorFeedback::restore(std::span<const float> residual) {
+    WHIM_ASSERT(residual.size() == residual_.size());
+    drop();
+    std::copy(residual.begin(), residual.end(), residual_.begin());
+}
+
 }  // namespace whim

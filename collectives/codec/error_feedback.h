@@ -32,7 +32,8 @@ public:
 
     void commit();
     void drop();
-    void forget();  // the residual, and what is staged
+    void forget();                                  // the residual, and what is staged
+    void restore(std::span<const float> residual);  // one for each element; forgets what is staged
 
     bool staged() const { return !ranges_.empty(); }
     std::span<const float> residual() const { return residual_; }

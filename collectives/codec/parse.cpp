@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/custom_name.h"
 #include "base/limits.h"
 #include "collectives/codec/affine_codec.h"
 #include "collectives/codec/block_codec.h"
@@ -93,10 +94,21 @@ CodecPtr make_zstd(CodecPtr inner, Parameters& parameters) {
                                        static_cast<int>(level.value_or(ZstdCodec::kDefaultLevel)));
 }
 
+// By its name alone, or by its whole text.
+Result<CodecPtr> find_custom(std::string_view text, std::string_view name, const CustomCodecs& custom) {
+    const auto found = custom.find(name);
+    if (found == custom.end())
+        return fail(Code::E_MISMATCH, fmt::format("no codec is registered as '{}'", name));
+    if (text == name || text == found->second->text()) return found->second;
+    return fail(Code::E_MISMATCH,
+                fmt::format("what is registered as '{}' is '{}'", name, found->second->text()));
+}
+
 // inner: the codec before a '+'.
-Result<CodecPtr> parse_stage(std::string_view text, CodecPtr inner) {
+Result<CodecPtr> parse_stage(std::string_view text, CodecPtr inner, const CustomCodecs& custom) {
     const size_t colon = text.find(':');
     const std::string_view name = text.substr(0, colon);
+    if (!inner && is_custom_name(name)) return find_custom(text, name, custom);
     const bool has_parameters = colon != std::string_view::npos;
     if (has_parameters && colon + 1 == text.size()) return fail(Code::E_INVALID, "nothing follows the colon");
     auto parameters = Parameters::of(has_parameters ? text.substr(colon + 1) : std::string_view());
@@ -119,13 +131,14 @@ Result<CodecPtr> parse_stage(std::string_view text, CodecPtr inner) {
 
 }  // namespace
 
-Result<CodecPtr> parse_codec(std::string_view text) {
+Result<CodecPtr> parse_codec(std::string_view text, const CustomCodecs& custom) {
     if (text.size() > limits::kCodecTextBytesMax) {
         return fail(Code::E_INVALID, fmt::format("a codec's text of {} bytes is too long", text.size()));
     }
     const size_t plus = text.find('+');
-    auto codec = parse_stage(text.substr(0, plus), nullptr);
-    if (codec.ok() && plus != std::string_view::npos) codec = parse_stage(text.substr(plus + 1), *codec);
+    auto codec = parse_stage(text.substr(0, plus), nullptr, custom);
+    if (codec.ok() && plus != std::string_view::npos)
+        codec = parse_stage(text.substr(plus + 1), *codec, custom);
     if (codec.ok()) return codec;
     return fail(codec.error().code, fmt::format("codec '{}': {}", text, codec.error().detail));
 }

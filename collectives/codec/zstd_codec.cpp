@@ -68,15 +68,19 @@ size_t ZstdCodec::encoded_bytes_max(size_t count) const {
     return count == 0 ? 0 : 1 + inner_->encoded_bytes_max(count);
 }
 
-size_t ZstdCodec::do_encode(const Values& in, std::byte* out) const {
+Result<size_t> ZstdCodec::try_encode(const Values& in, MutableByteSpan out) const {
     Bytes plain(inner_->encoded_bytes_max(in.values.size()));
-    plain.resize(inner_->do_encode(in, plain.data()));
+    const Result<size_t> bytes = inner_->try_encode(in, plain);
+    if (!bytes.ok()) return bytes.error();
+    WHIM_ASSERT(out.size() > *bytes);
+    plain.resize(*bytes);
     // Where there is one way, what is hardly longer than a probe is compressed without one.
     const bool tried = inner_->code_bytes() == 1 && plain.size() <= 2 * limits::kZstdProbeBytes;
     const Mode mode = tried ? kFrame : probe(plain, inner_->code_bytes(), level_);
     if (mode != kStored) {
         const Bytes sorted = width_of(mode) == 1 ? Bytes() : sorted_by_place(plain, width_of(mode));
-        const MutableByteSpan room(out + 1, plain.size() - 1);  // a frame that is not smaller is of no use
+        const MutableByteSpan room = out.subspan(
+            1, std::max<size_t>(1, plain.size()) - 1);  // a frame that is not smaller is of no use
         const auto size = compress(sorted.empty() ? plain : sorted, room, level_);
         if (size && (!tried || *size < worth(plain.size()))) {
             out[0] = static_cast<std::byte>(mode);
@@ -84,7 +88,7 @@ size_t ZstdCodec::do_encode(const Values& in, std::byte* out) const {
         }
     }
     out[0] = static_cast<std::byte>(kStored);
-    std::copy(plain.begin(), plain.end(), out + 1);
+    std::copy(plain.begin(), plain.end(), out.begin() + 1);
     return 1 + plain.size();
 }
 
@@ -140,6 +144,11 @@ Status ZstdCodec::try_accumulate(ByteSpan bytes, float weight, std::span<float> 
     const auto plain = unpack(bytes, acc.size(), storage);
     if (!plain.ok()) return plain.error();
     return inner_->accumulate(*plain, weight, acc);
+}
+
+size_t ZstdCodec::do_encode(const Values&, std::byte*) const {
+    WHIM_ASSERT(!"try_encode stands in its place");
+    return 0;
 }
 
 void ZstdCodec::do_decode(ByteSpan, std::span<float>) const {

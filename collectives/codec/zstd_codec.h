@@ -33,6 +33,7 @@ private:
     size_t do_encode(const Values& in, std::byte* out) const override;
     void do_decode(ByteSpan bytes, std::span<float> out) const override;
     void do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
+    Result<size_t> try_encode(const Values& in, MutableByteSpan out) const override;
     Status try_decode(ByteSpan bytes, std::span<float> out) const override;
     Status try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
 

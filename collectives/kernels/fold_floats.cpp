@@ -20,7 +20,8 @@ void fold_format(Reduce reduce, std::span<const FoldInput> inputs, MutableByteSp
         case Reduce::min: return fold_as<Format, FloatMin>(inputs, out);
         case Reduce::max: return fold_as<Format, FloatMax>(inputs, out);
         case Reduce::copy:
-        case Reduce::majority: break;
+        case Reduce::majority:
+        case Reduce::custom: break;
     }
     WHIM_ASSERT(!"not an arithmetic reduction");
 }

@@ -21,7 +21,8 @@ template <class T> void fold_integer(Reduce reduce, std::span<const FoldInput> i
         case Reduce::max: return fold_as<Plain<T>, IntegerMax>(inputs, out);
         case Reduce::avg:
         case Reduce::copy:
-        case Reduce::majority: break;
+        case Reduce::majority:
+        case Reduce::custom: break;
     }
     WHIM_ASSERT(!"not an arithmetic reduction of integers");
 }

@@ -54,10 +54,10 @@ std::string describe_gossip(const wire::OpDescriptor& d) {
 
 std::string describe(const wire::OpDescriptor& d) {
     if (collective_gossips(d.collective)) return describe_gossip(d);
-    const std::string what = d.collective == Collective::all_gather ? "all_gather"
-                             : d.collective == Collective::reduce_scatter
-                                 ? "reduce_scatter, " + std::string(reduce_name(d.reduce))
-                                 : std::string(reduce_name(d.reduce));
+    const std::string reduction = d.reducer.empty() ? std::string(reduce_name(d.reduce)) : d.reducer;
+    const std::string what = d.collective == Collective::all_gather       ? "all_gather"
+                             : d.collective == Collective::reduce_scatter ? "reduce_scatter, " + reduction
+                                                                          : reduction;
     std::string text = what + " of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype));
     if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
     if (d.tensors > 0) text += fmt::format(" in {} tensors (lengths {:016x})", d.tensors, d.tensors_digest);

@@ -31,6 +31,12 @@ template <class T> T get(ByteSpan in, size_t at) {
 
 Error overflow(const Error& why) { return fail(why.code, "the result cannot be encoded: " + why.detail); }
 
+// Bytes of rank were not decoded. A codec of the application that failed is nobody else's fault.
+Coding::Refusal refusal_of(uint32_t rank, const Error& why) {
+    if (why.code == Code::E_BROKEN_CONTRACT) return {std::nullopt, why};
+    return {rank, why};
+}
+
 bool bundled(const Codec& codec, Reduce reduce, bool kept) {
     return codec.sparse() && reduce != Reduce::copy && !kept;
 }
@@ -42,10 +48,12 @@ size_t result_max(const Codec& codec, bool bundles, uint32_t members, size_t ele
 
 }  // namespace
 
-Coding::Coding(CodecPtr codec, Reduce reduce, bool kept, const OpId& id, uint32_t members, Plant plant)
-    : codec_(std::move(codec)), reduce_(reduce), seed_(seed_of(id)), members_(members), kept_(kept),
-      bundles_(bundled(*codec_, reduce, kept)), plant_(plant) {
-    WHIM_ASSERT(reduce == Reduce::sum || reduce == Reduce::avg || reduce == Reduce::copy);
+Coding::Coding(CodecPtr codec, Reduce reduce, bool kept, const OpId& id, uint32_t members, Plant plant,
+               ReducerPtr reducer)
+    : codec_(std::move(codec)), reducer_(std::move(reducer)), reduce_(reduce), seed_(seed_of(id)),
+      members_(members), kept_(kept), bundles_(bundled(*codec_, reduce, kept)), plant_(plant) {
+    const bool custom = reduce == Reduce::custom && reducer_ && !codec_->sparse();
+    WHIM_ASSERT(reduce == Reduce::sum || reduce == Reduce::avg || reduce == Reduce::copy || custom);
 }
 
 size_t Coding::result_bytes_max(size_t elements) const {
@@ -58,12 +66,13 @@ bool Coding::fits(bool result, size_t elements, size_t bytes) const {
     return codec_->fixed_size() ? bytes == most : bytes <= most;
 }
 
-size_t Coding::contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
-                          MutableByteSpan out) const {
+Result<size_t> Coding::contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
+                                  MutableByteSpan out) const {
     const Result<size_t> bytes = codec_->encode(
         {.values = chunk, .dither = dither(uint64_t{rank} + 1), .first = first, .screened = true}, out);
-    WHIM_ASSERT(bytes.ok());  // it was looked at before the op began
-    return *bytes;
+    // Of the elements it was looked at before the op began.
+    WHIM_ASSERT(bytes.ok() || bytes.error().code == Code::E_BROKEN_CONTRACT);
+    return bytes;
 }
 
 Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
@@ -73,28 +82,56 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
     if (reduce_ == Reduce::copy) {
         const Contribution& only = contributions.front();
         if (const Status ok = codec_->decode(only.bytes, out); !ok.ok())
-            return {0, Refusal{only.rank, ok.error()}};
+            return {0, refusal_of(only.rank, ok.error())};
         std::copy(only.bytes.begin(), only.bytes.end(), encoded.begin());
         return {only.bytes.size(), std::nullopt};
     }
+    if (reduce_ == Reduce::custom) return fold_custom(contributions, first, sums, encoded, out);
     std::fill(sums.begin(), sums.end(), 0.0f);
     float weights = 0.0f;
     for (const Contribution& c : contributions) {
         const float weight = reduce_ == Reduce::avg ? c.weight : 1.0f;
         weights += weight;
         if (const Status ok = codec_->accumulate(c.bytes, weight, sums); !ok.ok())
-            return {0, Refusal{c.rank, ok.error()}};
+            return {0, refusal_of(c.rank, ok.error())};
     }
     const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
-    if (kept_) {
-        for (size_t i = 0; i < out.size(); ++i) out[i] = reduce_ == Reduce::avg ? sums[i] / divisor : sums[i];
-        return {};
+    if (!kept_) return encode(sums, divisor, first, encoded, out);
+    for (size_t i = 0; i < out.size(); ++i) out[i] = reduce_ == Reduce::avg ? sums[i] / divisor : sums[i];
+    return {};
+}
+
+Coding::Made Coding::fold_custom(std::span<const Contribution> contributions, uint64_t first,
+                                 std::span<float> sums, MutableByteSpan encoded, std::span<float> out) const {
+    std::vector<float> decoded(contributions.size() * out.size());
+    std::vector<FoldInput> inputs;
+    std::vector<uint32_t> ranks;
+    for (const Contribution& c : contributions) {
+        const auto elements = std::span(decoded).subspan(inputs.size() * out.size(), out.size());
+        if (const Status ok = codec_->decode(c.bytes, elements); !ok.ok())
+            return {0, refusal_of(c.rank, ok.error())};
+        inputs.push_back({std::as_bytes(elements), c.weight});
+        ranks.push_back(c.rank);
     }
+    std::vector<std::byte> room;
+    const Contributions in{.dtype = Dtype::f32, .inputs = inputs, .ranks = ranks};
+    const Status reduced = reducer_->reduce(in, std::as_writable_bytes(sums), room);
+    if (!reduced.ok()) return {0, Refusal{std::nullopt, reduced.error()}};
+    if (!kept_) return encode(sums, 1.0f, first, encoded, out);
+    std::copy(sums.begin(), sums.end(), out.begin());
+    return {};
+}
+
+// A result's bytes, and what they stand for.
+Coding::Made Coding::encode(std::span<const float> sums, float divisor, uint64_t first,
+                            MutableByteSpan encoded, std::span<float> out) const {
     const Result<size_t> bytes = codec_->encode(
         {.values = sums, .divisor = divisor, .dither = dither(kResultStream), .first = first}, encoded);
     if (!bytes.ok()) return {0, Refusal{std::nullopt, overflow(bytes.error())}};
-    const Status opened = codec_->decode(encoded.first(*bytes), out);
-    WHIM_ASSERT(opened.ok());
+    // Only a codec of the application may refuse what it made itself.
+    if (const Status opened = codec_->decode(encoded.first(*bytes), out); !opened.ok())
+        return {0, Refusal{std::nullopt, fail(Code::E_BROKEN_CONTRACT,
+                                              "its own encoding of the result: " + opened.error().detail)}};
     for (size_t i = 0; plant_ == Plant::root_keeps_its_sums && i < out.size(); ++i)
         out[i] = sums[i] / divisor;
     return {*bytes, std::nullopt};
@@ -109,13 +146,17 @@ Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::sp
         const float weight = reduce_ == Reduce::avg ? c.weight : 1.0f;
         weights += weight;
         if (const Status ok = codec_->accumulate(c.bytes, weight, sums); !ok.ok())
-            return {0, Refusal{c.rank, ok.error()}};
+            return {0, refusal_of(c.rank, ok.error())};
         put(encoded, at, static_cast<uint32_t>(c.bytes.size()));
         put(encoded, at + 4, c.weight);
         std::copy(c.bytes.begin(), c.bytes.end(),
                   encoded.begin() + static_cast<std::ptrdiff_t>(at + kBundleHeadBytes));
         at += kBundleHeadBytes + c.bytes.size();
     }
+    if (at > limits::kBulkPayloadBytesMax)
+        return {0, Refusal{std::nullopt,
+                           fail(Code::E_BROKEN_CONTRACT, codec_->text() + ": bytes_max is larger for "
+                                                                          "fewer elements")}};
     if (const Status ok = finish(sums, weights, out); !ok.ok()) return {0, Refusal{std::nullopt, ok.error()}};
     return {at, std::nullopt};
 }

@@ -12,6 +12,7 @@
 //   copy    The source's bytes are the result.
 //   kept    Of reduce_scatter the root is the only one that needs the sum, or the quotient: it is not
 //   encoded.
+//   custom  What a reducer of the application makes of what the contributions decode to is as a sum.
 // A result is never encoded again: the same elements may then give other bytes.
 #pragma once
 
@@ -27,15 +28,17 @@
 #include "base/plant.h"
 #include "base/status.h"
 #include "collectives/codec/codec.h"
+#include "collectives/reducer/custom_reducer.h"
 
 namespace whim::op {
 
 // What is the same for all chunks of one op. Threads may share one.
 class Coding {
 public:
-    // reduce: sum, avg or copy. kept: results stay at their root.
+    // reduce: sum, avg, copy, or custom with a reducer and a codec that is not sparse. kept: results stay at
+    // their root.
     Coding(CodecPtr codec, Reduce reduce, bool kept, const OpId& id, uint32_t members,
-           Plant plant = Plant::none);
+           Plant plant = Plant::none, ReducerPtr reducer = nullptr);
 
     const Codec& codec() const { return *codec_; }
     bool bundles() const { return bundles_; }
@@ -45,8 +48,9 @@ public:
     bool fits(bool result, size_t elements, size_t bytes) const;  // bytes that the network may bring
 
     // A contribution's bytes, written to out (contribution_bytes_max). chunk: known to be encodable; first:
-    // its place in the buffer.
-    size_t contribute(std::span<const float> chunk, uint64_t first, uint32_t rank, MutableByteSpan out) const;
+    // its place in the buffer. Fails where a codec of the application does (E_BROKEN_CONTRACT).
+    Result<size_t> contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
+                              MutableByteSpan out) const;
 
     struct Contribution {
         uint32_t rank = 0;
@@ -55,7 +59,7 @@ public:
     };
     // What came from one contributor cannot have been made by contribute(), or the sum cannot be encoded.
     struct Refusal {
-        std::optional<uint32_t> rank;  // whose bytes are wrong; none: the sum's fault
+        std::optional<uint32_t> rank;  // whose bytes are wrong; none: the sum's fault, or the codec's
         Error why;
     };
     // Makes a result from contributions in birth order, into encoded (result_bytes_max), and the elements it
@@ -73,6 +77,10 @@ public:
     Status unpack(ByteSpan result, size_t contributors, std::span<float> sums, std::span<float> out) const;
 
 private:
+    Made fold_custom(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
+                     MutableByteSpan encoded, std::span<float> out) const;
+    Made encode(std::span<const float> sums, float divisor, uint64_t first, MutableByteSpan encoded,
+                std::span<float> out) const;
     Made bundle(std::span<const Contribution> contributions, std::span<float> sums, MutableByteSpan encoded,
                 std::span<float> out) const;
     Result<float> add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;
@@ -80,6 +88,7 @@ private:
     Dither dither(uint64_t stream) const { return {seed_, stream}; }
 
     CodecPtr codec_;
+    ReducerPtr reducer_;  // of Reduce::custom
     Reduce reduce_;
     uint64_t seed_;
     uint32_t members_;

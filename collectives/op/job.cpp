@@ -33,22 +33,51 @@ void scan(const Job& job) {
     }
 }
 
+void fold_custom(const Job& job, Scratch& scratch) {
+    const Contributions in{.dtype = job.dtype, .inputs = job.inputs, .ranks = job.ranks};
+    if (const Status reduced = job.reducer->reduce(in, job.out, scratch.sums); !reduced.ok())
+        job.outcome->refusal = Coding::Refusal{std::nullopt, reduced.error()};
+}
+
+void encode(const Job& job) {
+    const auto bytes = job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
+    if (bytes.ok()) job.outcome->bytes = *bytes;
+    else job.outcome->refusal = Coding::Refusal{std::nullopt, bytes.error()};
+}
+
+// What somebody sent was refused. A codec of the application that refuses what this peer itself encoded is
+// to blame, not the sender.
+Coding::Refusal judged(const Job& job, const Coding::Refusal& refusal, ByteSpan own) {
+    if (!refusal.rank || own.empty()) return refusal;
+    const Status sound = job.coding->codec().check(own, job.out.size() / sizeof(float));
+    if (sound.ok()) return refusal;
+    return {std::nullopt,
+            fail(Code::E_BROKEN_CONTRACT, "what this peer itself encoded: " + sound.error().detail)};
+}
+
 void fold_coded(const Job& job, Scratch& scratch) {
     const std::span<float> out = floats(job.out);
     const size_t own_bytes = job.coding->contribution_bytes_max(out.size());
     const MutableByteSpan room = room_in(scratch.sums, job.out.size() + own_bytes);
     const MutableByteSpan sums = room.first(job.out.size());
     const MutableByteSpan own = room.subspan(job.out.size());
+    ByteSpan own_encoded;
     std::vector<Coding::Contribution> contributions;
     for (size_t i = 0; i < job.inputs.size(); ++i) {
         ByteSpan bytes = job.inputs[i].bytes;
-        if (job.ranks[i] == job.self)
-            bytes = own.first(job.coding->contribute(floats(bytes), job.first, job.self, own));
+        if (job.ranks[i] == job.self) {
+            const auto made = job.coding->contribute(floats(bytes), job.first, job.self, own);
+            if (!made.ok()) {
+                job.outcome->refusal = Coding::Refusal{std::nullopt, made.error()};
+                return;
+            }
+            bytes = own_encoded = own.first(*made);
+        }
         contributions.push_back({job.ranks[i], bytes, job.inputs[i].weight});
     }
     const Coding::Made made = job.coding->fold(contributions, job.first, floats(sums), job.encoded, out);
     job.outcome->bytes = made.bytes;
-    job.outcome->refusal = made.refusal;
+    if (made.refusal) job.outcome->refusal = judged(job, *made.refusal, own_encoded);
 }
 
 void mix(const Job& job) {
@@ -62,17 +91,16 @@ void mix(const Job& job) {
 
 void run_whole(const Job& job, Scratch& scratch) {
     switch (job.kind) {
-        case JobKind::fold: fold(job.reduce, job.dtype, job.inputs, job.out); return;
-        case JobKind::partial: fold_partial_avg(job.inputs, job.out); return;
-        case JobKind::root: fold_partials(job.inputs, job.weight_sum, job.out); return;
-        case JobKind::scan: scan(job); return;
-        case JobKind::spread: scatter(job.inputs[0].bytes, job.out_pieces); return;
-        case JobKind::encode:
-            job.outcome->bytes =
-                job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
-            return;
-        case JobKind::fold_coded: fold_coded(job, scratch); return;
-        case JobKind::mix: mix(job); return;
+        case JobKind::fold:
+            if (job.reducer) return fold_custom(job, scratch);
+            return fold(job.reduce, job.dtype, job.inputs, job.out);
+        case JobKind::partial: return fold_partial_avg(job.inputs, job.out);
+        case JobKind::root: return fold_partials(job.inputs, job.weight_sum, job.out);
+        case JobKind::scan: return scan(job);
+        case JobKind::spread: return scatter(job.inputs[0].bytes, job.out_pieces);
+        case JobKind::encode: return encode(job);
+        case JobKind::fold_coded: return fold_coded(job, scratch);
+        case JobKind::mix: return mix(job);
     }
 }
 
@@ -83,6 +111,7 @@ template <class Span> size_t bytes_of(const std::vector<Span>& pieces) {
 }
 
 bool folds(const Job& job) {
+    if (job.reducer) return false;  // which may look at the whole chunk
     return job.kind == JobKind::fold || job.kind == JobKind::partial || job.kind == JobKind::root;
 }
 

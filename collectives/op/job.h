@@ -10,22 +10,23 @@
 #include "base/bytes.h"
 #include "base/dtype.h"
 #include "collectives/op/coding.h"
+#include "collectives/reducer/custom_reducer.h"
 #include "collectives/reducer/fold.h"
 
 namespace whim::op {
 
-// fold: inputs to out. partial: the same, of averages without the division; root: with it, by the weights of
-// all that is in the partial sums. scan: the first element of the inputs, behind each other, that may not
-// leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode: inputs[0], this peer's chunk, to
-// encoded. fold_coded: contributions to encoded and out. mix, f32 only: a step of gossip, inputs[0] being
-// this peer's own values.
+// fold: inputs to out, by a reducer of the application if there is one. partial: the same, of averages without
+// the division; root: with it, by the weights of all that is in the partial sums. scan: the first element of the
+// inputs, behind each other, that may not leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode:
+// inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out. mix, f32 only: a step of
+// gossip, inputs[0] being this peer's own values.
 enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded, mix };
 
 // Written by run_job, read after job_done.
 struct JobOutcome {
     std::optional<size_t> refused_element;   // scan: not finite, or more than the codec holds
     size_t bytes = 0;                        // encode, fold_coded: written to encoded
-    std::optional<Coding::Refusal> refusal;  // fold_coded: nothing was written to out
+    std::optional<Coding::Refusal> refusal;  // encode, folds: nothing was written to out
 };
 
 struct Job {
@@ -36,7 +37,8 @@ struct Job {
     std::vector<FoldInput> inputs = {};             // folds: in birth rank order
     float weight_sum = 0;                           // root
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
-    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but fold and spread
+    std::shared_ptr<JobOutcome> outcome = nullptr;  // all but a fold without a reducer, and spread
+    ReducerPtr reducer = nullptr;                   // fold, of Reduce::custom
 
     // Memory of the application that lies in several places. Not empty: what inputs[own] is, and then that is
     // empty; where out is copied to in the end, unless the job is refused.
@@ -47,7 +49,7 @@ struct Job {
     std::shared_ptr<const Coding> coding = nullptr;  // scan: null unless the op has one
     uint64_t first = 0;                              // place of the chunk in the buffer, in elements
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
-    std::vector<uint32_t> ranks = {};                // fold_coded: whose each input is
+    std::vector<uint32_t> ranks = {};                // fold_coded, reducer: whose each input is
     MutableByteSpan encoded = {};
 
     float omega = 1.0f;      // mix: Chebyshev's, 1 for a plain step

@@ -66,6 +66,7 @@ struct OpConfig {
     std::vector<bool> alive;                           // by birth rank: neither evicted nor excluded
     std::shared_ptr<const Coding> coding;              // null: elements travel as they are
     std::shared_ptr<const plan::Plan> plan = nullptr;  // with trees, of all_reduce; null: the direct plan
+    ReducerPtr reducer = nullptr;                      // of Reduce::custom, and then also in coding
     InSegments in;                                     // all_gather: this peer's part
     OutSegments out;                                   // reduce_scatter: this peer's part
     float weight = 1.0f;
@@ -171,14 +172,14 @@ private:
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        bool encodes = false;                // this peer's contribution; else a fold
-        bool partial = false;                // a fold between a leaf and the root
-        float weight = 0.0f;                 // of a partial sum
-        std::vector<BufferRef> inputs = {};  // kept until the job is done
-        std::vector<bool> set = {};          // whose they are
-        BufferRef encoded = nullptr;         // with a codec
-        BufferRef packed = nullptr;          // the result of a fold, when the output is in several places
-        std::shared_ptr<JobOutcome> outcome = nullptr;
+        bool encodes = false;                           // this peer's contribution; else a fold
+        bool partial = false;                           // a fold between a leaf and the root
+        float weight = 0.0f;                            // of a partial sum
+        std::vector<BufferRef> inputs = {};             // kept until the job is done
+        std::vector<bool> set = {};                     // whose they are
+        BufferRef encoded = nullptr;                    // with a codec
+        BufferRef packed = nullptr;                     // the result of a fold, when the output is in several places
+        std::shared_ptr<JobOutcome> outcome = nullptr;  // where it can fail
     };
     struct Waiting {  // of a newer version or attempt, or behind a job
         Rank from;
@@ -256,7 +257,8 @@ private:
     void encoded(uint32_t chunk, RunningJob& running, Instant now);
     void fold_coded(uint32_t chunk, const std::vector<std::pair<uint32_t, uint32_t>>& order,
                     RunningJob running);
-    bool accept_coded(RunningJob& running, Instant now);
+    bool accept(RunningJob& running, Instant now);
+    std::string place_name(uint32_t chunk) const;
     bool open_result(Rank from, const Arrival& arrival);
     void hold(uint32_t chunk, BufferRef result);
     BufferRef encoded_again(uint32_t chunk);

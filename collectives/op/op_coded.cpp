@@ -57,6 +57,8 @@ void Op::encoded(uint32_t c, RunningJob& running, Instant now) {
     const bool wanted = mode_ == Mode::member && !ending_ && chunk.state == ChunkState::open &&
                         chunk.contributed_to != UINT32_MAX;
     if (wanted) {
+        if (const auto& refusal = running.outcome->refusal)
+            return fail_for_all(refusal->why.code, place_name(c) + ": " + refusal->why.detail, now);
         running.encoded->shrink(running.outcome->bytes);
         encoded_[c] = std::move(running.encoded);
         if (alive(chunk.contributed_to)) send_contribution(c, chunk.contributed_to);
@@ -93,10 +95,16 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     host_.submit(std::move(job));
 }
 
+std::string Op::place_name(uint32_t c) const {
+    return "chunk " + std::to_string(c) + " of op " + to_string(config_.id);
+}
+
 // Whether the fold made a result. Otherwise a contributor broke the protocol, and the chunk is folded once it
-// is out; or the result cannot be encoded, and the op ends for all.
-bool Op::accept_coded(RunningJob& running, Instant now) {
-    if (!running.outcome->refusal) {
+// is out; or the result cannot be encoded, or the application's codec or reducer failed, and the op ends for
+// all.
+bool Op::accept(RunningJob& running, Instant now) {
+    if (!running.outcome || !running.outcome->refusal) {
+        if (!running.encoded) return true;
         running.encoded->shrink(running.outcome->bytes);
         if (!scatters()) hold(running.chunk, std::move(running.encoded));
         return true;
@@ -104,7 +112,7 @@ bool Op::accept_coded(RunningJob& running, Instant now) {
     const Coding::Refusal& refusal = *running.outcome->refusal;
     Rooted& root = rooted(running.chunk);
     root.job.reset();
-    const std::string where = "chunk " + std::to_string(running.chunk) + " of op " + to_string(config_.id);
+    const std::string where = place_name(running.chunk);
     if (!refusal.rank) {
         fail_for_all(refusal.why.code, where + ": " + refusal.why.detail, now);
         return false;
@@ -114,7 +122,8 @@ bool Op::accept_coded(RunningJob& running, Instant now) {
     return false;
 }
 
-// Puts what a result stands for into the output and keeps its bytes. False: its sender broke the protocol.
+// Puts what a result stands for into the output and keeps its bytes. False: its sender broke the protocol, or
+// the application's codec its contract.
 bool Op::open_result(Rank from, const Arrival& arrival) {
     const uint32_t c = arrival.header.chunk;
     const std::vector<bool> set = from_bitmap(arrival.header.contributors, birth_count_);
@@ -130,8 +139,14 @@ bool Op::open_result(Rank from, const Arrival& arrival) {
         config_.coding->unpack(arrival.buffer->bytes(), contributors,
                                sums ? floats(sums->bytes()) : std::span<float>(), floats(out));
     if (!opened.ok()) {
-        host_.violated(from, "the result of chunk " + std::to_string(c) + " of op " + to_string(config_.id) +
-                                 ": " + opened.error().detail);
+        const std::string what = "the result of " + place_name(c) + ": " + opened.error().detail;
+        if (opened.error().code != Code::E_BROKEN_CONTRACT) {
+            host_.violated(from, what);
+            return false;
+        }
+        // This peer's codec failed. Others may have the whole result by now: it leaves them the op.
+        host_.request_exclusion({config_.self}, what);
+        abandon(Code::E_BROKEN_CONTRACT, what, now_);
         return false;
     }
     if (packed) write_output(c, packed->bytes());
@@ -152,7 +167,7 @@ BufferRef Op::encoded_again(uint32_t c) {
     const std::span<const float> elements(reinterpret_cast<const float*>(out.data()),
                                           out.size() / sizeof(float));
     BufferRef again = pool_.take(config_.coding->contribution_bytes_max(elements.size()));
-    again->shrink(config_.coding->contribute(elements, place(c), 0, again->bytes()));
+    again->shrink(*config_.coding->contribute(elements, place(c), 0, again->bytes()));
     return again;
 }
 

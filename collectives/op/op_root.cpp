@@ -157,19 +157,26 @@ void Op::try_fold(uint32_t c, Instant now) {
     std::sort(order.begin(), order.end());
     root.job = job.id;
     if (coded()) return fold_coded(c, order, std::move(running));
+    if (config_.reducer) {
+        job.reducer = config_.reducer;
+        job.outcome = running.outcome = std::make_shared<JobOutcome>();
+    }
     for (const auto& [position, r] : order) {
         const Given& given = root.given[r];
         const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
                                  ? given.weight * 0.5f + 0.25f
                                  : given.weight;
+        if (job.reducer) job.ranks.push_back(r);
         if (!given.buffer) {
             give_input(job, c, weight);
             continue;
         }
         running.inputs.push_back(given.buffer);
         job.inputs.push_back({given.buffer->bytes(), weight});
-        if (config_.plant == Plant::double_count && r != self() && version_ > 0)
+        if (config_.plant == Plant::double_count && r != self() && version_ > 0) {
             job.inputs.push_back(job.inputs.back());
+            if (job.reducer) job.ranks.push_back(r);
+        }
     }
     give_output(job, c, running.packed);
     running_.emplace(job.id, std::move(running));
@@ -212,7 +219,7 @@ void Op::fold_done(uint64_t job_id, RunningJob& running, Instant now) {
         mode_ == Mode::member && !ending_ && root != rooted_.end() && root->second.job == job_id;
     if (wanted) {
         keep_packed(running.chunk, running.packed);
-        if (!running.outcome || accept_coded(running, now)) folded(running.chunk, running.set);
+        if (accept(running, now)) folded(running.chunk, running.set);
     } else if (!uniform() && (!running.outcome || !running.outcome->refusal)) {
         chunks_[running.chunk].set = set_index(running.set);  // written, though not a result
     }

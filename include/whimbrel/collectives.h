@@ -50,7 +50,8 @@ enum whim_reduce {
     WHIM_SUM = 0, /* integers wrap; one contributor set for the whole op */
     WHIM_AVG = 1, /* weighted mean, floats only; each chunk is weighed by those who contributed to it */
     WHIM_MIN = 2,
-    WHIM_MAX = 3
+    WHIM_MAX = 3,
+    WHIM_CUSTOM = 4 /* as the reducer of the application says that `reducer` of the options names */
 };
 
 /* What happens to an input with a NaN or an infinity. */
@@ -85,7 +86,8 @@ typedef struct whim_all_reduce_options {
     uint32_t priority;
     uint32_t share;
     /* How elements travel: the text of a codec (docs/reference/codecs.md), for example "int8",
-     * "int4:block=64", "bf16+zstd", "topk:1/64". For WHIM_SUM and WHIM_AVG of f32. Copied. Default, and
+     * "int4:block=64", "bf16+zstd", "topk:1/64", or the name of one that was registered with
+     * whim_group_add_codec. For WHIM_SUM, WHIM_AVG and WHIM_CUSTOM of f32. Copied. Default, and
      * "none": as they are. Equal on all members. Each contribution is encoded once, and so is the result, so
      * that all members hold the same bytes; of "topk" the result holds all that was sent. An element that is
      * not finite, or more than the codec holds, is what non_finite is about; WHIM_NON_FINITE_ALLOW is
@@ -103,20 +105,24 @@ typedef struct whim_all_reduce_options {
      * averages of f32, minima and maxima, without a codec and without grace_ms, of 3 members or more; where
      * one cannot be had the direct plan is run. Copied. NULL: "auto". Equal on all members. */
     const char* plan;
+    /* With WHIM_CUSTOM the name of a reducer that was registered with whim_group_add_reducer. Copied. NULL
+     * otherwise. Equal on all members. */
+    const char* reducer;
 } whim_all_reduce_options;
 
 /* clang-format off */
 #define WHIM_ALL_REDUCE_OPTIONS_INIT                                                                         \
-    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL}
+    {sizeof(whim_all_reduce_options), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, NULL}
 /* clang-format on */
 
 /* Reduces `count` elements of all members into out, the same bytes everywhere. A group of one peer gets its
  * own input back, whatever the codec. Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or
  * misaligned buffers, unknown dtype, reduction or codec); WHIM_E_UNSUPPORTED (WHIM_AVG of integers; a codec
- * with anything but WHIM_SUM and WHIM_AVG of f32; of the op also when a result is more than the codec holds);
- * WHIM_E_WEIGHTS (a weight that is
- * negative or not finite); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS;
- * WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both); WHIM_E_TOO_FEW;
+ * with WHIM_MIN, WHIM_MAX or anything but f32; of the op also a reducer with a dtype it does not take, and a
+ * result that is more than the codec holds); WHIM_E_WEIGHTS (a weight that is negative or not finite);
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody
+ * called the tag otherwise: both are named, on both; or lacks the codec or reducer); WHIM_E_BROKEN_CONTRACT
+ * (a codec or reducer of the application failed, or broke its contract: the detail says how); WHIM_E_TOO_FEW;
  * WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero); WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
  * WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_STALE_ROUND when this peer has begun no round, takes no part in it, or
  * it is too old. */

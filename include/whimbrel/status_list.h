@@ -18,6 +18,7 @@
     X(E_WRONG_STATE, -104, 0, "the call does not fit the group's state; the detail says which")              \
     X(E_WOULD_DEADLOCK, -105, 0, "waiting or destroying inside a callback")                                  \
     X(E_MISMATCH, -106, 0, "peers called the same tag with different descriptors")                           \
+    X(E_BROKEN_CONTRACT, -107, 0, "a codec or reducer of the application is wrong; see the detail")          \
     X(E_NO_MEMORY, -200, 1, "out of memory")                                                                 \
     X(E_SYSTEM, -201, 0, "the operating system refused; the detail names the call")                          \
     X(E_BIND, -202, 0, "the listening address could not be bound")                                           \

@@ -96,6 +96,8 @@
 #define WHIMBREL_WHIMBREL_H
 
 #include "whimbrel/collectives.h"
+#include "whimbrel/custom.h"
+#include "whimbrel/error_feedback.h"
 #include "whimbrel/events.h"
 #include "whimbrel/export.h"
 #include "whimbrel/gossip.h"

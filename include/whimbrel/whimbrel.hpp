@@ -10,6 +10,16 @@
 //     group.round_begin().get(60000);
 //     group.all_reduce(x.data(), x.data(), x.size(), WHIM_F32, WHIM_AVG).get(60000);
 //     group.round_commit().get(60000);
+//
+// Codecs and reducers of your own (custom.h) are objects here: a reducer is anything to be called with
+// (const whim_reduce_input&, void* out); a codec has const members bytes_max(count),
+// encode(const whim_encode_input&, void* out), which returns the bytes written, and
+// decode(const void* bytes, size_t bytes_len, float* out, size_t count), which returns whether it takes them.
+// What they throw counts as failure. A copy of theirs lives as long as the group.
+//
+//     whim_reducer median = WHIM_REDUCER_INIT;
+//     median.name = "my-median";
+//     group.add_reducer(median, [](const whim_reduce_input& in, void* out) { ... });
 #ifndef WHIMBREL_WHIMBREL_HPP
 #define WHIMBREL_WHIMBREL_HPP
 
@@ -18,6 +28,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "whimbrel/whimbrel.h"
@@ -128,6 +139,57 @@ private:
     std::unique_ptr<whim_op, Release> op_;
 };
 
+// Tables whose functions are an object's; the object stays where it is as long as the table is used.
+template <class C> whim_codec codec_table(whim_codec table, const C& object) {
+    table.context = const_cast<C*>(&object);
+    table.bytes_max = [](void* context, size_t count) -> size_t {
+        try {
+            return static_cast<const C*>(context)->bytes_max(count);
+        } catch (...) { return SIZE_MAX; }  // more than anything holds: refused
+    };
+    table.encode = [](void* context, const whim_encode_input* in, void* out, size_t,
+                      size_t* bytes) -> whim_result {
+        try {
+            *bytes = static_cast<const C*>(context)->encode(*in, out);
+            return WHIM_OK;
+        } catch (...) { return WHIM_E_BROKEN_CONTRACT; }
+    };
+    table.decode = [](void* context, const void* bytes, size_t bytes_len, float* out,
+                      size_t count) -> whim_result {
+        try {
+            const bool good = static_cast<const C*>(context)->decode(bytes, bytes_len, out, count);
+            return good ? WHIM_OK : WHIM_E_PROTOCOL;
+        } catch (...) { return WHIM_E_PROTOCOL; }
+    };
+    return table;
+}
+
+template <class F> whim_reducer reducer_table(whim_reducer table, const F& object) {
+    table.context = const_cast<F*>(&object);
+    table.reduce = [](void* context, const whim_reduce_input* in, void* out) -> whim_result {
+        try {
+            (*static_cast<const F*>(context))(*in, out);
+            return WHIM_OK;
+        } catch (...) { return WHIM_E_BROKEN_CONTRACT; }
+    };
+    return table;
+}
+
+// The report of the conformance test; throws Error with the first of it when a property is broken.
+template <class C> std::string codec_conformance(const whim_codec& settings, const C& object) {
+    const whim_codec table = codec_table(settings, object);
+    std::string report(4096, '\0');
+    check(whim_codec_conformance(&table, report.data(), report.size()));
+    return report.c_str();
+}
+
+template <class F> std::string reducer_conformance(const whim_reducer& settings, const F& object) {
+    const whim_reducer table = reducer_table(settings, object);
+    std::string report(4096, '\0');
+    check(whim_reducer_conformance(&table, report.data(), report.size()));
+    return report.c_str();
+}
+
 class Group {
 public:
     explicit Group(const whim_group_options& options) {
@@ -199,6 +261,22 @@ public:
         return start([&](whim_op** op) { return whim_agree(handle(), in, out, count, how, options, op); });
     }
 
+    // settings: name, parameters, flags and the numbers of the table; its functions are the object's.
+    template <class C> void add_codec(const whim_codec& settings, C object) {
+        auto owned = std::make_unique<C>(std::move(object));
+        whim_codec table = codec_table(settings, *owned);
+        table.release = [](void* context) { delete static_cast<C*>(context); };
+        check(whim_group_add_codec(handle(), &table));
+        (void)owned.release();
+    }
+    template <class F> void add_reducer(const whim_reducer& settings, F object) {
+        auto owned = std::make_unique<F>(std::move(object));
+        whim_reducer table = reducer_table(settings, *owned);
+        table.release = [](void* context) { delete static_cast<F*>(context); };
+        check(whim_group_add_reducer(handle(), &table));
+        (void)owned.release();
+    }
+
     void interrupt() { check(whim_group_interrupt(handle())); }
     void set_rate_limits(uint64_t rate_limit, uint64_t link_rate_limit = 0) {
         check(whim_group_set_rate_limits(handle(), rate_limit, link_rate_limit));
@@ -225,6 +303,31 @@ private:
         return Op(op);
     }
     std::unique_ptr<whim_group, Destroy> group_;
+};
+
+class ErrorFeedback {
+public:
+    explicit ErrorFeedback(size_t count, float beta = 1) {
+        whim_error_feedback* feedback = nullptr;
+        check(whim_error_feedback_create(count, beta, &feedback));
+        feedback_.reset(feedback);
+    }
+    whim_error_feedback* handle() const { return feedback_.get(); }
+
+    void apply(const float* update, float* out) { check(whim_error_feedback_apply(handle(), update, out)); }
+    void stage(const Group& group, const Op& op) {
+        check(whim_error_feedback_stage(handle(), group.handle(), op.handle()));
+    }
+    void commit() { check(whim_error_feedback_commit(handle())); }
+    void abort() { check(whim_error_feedback_abort(handle())); }
+    void save(float* residual) const { check(whim_error_feedback_save(handle(), residual)); }
+    void restore(const float* residual) { check(whim_error_feedback_restore(handle(), residual)); }
+
+private:
+    struct Destroy {
+        void operator()(whim_error_feedback* feedback) const { whim_error_feedback_destroy(feedback); }
+    };
+    std::unique_ptr<whim_error_feedback, Destroy> feedback_;
 };
 
 }  // namespace whimbrel

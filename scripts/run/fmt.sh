@@ -8,7 +8,7 @@ main() {
     esac
     need_packages "${packages_format[@]}" python3
     local files
-    mapfile -t files < <(find src transport collectives include bindings tests stress \
+    mapfile -t files < <(find src transport collectives include bindings tests stress examples \
         \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' -o -name '*.c' \) -not -path '*/build/*' | sort)
     if [[ $check == yes ]]; then
         step "checking the format of ${#files[@]} files"

@@ -6,7 +6,6 @@
 
 #include "api/handles.h"
 #include "api/structs.h"
-#include "collectives/codec/parse.h"
 
 using namespace whim;
 using namespace whim::api;
@@ -99,16 +98,21 @@ template <class Options> void set_common(PostOptions& post, const Options& optio
     post.share = std::max(1u, options.share);
 }
 
-// "none" is no codec: elements then travel without a copy.
-Status set_codec(PostOptions& post, const char* text) {
+// "none" is no codec: elements then travel without a copy. A codec of the application that this peer lacks
+// is told to all members, for the op to end.
+Status set_codec(PostOptions& post, const Customs& customs, const char* text) {
     if (!text || std::string_view(text) == "none") return {};
-    Result<CodecPtr> codec = parse_codec(text);
-    if (!codec.ok()) return codec.error();
+    Result<CodecPtr> codec = customs.codec(text);
     if (post.dtype != Dtype::f32 || post.reduce == Reduce::min || post.reduce == Reduce::max)
-        return fail(Code::E_UNSUPPORTED,
-                    fmt::format("codec {} with {} of {}: codecs are for sum, avg and broadcast of f32", text,
-                                reduce_name(post.reduce), dtype_name(post.dtype)));
-    post.codec = std::move(*codec);
+        return !codec.ok() && codec.error().code == Code::E_INVALID
+                   ? Status(codec.error())
+                   : fail(Code::E_UNSUPPORTED,
+                          fmt::format("codec {} with {} of {}: codecs are for sum, avg, broadcast and "
+                                      "reducers of f32",
+                                      text, reduce_name(post.reduce), dtype_name(post.dtype)));
+    if (codec.ok()) post.codec = std::move(*codec);
+    else if (codec.error().code == Code::E_MISMATCH) post.missing = codec.error().detail;
+    else return codec.error();
     return {};
 }
 
@@ -119,13 +123,27 @@ Status set_plan(PostOptions& post, const char* text) {
     return {};
 }
 
-Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_options& options) {
-    constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max};
+Status set_reduction(PostOptions& post, const Customs& customs, uint32_t reduce, const char* reducer) {
+    constexpr Reduce kReductions[] = {Reduce::sum, Reduce::avg, Reduce::min, Reduce::max, Reduce::custom};
     if (reduce >= std::size(kReductions)) return invalid(fmt::format("reduction {} is unknown", reduce));
     post.reduce = kReductions[reduce];
-    if (!reduce_supports(post.reduce, post.dtype))
+    if (post.reduce != Reduce::custom) {
+        if (reducer) return invalid("reducer: it is for WHIM_CUSTOM");
+        if (reduce_supports(post.reduce, post.dtype)) return {};
         return fail(Code::E_UNSUPPORTED, fmt::format("{} of {}: integers have no exact mean",
                                                      reduce_name(post.reduce), dtype_name(post.dtype)));
+    }
+    if (!reducer) return invalid("reducer: WHIM_CUSTOM needs the name of one");
+    Result<ReducerPtr> found = customs.reducer(reducer);
+    if (found.ok()) post.reducer = std::move(*found);
+    else if (found.error().code == Code::E_MISMATCH) post.missing = found.error().detail;
+    else return found.error();
+    return {};
+}
+
+Status set_all_reduce(PostOptions& post, const Customs& customs, uint32_t reduce,
+                      const whim_all_reduce_options& options) {
+    if (const Status ok = set_reduction(post, customs, reduce, options.reducer); !ok) return ok;
     if (options.weight) post.weight = *options.weight;
     if (!std::isfinite(post.weight) || post.weight < 0)
         return fail(Code::E_WEIGHTS,
@@ -136,7 +154,7 @@ Status set_all_reduce(PostOptions& post, uint32_t reduce, const whim_all_reduce_
     post.uniform = options.uniform == 1;
     post.non_finite = static_cast<NonFinitePolicy>(options.non_finite);
     set_common(post, options);
-    if (const Status ok = set_codec(post, options.codec); !ok) return ok;
+    if (const Status ok = set_codec(post, customs, options.codec); !ok) return ok;
     if (post.codec && post.non_finite == NonFinitePolicy::allow)
         return fail(Code::E_UNSUPPORTED,
                     fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
@@ -161,7 +179,7 @@ whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
-        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
         if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
@@ -193,7 +211,7 @@ whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out, si
         post.collective = Collective::reduce_scatter;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
-        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
         if (given.plan) return invalid("plan is for whim_all_reduce");
         const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
         if (!ok) return ok.error();
@@ -214,7 +232,7 @@ whim_result whim_all_gather(whim_group* group, const void* in, void* out, size_t
         post.min_contributors = 1;
         const Status ok = set_parts(post, in, out, count, given.counts, given.counts_len);
         if (!ok) return ok.error();
-        if (const Status coded = set_codec(post, given.codec); !coded) return coded.error();
+        if (const Status coded = set_codec(post, group->customs, given.codec); !coded) return coded.error();
         return runtime.post(OpKind::all_gather, Round{given.round}, post);
     });
 }
@@ -233,7 +251,7 @@ whim_result whim_broadcast(whim_group* group, void* buffer, size_t count, uint32
         post.source = source_rank;
         post.min_contributors = 1;
         post.non_finite = NonFinitePolicy::allow;
-        if (const Status ok = set_codec(post, given.codec); !ok) return ok.error();
+        if (const Status ok = set_codec(post, group->customs, given.codec); !ok) return ok.error();
         return runtime.post(OpKind::broadcast, Round{given.round}, post);
     });
 }

@@ -4,12 +4,14 @@
 #include <memory>
 
 #include "api/call.h"
+#include "api/custom.h"
 #include "runtime/runtime.h"
 #include "whimbrel/group.h"
 #include "whimbrel/op.h"
 
 struct whim_group {
     std::shared_ptr<whim::runtime::Runtime> runtime;
+    whim::api::Customs customs{};
 };
 
 namespace whim::api {

@@ -32,7 +32,8 @@ std::string_view dtype_name(Dtype dtype) {
 }
 
 std::string_view reduce_name(Reduce reduce) {
-    static constexpr std::string_view kNames[kReduceCount] = {"sum", "avg", "min", "max", "copy", "majority"};
+    static constexpr std::string_view kNames[kReduceCount] = {"sum",  "avg",      "min",   "max",
+                                                              "copy", "majority", "custom"};
     return kNames[static_cast<size_t>(reduce)];
 }
 
@@ -49,6 +50,7 @@ std::optional<Reduce> reduce_from_int(uint32_t value) {
 bool reduce_supports(Reduce reduce, Dtype dtype) {
     if (reduce == Reduce::avg) return dtype_is_float(dtype);
     if (reduce == Reduce::majority) return !dtype_is_float(dtype);
+    if (reduce == Reduce::custom) return false;
     return true;
 }
 

@@ -12,9 +12,10 @@ enum class Dtype : uint8_t { f32 = 0, f64, f16, bf16, i8, i16, i32, i64, u8, u16
 inline constexpr uint32_t kDtypeCount = 12;
 
 // sum: integers wrap. avg: weighted mean, floats only. copy: the one contribution (broadcast).
-// majority: the value most peers hold, ties to the smallest; integers only.
-enum class Reduce : uint8_t { sum = 0, avg, min, max, copy, majority };
-inline constexpr uint32_t kReduceCount = 6;
+// majority: the value most peers hold, ties to the smallest; integers only. custom: as a reducer of the
+// application says (collectives/reducer/custom_reducer.h).
+enum class Reduce : uint8_t { sum = 0, avg, min, max, copy, majority, custom };
+inline constexpr uint32_t kReduceCount = 7;
 
 // all_reduce: everybody gets the fold of all inputs (copy: the source's input). all_gather: each part of the
 // result is its owner's input. reduce_scatter: each member gets the fold of its own part. Gossip, where each
@@ -40,7 +41,7 @@ std::string_view reduce_name(Reduce reduce);
 std::optional<Dtype> dtype_from_int(uint32_t value);
 std::optional<Reduce> reduce_from_int(uint32_t value);
 
-// Whether the pair has a meaning: avg needs floats, majority needs integers.
+// Whether the pair has a meaning by itself: avg needs floats, majority needs integers, custom a reducer.
 bool reduce_supports(Reduce reduce, Dtype dtype);
 
 }  // namespace whim

@@ -215,7 +215,11 @@ inline constexpr uint32_t kSameHostGuestsMax = 64;              // connected, wi
 inline constexpr Duration kSameHostAnswer = milliseconds(500);  // for memory, or consent to it; then TCP
 
 // Codecs.
-inline constexpr uint32_t kCodecTextBytesMax = 128;     // of a codec's description
+inline constexpr uint32_t kCodecTextBytesMax = 128;  // of a codec's description
+inline constexpr uint32_t kCustomNameBytesMax = 40;  // of a codec or reducer of the application
+inline constexpr uint32_t kCustomParametersBytesMax = 64;
+inline constexpr uint32_t kReducerTextBytesMax = 128;   // name and parameters
+inline constexpr uint32_t kCustomMax = 256;             // codecs, and reducers, of one group
 inline constexpr uint32_t kCodecBlockMax = 1u << 16;    // elements under one scale, unless all are
 inline constexpr uint32_t kTopKChunkMax = 1u << 16;     // elements that top-k chooses among
 inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide whether all are

@@ -53,6 +53,7 @@ std::shared_ptr<const plan::Plan> Engine::Impl::plan_of(const PostOptions& o, ui
                             : o.reduce == Reduce::min || o.reduce == Reduce::max;
     if (o.collective != Collective::all_reduce || o.reduce == Reduce::copy || members < 3 || o.bytes() == 0)
         return nullptr;
+    if (o.reducer && !o.reducer->elementwise()) return nullptr;  // cut in the same way whatever lines carry
     const auto known = round_links_.find(birth);
     const bool forced = o.plan != plan::Wanted::best;
     const bool large = o.bytes() >= config_.weighed_bytes_min;

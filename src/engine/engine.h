@@ -107,7 +107,10 @@ struct PostOptions {
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
     NonFinitePolicy non_finite = NonFinitePolicy::exclude;
     plan::Wanted plan = plan::Wanted::best;
-    CodecPtr codec = nullptr;  // sum, avg and copy of f32; null: elements travel as they are
+    CodecPtr codec = nullptr;      // sum, avg, copy and custom of f32; null: elements travel as they are
+    ReducerPtr reducer = nullptr;  // of Reduce::custom
+    // What other members may have and this one lacks, in words: the op then ends for all with E_MISMATCH.
+    std::string missing = {};
     // Of neighbour_average and pair_average, which take f32 and Reduce::avg. A budget that is over then ends
     // the op with what has been mixed, and who is late by the grace is left out by those alone that wait.
     GossipChoice gossip = {};
@@ -150,6 +153,7 @@ struct OpInfo {
     std::shared_ptr<const plan::Plan> trees;   // the plan; null: the direct plan
     Epoch epoch;                               // installed when it ended
     std::vector<MemberId> birth;               // members of the birth round
+    uint32_t rank = 0;                         // this peer's among them
     std::vector<ContributorSet> contributors;  // the distinct sets; one entry when uniform
     std::vector<ContributorRun> runs;          // which set each part of the buffer holds, in element order
     std::vector<MemberId> gone;                // birth members evicted or excluded before the end

@@ -172,7 +172,7 @@ private:
 
     bool scanned(const OpRecord& record, Rank rank) const;
     void scan(OpRecord& record);
-    void refuse_for_all(OpRecord& record, const std::string& what);
+    void refuse_for_all(OpRecord& record, Code code, const std::string& what);
     void finish_scan(uint64_t job_id, const Scanning& scan);
 
     // gossip.cpp

@@ -40,6 +40,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.self = *rank;
     config.alive = alive;
     config.coding = record.coding;
+    config.reducer = record.options.reducer;
     config.plan = record.trees;
     config.in = record.in;
     config.out = record.out;
@@ -283,6 +284,7 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
     info.trees = record.trees;
     info.epoch = member_.view().epoch;
     info.birth = record.birth;
+    if (const auto rank = record.rank_of(self())) info.rank = rank->value;
     info.posted = record.posted;
     info.ended = now_;
     info.excluded_self = !record.note.empty();

@@ -31,6 +31,31 @@ Status check_tensors(const PostOptions& o) {
     return {};
 }
 
+uint32_t needed(const PostOptions& o) {
+    return std::max({1u, o.min_contributors, o.reducer ? o.reducer->min_contributors() : 1});
+}
+
+// Whether there is such a reduction, of these elements, through this codec.
+Status check_kind(const PostOptions& o) {
+    if (!o.missing.empty()) return {};
+    const std::string dtype(dtype_name(o.dtype));
+    const bool defined = o.reduce == Reduce::custom ? o.reducer && o.reducer->takes(o.dtype)
+                                                    : !o.reducer && reduce_supports(o.reduce, o.dtype);
+    const std::string what = o.reducer ? o.reducer->text() : std::string(reduce_name(o.reduce));
+    if (!defined) return fail(Code::E_UNSUPPORTED, what + " is not defined for " + dtype);
+    if (!o.codec) return {};
+    const bool coded = o.reduce == Reduce::sum || o.reduce == Reduce::avg || o.reduce == Reduce::copy ||
+                       o.reduce == Reduce::custom;
+    if (o.dtype != Dtype::f32 || !coded)
+        return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " with " + what + " of " + dtype +
+                                             ": codecs are for sum, avg, broadcast and reducers of f32");
+    if (o.reduce == Reduce::custom && o.codec->sparse())
+        return fail(Code::E_UNSUPPORTED,
+                    "codec " + o.codec->text() + " with " + what +
+                        ": what sparse codecs leave out can be missed by sum and avg only");
+    return {};
+}
+
 }  // namespace
 
 uint64_t PostOptions::bytes() const {
@@ -45,14 +70,7 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
     if (birth == births_.end())
         return fail(Code::E_STALE_ROUND, "this peer takes no part in round " +
                                              std::to_string(birth_round.value) + "; begin a round first");
-    if (!reduce_supports(o.reduce, o.dtype))
-        return fail(Code::E_UNSUPPORTED, std::string(reduce_name(o.reduce)) + " is not defined for " +
-                                             std::string(dtype_name(o.dtype)));
-    if (o.codec && (o.dtype != Dtype::f32 ||
-                    (o.reduce != Reduce::sum && o.reduce != Reduce::avg && o.reduce != Reduce::copy)))
-        return fail(Code::E_UNSUPPORTED,
-                    "codec " + o.codec->text() + " with " + std::string(reduce_name(o.reduce)) + " of " +
-                        std::string(dtype_name(o.dtype)) + ": codecs are for sum, avg and broadcast of f32");
+    if (const Status ok = check_kind(o); !ok.ok()) return ok;
     if (o.codec && o.reduce != Reduce::copy && o.non_finite == NonFinitePolicy::allow)
         return fail(Code::E_UNSUPPORTED, "codec " + o.codec->text() + " holds no NaN and no infinity");
     const bool alike = o.collective == Collective::all_reduce || collective_gossips(o.collective);
@@ -61,10 +79,10 @@ Status Engine::Impl::check(Round birth_round, const PostOptions& o) const {
         return fail(Code::E_INVALID, "buffer size is not a multiple of the element size");
     if (!std::isfinite(o.weight) || o.weight < 0.0f)
         return fail(Code::E_WEIGHTS, "weight must be finite and not negative");
-    if (o.min_contributors > birth->second.size()) {
-        return fail(Code::E_TOO_FEW, "min_contributors is " + std::to_string(o.min_contributors) +
-                                         ", the round has " + std::to_string(birth->second.size()) +
-                                         " participants");
+    if (needed(o) > birth->second.size()) {
+        return fail(Code::E_TOO_FEW, std::to_string(needed(o)) +
+                                         " contributors are required, the round has " +
+                                         std::to_string(birth->second.size()) + " participants");
     }
     if (const Status ok = check_tensors(o); !ok.ok()) return ok;
     if (const Status ok = check_parts(birth->second, o); !ok.ok()) return ok;
@@ -141,7 +159,9 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.collective = o.collective;
     d.dtype = o.dtype;
     d.reduce = o.reduce;
-    d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority;
+    d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority ||
+                (o.reducer && o.reducer->uniform());
+    if (o.reducer) d.reducer = o.reducer->text();
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
     d.elements = o.bytes() / bytes;
@@ -154,11 +174,13 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.chunk_elements = choose_chunk_elements(d.elements, bytes, members, config_.chunk_bytes);
     // Small ops are bound by round trips, whoever roots them.
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
+    // What a whole chunk decides is cut in the same way whatever lines carry.
+    const bool anyhow = !o.reducer || o.reducer->elementwise();
     const std::vector<uint64_t>& rates = line_rates_.at(birth);
     const bool trees = plan && plan->kind != plan::Kind::direct;
     if (trees) d.plan = digest_of_plan(*plan);
     else if (plan) d.parts = parts_of(*plan, d.elements);
-    else if (o.collective == Collective::all_reduce && large && rates.size() == members)
+    else if (o.collective == Collective::all_reduce && large && anyhow && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
     if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
         std::reverse(d.parts.begin(), d.parts.end());
@@ -166,7 +188,7 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
     while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
-    d.min_contributors = std::max(1u, o.min_contributors);
+    d.min_contributors = needed(o);
     const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     d.source = from_one ? o.source : UINT32_MAX;
     if (!o.codec || members == 1) return d;  // alone, nothing travels
@@ -221,9 +243,10 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,
-                                                id, members, config_.plant);
+                                                id, members, config_.plant, o.reducer);
     records_.emplace(number, std::move(record));
     by_id_[id] = number;
+    if (!o.missing.empty()) return refuse_for_all(r, Code::E_MISMATCH, op_name(self()) + ": " + o.missing);
     if (scanned(r, rank)) scan(r);
     else start_op(r, false);
 }
@@ -271,7 +294,7 @@ void Engine::Impl::finish_scan(uint64_t, const Scanning& scan) {
     std::string what = place_of(record, *index) + " of the input of " + op_name(self()) + " is ";
     what += record.coding ? "not finite or more than " + record.descriptor.codec + " holds" : "not finite";
     if (record.options.non_finite == NonFinitePolicy::abort || record.descriptor.source != UINT32_MAX)
-        return refuse_for_all(record, what);
+        return refuse_for_all(record, Code::E_NON_FINITE, what);
     record.note = what + "; this peer's contribution was left out";
     start_op(record, true);
 }
@@ -286,9 +309,9 @@ std::string Engine::Impl::place_of(const OpRecord& r, uint64_t element) const {
     return "element " + std::to_string(element);
 }
 
-// The abort policy: nothing but the news of it leaves this peer.
-void Engine::Impl::refuse_for_all(OpRecord& record, const std::string& what) {
-    const Error error = fail(Code::E_NON_FINITE, "op " + to_string(record.id) + ": " + what);
+// The abort policy, or what this peer lacks: nothing but the news of it leaves this peer.
+void Engine::Impl::refuse_for_all(OpRecord& record, Code code, const std::string& what) {
+    const Error error = fail(code, "op " + to_string(record.id) + ": " + what);
     if (record.gossips()) tell_neighbours(record, error);
     for (const MemberId& member : record.birth) {
         if (member != self() && !record.gossips())

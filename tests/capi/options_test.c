@@ -29,6 +29,8 @@ static void initializers_say_their_size(void) {
     CHECK_INIT(whim_pair_options, WHIM_PAIR_OPTIONS_INIT);
     CHECK_INIT(whim_gossip_info, WHIM_GOSSIP_INFO_INIT);
     CHECK_INIT(whim_mix, WHIM_MIX_INIT);
+    CHECK_INIT(whim_codec, WHIM_CODEC_INIT);
+    CHECK_INIT(whim_reducer, WHIM_REDUCER_INIT);
     CHECK_INIT(whim_coordinator_options, WHIM_COORDINATOR_OPTIONS_INIT);
 }
 

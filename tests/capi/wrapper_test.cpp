@@ -3,6 +3,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
 #include <thread>
 
 extern "C" {
@@ -36,9 +40,77 @@ void check_interrupted_wait(whim_group_options options) {
     CHECK(!joining.wait(0));
 }
 
+// Two bytes for an element: its upper half.
+struct Halves {
+    size_t bytes_max(size_t count) const { return 2 * count; }
+    size_t encode(const whim_encode_input& in, void* out) const {
+        for (size_t i = 0; i < in.count; ++i)
+            std::memcpy(static_cast<char*>(out) + 2 * i, reinterpret_cast<const char*>(in.values + i) + 2, 2);
+        return 2 * in.count;
+    }
+    bool decode(const void* bytes, size_t bytes_len, float* out, size_t count) const {
+        if (bytes_len != 2 * count) return false;
+        for (size_t i = 0; i < count; ++i) {
+            out[i] = 0;
+            std::memcpy(reinterpret_cast<char*>(out + i) + 2, static_cast<const char*>(bytes) + 2 * i, 2);
+            if (!std::isfinite(out[i])) throw std::runtime_error("not finite");  // as good as false
+        }
+        return true;
+    }
+};
+
+// Objects as codecs and reducers, with error feedback, in a round of one.
+void check_objects() {
+    run r;
+    start_run(&r, 0);
+    whim_codec halves = WHIM_CODEC_INIT;
+    halves.name = "test-halves";
+    CHECK(whimbrel::codec_conformance(halves, Halves{}).find("codec test-halves: all") == 0);
+    whim_reducer scaled = WHIM_REDUCER_INIT;
+    scaled.name = "test-scaled";
+    scaled.flags = WHIM_REDUCER_ELEMENTWISE;
+    const float factor = 3;
+    const auto first = [factor, alive = std::make_shared<int>(0)](const whim_reduce_input& in, void* out) {
+        for (size_t i = 0; i < in.count; ++i)
+            static_cast<float*>(out)[i] = factor * static_cast<const float*>(in.inputs[0])[i];
+    };
+    CHECK(whimbrel::reducer_conformance(scaled, first).find("reducer test-scaled: all") == 0);
+    try {
+        const auto throws = [](const whim_reduce_input&, void*) { throw 7; };
+        whimbrel::reducer_conformance(scaled, throws);
+        CHECK(false);
+    } catch (const whimbrel::Error& error) {
+        CHECK(error.result() == WHIM_E_BROKEN_CONTRACT);
+        CHECK(std::string(error.what()).find("accepts: it fails") != std::string::npos);
+    }
+    whimbrel::ErrorFeedback feedback(2);
+    {
+        whimbrel::Group group(peer_options(&r));
+        group.add_codec(halves, Halves{});
+        group.add_reducer(scaled, first);
+        group.join().get(PATIENCE_MS);
+        group.round_begin().get(PATIENCE_MS);
+        float x[2] = {1, 2};
+        feedback.apply(x, x);
+        whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+        options.codec = "test-halves";
+        options.reducer = "test-scaled";
+        whimbrel::Op op = group.all_reduce(x, x, 2, WHIM_F32, WHIM_CUSTOM, &options);
+        op.get(PATIENCE_MS);
+        CHECK(x[0] == 3 && x[1] == 6);
+        feedback.stage(group, op);
+        feedback.commit();
+    }
+    float residual[2] = {9, 9};
+    feedback.save(residual);
+    CHECK(residual[0] == 0 && residual[1] == 0);
+    stop_run(&r);
+}
+
 }  // namespace
 
 int main() {
+    check_objects();
     run r;
     start_run(&r, 1);
     {

@@ -1,7 +1,6 @@
 // Ops of the scripted application: posting, what completion brings, and eyes on buffers afterwards.
 #include <algorithm>
 
-#include "collectives/codec/parse.h"
 #include "collectives/plan/layout.h"
 
 #include "tests/sim/app.h"
@@ -76,7 +75,8 @@ void App::post(const OpScript& script, Instant now) {
     options.plan = script.plan;
     options.source = posted.source;
     options.non_finite = choice.non_finite;
-    if (!script.codec.empty()) options.codec = *parse_codec(script.codec);
+    options.codec = codec_of(script);
+    options.reducer = reducer_of(script);
     options.gossip = script.gossip;
     if (script.gossip.partner)
         options.gossip.partner = script.partner_of(info_.rank, info_.participants.size());

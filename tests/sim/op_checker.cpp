@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "collectives/codec/parse.h"
 #include "collectives/op/routes.h"
 #include "collectives/reducer/fold.h"
 #include "tests/unit/op/coded_reference.h"
@@ -78,11 +77,15 @@ namespace {
 // (op_coded.cpp), so it is made part by part.
 std::vector<float> coded_fold(const OpScript& script, const OpInfo& info,
                               const std::vector<op::CodedInput>& inputs, uint64_t first) {
-    const CodecPtr codec = *parse_codec(script.codec);
+    const CodecPtr codec = codec_of(script);
+    const ReducerPtr reducer = reducer_of(script);
     const bool kept = script.collective == Collective::reduce_scatter;
     const wire::OpDescriptor& d = info.descriptor;
     const uint64_t count = inputs[0].elements.size();
-    if (d.parts.empty()) return op::coded_reference(*codec, script.reduce, info.op, inputs, first, kept);
+    const auto reference = [&](const std::vector<op::CodedInput>& of, uint64_t place) {
+        return op::coded_reference(*codec, script.reduce, info.op, of, place, kept, reducer);
+    };
+    if (d.parts.empty()) return reference(inputs, first);
     const ChunkLayout layout = ChunkLayout::of_parts(d.parts, 4, d.chunk_elements);
     std::vector<float> all;
     for (uint32_t p = 0; p < d.parts.size(); ++p) {
@@ -97,7 +100,7 @@ std::vector<float> coded_fold(const OpScript& script, const OpInfo& info,
                               in.elements.begin() + static_cast<std::ptrdiff_t>(begin - first));
         }
         const uint64_t place = uint64_t{layout.parts[p].chunk} * d.chunk_elements + (begin - part.begin);
-        const std::vector<float> made = op::coded_reference(*codec, script.reduce, info.op, cut, place, kept);
+        const std::vector<float> made = reference(cut, place);
         all.insert(all.end(), made.begin(), made.end());
     }
     return all;
@@ -119,6 +122,7 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
         return zeros ? "" : "has a part without contributors that is not zeros";
     }
     std::vector<FoldInput> inputs;
+    std::vector<uint32_t> ranks;
     std::vector<op::CodedInput> coded;
     size_t rank = 0;
     for (const MemberId& m : set) {
@@ -129,9 +133,9 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
         if (abstains(truth, posted->second)) return "counts the non-finite input of " + short_name(m);
         const ByteSpan part = ByteSpan(posted->second.input).subspan(first * width, run.count * width);
         inputs.push_back({part, posted->second.weight});
+        ranks.push_back(static_cast<uint32_t>(rank - 1));
         if (truth.script.codec.empty() || truth.birth.size() == 1) continue;  // alone, nothing travels
-        coded.push_back(
-            {static_cast<uint32_t>(rank - 1), std::vector<float>(run.count), posted->second.weight});
+        coded.push_back({ranks.back(), std::vector<float>(run.count), posted->second.weight});
         if (!part.empty()) std::memcpy(coded.back().elements.data(), part.data(), part.size());
     }
     if (inputs.empty()) return "has a result without contributors";
@@ -150,7 +154,11 @@ std::string OpChecker::check_run(const Truth& truth, const Posted& mine, const s
     if (copies && (set.size() != 1 || set[0] != truth.birth[truth.posted.at(set[0]).source]))
         return "copies from somebody else than the source";
     Bytes expected(run.count * width);
-    if (coded.empty() && info.trees) {
+    if (coded.empty() && truth.script.median) {
+        std::vector<std::byte> room;
+        const Contributions in{.inputs = inputs, .ranks = ranks};
+        if (!reducer_of(truth.script)->reduce(in, expected, room).ok()) return "cannot be reduced";
+    } else if (coded.empty() && info.trees) {
         const ElementRange elements{first, first + run.count};
         return check_trees(truth, set, elements, result, info);
     } else if (coded.empty()) {

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "collectives/codec/parse.h"
 #include "collectives/kernels/half.h"
+#include "tests/unit/codec/custom_parts.h"
+#include "tests/unit/reducer/custom_parts.h"
 
 namespace whim::sim {
 namespace {
@@ -137,6 +140,16 @@ std::vector<OpScript> ops_of_round(uint64_t seed, const ScriptStyle& style, Roun
         const plan::Wanted wanted = kWanted[trees.below(std::size(kWanted))];
         if (drawn && op.parts.empty()) op.plan = wanted;
     }
+    Prng customs = stream(seed, 0xc0570, round, 0, 0);
+    for (OpScript& op : ops) {
+        const bool drawn = customs.chance(style.custom, 100), median = customs.chance(2, 3);
+        const bool codec = customs.chance(1, 2) || !median;
+        const bool fits = op.dtype == Dtype::f32 && (op.reduce == Reduce::avg || op.reduce == Reduce::sum);
+        if (!drawn || !fits || !op.codec.empty()) continue;
+        if (codec) op.codec = "test-bytes";
+        op.median = median;
+        if (median) op.reduce = Reduce::custom;
+    }
     Prng gossips = stream(seed, 0x90551b, round, 0, 0);
     for (OpScript& op : ops) {
         if (gossips.chance(style.gossip, 100)) make_gossip(op, gossips, members);
@@ -148,6 +161,13 @@ std::optional<uint32_t> OpScript::partner_of(uint32_t rank, size_t members) cons
     if ((rank ^ 1) >= members) return std::nullopt;
     return rank ^ 1;
 }
+
+CodecPtr codec_of(const OpScript& op) {
+    if (op.codec.empty()) return nullptr;
+    return *parse_codec(op.codec, {{"test-bytes", test::custom_codec()}});
+}
+
+ReducerPtr reducer_of(const OpScript& op) { return op.median ? test::median_reducer() : nullptr; }
 
 OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const OpScript& op,
                    const MemberId& member) {

@@ -24,6 +24,7 @@ struct ScriptStyle {
     uint32_t leaves = 0;      // per peer and round
     uint32_t codec = 35;      // of f32 sums and averages
     uint32_t parts = 30;      // all_gather and reduce_scatter, half each
+    uint32_t custom = 20;     // of f32 sums and averages: by a reducer or codec of the application
     uint32_t trees = 40;      // of the others: a plan of one kind is asked for
     uint32_t tensors = 35;    // of the rest
     uint32_t gossip = 25;     // with neighbours, or in pairs
@@ -43,6 +44,7 @@ struct OpScript {
     uint32_t min_contributors = 1;
     Duration grace{};
     std::string codec = {};  // "": none
+    bool median = false;     // Reduce::custom, by a reducer of the application
     plan::Wanted plan = plan::Wanted::best;
     // Of gossip. A partner is the next rank or the one before; the last of an odd number has none and does
     // not call the op.
@@ -50,6 +52,10 @@ struct OpScript {
     bool gossips() const { return collective_gossips(collective); }
     std::optional<uint32_t> partner_of(uint32_t rank, size_t members) const;
 };
+
+// As an application registers them on every peer; null: none.
+CodecPtr codec_of(const OpScript& op);
+ReducerPtr reducer_of(const OpScript& op);
 
 // What one peer does with it.
 struct OpChoice {

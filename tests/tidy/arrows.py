@@ -30,7 +30,7 @@ ARROWS = {
     MEMORY: [SESSION, WIRE, BASE],
     "src/coordinator": [GROUP, PLAN, SESSION, ASIO, MEMORY, WIRE, BASE],
     "src/runtime": [ENGINE, SESSION, ASIO, MEMORY, DEVICE, WIRE, BASE],
-    "src/api": ["src/runtime", "src/coordinator", CODEC, OUTER, STATE, "include"],
+    "src/api": ["src/runtime", "src/coordinator", CODEC, REDUCER, OUTER, STATE, "include"],
     "src/cli": ["include", "src/coordinator", PLAN, WIRE, BASE],  # docs/decisions/0003 and 0017
     "bindings": ["include"],
     "include": [],

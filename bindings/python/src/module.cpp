@@ -3,6 +3,7 @@
 
 #include "diloco.h"
 #include "errors.h"
+#include "feedback.h"
 #include "gossip.h"
 #include "group.h"
 #include "op.h"
@@ -21,4 +22,5 @@ PYBIND11_MODULE(_core, module) {
     whim_python::bind_group(module);
     whim_python::bind_gossip(module);
     whim_python::bind_diloco(module);
+    whim_python::bind_feedback(module);
 }

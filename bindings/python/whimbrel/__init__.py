@@ -14,6 +14,7 @@ from whimbrel._core import digest, log_filter, version
 from whimbrel.coordinator import Coordinator
 from whimbrel.errors import *  # noqa: F403  (one class for each result code)
 from whimbrel.errors import Error
+from whimbrel.feedback import ErrorFeedback
 from whimbrel.group import Group
 from whimbrel.values import (
     Commit,
@@ -41,6 +42,7 @@ __all__ = [
     "ContributorSet",
     "Coordinator",
     "Error",
+    "ErrorFeedback",
     "Event",
     "EventKind",
     "Gossip",

@@ -28,6 +28,7 @@ TEST(Dtype, TheTable) {
         EXPECT_EQ(dtype_is_float(*dtype), line.is_float);
         EXPECT_EQ(reduce_supports(Reduce::avg, *dtype), line.is_float);
         EXPECT_EQ(reduce_supports(Reduce::majority, *dtype), !line.is_float);
+        EXPECT_FALSE(reduce_supports(Reduce::custom, *dtype));
         for (const Reduce reduce : {Reduce::sum, Reduce::min, Reduce::max, Reduce::copy}) {
             EXPECT_TRUE(reduce_supports(reduce, *dtype));
         }
@@ -35,7 +36,7 @@ TEST(Dtype, TheTable) {
 }
 
 TEST(Reduce, NumbersAndNames) {
-    const std::string_view names[] = {"sum", "avg", "min", "max", "copy", "majority"};
+    const std::string_view names[] = {"sum", "avg", "min", "max", "copy", "majority", "custom"};
     EXPECT_EQ(std::size(names), kReduceCount);
     for (uint32_t i = 0; i < kReduceCount; ++i) {
         const auto reduce = reduce_from_int(i);

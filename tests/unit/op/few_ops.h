@@ -27,6 +27,8 @@ public:
         std::vector<float> weights = {};     // 1 each
         std::vector<bool> abstains = {};     // nobody
         std::vector<uint64_t> tensors = {};  // instead of in and out: lengths of tensors that lie apart
+        std::vector<CodecPtr> codecs = {};  // each peer's; then chunk_elements fits them
+        ReducerPtr reducer = nullptr;       // of Reduce::custom
     };
 
     struct Peer final : OpHost {
@@ -58,7 +60,9 @@ public:
             ended_with = code;
             detail = text;
         }
-        void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+        void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
+            for (const Rank r : ranks) world->leavers.push_back(r.value);
+        }
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
         std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
@@ -97,6 +101,10 @@ public:
         config.descriptor.elements = setup.elements;
         config.descriptor.chunk_elements = setup.chunk_elements;
         config.descriptor.min_contributors = setup.min_contributors;
+        config.reducer = setup.reducer;
+        if (!setup.codecs.empty())
+            config.coding = std::make_shared<Coding>(setup.codecs[rank], setup.reduce, false, config.id,
+                                                     setup.peers, Plant::none, setup.reducer);
         config.self = {rank};
         config.alive.assign(setup.peers, true);
         config.in = std::as_bytes(std::span(p.in));
@@ -169,7 +177,7 @@ public:
     std::vector<std::unique_ptr<Peer>> peers;
     std::vector<Message> messages;
     std::vector<Frame> frames;
-    std::vector<uint32_t> violators;
+    std::vector<uint32_t> violators, leavers;
     ChunkPool pool{1u << 20};
 };
 

@@ -9,6 +9,7 @@
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
 #include "tests/unit/op/apart.h"
+#include "tests/unit/codec/custom_parts.h"
 #include "tests/unit/op/coded_reference.h"
 #include "tests/unit/op/tree_reference.h"
 
@@ -61,7 +62,7 @@ class World {
 public:
     explicit World(const ModelOptions& options) : options_(options), prng_(options.seed) {
         if (!options_.codec.empty()) {
-            codec_ = *parse_codec(options_.codec);
+            codec_ = *parse_codec(options_.codec, {{"test-bytes", test::custom_codec()}});
             options_.chunk_elements = *coded_chunk_elements(*codec_, options_.reduce, scatters(),
                                                             options_.chunk_elements, options_.peers);
         }
@@ -179,7 +180,8 @@ private:
         config.abstains = options_.abstainers > 0 && (p.rank * 7 + options_.seed) % 5 < options_.abstainers;
         if (codec_)
             config.coding = std::make_shared<Coding>(codec_, options_.reduce, scatters(), id(),
-                                                     options_.peers, options_.plant);
+                                                     options_.peers, options_.plant, options_.reducer);
+        config.reducer = options_.reducer;
         config.self = {p.rank};
         config.alive = alive_for(p);
         const bool left_out = !config.alive[p.rank];
@@ -397,7 +399,9 @@ std::vector<float> World::fold_of(const std::vector<bool>& set, const ElementRan
     }
     if (inputs.empty()) return std::vector<float>(range.count(), 0.0f);  // a lost part
     const uint64_t place = uint64_t{chunk} * options_.chunk_elements;
-    if (codec_) return coded_reference(*codec_, options_.reduce, id(), coded, place, scatters());
+    if (codec_)
+        return coded_reference(*codec_, options_.reduce, id(), coded, place, scatters(), options_.reducer);
+    if (options_.reducer) return custom_reference(*options_.reducer, coded);
     std::vector<float> expected(range.count());
     fold(options_.reduce, options_.dtype, inputs, std::as_writable_bytes(std::span(expected)));
     return expected;

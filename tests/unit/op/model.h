@@ -26,7 +26,8 @@ struct ModelOptions {
     std::vector<uint64_t> parts = {};  // of the others; elements is their sum
     Dtype dtype = Dtype::f32;
     std::shared_ptr<const plan::Plan> plan = nullptr;  // of all_reduce, with trees
-    std::string codec = {};                            // "": none; then of f32, sum or avg
+    std::string codec = {};        // "": none; then of f32, sum, avg or custom; also custom_parts.h's
+    ReducerPtr reducer = nullptr;  // of Reduce::custom
     bool uniform = false;
     bool in_place = false;
     bool tensors = false;     // the buffers of an all_reduce are cut into tensors that lie apart

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "tests/unit/op/model.h"
+#include "tests/unit/reducer/custom_parts.h"
 
 namespace whim::op {
 namespace {
@@ -76,6 +77,24 @@ ModelOptions draw_parts(uint64_t seed) {
     return o;
 }
 
+// A median and a codec that an application made, alone and together, and each with those of the library.
+ModelOptions draw_custom(uint64_t seed) {
+    Prng prng(seed * 32'452'843 + 5);
+    const bool codec = prng.chance(1, 2), reducer = !codec || prng.chance(1, 2);
+    ModelOptions o = codec ? draw_coded(seed) : draw(seed);
+    if (codec)
+        o.codec = prng.chance(1, 4) ? "int8:block=16" : prng.chance(1, 2) ? "test-bytes+zstd" : "test-bytes";
+    if (prng.chance(1, 4)) {
+        o.collective = Collective::reduce_scatter;
+        o.elements = 0;
+        for (uint32_t r = 0; r < o.peers; ++r) o.elements += o.parts.emplace_back(prng.below(30));
+    }
+    if (!reducer) return o;
+    o.reduce = Reduce::custom;
+    o.reducer = test::median_reducer();
+    return o;
+}
+
 // Many worlds, which are not empty: so many chunks were adopted, retained and folded anew in all.
 void keeps_its_promises(ModelOptions (*draw_world)(uint64_t), uint64_t worlds, uint32_t adopted,
                         uint32_t retained, uint32_t refolded) {
@@ -97,6 +116,10 @@ TEST(OpModel, KeepsItsPromisesWithCodecs) { keeps_its_promises(draw_coded, 6'000
 TEST(OpModel, KeepsItsPromisesWithTensors) { keeps_its_promises(draw_tensors, 8'000, 1000, 1000, 500); }
 TEST(OpModel, KeepsItsPromisesWithParts) { keeps_its_promises(draw_parts, 8'000, 500, 500, 200); }
 
+TEST(OpModel, KeepsItsPromisesWithTheApplicationsOwn) {
+    keeps_its_promises(draw_custom, 6'000, 500, 500, 200);
+}
+
 // NAME=N in the environment replays one world and prints it.
 void replay(const char* name, ModelOptions (*draw_world)(uint64_t)) {
     const char* seed = std::getenv(name);
@@ -111,6 +134,7 @@ TEST(OpModel, Replay) {
     replay("WHIM_OP_CODED_SEED", draw_coded);
     replay("WHIM_OP_TENSORS_SEED", draw_tensors);
     replay("WHIM_OP_PARTS_SEED", draw_parts);
+    replay("WHIM_OP_CUSTOM_SEED", draw_custom);
 }
 
 class PlantedBug : public testing::TestWithParam<Plant> {};

@@ -1,0 +1,134 @@
+// Goal: a codec or reducer of the application that fails ends its op, with the fault where it is: nobody else
+// is blamed for it, nobody waits, and inputs are as before. Method: a few ops (few_ops.h) with parts that
+// break one rule each.
+#include <gtest/gtest.h>
+
+#include "tests/unit/codec/custom_parts.h"
+#include "tests/unit/op/few_ops.h"
+#include "tests/unit/reducer/custom_parts.h"
+
+namespace whim::op {
+namespace {
+
+CodecPtr codec_with(void (*change)(CodecParts& parts)) {
+    CodecParts parts = test::custom_parts();
+    change(parts);
+    return std::make_shared<CustomCodec>(parts);
+}
+
+FewOps::Setup setup_of(const CodecPtr& codec) {
+    return {.elements = 100, .chunk_elements = 16, .in_place = true, .codecs = {codec, codec, codec}};
+}
+
+void expect_all_end(FewOps& ops, const std::string& words) {
+    std::vector<std::vector<float>> before;
+    for (const auto& p : ops.peers) before.push_back(p->in);
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle();
+    for (uint32_t r = 0; r < 3; ++r) {
+        EXPECT_EQ(ops[r].ended_with, Code::E_BROKEN_CONTRACT) << r;
+        EXPECT_NE(ops[r].detail.find(words), std::string::npos) << ops[r].detail;
+        EXPECT_EQ(ops[r].in, before[r]);
+    }
+    EXPECT_TRUE(ops.violators.empty());
+}
+
+TEST(CustomFails, AReducer) {
+    ReducerParts parts = test::median_parts();
+    parts.reduce = [](const Contributions&, MutableByteSpan out) {
+        std::fill(out.begin(), out.end(), std::byte{1});
+        return false;
+    };
+    const auto reducer = std::make_shared<CustomReducer>(parts);
+    FewOps plain({.elements = 12, .reduce = Reduce::custom, .in_place = true, .reducer = reducer});
+    expect_all_end(plain, "reducer test-median failed with 1 elements of 3 contributors");
+    FewOps::Setup setup = setup_of(test::custom_codec());
+    setup.reduce = Reduce::custom;
+    setup.reducer = reducer;
+    FewOps coded(setup);
+    expect_all_end(coded, "reducer test-median failed with");
+}
+
+TEST(CustomFails, AnEncoder) {
+    FewOps ops(setup_of(codec_with([](CodecParts& p) {
+        p.encode = [](const Values& in, MutableByteSpan out) {
+            const auto bytes = test::custom_encode(in, out);
+            out.data()[out.size()] = std::byte{1};
+            return bytes;
+        };
+    })));
+    expect_all_end(ops, "encode of 16 elements wrote beyond its 20 bytes");
+}
+
+// What it refuses it made itself: then it is not the others who sent wrong bytes.
+TEST(CustomFails, ADecoderThatRefusesAll) {
+    FewOps ops(setup_of(
+        codec_with([](CodecParts& p) { p.decode = [](ByteSpan, std::span<float>) { return false; }; })));
+    expect_all_end(ops, "what this peer itself encoded: codec test-bytes refuses 20 bytes as 16 elements");
+}
+
+TEST(CustomFails, ADecoderThatWritesBeyond) {
+    FewOps ops(setup_of(codec_with([](CodecParts& p) {
+        p.decode = [](ByteSpan bytes, std::span<float> out) {
+            out.data()[out.size()] = 1;
+            return test::custom_decode(bytes, out);
+        };
+    })));
+    expect_all_end(ops, "decode wrote beyond its 16 elements");
+}
+
+// Who roots the one chunk of an op of 16 elements.
+uint32_t root_of_one_chunk() {
+    FewOps::Setup setup = setup_of(test::custom_codec());
+    setup.elements = 16;
+    FewOps probe(setup);
+    for (uint32_t r = 0; r < 3; ++r) probe.post(r);
+    probe.settle([](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
+    return probe.frames.at(0).from;
+}
+
+// One peer's codec alone fails, on a result: that peer goes, the others end well.
+TEST(CustomFails, OnOnePeerThatRootsNothing) {
+    FewOps::Setup setup = setup_of(test::custom_codec());
+    setup.elements = 16;
+    const uint32_t bad = (root_of_one_chunk() + 1) % 3;
+    setup.codecs[bad] = codec_with([](CodecParts& p) {
+        p.decode = [](ByteSpan, std::span<float> out) {
+            out.data()[out.size()] = 1;
+            return true;
+        };
+    });
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle();
+    EXPECT_EQ(ops[bad].ended_with, Code::E_BROKEN_CONTRACT);
+    EXPECT_EQ(ops.leavers, std::vector<uint32_t>{bad});
+    ops.alive[bad] = false;
+    for (uint32_t r = 0; r < 3; ++r) {
+        if (r != bad) ops.install(r);
+    }
+    ops.settle();
+    for (uint32_t r = 0; r < 3; ++r) EXPECT_TRUE(r == bad || ops[r].ended_with == Code::OK) << r;
+    EXPECT_TRUE(ops.violators.empty());
+}
+
+// Somebody else's bytes are refused, and one's own are not: whoever sent them is to blame.
+TEST(CustomFails, BytesThatOnlyOneMakes) {
+    FewOps::Setup setup = setup_of(test::custom_codec());
+    setup.elements = 16;
+    const uint32_t bad = (root_of_one_chunk() + 1) % 3;
+    setup.codecs[bad] = codec_with([](CodecParts& p) {
+        p.encode = [](const Values& in, MutableByteSpan out) -> std::optional<size_t> {
+            return *test::custom_encode(in, out) - 1;
+        };
+    });
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle();
+    ASSERT_FALSE(ops.violators.empty());
+    for (const uint32_t r : ops.violators) EXPECT_EQ(r, bad);
+    for (uint32_t r = 0; r < 3; ++r) EXPECT_FALSE(ops[r].ended_with);
+}
+
+}  // namespace
+}  // namespace whim::op
