@@ -166,16 +166,17 @@ void Op::try_fold(uint32_t c, Instant now) {
         job.outcome = running.outcome = std::make_shared<JobOutcome>();
     }
     for (const auto& [position, r] : order) {
-        if (job.reducer) job.ranks.push_back(r);
         const Given& given = root.given[r];
         const ByteSpan bytes = given.buffer ? ByteSpan(given.buffer->bytes()) : input(c);
         if (given.buffer) running.inputs.push_back(given.buffer);
         const float weight = config_.plant == Plant::weigh_the_absent && version_ > 0
                                  ? given.weight * 0.5f + 0.25f
                                  : given.weight;
-        job.inputs.push_back({bytes, weight});
-        if (config_.plant == Plant::double_count && r != self() && version_ > 0)
+        const bool doubled = config_.plant == Plant::double_count && r != self() && version_ > 0;
+        for (int times = doubled ? 2 : 1; times > 0; --times) {
             job.inputs.push_back({bytes, weight});
+            if (job.reducer) job.ranks.push_back(r);
+        }
     }
     job.out = output(c);
     running_.emplace(job.id, std::move(running));
