@@ -57,26 +57,25 @@ std::string name_of(const AllReduceRun& run, uint64_t index) {
 
 Child start_peer(const AllReduceRun& run, const std::string& invite, uint64_t index) {
     const Place place = place_of(run.places, index);
-    std::vector<std::string> arguments = {"--role",     "peer",
-                                          "--invite",   invite,
-                                          "--security", run.security,
-                                          "--name",     name_of(run, index),
-                                          "--bytes",    std::to_string(run.bytes),
-                                          "--dtype",    run.dtype,
-                                          "--reduce",   run.reduce,
-                                          "--codec",    run.codec,
-                                          "--quorum",   std::to_string(run.min_contributors),
-                                          "--grace-ms", std::to_string(run.grace_ms),
-                                          "--check",    run.check && !run.last_is_late ? "1" : "0",
-                                          "--listen",   place.address + ":0",
-                                          "--path",     run.path,
-                                          "--warm-ups", std::to_string(run.warm_ups),
-                                          "--rest-ms",  std::to_string(run.rest_ms),
-                                          "--tensors",  std::to_string(run.tensors),
-                                          "--cut",      run.cut,
-                                          "--plan",     run.plan,
-                                          "--rounds-before",
-                                          std::to_string(run.rounds_before)};
+    std::vector<std::string> arguments = {"--role",          "peer",
+                                          "--invite",        invite,
+                                          "--security",      run.security,
+                                          "--name",          name_of(run, index),
+                                          "--bytes",         std::to_string(run.bytes),
+                                          "--dtype",         run.dtype,
+                                          "--reduce",        run.reduce,
+                                          "--codec",         run.codec,
+                                          "--quorum",        std::to_string(run.min_contributors),
+                                          "--grace-ms",      std::to_string(run.grace_ms),
+                                          "--check",         run.check && !run.last_is_late ? "1" : "0",
+                                          "--listen",        place.address + ":0",
+                                          "--path",          run.path,
+                                          "--warm-ups",      std::to_string(run.warm_ups),
+                                          "--rest-ms",       std::to_string(run.rest_ms),
+                                          "--tensors",       std::to_string(run.tensors),
+                                          "--cut",           run.cut,
+                                          "--plan",          run.plan,
+                                          "--rounds-before", std::to_string(run.rounds_before)};
     if (run.pinned) arguments.insert(arguments.end(), {"--core", std::to_string(index)});
     return Child::start(arguments, place);
 }

@@ -49,10 +49,9 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run);
 
 // Role "peer", started by measure_all_reduce() with these options and --role. Returns the exit code.
 inline const std::set<std::string> kAllReducePeerOptions = {
-    "role",     "invite", "security", "name",  "bytes",   "dtype",   "reduce",   "codec",
-    "check",    "listen", "dir",      "peers", "path",    "rest-ms", "warm-ups", "quorum",
-    "grace-ms", "core",   "plan",     "links", "tensors", "cut",
-    "rounds-before"};
+    "role",     "invite", "security", "name",  "bytes",   "dtype",   "reduce",       "codec",
+    "check",    "listen", "dir",      "peers", "path",    "rest-ms", "warm-ups",     "quorum",
+    "grace-ms", "core",   "plan",     "links", "tensors", "cut",     "rounds-before"};
 int all_reduce_peer_role(const Options& options);
 
 // What a program that calls measure_all_reduce() does: its usage on --help, one of the roles, or the

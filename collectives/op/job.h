@@ -15,11 +15,11 @@
 
 namespace whim::op {
 
-// fold: inputs to out, by a reducer of the application if there is one. partial: the same, of averages without
-// the division; root: with it, by the weights of all that is in the partial sums. scan: the first element of the
-// inputs, behind each other, that may not leave. spread: inputs[0] to out_pieces. With coding, f32 only: encode:
-// inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out. mix, f32 only: a step of
-// gossip, inputs[0] being this peer's own values.
+// fold: inputs to out, by a reducer of the application if there is one. partial: the same, of averages
+// without the division; root: with it, by the weights of all that is in the partial sums. scan: the first
+// element of the inputs, behind each other, that may not leave. spread: inputs[0] to out_pieces. With coding,
+// f32 only: encode: inputs[0], this peer's chunk, to encoded. fold_coded: contributions to encoded and out.
+// mix, f32 only: a step of gossip, inputs[0] being this peer's own values.
 enum class JobKind : uint8_t { fold, partial, root, scan, spread, encode, fold_coded, mix };
 
 // Written by run_job, read after job_done.

@@ -172,13 +172,13 @@ private:
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        bool encodes = false;                           // this peer's contribution; else a fold
-        bool partial = false;                           // a fold between a leaf and the root
-        float weight = 0.0f;                            // of a partial sum
-        std::vector<BufferRef> inputs = {};             // kept until the job is done
-        std::vector<bool> set = {};                     // whose they are
-        BufferRef encoded = nullptr;                    // with a codec
-        BufferRef packed = nullptr;                     // the result of a fold, when the output is in several places
+        bool encodes = false;                // this peer's contribution; else a fold
+        bool partial = false;                // a fold between a leaf and the root
+        float weight = 0.0f;                 // of a partial sum
+        std::vector<BufferRef> inputs = {};  // kept until the job is done
+        std::vector<bool> set = {};          // whose they are
+        BufferRef encoded = nullptr;         // with a codec
+        BufferRef packed = nullptr;          // the result of a fold, when the output is in several places
         std::shared_ptr<JobOutcome> outcome = nullptr;  // where it can fail
     };
     struct Waiting {  // of a newer version or attempt, or behind a job

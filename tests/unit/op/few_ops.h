@@ -27,8 +27,8 @@ public:
         std::vector<float> weights = {};     // 1 each
         std::vector<bool> abstains = {};     // nobody
         std::vector<uint64_t> tensors = {};  // instead of in and out: lengths of tensors that lie apart
-        std::vector<CodecPtr> codecs = {};  // each peer's; then chunk_elements fits them
-        ReducerPtr reducer = nullptr;       // of Reduce::custom
+        std::vector<CodecPtr> codecs = {};   // each peer's; then chunk_elements fits them
+        ReducerPtr reducer = nullptr;        // of Reduce::custom
     };
 
     struct Peer final : OpHost {

@@ -2,6 +2,8 @@
 // process. Method: one op beside members who say that they have called it too, and then send what they like.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "collectives/codec/parse.h"
 #include "collectives/op/bitmap.h"
 #include "tests/unit/op/few_ops.h"
@@ -77,6 +79,41 @@ protected:
     std::vector<float> memory_ = std::vector<float>(6, -1.0f), input_ = std::vector<float>(6, 1.0f);
     bool taken_ = false;
 };
+
+// Rank 0 passes to 1, and 1 to 2, the root.
+TEST_F(Hostile, PartialSumsHoldWhatComesByTheirSender) {
+    plan::Plan chain{
+        .kind = plan::Kind::forest, .members = 3, .parts = {}, .tables = {{1, 2, 2}}, .relays = {}};
+    chain.parts = {{plan::kShares, 2, plan::Shape::trees, 0, 0}};
+    OpConfig config = whole();
+    config.descriptor.reduce = Reduce::avg;
+    config.plan = std::make_shared<plan::Plan>(chain);
+    start(std::move(config));
+    for (const uint32_t rank : {0u, 2u}) announce(rank);
+    const auto send = [&](uint32_t from, size_t bytes, const std::vector<bool>& set, float weight) {
+        wire::BulkHeader header;
+        header.kind = static_cast<uint8_t>(wire::BulkKind::partial);
+        header.op = {.round = {1}, .tag = 7};
+        header.weight = weight;
+        header.contributors = to_bitmap(set);
+        if (!ops_[1].op->takes(header, bytes)) return;
+        ops_[1].op->on_chunk({from}, {header, ops_.pool.take(bytes)}, {});
+    };
+    send(0, 8, {true, false, false}, 1);  // as long as two elements
+    send(2, 4, {false, false, true}, 1);  // from the member it goes to
+    EXPECT_TRUE(ops_.violators.empty());
+    send(0, 4, {true, false, true}, 1);    // with what does not come this way
+    send(0, 0, {true, false, false}, 1);   // of somebody, and nothing
+    send(0, 4, {false, false, false}, 1);  // of nobody, and something
+    send(0, 4, {true, false, false}, -1);
+    send(0, 4, {true, false, false}, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(ops_.violators, std::vector<uint32_t>(5, 0));
+    EXPECT_TRUE(ops_[1].jobs.empty());
+    send(0, 4, {true, false, false}, 1);
+    send(0, 4, {true, false, false}, 1);  // twice
+    ASSERT_EQ(ops_[1].jobs.size(), 1u);
+    EXPECT_EQ(ops_[1].jobs[0].inputs.size(), 2u);
+}
 
 TEST_F(Hostile, ResultsOfOthersPartsHaveNoPlaceInReduceScatter) {
     post(Collective::reduce_scatter);
