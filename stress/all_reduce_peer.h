@@ -31,7 +31,8 @@ void check_names(const AllReduceRun& run);
 struct AllReduceFigures {
     Totals totals;
     CodedResult result;
-    double late_share = 1;  // of the last op's elements that the last peer contributed to
+    double late_share = 1;        // of the last op's elements that the last peer contributed to
+    bool late_has_result = true;  // of the last op
 };
 
 // Starts a coordinator and the peers, with this program in the roles "coordinator" and "peer". Throws when a

@@ -37,6 +37,10 @@
     X(shares_by_own_measure, "plan: all derive shares from what the round began with")                       \
     X(lost_part_as_it_was, "all_gather: a part that nobody has is zeros everywhere")                         \
     X(await_dead_owner, "reduce_scatter: nobody waits for the part of an owner that is gone")                \
+    X(late_contribution, "quorum: a result counts exactly those whose contributions were folded")            \
+    X(quorum_below_min, "quorum: no chunk is folded by fewer than min_contributors")                         \
+    X(wait_for_the_slow, "quorum: nobody waits for the contribution of the slow")                            \
+    X(spared_for_good, "quorum: who was passed over by a root contributes to the next one")                  \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \

@@ -74,6 +74,7 @@ struct ProbeReply {
 };
 
 // Leave living members out of one op. Refused when fewer than min_contributors would remain of birth_count.
+// Of nobody: what the sender asked before counts no longer.
 struct OpExcludeRequest {
     OpId op;
     std::vector<MemberId> members;
@@ -193,7 +194,10 @@ struct OpGrant {
     OpId op;
     uint32_t attempt = 0;
     uint32_t chunks_closed = 0;
-    template <class A> void fields(A& a) { a(op), a(attempt), a(chunks_closed); }
+    std::vector<ChunkRange> passed_over;  // the sender folds these without the receiver's contribution
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(chunks_closed), a.list(passed_over, limits::kStatusRangesMax, 8);
+    }
 };
 
 enum class ChunkStatus : uint8_t { contributes = 0, has, released };

@@ -153,7 +153,8 @@ static void a_cancel_ends_only_the_callers_part(run* r) {
     whim_op_release(ops[0]);
     CHECK(whim_op_wait(ops[1], PATIENCE_MS) != WHIM_IN_PROGRESS);
     whim_op_release(ops[1]);
-    options.tag = 10; /* which the other never calls: of tag 0 it was left out, so that op could end at once */
+    options.tag =
+        10; /* which the other never calls: of tag 0 it was left out, so that op could end at once */
     options.budget_ms = 0;
     CHECK_OK(whim_all_reduce(r->groups[0], x[0], x[0], 1000, WHIM_F32, WHIM_MAX, &options, &ops[0]));
     CHECK_OK(whim_op_cancel(ops[0]));

@@ -25,6 +25,7 @@ public:
         uint64_t retain_bytes_max = 1u << 20;
         std::vector<float> weights = {};  // 1 each
         std::vector<bool> abstains = {};  // nobody
+        Duration grace = {};
     };
 
     struct Peer final : OpHost {
@@ -36,6 +37,7 @@ public:
         uint64_t next_job = 1, retained = 0;
         std::optional<Code> ended_with;
         std::string detail;
+        std::vector<uint32_t> blamed;  // whom it asked to leave out
 
         void send(Rank to, wire::Message message) override {
             world->messages.push_back({rank, to.value, std::move(message)});
@@ -55,7 +57,9 @@ public:
             ended_with = code;
             detail = text;
         }
-        void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+        void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
+            for (const Rank r : ranks) blamed.push_back(r.value);
+        }
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
         std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
@@ -100,6 +104,7 @@ public:
         config.out = std::as_writable_bytes(std::span(setup.in_place ? p.in : p.out));
         config.weight = setup.weights.empty() ? 1.0f : setup.weights[rank];
         config.abstains = !setup.abstains.empty() && setup.abstains[rank];
+        config.grace = setup.grace;
         config.window_bytes = config.eager_bytes = 1u << 20;
         p.op = std::make_unique<Op>(std::move(config), p, pool);
         p.op->start({});

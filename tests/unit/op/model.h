@@ -1,6 +1,6 @@
 // A world for Op alone: n peers of one op, a queue of messages per pair, bulk frames in any order, and an
-// oracle that removes members. No links, no clocks: every step is drawn from one seed, so a failure is a
-// seed.
+// oracle that removes members, some because others ask for it. No links: every step is drawn from one seed,
+// and takes a while, so a failure is a seed.
 #pragma once
 
 #include <deque>
@@ -29,11 +29,16 @@ struct ModelOptions {
     bool in_place = false;
     uint32_t deaths = 0;
     uint32_t exclusions = 0;
+    uint32_t min_contributors = 1;
+    Duration grace{};
+    std::optional<uint32_t> crawler = {};  // a rank whose bulk frames, in and out, come seldom
     uint64_t window_bytes = 24;
     uint64_t eager_bytes = 16;
     uint64_t retain_bytes_max = 1u << 20;
     Plant plant = Plant::none;
     bool trace = false;  // print every delivery
+
+    bool crawls(uint32_t from, uint32_t to) const { return crawler == from || crawler == to; }
 };
 
 struct ModelOutcome {
@@ -42,6 +47,7 @@ struct ModelOutcome {
     std::vector<std::vector<float>> inputs;  // by rank
     std::vector<float> result;
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
+    uint32_t without_slow = 0, left_out = 0;  // chunks folded without a living member; members left out
 };
 
 ModelOutcome run_model(const ModelOptions& options);
