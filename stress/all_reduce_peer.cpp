@@ -223,7 +223,8 @@ AllReduceFigures measure_all_reduce(const AllReduceRun& run) {
         line >> result >> late_share >> all.plan >> whole_s >> tensors_s;
         all.cpu_whole_s += whole_s;
         all.cpu_tensors_s += tensors_s;
-        if (late && result.digest == 0) continue;
+        all.late_has_result = !late || result.digest != 0;
+        if (!all.late_has_result) continue;
         if (&child != &children.front() && result.digest != all.result.digest)
             throw std::runtime_error("two peers have different results");
         all.result = result;

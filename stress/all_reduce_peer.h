@@ -40,6 +40,7 @@ struct AllReduceFigures {
     CodedResult result;
     std::string plan = {};                      // that the last op had
     double late_share = 1;                      // of the last op's elements that the last peer contributed to
+    bool late_has_result = true;                // of the last op
     double cpu_whole_s = 0, cpu_tensors_s = 0;  // with tensors: of the calls of each kind, all peers
 };
 

@@ -64,7 +64,9 @@ void print_row(const AllReduceRow& row) {
     fmt::print("{:>7.2f} {:>9.1f} ", cpu_s(row), row.rss_above_bytes() / kMiB);
     if (row.run.codec != "none" && !row.run.last_is_late)
         fmt::print("{:>9.2e} {:>9.2e}", row.figures.result.error_rms, row.figures.result.predicted_rms);
-    if (row.run.last_is_late) fmt::print("  late one's share {:.3f}", row.figures.late_share);
+    if (row.run.last_is_late)
+        fmt::print("  late one's share {:.3f}, {} the result", row.figures.late_share,
+                   row.figures.late_has_result ? "it has" : "without");
     if (row.wan && row.wan->router_share >= kRouterShareMax)
         fmt::print("  (!) emulator {:.0f} % of a core: try --rate 300mbit", 100 * row.wan->router_share);
     fmt::print("{}\n", row.run.check ? "" : "  not checked");
@@ -94,8 +96,8 @@ void print_json(const AllReduceRow& row) {
         fmt::print(R"("error_rms": {:.4e}, "predicted_rms": {:.4e}, )", row.figures.result.error_rms,
                    row.figures.result.predicted_rms);
     if (run.last_is_late)
-        fmt::print(R"("min_contributors": {}, "grace_ms": {}, "late_share": {:.4f}, )", run.min_contributors,
-                   run.grace_ms, row.figures.late_share);
+        fmt::print(R"("min_contributors": {}, "grace_ms": {}, "late_share": {:.4f}, "late_has_result": {}, )",
+                   run.min_contributors, run.grace_ms, row.figures.late_share, row.figures.late_has_result);
     fmt::print(R"("checked": {}, "commit": "{}", "machine": "{}"}})", run.check, commit(), machine());
     fmt::print("\n");
     std::fflush(stdout);

@@ -34,7 +34,7 @@ void GossipOp::go_on() {
         return;
     said_done_ = done;
     for (const auto& [rank, n] : neighbours_) {
-        if (n.open) host_.send({rank}, wire::OpGrant{config_.id, 0, done});
+        if (n.open) host_.send({rank}, wire::OpGrant{config_.id, 0, done, 0, {}});
     }
 }
 

@@ -1,4 +1,4 @@
-// The op's life: beginning, dispatch of messages, adopting results, grace. How it ends: op_end.cpp.
+// The op's life: beginning, dispatch of messages, adopting results. How it ends: op_end.cpp.
 #include "collectives/op/op.h"
 
 #include <algorithm>
@@ -28,6 +28,12 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     delivered_.assign(birth_count_, false);
     listening_.assign(birth_count_, false);
     waiting_of_.assign(birth_count_, 0);
+    if (config_.patience.ns <= 0) config_.patience = config_.grace;
+    behind_ = config_.stragglers;
+    behind_.resize(birth_count_, false);
+    card_.contributed.resize(birth_count_);
+    missed_.assign(birth_count_, false);
+    passed_over_by_.assign(birth_count_, false);
     version_ = static_cast<uint32_t>(std::count(alive_.begin(), alive_.end(), false));
     fallen_ = routes_ && version_ > 0;
     posted_[self()] = true;
@@ -50,6 +56,7 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
     next_.assign(birth_count_, 0);
     sent_count_.assign(birth_count_, 0);
     closed_by_.assign(birth_count_, 0);
+    given_count_.assign(birth_count_, 0);
     open_by_root_.assign(birth_count_, 0);
     closed_count_ = granted_count_ = 0;
     partials_.clear();
@@ -77,7 +84,8 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
 }
 
 void Op::start(Instant now) {
-    now_ = now;
+    now_ = started_ = now;
+    expect_progress(now);
     send_all(wire::OpPost{config_.id, config_.descriptor, config_.abstains, window_chunks()});
     begin_grace();
     if (version_ > 0) {
@@ -130,6 +138,7 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;
     --open_by_root_[chunk.root];
+    if (mode_ == Mode::member) note_progress({chunk.root});
 }
 
 void Op::on_message(Rank from, const wire::Message& message, Instant now) {
@@ -273,74 +282,31 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     }
     card_.root_and_contributor_gone |= root_gone && contributor_gone;
     ++card_.shrinks;
+    std::vector<bool> news(birth_count_);
+    for (uint32_t r = 0; r < birth_count_; ++r) news[r] = alive_[r] && !alive[r];
     alive_ = alive;
     version_ = version;
     reports_.clear();
     if (routed()) fall();
     if (mode_ == Mode::abandoned) {
+        if (news[self()]) want_nothing();
         settle();
         return;
     }
+    const auto keep_for_news = [&] {
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            if (!news[r] || evicted[r]) continue;
+            behind_[r] = true;
+            keep_for(r);
+        }
+    };
+    keep_for_news();  // before what only they lack is stable
     if (!alive_[self()]) become_listener(now);
     else if (uniform() && config_.plant != Plant::no_freeze) freeze_and_report(now);
     else reroot(now);
+    keep_for_news();  // of the chunks that have moved here too
     replay_waiting(now);
     settle();
-}
-
-std::optional<Instant> Op::deadline() const {
-    if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member || !grace_since_)
-        return std::nullopt;
-    return *grace_since_ + config_.grace;
-}
-
-// Grace: once enough members have come to make a result, those without any progress for so long may be left
-// out.
-void Op::on_deadline(Instant now) {
-    const std::optional<Instant> due = deadline();
-    if (!due || *due > now) return;
-    const std::optional<Instant> grace_since = grace_since_;
-    grace_since_ = now;
-    std::vector<Rank> laggards;
-    // Those that have not called it; else those whose contributions are missing here; else idle roots.
-    for (int suspicion = 0; suspicion < 3 && laggards.empty(); ++suspicion) {
-        for (uint32_t r = 0; r < birth_count_; ++r) {
-            const auto last = progress_.find(r);
-            // An idle root may itself wait, for a contribution behind other traffic: it gets longer.
-            const Duration patience = suspicion == 2 ? config_.grace * 3 : config_.grace;
-            const bool idle =
-                last == progress_.end() ? now - *grace_since >= patience : now - last->second >= patience;
-            if (r == self() || !alive(r) || !idle) continue;
-            const bool blamed = suspicion == 0   ? !posted_[r]
-                                : suspicion == 1 ? owes_contribution(r)
-                                                 : open_by_root_[r] > 0;
-            if (blamed) laggards.push_back({r});
-        }
-    }
-    const uint32_t living = birth_count_ - version_;
-    const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
-    if (laggards.empty() || living - laggards.size() < needed) return;
-    if (config_.plant == Plant::root_excludes_root) {
-        std::vector<bool> alive = alive_;
-        for (const Rank laggard : laggards) alive[laggard.value] = false;
-        return install(alive, evicted_, now);
-    }
-    host_.request_exclusion(laggards, "no progress in op " + to_string(config_.id) + " for " +
-                                          std::to_string(config_.grace.ms()) + " ms");
-}
-
-void Op::begin_grace() {
-    const auto posted = static_cast<uint32_t>(std::count(posted_.begin(), posted_.end(), true));
-    if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
-}
-
-bool Op::owes_contribution(uint32_t rank) const {
-    for (const auto& [c, root] : rooted_) {
-        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank, c) &&
-            !root.given[rank].present)
-            return true;
-    }
-    return false;
 }
 
 void Op::refresh_card() {

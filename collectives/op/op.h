@@ -26,6 +26,7 @@
 #include "base/time.h"
 #include "collectives/op/chunk_pool.h"
 #include "collectives/op/job.h"
+#include "collectives/op/milestones.h"
 #include "collectives/op/routes.h"
 #include "collectives/op/running_op.h"
 #include "collectives/op/segments.h"
@@ -49,6 +50,7 @@ public:
     virtual void submit(Job job) = 0;  // answered by job_done(job.id)
     virtual uint64_t next_job_id() = 0;
     virtual bool reserve_retained(uint64_t bytes) = 0;  // of the group's budget; false: not now
+    virtual void dismiss_listeners_elsewhere() {}       // other ops may let go of what only they want
     virtual void release_retained(uint64_t bytes) = 0;
     virtual void ended(Code code,
                        const std::string& detail) = 0;  // once; buffers are the application's again
@@ -71,9 +73,11 @@ struct OpConfig {
     OutSegments out;                                   // reduce_scatter: this peer's part
     float weight = 1.0f;
     bool abstains = false;
-    Duration grace{};           // 0: never ask for the exclusion of laggards
-    uint64_t window_bytes = 0;  // of each sender's contributions to this peer's chunks
-    uint64_t eager_bytes = 0;   // of this peer's contributions to a root that has not called the op
+    Duration grace{};                   // 0: everybody is waited for (op_quorum.cpp)
+    Duration patience{};                // before a member is left out of the op; 0: the grace
+    std::vector<bool> stragglers = {};  // by rank: known to be late, and waited for no longer than others are
+    uint64_t window_bytes = 0;          // of each sender's contributions to this peer's chunks
+    uint64_t eager_bytes = 0;           // of this peer's contributions to a root that has not called the op
     Plant plant = Plant::none;
 };
 
@@ -84,12 +88,15 @@ struct OpReportCard {
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint32_t chunks = 0, chunks_final = 0, chunks_resent = 0, chunks_refolded = 0, chunks_adopted = 0;
     uint32_t partial_from_gone = 0;
+    uint32_t folded_without_living = 0;      // own chunks that lack the contribution of a slow member
     uint32_t shrinks = 0;                    // installs that took members from this op
     bool root_and_contributor_gone = false;  // one shrink took a root of open chunks and a contributor
     bool living_root_excluded = false;
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
     bool trees_fell = false;  // with chunks still open
+    Arrivals contributed;  // when each rank's last contribution came, of those that missed no chunk
+    std::optional<Instant> own_chunks_closed;  // when the last was folded
 };
 
 class Op : public RunningOp {
@@ -135,7 +142,9 @@ public:
     void refresh_card();
     std::string waiting_for() const;
     bool takes(const wire::BulkHeader& header, uint64_t payload_bytes) const;  // a payload may be so long
-    bool all_posted() const;  // every living member is known to have called it
+    bool wants(const wire::BulkHeader& header) const override;  // else it comes too late, and its bytes need no room
+    bool dismiss_listeners() override;  // there is no room to keep results for those that were left out
+    bool all_posted() const;   // every living member is known to have called it
     const std::vector<bool>& alive_ranks() const { return alive_; }
     Rank rank() const { return config_.self; }  // this peer's
     const ChunkLayout& layout() const { return layout_; }
@@ -147,6 +156,7 @@ private:
     struct Chunk {
         ChunkState state = ChunkState::open;
         bool stable = false;     // listeners: every member has it, though it is not here yet
+        bool spared = false;     // its present root folds it without this peer's contribution
         uint32_t root = 0;       // under the installed version
         uint32_t base_root = 0;  // when the attempt began; where they differ the chunk was orphaned
         uint32_t contributed_to = UINT32_MAX;
@@ -159,6 +169,7 @@ private:
         BufferRef buffer;            // null for this peer's own, and of a partial sum of nothing
         std::vector<bool> set = {};  // whose contributions a partial sum holds; empty: the sender's own
         uint32_t order = 0;          // of arrival; used by a planted bug only
+        Instant at{};                // of arrival
     };
     struct Rooted {  // what a chunk's root knows
         std::vector<Given> given;
@@ -167,7 +178,7 @@ private:
         uint32_t status_version = 0;
         std::optional<uint64_t> job;
         std::optional<uint32_t> fetching_from;
-        std::set<uint32_t> listeners;  // excluded peers that still want it
+        std::set<uint32_t> listeners;  // excluded peers that still want it, or may yet ask (listening_)
         uint32_t arrivals = 0;
     };
     struct RunningJob {
@@ -223,11 +234,10 @@ private:
 
     void keep(uint32_t chunk, BufferRef result);
     bool retain();
+    bool reserve(uint64_t bytes);
     bool unstage();
     ByteSpan pinned(Pin pin, ByteSpan bytes);
     bool lends() const;  // a strand or a job still reads or writes the application's memory
-    void begin_grace();
-    bool owes_contribution(uint32_t rank) const;
     void drop_retained();
     void let_go(uint64_t bytes);
 
@@ -327,6 +337,24 @@ private:
     void release(uint32_t chunk);
     void on_stable(const wire::OpStable& stable);
 
+    // op_quorum.cpp
+    void begin_grace();
+    bool may_go_without() const;
+    bool goes_without_slow(uint32_t chunk, Rooted& root);
+    void pass_over(uint32_t chunk, const Rooted& root);
+    void count_late(Rank from, uint32_t chunk);
+    void on_passed_over(Rank from, const std::vector<wire::ChunkRange>& chunks);
+    void fold_what_is_due(Instant now);
+    void expect_progress(Instant now);
+    void note_progress(Rank rank);
+    bool is_behind() const;
+    bool owes_contribution(uint32_t rank) const;
+    bool lacks_result(uint32_t rank) const;
+    std::vector<Rank> laggards(Instant now, Instant idle_since);
+    void leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now);
+    void leave_out_where_room_is_short(Instant now);
+    void keep_for(uint32_t rank);
+
     // op_exchange.cpp
     void reroot(Instant now);
     void report_orphans(Instant now);
@@ -339,7 +367,7 @@ private:
     void on_listen(Rank from, const wire::OpListen& listen, Instant now);
     void send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::ChunkStatus>>& entries);
     void stop_listening();
-    void dismiss_listeners();
+    void want_nothing();
     void drop_listener(uint32_t rank);
 
     // op_uniform.cpp
@@ -375,6 +403,7 @@ private:
     std::vector<std::vector<uint32_t>> base_list_;  // chunks by base root
     std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
     uint32_t closed_count_ = 0, granted_count_ = 0;
+    std::vector<uint32_t> given_count_;  // by rank: contributions that came for this peer's own chunks
 
     // With trees.
     struct Partial {       // folded here, on its way up
@@ -423,6 +452,15 @@ private:
     std::string end_detail_;
     std::map<uint32_t, Instant> progress_;  // last sign of each rank in this op
     std::optional<Instant> grace_since_;
+
+    // Not waiting for the slow.
+    Instant started_{};
+    std::vector<bool> behind_;          // by rank: was late once, or was left out and lives
+    std::vector<bool> passed_over_by_;  // by rank: of roots that went on without this peer's contribution
+    std::set<std::pair<Instant, uint32_t>> grace_ends_;  // of chunks that have their quorum
+    std::vector<bool> missed_;                           // by rank: a chunk was folded here without it
+    Milestones milestones_;
+    std::optional<Instant> room_short_since_;
     OpReportCard card_;
 };
 

@@ -56,12 +56,14 @@ void Op::contribute_orphans(uint32_t root) {
     for (uint32_t c = 0; c < chunks_.size(); ++c) {
         const Chunk& chunk = chunks_[c];
         if (chunk.root != root || chunk.base_root == root || chunk.state != ChunkState::open) continue;
+        if (chunk.spared && config_.plant == Plant::spared_for_good) continue;
         if (chunk.contributed_to != root) contribute(c, root);
     }
 }
 
 void Op::contribute(uint32_t c, uint32_t root) {
     chunks_[c].contributed_to = root;
+    chunks_[c].spared = false;
     if (coded() && !encoded_.contains(c)) return encode(c);
     send_contribution(c, root);
 }

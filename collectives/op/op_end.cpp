@@ -101,6 +101,13 @@ void Op::keep(uint32_t c, BufferRef result) {
     retained_[c] = std::move(result);
 }
 
+// What other ops keep for those that were left out of them gives way.
+bool Op::reserve(uint64_t bytes) {
+    if (host_.reserve_retained(bytes)) return true;
+    host_.dismiss_listeners_elsewhere();
+    return host_.reserve_retained(bytes);
+}
+
 // Copies what others may still ask for out of the application's buffer; false when the budget does not allow
 // it yet.
 bool Op::retain() {
@@ -116,10 +123,13 @@ bool Op::retain() {
         bytes += chunk_bytes(c);
     }
     bytes += std::exchange(unpaid_bytes_, 0);
-    if (bytes > 0 && !host_.reserve_retained(bytes)) {
+    if (bytes > 0 && !reserve(bytes)) {
         if (coded()) unpaid_bytes_ = bytes;
-        dismiss_listeners();
-        return false;
+        if (!room_short_since_) {
+            room_short_since_ = now_;
+            leave_out_where_room_is_short(now_);
+        }
+        return dismiss_listeners() && retain();
     }
     retained_all_ = true;
     retained_bytes_ += bytes;
@@ -176,6 +186,13 @@ bool Op::closed() const {
 }
 
 ByteSpan Op::pinned(Pin pin, ByteSpan bytes) {
+    // A slow receiver would keep the application's memory for as long as its strand takes.
+    const bool slow = behind_[pin.to] && !pin.buffer && !bytes.empty();
+    if (slow) {
+        pin.buffer = pool_.take(bytes.size());
+        std::memcpy(pin.buffer->bytes().data(), bytes.data(), bytes.size());
+        bytes = pin.buffer->bytes();
+    }
     pins_.push_back(std::move(pin));
     return bytes;
 }
@@ -189,7 +206,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (kind == wire::BulkKind::contribution) {
         const bool wanted = chunk.state == ChunkState::open;
         const uint32_t root = routed() ? routes_->of(c).up : chunk.root;
-        if (ended_ || ending_ || root != to.value || !wanted) return std::nullopt;
+        if (ended_ || ending_ || root != to.value || !wanted || chunk.spared) return std::nullopt;
         if (!coded()) {
             pin.buffer = packed_already(kind, c);
             if (pin.buffer) return pinned(pin, pin.buffer->bytes());

@@ -37,6 +37,7 @@ void Op::reroot(Instant now) {
         }
     }
     flush_stable();
+    expect_progress(now);
 }
 
 // Tells each orphan's root what this peer has of it, under the installed version. A root tells everyone, so
@@ -152,7 +153,7 @@ void Op::resolve(uint32_t c, Instant now) {
             }
         }
         for (const uint32_t r : root.listeners) {
-            if (!root.sent[r]) send_result(c, r);
+            if (listening_[r] && !root.sent[r]) send_result(c, r);
         }
         check_stable(c);
         return;
@@ -196,6 +197,7 @@ void Op::become_listener(Instant now) {
         }
         if (unstaging_ && !ended_) return;  // ends once the result is all in the application's buffer
         mode_ = Mode::abandoned;
+        want_nothing();
         drop_retained();
         return;
     }
@@ -248,6 +250,7 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
     if (ending_ || (ended_ && end_code_ != Code::OK))
         return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(end_code_), end_detail_});
     listening_[from.value] = true;
+    for (auto& [c, root] : rooted_) root.listeners.erase(from.value);  // it says what it lacks
     for (const wire::ChunkRange& range : listen.chunks) {
         const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
         for (uint64_t i = range.first; i < end; ++i) {
@@ -276,11 +279,15 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
 
 // A listener that has ended, well or not, keeps nobody from closing the op.
 void Op::stop_listening() {
-    if (mode_ == Mode::listener) send_all(wire::OpAck{config_.id, attempt_, {{0, chunk_count()}}});
+    if (mode_ == Mode::listener) want_nothing();
 }
 
-// Room for results is short: those that were left out go without and are healed by state.
-void Op::dismiss_listeners() {
+// What the others keep for a peer that was left out they need not keep for this one.
+void Op::want_nothing() { send_all(wire::OpAck{config_.id, attempt_, {{0, chunk_count()}}}); }
+
+// Room for results is short: those that were left out go without and are healed by state. False: there are
+// none.
+bool Op::dismiss_listeners() {
     std::set<uint32_t> dismissed;
     std::vector<uint32_t> touched;
     for (auto& [c, root] : rooted_) {
@@ -295,6 +302,7 @@ void Op::dismiss_listeners() {
                                             "; there is no room to keep its results"});
     }
     for (const uint32_t c : touched) check_stable(c);
+    return !dismissed.empty();
 }
 
 void Op::drop_listener(uint32_t rank) {

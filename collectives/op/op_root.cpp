@@ -56,16 +56,20 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
 void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
     const uint32_t c = arrival.header.chunk;
     Chunk& chunk = chunks_[c];
-    if (!alive(from.value) || chunk.root != self() || chunk.state != ChunkState::open ||
-        mode_ != Mode::member)
-        return;
+    if (!alive(from.value) || chunk.root != self() || mode_ != Mode::member) return;
+    if (config_.plant == Plant::late_contribution) count_late(from, c);
+    if (chunk.state != ChunkState::open) return;
     Rooted& root = rooted(c);
     if (root.job || root.given[from.value].present) return;
     root.given[from.value] = {.present = true,
                               .weight = arrival.header.weight,
                               .buffer = std::move(arrival.buffer),
-                              .order = root.arrivals++};
+                              .order = root.arrivals++,
+                              .at = now};
     delivered_[from.value] = true;
+    if (chunk.base_root == self()) ++given_count_[from.value];
+    if (!missed_[from.value]) card_.contributed[from.value] = now;
+    if (uniform()) note_progress(from);
     try_fold(c, now);
 }
 
@@ -124,8 +128,9 @@ bool Op::may_fold(uint32_t c, Rooted& root, Instant now) {
                          now);
         return false;
     }
-    return complete || (config_.plant == Plant::count_the_unreported && present >= needed &&
-                        present + 1 == possible && version_ > 0);
+    return complete || goes_without_slow(c, root) ||
+           (config_.plant == Plant::count_the_unreported && present >= needed && present + 1 == possible &&
+            version_ > 0);
 }
 
 void Op::try_fold(uint32_t c, Instant now) {
@@ -231,6 +236,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
     root.job.reset();
     adopt(c, config_.self, to_bitmap(set), std::nullopt);
     root.acked[self()] = true;
+    if (open_by_root_[self()] == 0) card_.own_chunks_closed = now_;
     if (scatters()) return finish_here(c);
     publish(c);
     close_chunk(c);
@@ -255,7 +261,7 @@ void Op::close_chunk(uint32_t c) {
 
 void Op::grant(uint32_t to) {
     const uint32_t version = routes_ && attempt_ == 0 ? version_ : 0;
-    host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_, version});
+    host_.send({to}, wire::OpGrant{config_.id, attempt_, granted_count_, version, {}});
 }
 
 void Op::publish(uint32_t c) {
@@ -264,7 +270,8 @@ void Op::publish(uint32_t c) {
     Rooted& root = rooted(c);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (r == self()) continue;
-        const bool wants = (alive(r) && posted_[r] && !root.acked[r]) || root.listeners.contains(r);
+        const bool wants =
+            (alive(r) && posted_[r] && !root.acked[r]) || (listening_[r] && root.listeners.contains(r));
         if (wants && !root.sent[r]) send_result(c, r);
     }
 }
@@ -392,7 +399,9 @@ void Op::flush_stable() {
     std::sort(pending_stable_.begin(), pending_stable_.end());
     const wire::OpStable message{config_.id, attempt_, version_, to_ranges(pending_stable_)};
     for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (r != self() && !evicted_[r] && (posted_[r] || listening_[r])) host_.send({r}, message);
+        // Of reduce_scatter it is all the others hear, also those that have not called it yet.
+        const bool wants = posted_[r] || listening_[r] || (scatters() && alive(r));
+        if (r != self() && !evicted_[r] && wants) host_.send({r}, message);
     }
     pending_stable_.clear();
 }

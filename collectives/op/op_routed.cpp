@@ -187,7 +187,7 @@ void Op::close_routed(uint32_t c) {
         while (taken < list.size() && closed_[list[taken]]) ++taken;
         if (list.size() <= window || taken - granted_[sender] < std::max<uint64_t>(1, window / 4)) continue;
         granted_[sender] = taken;
-        if (posted_[sender]) host_.send({sender}, wire::OpGrant{config_.id, attempt_, taken, version_});
+        if (posted_[sender]) host_.send({sender}, wire::OpGrant{config_.id, attempt_, taken, version_, {}});
     }
 }
 
@@ -196,6 +196,7 @@ void Op::on_grant(Rank from, const wire::OpGrant& grant, Instant now) {
     uint32_t& closed = closed_by_[from.value];
     const uint32_t before = closed;
     closed = std::max(closed, grant.chunks_closed);
+    on_passed_over(from, grant.passed_over);
     if (routed()) {
         const auto list = routes_->to().find(from.value);
         if (list == routes_->to().end()) return;
@@ -226,7 +227,7 @@ bool Op::passed_on_late(Rank from, const wire::BulkHeader& header) const {
 
 void Op::posted_routed(Rank from, Instant now) {
     if (granted_[from.value] > 0)
-        host_.send(from, wire::OpGrant{config_.id, attempt_, granted_[from.value], version_});
+        host_.send(from, wire::OpGrant{config_.id, attempt_, granted_[from.value], version_, {}});
     if (const auto list = routes_->by().find(from.value); list != routes_->by().end()) {
         for (const uint32_t c : list->second) fold_routed(c, now);
     }

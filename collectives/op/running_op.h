@@ -46,6 +46,8 @@ public:
     virtual const GossipCard* gossip() const { return nullptr; }  // complete once ended()
     virtual std::string waiting_for() const = 0;
     virtual bool takes(const wire::BulkHeader& header, uint64_t payload_bytes) const = 0;
+    virtual bool wants(const wire::BulkHeader&) const { return true; }
+    virtual bool dismiss_listeners() { return false; }  // of one that has ended
     virtual const std::vector<bool>& alive_ranks() const = 0;
     virtual Rank rank() const = 0;
     virtual const ChunkLayout& layout() const = 0;

@@ -61,9 +61,13 @@ enum whim_non_finite {
     WHIM_NON_FINITE_ALLOW = 2    /* not looked at */
 };
 
+/* For grace_ms. */
+#define WHIM_GRACE_LEARNT 0xffffffffu
+
 typedef struct whim_all_reduce_options {
     uint32_t struct_size;
-    /* Fewer contributors than this: the op ends with WHIM_E_TOO_FEW. Default 1. Equal on all members. */
+    /* Fewer contributors than this: the op ends with WHIM_E_TOO_FEW. With a grace, how many have to
+     * contribute before the others are late. Default 1. Equal on all members. */
     uint32_t min_contributors;
     /* Tells the round's ops apart; free again once the op has completed. Default 0. Equal on all members. */
     uint64_t tag;
@@ -72,8 +76,28 @@ typedef struct whim_all_reduce_options {
     /* For WHIM_AVG: how much this contribution counts; finite, not negative. Copied. NULL: 1. Zero is allowed
      * as long as not all are zero (WHIM_E_WEIGHTS). */
     const float* weight;
-    /* Above 0: members that make no progress for so long are left out, down to min_contributors. Default:
-     * nobody is left out for being slow. Equal on all members. */
+    /* Above 0: the op does not wait for members that are later than the others by more than so long. Default:
+     * everybody is waited for. WHIM_GRACE_LEARNT: as long as those that are no stragglers usually need,
+     * learnt from op to op of the same tag, count and members, 10 ms to 10 s, at first 1 s. Equal on all
+     * members.
+     *
+     * "The others" are min_contributors of them; with the default of 1, more than half. Once so many
+     * contributions to a part are there, the rest gets the grace, and then counts only if it comes before
+     * those that are still waited for: a late contribution is dropped whole, part by part, and the op's info
+     * says who is in which. Whoever is late still gets the result; what others keep for it counts to
+     * retain_bytes_max, and where that is short it ends with WHIM_E_EXCLUDED and gets the result with the
+     * state.
+     *
+     * Each member also makes its share of the result. One that makes it far slower than the others, is later
+     * with it than the grace, or has not called the op, is left out of the op by the coordinator, when two
+     * members wish so, or one has for a second: down to min_contributors. (Where two take part, or one alone
+     * makes a small op, nobody can tell which one is slow: only one of which nothing is heard in the op for
+     * so long. Learnt, a grace is at least a second here.) Its share is made anew by the others. With one
+     * contributor set (WHIM_SUM, uniform) this is the only way, judged by contributions too: what has been
+     * sent until then, for as long as the grace and a few round trips, is sent again, and whoever is left out
+     * ends with WHIM_E_EXCLUDED. So it does in whim_reduce_scatter, whose parts have owners. Of copies
+     * (whim_all_gather, whim_broadcast) no contribution is gone without, but an owner that is left out may
+     * lose its part. */
     uint32_t grace_ms;
     /* Above 0: this peer gives up its own part after so long, as whim_op_cancel does. Default: none. */
     uint32_t budget_ms;

@@ -92,7 +92,8 @@ Status set_dtype(PostOptions& post, uint32_t dtype) {
 template <class Options> void set_common(PostOptions& post, const Options& options) {
     post.tag = options.tag;
     post.min_contributors = std::max(1u, options.min_contributors);
-    post.grace = milliseconds(options.grace_ms);
+    post.grace_learnt = options.grace_ms == WHIM_GRACE_LEARNT;
+    post.grace = milliseconds(post.grace_learnt ? 0 : options.grace_ms);
     post.budget = milliseconds(options.budget_ms);
     post.priority = options.priority;
     post.share = std::max(1u, options.share);

@@ -88,6 +88,9 @@ inline constexpr uint32_t kPairOpsPerTagMax = 1u << 11;    // of two members, in
 inline constexpr Duration kGraceMin = milliseconds(10);      // after the quorum, however regular arrivals are
 inline constexpr Duration kGraceMax = milliseconds(10'000);  // the same, however irregular they are
 inline constexpr Duration kGraceUnlearnt = milliseconds(1000);  // until enough ops have been seen
+inline constexpr uint32_t kLearntGracesMax = 64;                // tags whose arrivals are remembered
+inline constexpr Duration kSecondVoiceWait =
+    milliseconds(1000);  // from one member's wish to leave another out of an op, for somebody to agree
 
 // Time.
 inline constexpr Duration kHeartbeatInterval = milliseconds(200);

@@ -43,6 +43,10 @@
     X(partial_counted_twice, "trees: what came in one partial sum is counted once")                          \
     X(adopt_passed_on_late, "trees: once somebody is gone, results come from roots only")                    \
     X(partials_outlive_trees, "trees: once somebody is gone, nothing that was folded before counts")         \
+    X(late_contribution, "quorum: a result counts exactly those whose contributions were folded")            \
+    X(quorum_below_min, "quorum: no chunk is folded by fewer than min_contributors")                         \
+    X(wait_for_the_slow, "quorum: nobody waits for the contribution of the slow")                            \
+    X(spared_for_good, "quorum: who was passed over by a root contributes to the next one")                  \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \
     X(two_leaders, "only the highest fencing token is obeyed")                                               \

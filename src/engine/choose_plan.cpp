@@ -58,7 +58,7 @@ std::shared_ptr<const plan::Plan> Engine::Impl::plan_of(const PostOptions& o, ui
     const bool forced = o.plan != plan::Wanted::best;
     const bool large = o.bytes() >= config_.weighed_bytes_min;
     if (!forced && (!large || known == round_links_.end() || known->second == nullptr)) return nullptr;
-    const bool trees = folds && !o.codec && o.grace.ns <= 0;
+    const bool trees = folds && !o.codec && o.grace.ns <= 0 && !o.grace_learnt;
     const PlanKey key{birth, o.bytes(), o.plan, trees};
     if (const auto made = plans_.find(key); made != plans_.end()) return made->second;
     const plan::Work work{.bytes = std::max<uint64_t>(o.bytes(), config_.planned_bytes_min),

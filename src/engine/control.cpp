@@ -220,6 +220,10 @@ void Engine::Impl::forget_old_rounds(Round newest) {
     if (newest.value <= kRoundsKept) return;
     const Round oldest{newest.value - kRoundsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
+    for (auto& [number, record] : records_) {
+        if (record->op && record->id.round < oldest)
+            record->op->dismiss_listeners();  // they cannot call it now
+    }
     std::erase_if(line_rates_, [&](const auto& entry) { return entry.first < oldest; });
     std::erase_if(round_links_, [&](const auto& entry) { return entry.first < oldest; });
     std::erase_if(plans_, [&](const auto& entry) { return std::get<Round>(entry.first) < oldest; });

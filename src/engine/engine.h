@@ -100,8 +100,9 @@ struct PostOptions {
     float weight = 1.0f;            // avg: finite, >= 0
     bool uniform = false;           // forced for sum and majority
     uint32_t min_contributors = 1;  // fewer: the op ends with E_TOO_FEW
-    Duration grace{};   // > 0: leave out members without progress for so long, down to min_contributors
-    Duration budget{};  // > 0: this peer gives up its part after so long
+    Duration grace{};           // > 0: do not wait for members that are later than enough others by so much
+    bool grace_learnt = false;  // instead: as long as those that are not stragglers usually need
+    Duration budget{};          // > 0: this peer gives up its part after so long
     uint32_t source = UINT32_MAX;  // copy: birth rank of the source
     uint32_t priority = 0;         // of its payloads on each link: higher goes first
     uint32_t share = 1;            // its part of each link among ops of equal priority, at least 1
@@ -231,9 +232,10 @@ struct EngineCounters {
     uint64_t listener_results = 0;  // results an excluded peer still received
     uint64_t listening = 0;         // open ops that this peer was left out of and listens to
     uint64_t chunks_adopted = 0, chunks_refolded = 0, chunks_resent = 0;
-    uint64_t retention_used = 0;   // results kept after completion
-    uint64_t retained_served = 0;  // orphaned chunks sent from such a copy
-    uint64_t ops_paused = 0;       // an op lost a peer while no coordinator answered
+    uint64_t folded_without_living = 0;  // chunks without the contribution of a slow member
+    uint64_t retention_used = 0;         // results kept after completion
+    uint64_t retained_served = 0;        // orphaned chunks sent from such a copy
+    uint64_t ops_paused = 0;             // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
     uint64_t ops_weighed = 0;      // posted with shares by what lines carry
     uint64_t ops_with_trees = 0;   // posted with a plan that has them

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "collectives/op/op.h"
 #include "engine/engine.h"
+#include "engine/learnt_graces.h"
 #include "engine/op_record.h"
 #include "group/member.h"
 #include "transport/session/circuits.h"
@@ -60,6 +61,7 @@ public:
     void op_submit(uint64_t record, op::Job job) override;
     uint64_t op_next_job() override { return next_job_++; }
     bool op_reserve_retained(uint64_t bytes) override;
+    void op_dismiss_listeners() override;
     void op_release_retained(uint64_t bytes) override;
     void op_ended(OpRecord& record, Code code, const std::string& detail) override;
     void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
@@ -198,6 +200,7 @@ private:
     void install_in(OpRecord& record);
     void answer_for_finished(const MemberId& from, const OpId& op, const Finished& finished,
                              const wire::Message& message);
+    void learn_from(const OpRecord& record);
     void reap();
     void note_paused();
     OpInfo info_of(const OpRecord& record) const;
@@ -257,6 +260,7 @@ private:
     std::map<uint64_t, Scanning> scans_;
     uint64_t next_record_ = 1, next_job_ = 1, next_token_ = 1;
     std::optional<EagerHolder> eager_holder_;
+    LearntGraces graces_;
     uint64_t retained_bytes_ = 0;
     bool retention_freed_ = false;
     EngineCounters totals_;

@@ -260,7 +260,7 @@ BulkSink Engine::Impl::bulk_begin(const LinkKey& from, ByteSpan header_bytes, ui
             return {};  // nobody eager sends so much
     } else if (const op::RunningOp* op = records_.at(found->second)->op.get()) {
         if (op->ended() && config_.plant != Plant::write_after_completion) return {};
-        if (!op->takes(*header, payload_bytes)) return {};
+        if (!op->takes(*header, payload_bytes) || !op->wants(*header)) return {};
     }
     const uint64_t token = next_token_++;
     op::BufferRef buffer = pool_.take(payload_bytes);

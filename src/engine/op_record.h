@@ -23,6 +23,7 @@ public:
     virtual void op_submit(uint64_t record, op::Job job) = 0;
     virtual uint64_t op_next_job() = 0;
     virtual bool op_reserve_retained(uint64_t bytes) = 0;
+    virtual void op_dismiss_listeners() = 0;  // of ops that have ended
     virtual void op_release_retained(uint64_t bytes) = 0;
     virtual void op_ended(OpRecord& record, Code code, const std::string& detail) = 0;
     virtual void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
@@ -51,6 +52,7 @@ public:
     void submit(op::Job job) override { owner_.op_submit(number, std::move(job)); }
     uint64_t next_job_id() override { return owner_.op_next_job(); }
     bool reserve_retained(uint64_t bytes) override { return owner_.op_reserve_retained(bytes); }
+    void dismiss_listeners_elsewhere() override { owner_.op_dismiss_listeners(); }
     void release_retained(uint64_t bytes) override { owner_.op_release_retained(bytes); }
     void ended(Code code, const std::string& detail) override { owner_.op_ended(*this, code, detail); }
     void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) override;

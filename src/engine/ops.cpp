@@ -47,6 +47,15 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     config.weight = record.options.weight;
     config.abstains = abstains;
     config.grace = record.options.grace;
+    if (record.options.grace_learnt) {
+        const op::ArrivalHistory& history =
+            graces_.of(record.id.tag, record.birth, record.descriptor.elements);
+        const uint32_t others = std::max(record.descriptor.min_contributors, 2u) - 1;
+        config.grace = history.grace(others);
+        config.patience = std::max(config.grace, limits::kGraceUnlearnt);
+        for (uint32_t r = 0; r < record.birth.size(); ++r)
+            config.stragglers.push_back(history.straggles({r}));
+    }
     config.window_bytes = window_for(record);
     config.eager_bytes = eager_for(record);
     config.plant = config_.plant;
@@ -134,6 +143,12 @@ bool Engine::Impl::op_reserve_retained(uint64_t bytes) {
     return true;
 }
 
+void Engine::Impl::op_dismiss_listeners() {
+    for (auto& [number, record] : records_) {
+        if (record->op && record->op->ended()) record->op->dismiss_listeners();
+    }
+}
+
 void Engine::Impl::op_release_retained(uint64_t bytes) {
     WHIM_ASSERT(bytes <= retained_bytes_);
     retained_bytes_ -= bytes;
@@ -144,6 +159,10 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
     if (record.answered) return;
     record.answered = true;
     ++(code == Code::OK ? totals_.ops_completed : totals_.ops_failed);
+    if (code == Code::OK && record.op && record.options.grace_learnt) learn_from(record);
+    group::MemberOutbox out;
+    member_.withdraw(record.id, now_, out);  // it ended though others were slow
+    run_member(out);
     const OpInfo info = info_of(record);
     // What a part holds is its owner's affair, and so is what gossip came to: there is nothing to compare.
     const bool own = record.gossips() || record.descriptor.collective == Collective::reduce_scatter;
@@ -157,6 +176,16 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
     }
     const bool noted = code == Code::OK && (!record.note.empty() || !record.gossips());
     done(record.app, code, noted ? record.note : detail, info);
+}
+
+// This peer's own contribution is there at once, so it says nothing.
+void Engine::Impl::learn_from(const OpRecord& record) {
+    const op::OpReportCard& card = record.op->card();
+    if (!card.own_chunks_closed) return;
+    std::vector<bool> expected = record.op->alive_ranks();
+    expected[record.op->rank().value] = false;
+    graces_.of(record.id.tag, record.birth, record.descriptor.elements)
+        .learn(card.contributed, expected, *card.own_chunks_closed);
 }
 
 void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
@@ -197,6 +226,10 @@ void Engine::Impl::answer_for_finished(const MemberId& from, const OpId& id, con
         return op_send(from,
                        wire::OpFail{id, static_cast<int32_t>(Code::E_EXCLUDED),
                                     "left out of op " + to_string(id) + "; its results are no longer kept"});
+    // What is kept here for those that were left out may go.
+    const auto* stable = std::get_if<wire::OpStable>(&message);
+    if (stable && excluded_.contains({id, self()}))
+        return op_send(from, wire::OpAck{id, stable->attempt, {{0, limits::kChunksPerOpMax}}});
     if (!finished.completed) return;
     if (const auto* status = std::get_if<wire::OpStatus>(&message)) {
         op_send(from, wire::OpStable{id, status->attempt, status->version, {{0, limits::kChunksPerOpMax}}});
@@ -342,6 +375,7 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.retained_served += card.retained_served;
     c.frames_waited += card.frames_waited;
     c.trees_fallen += card.trees_fell;
+    c.folded_without_living += card.folded_without_living;
 }
 
 EngineCounters Engine::Impl::counters() const {

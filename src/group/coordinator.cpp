@@ -68,6 +68,7 @@ void CoordinatorCore::step(Instant now, CoordinatorOutbox& out) {
     deadline_.reset();
     judge_arrivals(now, out);
     judge(now, out);
+    hear_complaints(now, out);
     waiting_.clear();
     try_commit(now, out);
     try_start(now, out);
@@ -142,7 +143,7 @@ void CoordinatorCore::on_message(const PeerId& peer, uint64_t boot, const wire::
     if (const auto* m = std::get_if<wire::CommitVote>(&message)) vote(from, *m, now, out);
     if (const auto* m = std::get_if<wire::SuspectReport>(&message)) suspect(from, *m, now);
     if (const auto* m = std::get_if<wire::ProbeReply>(&message)) probe_reply(from, *m);
-    if (const auto* m = std::get_if<wire::OpExcludeRequest>(&message)) exclude(from, *m, out);
+    if (const auto* m = std::get_if<wire::OpExcludeRequest>(&message)) exclude(from, *m, now, out);
     if (const auto* m = std::get_if<wire::LeaveRequest>(&message)) remove(from.info.id, true, m->reason, out);
     if (const auto* m = std::get_if<wire::RecordQuery>(&message)) query_record(from, *m, out);
     step(now, out);

@@ -1,6 +1,6 @@
 // The inside of Coordinator, shared by the files that implement its parts: admission.cpp (who is let in),
-// arrivals.cpp (whether newcomers can be dialled), detection.cpp (who must go), round_keeper.cpp (rounds and
-// commits), coordinator.cpp (dispatch and state).
+// arrivals.cpp (whether newcomers can be dialled), detection.cpp (who must go), op_exclusions.cpp
+// (who is left out of an op), round_keeper.cpp (rounds and commits), coordinator.cpp (dispatch and state).
 //
 // Durable state is the ledger, changed only by decide(). Everything else here is what connected processes
 // have said since this coordinator started; they say it again to the next one.
@@ -74,6 +74,13 @@ private:
         Instant since;
         wire::SuspectKind kind = wire::SuspectKind::silent;
     };
+    struct Voice {
+        Instant since;
+        wire::OpExcludeRequest request;
+    };
+    struct Complaint {  // about one member of one op
+        std::map<Incarnation, Voice> voices;
+    };
     struct Probing {
         uint64_t nonce = 0;
         Instant since;
@@ -135,10 +142,19 @@ private:
     bool counts(const Process& process, Instant now) const;  // what it said
     bool hears_somebody_else(const Admission& than) const;
 
+    // op_exclusions.cpp
+    enum class WhoAsks : uint8_t { itself, another };
+    void exclude(const Admission& from, const wire::OpExcludeRequest& request, Instant now,
+                 CoordinatorOutbox& out);
+    void hear_complaints(Instant now, CoordinatorOutbox& out);
+    const MemberId* next_to_leave(const OpId& op, std::map<MemberId, Complaint>& against, Instant now);
+    void leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
+                   CoordinatorOutbox& out);
+    bool stands_in(const OpId& op, const MemberId& id) const;  // neither out of the view nor of the op
+
     // round_keeper.cpp
     void ready(const Admission& from, const wire::RoundReady& message, Instant now, CoordinatorOutbox& out);
     void vote(const Admission& from, const wire::CommitVote& message, Instant now, CoordinatorOutbox& out);
-    void exclude(const Admission& from, const wire::OpExcludeRequest& request, CoordinatorOutbox& out);
     void try_commit(Instant now, CoordinatorOutbox& out);
     void try_start(Instant now, CoordinatorOutbox& out);
     void close_round(const CommitAnswer& answer, CoordinatorOutbox& out);
@@ -162,6 +178,7 @@ private:
     std::map<Incarnation, Cast> votes_;                               // of the open round
     std::map<Incarnation, std::map<Incarnation, Standing>> reports_;  // suspect, reporter
     std::map<Incarnation, Probing> probing_;                          // suspect
+    std::map<OpId, std::map<MemberId, Complaint>> complaints_;
     uint64_t next_nonce_ = 1;
     LinkMatrix links_;
     std::map<ProcessKey, Arrival> arrivals_;

@@ -106,6 +106,17 @@ void Member::exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& 
     send(std::move(request), out);
 }
 
+void Member::withdraw(const OpId& op, Instant now, MemberOutbox& out) {
+    arrive(now);
+    const size_t withdrawn = std::erase_if(excludes_, [&](const wire::OpExcludeRequest& r) {
+        return r.op == op && r.members != std::vector{self()};
+    });
+    if (withdrawn == 0 || phase_ != Phase::member) return;
+    wire::OpExcludeRequest request;
+    request.op = op;
+    send(std::move(request), out);
+}
+
 void Member::record(uint64_t nonce, Round round, Instant now, MemberOutbox& out) {
     arrive(now);
     if (!admitted()) {

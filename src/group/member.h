@@ -89,6 +89,7 @@ public:
     bool begins_round() const { return ready_.has_value(); }  // a round_begin is pending
     Status round_commit(Round round, wire::Vote vote, bool diverged, Instant now, MemberOutbox& out);
     void exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& out);
+    void withdraw(const OpId& op, Instant now, MemberOutbox& out);  // what was asked about others
     void record(uint64_t nonce, Round round, Instant now, MemberOutbox& out);
 
     // Links to coordinators.

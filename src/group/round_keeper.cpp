@@ -237,49 +237,4 @@ const std::vector<MemberId>* CoordinatorCore::born_in(Round round) const {
     return closed == nullptr ? nullptr : &closed->record.participants;
 }
 
-void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeRequest& request,
-                              CoordinatorOutbox& out) {
-    const std::vector<MemberId>* born = born_in(request.op.round);
-    if (born == nullptr || std::find(born->begin(), born->end(), from.info.id) == born->end()) return;
-    const auto excluded = [&](const MemberId& id) {
-        return std::any_of(ledger_.view.exclusions.begin(), ledger_.view.exclusions.end(),
-                           [&](const wire::OpExclusion& x) { return x.op == request.op && x.member == id; });
-    };
-    if (excluded(from.info.id)) return;  // on a broken path both ask at once: the first to be heard decides
-    const auto requested = [&](const MemberId& id) {
-        return std::find(request.members.begin(), request.members.end(), id) != request.members.end();
-    };
-    entry::OpsExcluded decision;
-    uint32_t remaining = 0;
-    for (const MemberId& id : *born) {
-        if (ledger_.find(id) == nullptr || excluded(id)) continue;
-        if (!requested(id)) {
-            ++remaining;
-            continue;
-        }
-        decision.exclusions.push_back(
-            {request.op, id, ledger_.view.epoch.next(), request.reason.substr(0, limits::kRemovalBytesMax)});
-    }
-    if (decision.exclusions.empty()) return;  // said before
-    const bool itself = decision.exclusions.size() == 1 && decision.exclusions.front().member == from.info.id;
-    const bool too_few = !itself && remaining < std::max(1u, request.min_contributors);
-    // Whoever gives an op up for itself is let go even where others may not be left out any more.
-    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
-    const bool too_many = ledger_.view.exclusions.size() + decision.exclusions.size() > room;
-    if (too_few || too_many) {
-        out.push_back(LogLine{fmt::format("{} asked to leave {} members out of op {}: refused, {}",
-                                          label(from), decision.exclusions.size(), to_string(request.op),
-                                          too_few ? fmt::format("{} contributors would remain of at least {}",
-                                                                remaining, request.min_contributors)
-                                                  : std::string("too many exclusions are open"))});
-        return;
-    }
-    for (const wire::OpExclusion& x : decision.exclusions) {
-        out.push_back(
-            LogLine{fmt::format("{} is left out of op {}: {}", label(x.member), to_string(x.op), x.reason)});
-    }
-    decide(std::move(decision), out);
-    publish_view(out);
-}
-
 }  // namespace whim::group

@@ -75,6 +75,7 @@ struct ProbeReply {
 };
 
 // Leave living members out of one op. Refused when fewer than min_contributors would remain of birth_count.
+// Of nobody: what the sender asked before counts no longer.
 struct OpExcludeRequest {
     OpId op;
     std::vector<MemberId> members;
@@ -197,7 +198,11 @@ struct OpGrant {
     uint32_t attempt = 0;
     uint32_t chunks_closed = 0;
     uint32_t version = 0;  // of an op with trees: whether they still hold; else 0
-    template <class A> void fields(A& a) { a(op), a(attempt), a(chunks_closed), a(version); }
+    std::vector<ChunkRange> passed_over;  // the sender folds these without the receiver's contribution
+    template <class A> void fields(A& a) {
+        a(op), a(attempt), a(chunks_closed), a(version);
+        a.list(passed_over, limits::kStatusRangesMax, 8);
+    }
 };
 
 enum class ChunkStatus : uint8_t { contributes = 0, has, released };

@@ -94,6 +94,44 @@ static void a_barrier_waits_for_the_last(run* r) {
     end_all(ops, r->peers, WHIM_OK);
 }
 
+static void whoever_is_late_is_not_waited_for(run* r) {
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_contributor_set set = WHIM_CONTRIBUTOR_SET_INIT;
+    whim_op* ops[PEERS_MAX];
+    int p, i;
+    fill(r->peers);
+    options.min_contributors = 2;
+    options.grace_ms = 100;
+    for (p = 0; p < 2; p++)
+        CHECK_OK(whim_all_reduce(r->groups[p], x[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+    for (p = 0; p < 2; p++) CHECK_OK(whim_op_wait(ops[p], PATIENCE_MS));
+    CHECK_OK(whim_op_get_contributor_set(ops[0], 0, &set));
+    CHECK(set.members == 2 && set.elements == COUNT);
+    for (i = 0; i < COUNT; i++) CHECK(y[0][i] == 1.5f * (float)(i % 100));
+    CHECK(memcmp(y[0], y[1], sizeof y[0]) == 0);
+    memcpy(x[0], y[0], sizeof y[0]);
+    memset(y, 0, sizeof y);
+    CHECK_OK(whim_all_reduce(r->groups[2], x[2], y[2], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[2]));
+    CHECK_OK(whim_op_wait(ops[2], PATIENCE_MS));
+    CHECK(memcmp(x[0], y[2], sizeof y[2]) == 0); /* it was kept for it */
+    for (p = 0; p < 3; p++) whim_op_release(ops[p]);
+}
+
+static void a_grace_that_is_learnt(run* r) {
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op* ops[PEERS_MAX];
+    int i, p;
+    options.tag = 3;
+    options.grace_ms = WHIM_GRACE_LEARNT;
+    for (i = 0; i < 8; i++) {
+        fill(r->peers);
+        for (p = 0; p < r->peers; p++)
+            CHECK_OK(whim_all_reduce(r->groups[p], x[p], y[p], COUNT, WHIM_F32, WHIM_AVG, &options, &ops[p]));
+        end_all(ops, r->peers, WHIM_OK);
+        for (p = 1; p < r->peers; p++) CHECK(memcmp(y[0], y[p], sizeof y[0]) == 0);
+    }
+}
+
 static void broadcast_and_agree(run* r) {
     static const int64_t votes[PEERS_MAX][2] = {{5, -1}, {7, 3}, {5, 2}};
     int64_t agreed[PEERS_MAX][4][2];
@@ -410,6 +448,8 @@ int main(void) {
     empty_buffers_synchronise(&r);
     a_barrier_waits_for_the_last(&r);
     broadcast_and_agree(&r);
+    a_grace_that_is_learnt(&r);
+    whoever_is_late_is_not_waited_for(&r);
     many_at_once_in_different_orders(&r);
     non_finite_input(&r);
     codecs_cut_bytes_and_keep_peers_alike(&r);

@@ -48,6 +48,7 @@ void App::post(const OpScript& script, Instant now) {
     posted.may_stop = script.gossips() && choice.budget > Duration{};
     posted.may_cancel = !heals && (choice.cancel_after || choice.budget > Duration{});
     posted.source = heals ? info_.donor_rank : UINT32_MAX;
+    posted.at = c_.world.now();
 
     OpenOp op;
     op.script = script;

@@ -52,6 +52,7 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::evicted_alive:
             return plan.profile == Profile::freeze || plan.profile == Profile::partition;
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
+        case Mark::folded_without_living: return plan.crawler.has_value();
         case Mark::shares_weighed: return plan.claims_paces && plan.peers > 2;
         case Mark::trees: return plan.peers > 2;
         case Mark::trees_fell: return plan.peers > 2 && plan.has_deaths();
@@ -86,6 +87,7 @@ void SeedCoverage::add(const EngineCounters& c) {
     hit(Mark::chunks_refolded, c.chunks_refolded);
     hit(Mark::retention_used, c.retention_used);
     hit(Mark::retained_served, c.retained_served);
+    hit(Mark::folded_without_living, c.folded_without_living);
     hit(Mark::op_paused, c.ops_paused);
     hit(Mark::frames_waited, c.frames_waited);
     hit(Mark::ops_completed, c.ops_completed);

@@ -20,6 +20,7 @@ namespace whim::sim {
     X(death_in_outage, true, "a peer died while no coordinator ran and ops were open")                       \
     X(listener_death, true, "a peer that was left out of an op died while it listened")                      \
     X(living_root_excluded, true, "a living member that rooted chunks was left out")                         \
+    X(folded_without_living, true, "a chunk was folded without the contribution of a slow member")           \
     X(retention_used, false, "a result was kept after completion")                                           \
     X(retained_served, true, "a completed op's kept result saved an orphaned chunk")                         \
     X(new_incarnation, true, "a process that restarted became a new member")                                 \
@@ -55,7 +56,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 35;
+inline constexpr uint32_t kMarkCount = 36;
 static_assert(static_cast<uint32_t>(Mark::gossip_lost) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);

@@ -10,6 +10,11 @@
 #include "tests/unit/op/tree_reference.h"
 
 namespace whim::sim {
+namespace {
+
+constexpr Duration kWaitMax = seconds(3);  // beside the graces; the crawler would need longer
+
+}  // namespace
 
 std::string OpChecker::label(const Key& key, const MemberId& member) const {
     return fmt::format("op r{}/t{} at {}", key.first.value, key.second, short_name(member));
@@ -60,6 +65,7 @@ void OpChecker::completed(const MemberId& member, Round round, uint64_t tag, con
         for (const ContributorSet& set : info->contributors) c.sets.push_back(set.members);
         c.runs = info->runs;
         check_fold(key, truth, c, *info);
+        check_wait(key, truth, member);
     }
     if (info && info->chunks_resent > 0) world_.violate(label(key, member) + " sent a finished chunk again");
     if (speaks_for_the_run(key, member)) {
@@ -230,6 +236,35 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
     }
     if (next != truth.posted.at(c.member).result.count())
         world_.violate(label(key, c.member) + " does not say whose every element is");
+}
+
+// An op with a grace ends soon after all but the crawler have called it: once for contributions and once for
+// results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again.
+void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& member) {
+    const size_t members = truth.birth.size();
+    const bool may_go_without =
+        truth.script.reduce != Reduce::copy && members >= 3 && truth.script.min_contributors < members;
+    if (control_.excluded(key.first, key.second, member)) return;
+    if (!crawler_ || member.peer == *crawler_ || truth.script.grace.ns == 0 || !may_go_without) return;
+    // Where few make the result, nobody can be compared: of those only silence tells.
+    const uint64_t width = dtype_bytes(truth.script.dtype);
+    bool all_make_some = truth.script.elements * width >= members * chunk_bytes_;
+    for (const uint64_t part : truth.script.parts) all_make_some &= part * width >= chunk_bytes_;
+    if (!all_make_some) return;
+    Instant last{};
+    uint32_t others = 0;
+    for (const auto& [m, posted] : truth.posted) {
+        if (m.peer == *crawler_) continue;
+        last = std::max(last, posted.at);
+        ++others;
+    }
+    if (others + 1 < members) return;
+    const Duration waited = world_.now() - last;
+    const Duration bound = kWaitMax + truth.script.grace * 4;
+    if (waited > bound)
+        world_.violate(
+            fmt::format("{} waited for the slow: {} ms after all others had called it, of at most {}",
+                        label(key, member), waited.ms(), bound.ms()));
 }
 
 // Whether the journal still knows the member as one of the op's. Members only ever go, and a peer's view is

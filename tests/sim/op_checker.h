@@ -7,6 +7,7 @@
 //     the op, or knows that it diverged is compared only once it claims to hold the round's state;
 //   - an op is not given up by some and completed by others, nor without its reason being true; an input
 //     without a result is as it was, but for the parts that are said to be final;
+//   - where one member crawls and the op has a grace, the others do not wait for it;
 //   - nothing is resent, and what waits for an op not posted stays within the eager quota.
 #pragma once
 
@@ -40,7 +41,10 @@ public:
         NonFinitePolicy non_finite = NonFinitePolicy::exclude;
         bool may_cancel = false, may_stop = false;  // may_stop: of gossip, before its last step
         uint32_t source = UINT32_MAX;
+        Instant at{};
     };
+    // To and from this peer little gets through; nothing else goes wrong.
+    void crawls(const PeerId& peer) { crawler_ = peer; }
     void posted(Posted what);
     // input, output: the buffers at this moment (the same when in place).
     void completed(const MemberId& member, Round round, uint64_t tag, const AppDone& done, ByteSpan input,
@@ -80,6 +84,7 @@ private:
     static bool abstains(const Truth& truth, const Posted& posted);
     void compare(const Key& key, const Truth& truth, const Completion& a, const Completion& b);
     bool speaks_for_the_run(const Key& key, const MemberId& member) const;
+    void check_wait(const Key& key, const Truth& truth, const MemberId& member);
     static bool is_verdict(Code code);  // an end for all, not of one member's part
     std::string label(const Key& key, const MemberId& member) const;
 
@@ -89,6 +94,7 @@ private:
     std::map<Key, Truth> ops_;  // but those of gossip
     GossipChecker gossip_;
     std::set<MemberId> diverged_;
+    std::optional<PeerId> crawler_;
 };
 
 }  // namespace whim::sim

@@ -193,6 +193,27 @@ void draw_faults(Prng& prng, Plan& plan) {
             }
             if (prng.chance(1, 3)) draw.coordinator_fault(FaultKind::coordinator_kill);
             break;
+        // Nothing else goes wrong, so that waiting has one cause; what all send is small beside what lines
+        // carry.
+        case Profile::crawl:
+            plan.peers = 3 + static_cast<uint32_t>(prng.below(4));
+            plan.crawler = draw.peer();
+            plan.crawl_bytes_per_second = 2'000 + prng.below(2'000);
+            plan.style = {.ops_max = 2,
+                          .elements_max = 12'000,
+                          .grace = 100,
+                          .min_contributors = 60,
+                          .zero_weights = 0,
+                          .non_finite = 0,
+                          .late_post = 0};
+            plan.chunk_bytes = 1'024;
+            plan.window_bytes = prng.chance(1, 2) ? 1 << 20 : plan.chunk_bytes * (4 + prng.below(16));
+            plan.eager_bytes = plan.chunk_bytes * prng.below(4);
+            plan.retain_bytes_max = prng.chance(2, 3) ? 64 << 20 : plan.chunk_bytes * prng.below(60);
+            plan.bytes_per_second_min = 1'000'000;
+            plan.in_flight_max = 256 << 10;
+            plan.piece_max = 64 << 10;
+            break;
         case Profile::relay: {
             if (prng.chance(1, 3)) plan.outbound_only = 2 + static_cast<uint32_t>(prng.below(plan.peers - 2));
             const uint64_t cuts = plan.outbound_only > 0 ? prng.below(2) : 1 + prng.below(2);
@@ -281,7 +302,10 @@ bool Plan::has_deaths() const { return deaths() > 0; }
 Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     Prng prng(mix64(seed ^ mix64(0x91a4)));
     Plan plan;
-    plan.profile = profile ? *profile : static_cast<Profile>(seed % kProfileCount);
+    // The last came later: the others' seeds stay what they were.
+    plan.profile = profile          ? *profile
+                   : seed % 17 == 0 ? Profile::crawl
+                                    : static_cast<Profile>(seed % (kProfileCount - 1));
     constexpr uint32_t kPeers[] = {2, 3, 3, 4, 4, 5, 6};
     plan.peers = kPeers[prng.below(std::size(kPeers))];
     if (plan.profile == Profile::double_death && plan.peers < 4) plan.peers = 4;
@@ -307,7 +331,7 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
         plan.carried_bytes_max = (1 + prng.below(4)) << 20;
     constexpr uint32_t kParts[] = {64, 500, 4000, 0};
     plan.part_bytes = kParts[prng.below(std::size(kParts))];
-    plan.claims_paces = prng.chance(1, 2);
+    plan.claims_paces = prng.chance(1, 2) && !plan.crawler;  // it would claim to carry the most
     return plan;
 }
 

@@ -27,14 +27,15 @@ namespace whim::sim {
     X(freeze, "peers and coordinators stop and go on")                                                       \
     X(leaders, "a second coordinator takes over while the first still runs")                                 \
     X(relay, "pairs that cannot connect, and what happens to those that relay between them")                 \
-    X(storm, "everything")
+    X(storm, "everything")                                                                                   \
+    X(crawl, "one peer's lines carry a small part of what the others' do, and ops have a grace")
 
 enum class Profile : uint8_t {
 #define WHIM_X(name, what) name,
     WHIM_SIM_PROFILES(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kProfileCount = 13;
+inline constexpr uint32_t kProfileCount = 14;
 std::string_view profile_name(Profile profile);
 std::string_view profile_what(Profile profile);
 std::optional<Profile> profile_from(std::string_view name);
@@ -108,6 +109,8 @@ struct Plan {
     // What peers advertise before the address at which they are.
     enum class Decoy : uint8_t { none, nowhere, silence, neighbour } decoy = Decoy::none;
     std::optional<HostId> shut_out;  // a peer that no coordinator can dial
+    std::optional<HostId> crawler;   // a peer to and from which little gets through
+    uint64_t crawl_bytes_per_second = 0;
     std::vector<Fault> faults;
     Instant calm_at{};
     bool has(FaultKind kind) const;

@@ -22,6 +22,7 @@ enum class Kind : uint8_t {
     path,     // two cannot reach each other though there is a way, or take a needless one
     grant,    // more over a circuit than was granted
     reach,    // a peer is said to answer where it does not
+    slow,     // somebody waits for the slow
     hang,     // not everybody finishes in bounded time
 };
 
@@ -57,6 +58,7 @@ constexpr Phrase kPhrases[] = {
     {Kind::path, "still holds"},
     {Kind::grant, "sent more over a circuit than it was granted"},
     {Kind::reach, "was admitted as reachable at"},
+    {Kind::slow, "waited for the slow"},
     {Kind::hang, "after the last fault not everybody has committed"},
     {Kind::hang, "not everybody could leave"},
 };
@@ -65,7 +67,8 @@ constexpr Phrase kPhrases[] = {
 // it.
 bool expected(Plant plant, Kind kind) {
     switch (plant) {
-        case Plant::none: return false;
+        case Plant::none:
+        case Plant::spared_for_good: return false;  // proved_elsewhere()
         case Plant::fold_in_arrival_order:
         case Plant::double_count:
         case Plant::no_retention:
@@ -75,7 +78,10 @@ bool expected(Plant plant, Kind kind) {
         case Plant::root_keeps_its_sums:
         case Plant::partial_counted_twice:
         case Plant::partials_outlive_trees:
+        case Plant::late_contribution:
         case Plant::weigh_the_absent: return kind == Kind::fold;
+        case Plant::quorum_below_min: return kind == Kind::sets;
+        case Plant::wait_for_the_slow: return kind == Kind::slow;
         case Plant::count_the_unreported:
         case Plant::root_excludes_root:
         case Plant::decide_before_all: return kind == Kind::sets;
@@ -117,6 +123,9 @@ bool expected(Plant plant, Kind kind) {
     return false;
 }
 
+// What shows only when a root dies in one moment and no other way out is left, unit_op shows (PlantedBug).
+bool proved_elsewhere(Plant plant) { return plant == Plant::spared_for_good; }
+
 bool bites(Plant plant, const std::string& what) {
     return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](const Phrase& phrase) {
         return what.find(phrase.says) != std::string::npos && expected(plant, phrase.kind);
@@ -148,6 +157,7 @@ int prove_plants(SweepOptions options) {
     options.violations_max = 1;
     for (int p = 1; p <= static_cast<int>(kPlantLast); ++p) {
         options.plant = static_cast<Plant>(p);
+        if (proved_elsewhere(options.plant)) continue;
         uint64_t others = 0;
         const SweepResult result = sweep_for_plant(options, others);
         const std::string name(plant_name(options.plant));

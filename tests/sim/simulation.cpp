@@ -9,10 +9,10 @@ namespace {
 
 constexpr Duration kWatchEvery = milliseconds(250);
 // From the last fault until everybody has committed again. What runs through a third peer gets through one
-// window in a round trip, and some windows are of 50 bytes.
+// window in a round trip, and some windows are of 50 bytes. Whoever crawls needs long for its results.
 Duration calm_max(const Plan& plan) {
     const int64_t windows = plan.circuit_window_bytes > 0 ? 500 / plan.circuit_window_bytes : 0;
-    return seconds(60) * (1 + windows);
+    return seconds(60) * (1 + windows) * (plan.crawler ? 4 : 1);
 }
 constexpr Duration kLeaveMax = seconds(30);
 constexpr Duration kDirectMax = seconds(25);  // of calm, until every link is back on its own path
@@ -72,6 +72,10 @@ void Simulation::build() {
             path.bytes_per_second = plan_.bytes_per_second_min * (1 + prng.below(10));
             path.in_flight_max = plan_.in_flight_max;
             path.piece_max = plan_.piece_max;
+            if ((plan_.crawler == a && b < peers) || (plan_.crawler == b && a < peers)) {
+                path.bytes_per_second = plan_.crawl_bytes_per_second;
+                path.in_flight_max = 1'000;  // more would keep it from being heard
+            }
         }
     }
     if (plan_.shut_out)
@@ -91,6 +95,7 @@ void Simulation::build() {
         machine.present = i < plan_.peers;
         machines_.push_back(machine);
     }
+    if (plan_.crawler) ops_.crawls(machines_[*plan_.crawler].id);
     for (uint32_t i = 0; i < plan_.coordinators; ++i) coordinator_ids_.push_back(draw_id(prng));
     started_.assign(hosts_.size(), Instant{});
     killed_.assign(hosts_.size(), Instant{-seconds(60).ns});  // never

@@ -31,6 +31,11 @@ using Text = std::optional<std::string>;
 
 const char* text_or_null(const Text& text) { return text ? text->c_str() : nullptr; }
 
+// -1: learnt (group.py).
+uint32_t grace_ms(double seconds) {
+    return seconds == -1.0 ? WHIM_GRACE_LEARNT : milliseconds("grace", seconds);
+}
+
 // Groups whose last reference went away inside a callback, where the library refuses to destroy any: each is
 // destroyed by a thread of its own, and join() waits for these before the interpreter ends.
 class Graveyard {
@@ -186,7 +191,7 @@ public:
         options.round = round;
         options.weight = &weight;
         options.min_contributors = min_contributors;
-        options.grace_ms = milliseconds("grace", grace_s);
+        options.grace_ms = grace_ms(grace_s);
         options.budget_ms = milliseconds("budget", budget_s);
         options.uniform = uniform ? 1 : 0;
         options.non_finite = choice("non_finite", non_finite,
@@ -380,7 +385,7 @@ private:
         options.tag = tag;
         options.round = round;
         options.min_contributors = min_contributors;
-        options.grace_ms = milliseconds("grace", grace_s);
+        options.grace_ms = grace_ms(grace_s);
         options.budget_ms = milliseconds("budget", budget_s);
         set_place(options, priority, share);
         return options;

@@ -24,6 +24,16 @@ NonFinite = Literal["exclude", "abort", "allow"]
 SameHostPath = Literal["auto", "tcp"]
 
 
+def _grace_s(grace: float | Literal["learnt"]) -> float:
+    """As the core takes it, to which -1 is "learnt"."""
+    if grace == "learnt":
+        return -1.0
+    seconds = float(grace)
+    if seconds < 0:
+        raise ValueError("grace: 0 or more seconds are needed")
+    return seconds
+
+
 class Group:
     """One peer of one run.
 
@@ -153,7 +163,7 @@ class Group:
         round: int = 0,
         weight: float = 1.0,
         min_contributors: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         uniform: bool = False,
         non_finite: Literal["exclude", "abort", "allow"] = "exclude",
@@ -165,9 +175,12 @@ class Group:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. x may be a list
         of arrays of one dtype, as a model's parameters are, which one op takes as if they lay behind each
         other; out is then a list, too, and counts and their order are equal on all members. A member's
-        death neither fails it nor needs a retry. Completes with the array that holds the result. grace: members
-        that make no progress for so many seconds are left out; budget: after so many this peer gives up its
-        own part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are
+        death neither fails it nor needs a retry. Completes with the array that holds the result. grace: the op
+        does not wait for members that are later than min_contributors of them (by default: more than half) by
+        so many seconds; "learnt": as long as those that are no stragglers usually need. Late contributions are
+        dropped whole, part by part, and the op's contributor sets say whose; the late still get the result, as
+        long as there is room to keep it for them. budget: after so many seconds this peer gives up its own
+        part. 0: never; both are rounded up to milliseconds. priority (0 to 2**32 - 1): of ops that are
         open at once, those of a higher one go first on each link, as this peer sends; share (1 to 2**32 - 1):
         equals get bytes in this proportion. Neither needs to be equal on all members. codec: how f32 elements
         of a sum or avg travel, as in docs/reference/codecs.md, for example "int8" or "topk:1/64"; equal on all
@@ -182,7 +195,7 @@ class Group:
             round,
             weight,
             min_contributors,
-            grace,
+            _grace_s(grace),
             budget,
             uniform,
             non_finite,
@@ -204,7 +217,7 @@ class Group:
         round: int = 0,
         weight: float = 1.0,
         min_contributors: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         uniform: bool = False,
         non_finite: Literal["exclude", "abort", "allow"] = "exclude",
@@ -224,7 +237,7 @@ class Group:
             round,
             weight,
             min_contributors,
-            grace,
+            _grace_s(grace),
             budget,
             uniform,
             non_finite,
@@ -242,7 +255,7 @@ class Group:
         counts: Sequence[int] = (),
         tag: int = 0,
         round: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
@@ -252,7 +265,7 @@ class Group:
         without, all are alike. x may be this member's part of out. What is lost with a member, because no
         survivor has it, is zeros, and the info's runs say so. Completes with out."""
         op = self._core.all_gather(
-            x, out, list(counts), tag, round, grace, budget, priority, share, codec
+            x, out, list(counts), tag, round, _grace_s(grace), budget, priority, share, codec
         )
         return self._work(op, lambda _: out)
 
@@ -263,7 +276,7 @@ class Group:
         *,
         tag: int = 0,
         round: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
@@ -271,7 +284,7 @@ class Group:
     ) -> Work[Array]:
         """Copies x of the member of a birth rank into everybody's x. SourceLost when nobody has all of it. With
         a codec, the source's x too then holds what the codec made of it."""
-        op = self._core.broadcast(x, source_rank, tag, round, grace, budget, priority, share, codec)
+        op = self._core.broadcast(x, source_rank, tag, round, _grace_s(grace), budget, priority, share, codec)
         return self._work(op, lambda _: x)
 
     def barrier(
@@ -280,13 +293,13 @@ class Group:
         tag: int = 0,
         round: int = 0,
         min_contributors: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
     ) -> Work[None]:
         """Completes once every living member of the round has called it."""
-        op = self._core.barrier(tag, round, min_contributors, grace, budget, priority, share)
+        op = self._core.barrier(tag, round, min_contributors, _grace_s(grace), budget, priority, share)
         return self._work(op, _nothing)
 
     def agree(
@@ -297,13 +310,13 @@ class Group:
         tag: int = 0,
         round: int = 0,
         min_contributors: int = 0,
-        grace: float = 0.0,
+        grace: float | Literal["learnt"] = 0.0,
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
     ) -> Work[Array]:
         """Settles a few int64 values among all members, in place."""
-        op = self._core.agree(values, how, tag, round, min_contributors, grace, budget, priority, share)
+        op = self._core.agree(values, how, tag, round, min_contributors, _grace_s(grace), budget, priority, share)
         return self._work(op, lambda _: values)
 
     # ---- gossip: averaging with neighbours, without waiting for anybody else; each peer has a result of its own.

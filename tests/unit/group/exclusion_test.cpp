@@ -31,10 +31,44 @@ TEST(Exclusion, WhoIsOutOfAnOpLeavesNobodyOutOfIt) {
     World w;
     w.found(4);
     ask(w, 1, request(7, {w.id(2)}));
+    w.run(milliseconds(1));
     ask(w, 2, request(7, {w.id(1)}));  // both deadlines fire on one broken path
+    EXPECT_TRUE(left_out(w, 7).empty()) << "one voice each";
+    w.run(limits::kSecondVoiceWait);
     EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)});
     ask(w, 2, request(8, {w.id(1)}));
+    w.run(limits::kSecondVoiceWait);
     EXPECT_EQ(left_out(w, 8), std::vector{w.id(1)}) << "in another op it counts as ever";
+}
+
+TEST(Exclusion, TheSlowAccuseFirstAndAreLeftOut) {
+    World w;
+    w.found(4);
+    ask(w, 4, request(7, {w.id(1)}));
+    ask(w, 4, request(7, {w.id(2)}));
+    w.run(milliseconds(300));
+    ask(w, 1, request(7, {w.id(4)}));
+    EXPECT_TRUE(left_out(w, 7).empty());
+    ask(w, 2, request(7, {w.id(4)}));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(4)});
+    w.run(limits::kSecondVoiceWait * 2);
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(4)}) << "what it said counts no longer";
+}
+
+TEST(Exclusion, WhatIsTakenBackCountsNoLonger) {
+    World w;
+    w.found(4);
+    ask(w, 1, request(7, {w.id(2)}));
+    w.with(1, [&](MemberOutbox& out) { w.peers[1].member->withdraw({{1}, 7, 0}, w.now, out); });
+    w.run(limits::kSecondVoiceWait * 2);
+    EXPECT_TRUE(left_out(w, 7).empty());
+}
+
+TEST(Exclusion, OfTwoTheFirstIsBelieved) {
+    World w;
+    w.found(2);
+    ask(w, 2, request(7, {w.id(1)}));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(1)});
 }
 
 TEST(Exclusion, AMemberMayGiveUpItsOwnPartWhenTooManyOthersAreOut) {
@@ -44,7 +78,10 @@ TEST(Exclusion, AMemberMayGiveUpItsOwnPartWhenTooManyOthersAreOut) {
         CoordinatorOutbox out;
         w.coordinator->on_message(peer_id(n), w.peers[n].boot, r, w.now, out);
     };
-    for (uint64_t tag = 0; tag < limits::kOpExclusionsMax; ++tag) ask_directly(1, request(tag, {w.id(2)}));
+    for (uint64_t tag = 0; tag < limits::kOpExclusionsMax; ++tag) {
+        ask_directly(1, request(tag, {w.id(2)}));
+        ask_directly(3, request(tag, {w.id(2)}));
+    }
     const size_t others = limits::kOpExclusionsMax - limits::kOpExclusionsOwn;
     EXPECT_EQ(w.coordinator->view().exclusions.size(), others);
     ask_directly(3, request(5000, {w.id(3)}));

@@ -29,6 +29,7 @@ public:
         std::vector<uint64_t> tensors = {};  // instead of in and out: lengths of tensors that lie apart
         std::vector<CodecPtr> codecs = {};   // each peer's; then chunk_elements fits them
         ReducerPtr reducer = nullptr;        // of Reduce::custom
+        Duration grace = {};
     };
 
     struct Peer final : OpHost {
@@ -41,6 +42,7 @@ public:
         uint64_t next_job = 1, retained = 0;
         std::optional<Code> ended_with;
         std::string detail;
+        std::vector<uint32_t> blamed;  // whom it asked to leave out
 
         void send(Rank to, wire::Message message) override {
             world->messages.push_back({rank, to.value, std::move(message)});
@@ -61,7 +63,7 @@ public:
             detail = text;
         }
         void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
-            for (const Rank r : ranks) world->leavers.push_back(r.value);
+            for (const Rank r : ranks) world->leavers.push_back(r.value), blamed.push_back(r.value);
         }
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
@@ -117,6 +119,7 @@ public:
         }
         config.weight = setup.weights.empty() ? 1.0f : setup.weights[rank];
         config.abstains = !setup.abstains.empty() && setup.abstains[rank];
+        config.grace = setup.grace;
         config.window_bytes = config.eager_bytes = 1u << 20;
         p.op = std::make_unique<Op>(std::move(config), p, pool);
         p.op->start({});

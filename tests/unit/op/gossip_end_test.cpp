@@ -173,11 +173,11 @@ TEST(GossipEnd, WhatIsKeptForOthersWaitsForRoom) {
     }
     b.work();
     EXPECT_FALSE(b.host.code);  // two chunks of 8 bytes
-    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 1}, {});
+    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 1, 0, {}}, {});
     EXPECT_EQ(b.host.code, Code::OK);
     EXPECT_EQ(b.host.reserved, 8u);
     EXPECT_FALSE(b.op->closed());
-    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 2}, {});
+    for (const uint32_t r : {1u, 2u}) b.op->on_message({r}, wire::OpGrant{Bench::op_id(), 0, 2, 0, {}}, {});
     EXPECT_EQ(b.host.reserved, 0u);
     EXPECT_TRUE(b.op->closed());
 }
@@ -203,7 +203,7 @@ TEST(GossipEnd, SurvivesWhatNoCorrectProgramSends) {
             };
             switch (prng.below(8)) {
                 case 0: b.post(from, b.descriptor, now); break;
-                case 1: b.op->on_message({from}, wire::OpGrant{Bench::op_id(), small(), small()}, now); break;
+                case 1: b.op->on_message({from}, wire::OpGrant{Bench::op_id(), small(), small(), 0, {}}, now); break;
                 case 2:
                     b.op->on_message({from}, wire::OpStable{Bench::op_id(), small(), small(), {}}, now);
                     break;

@@ -9,6 +9,10 @@ void Peer::send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) {
     world->queue_chunk(rank, to.value, header);
 }
 
+void Peer::request_exclusion(const std::vector<Rank>& ranks, const std::string&) {
+    world->leave_out(*this, ranks);
+}
+
 bool Peer::reserve_retained(uint64_t bytes) {
     if (retained + bytes > world->options().retain_bytes_max) return false;
     retained += bytes;

@@ -1,6 +1,6 @@
 // A world for Op alone: n peers of one op, a queue of messages per pair, bulk frames in any order, and an
-// oracle that removes members. No links, no clocks: every step is drawn from one seed, so a failure is a
-// seed.
+// oracle that removes members, some because others ask for it. No links: every step is drawn from one seed,
+// and takes a while, so a failure is a seed.
 #pragma once
 
 #include <deque>
@@ -34,6 +34,9 @@ struct ModelOptions {
     uint32_t abstainers = 0;  // of five, about
     uint32_t deaths = 0;
     uint32_t exclusions = 0;
+    uint32_t min_contributors = 1;
+    Duration grace{};
+    std::optional<uint32_t> crawler = {};  // a rank whose bulk frames, in and out, come seldom
     struct Removal {
         uint32_t step = 0, rank = 0;
         bool evicts = true;  // else it is left out
@@ -44,6 +47,8 @@ struct ModelOptions {
     uint64_t retain_bytes_max = 1u << 20;
     Plant plant = Plant::none;
     bool trace = false;  // print every delivery
+
+    bool crawls(uint32_t from, uint32_t to) const { return crawler == from || crawler == to; }
 };
 
 struct ModelOutcome {
@@ -54,6 +59,7 @@ struct ModelOutcome {
     uint32_t steps = 0;
     uint32_t chunks_adopted = 0, retained = 0, refolded = 0, resent = 0;
     uint32_t by_trees = 0, direct = 0;  // chunks, by peers, as their bits tell; where both are alike by_trees
+    uint32_t without_slow = 0, left_out = 0;  // chunks folded without a living member; members left out
 };
 
 ModelOutcome run_model(const ModelOptions& options);

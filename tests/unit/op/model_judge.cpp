@@ -68,6 +68,8 @@ std::string World::check_result(const Peer& p) {
         }
         if (!gathers() && std::find(set.begin(), set.end(), true) == set.end())
             return "chunk " + std::to_string(c) + " has no contributor";
+        if (!gathers() && std::count(set.begin(), set.end(), true) < options_.min_contributors)
+            return "chunk " + std::to_string(c) + " has too few contributors";
         const std::span<const float> got = std::span(p.result).subspan(range.begin - before, range.count());
         // With trees the one order or the other, whether they held or fell.
         const bool by_trees = options_.plan && same_bits(got, tree_fold(set, range, layout.owner({c}).value));
@@ -90,6 +92,7 @@ std::string World::check_result(const Peer& p) {
 
 ModelOutcome World::judge() {
     ModelOutcome outcome;
+    outcome.left_out = left_out_;
     outcome.steps = steps_;
     const Peer* first = nullptr;
     bool given_up = false;
@@ -100,6 +103,7 @@ ModelOutcome World::judge() {
         outcome.retained += card.retained;
         outcome.refolded += card.chunks_refolded;
         outcome.resent += card.chunks_resent;
+        outcome.without_slow += card.folded_without_living;
         if (!p->over) {
             outcome.finished = false;
             for (const auto& other : peers_) {

@@ -42,7 +42,7 @@ struct Peer final : OpHost {
     bool reserve_retained(uint64_t bytes) override;
     void release_retained(uint64_t bytes) override { retained -= bytes; }
     void ended(Code code, const std::string& detail) override;
-    void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+    void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override;
     void diverged(const std::string&) override { differs = true; }
     void violated(Rank from, const std::string& what) override {
         violation = "peer " + std::to_string(from.value) + ": " + what;
@@ -75,17 +75,29 @@ public:
     }
 
     ModelOutcome run() {
-        uint32_t deaths = options_.deaths;
-        uint32_t exclusions = options_.exclusions;
+        deaths_ = options_.deaths;
+        exclusions_ = options_.exclusions;
         for (uint32_t step = 0; step < 200'000; ++step) {
-            if (deaths > 0 && prng_.chance(1, 60) && living() > 1) --deaths, remove(true);
-            if (exclusions > 0 && prng_.chance(1, 60) && living() > 2) --exclusions, remove(false);
+            if (deaths_ > 0 && prng_.chance(1, 60) && living() > 1) --deaths_, remove(true);
+            if (exclusions_ > 0 && prng_.chance(1, 60) && living() > 2) --exclusions_, remove(false);
+            now_ = now_ + microseconds(prng_.below(2'000));
             if (options_.removal && options_.removal->step == step)
                 remove(*peers_[options_.removal->rank], options_.removal->evicts);
             ++steps_;
-            if (!advance() && deaths == 0 && exclusions == 0) break;
+            if (!advance() && deaths_ == 0 && exclusions_ == 0 && !wait_for_deadline()) break;
         }
         return judge();
+    }
+    // As the coordinator would, of whoever asks first.
+    void leave_out(const Peer& asker, const std::vector<Rank>& ranks) {
+        for (const Rank rank : ranks) {
+            Peer& victim = *peers_[rank.value];
+            const bool enough = living() > options_.min_contributors + deaths_ + exclusions_;
+            if (asker.dead || asker.excluded || victim.dead || victim.excluded || !enough) continue;
+            victim.excluded = true;
+            decisions_.push_back({rank.value, false});
+            ++left_out_;
+        }
     }
 
     const ModelOptions& options() const { return options_; }
@@ -186,15 +198,17 @@ private:
         config.in = p.apart ? p.apart->in() : InSegments(std::as_bytes(p.source));
         config.out = p.apart ? p.apart->out() : OutSegments(std::as_writable_bytes(p.target));
         config.weight = static_cast<float>(1 + p.rank % 3);
+        config.grace = options_.grace;
+        config.descriptor.min_contributors = options_.min_contributors;
         config.window_bytes = options_.window_bytes;
         config.eager_bytes = options_.eager_bytes;
         config.plant = options_.plant;
         p.op = std::make_unique<Op>(std::move(config), p, pool_);
-        if (left_out) p.op->install(alive_for(p), evicted_for(p), {});
-        else p.op->start({});
+        if (left_out) p.op->install(alive_for(p), evicted_for(p), now_);
+        else p.op->start(now_);
         for (auto& [from, item] : p.early) {
-            if (auto* m = std::get_if<wire::Message>(&item)) p.op->on_message({from}, *m, {});
-            else p.op->on_chunk({from}, std::move(std::get<Arrival>(item)), {});
+            if (auto* m = std::get_if<wire::Message>(&item)) p.op->on_message({from}, *m, now_);
+            else p.op->on_chunk({from}, std::move(std::get<Arrival>(item)), now_);
         }
         p.early.clear();
         p.op->poke();
@@ -222,6 +236,7 @@ private:
             if (!p->posted) moves.push_back({0, p->rank});
             if (p->decisions_seen < decisions_.size()) moves.push_back({1, p->rank});
             if (!p->jobs.empty()) moves.push_back({2, p->rank});
+            if (p->op && p->op->deadline() && *p->op->deadline() <= now_) moves.push_back({5, p->rank});
         }
         std::vector<std::pair<uint32_t, uint32_t>> pairs;
         for (const auto& [pair, messages] : control_) {
@@ -236,21 +251,34 @@ private:
         else if (kind == 1) install_next(*peers_[index]);
         else if (kind == 2) finish_job(*peers_[index]);
         else if (kind == 3) deliver(pairs[index]);
-        else deliver_chunk(index);
+        else if (kind == 5) peers_[index]->op->on_deadline(now_);
+        else if (const Frame& f = bulk_[index]; prng_.chance(1, options_.crawls(f.from, f.to) ? 12 : 1))
+            deliver_chunk(index);
+        return true;
+    }
+
+    // When nothing else can happen: the next deadline comes, as often as any op may need.
+    bool wait_for_deadline() {
+        std::optional<Instant> next;
+        for (const auto& p : peers_) {
+            if (!p->dead && p->op) next = earlier(next, p->op->deadline());
+        }
+        if (!next || ++waits_ > 1000) return false;
+        now_ = std::max(now_, *next);
         return true;
     }
 
     void install_next(Peer& p) {
         p.decisions_seen += 1 + static_cast<uint32_t>(prng_.below(decisions_.size() - p.decisions_seen));
         trace(p.rank, p.rank, "installs " + std::to_string(p.decisions_seen) + " decisions");
-        if (p.op) p.op->install(alive_for(p), evicted_for(p), {});
+        if (p.op) p.op->install(alive_for(p), evicted_for(p), now_);
     }
 
     void finish_job(Peer& p) {
         const Job job = p.jobs.front();
         p.jobs.erase(p.jobs.begin());
         run_job(job);
-        p.op->job_done(job.id, {});
+        p.op->job_done(job.id, now_);
     }
 
     // A dead peer's messages may still arrive until the receiver has installed its removal.
@@ -266,7 +294,7 @@ private:
         if (!to.posted) return static_cast<void>(to.early.push_back({pair.first, message}));
         if (to.over && to.op->closed()) return answer_closed(to, pair.first, message);
         trace(pair.first, pair.second, std::string(wire::message_name(message)));
-        to.op->on_message({pair.first}, message, {});
+        to.op->on_message({pair.first}, message, now_);
     }
 
     void trace(uint32_t from, uint32_t to, const std::string& what) const {
@@ -315,7 +343,7 @@ private:
         if (lost) return;
         const uint32_t resent = to.posted ? to.op->card().chunks_resent : 0;
         if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
-        else to.op->on_chunk({frame.from}, std::move(arrival), {});
+        else to.op->on_chunk({frame.from}, std::move(arrival), now_);
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
               (frame.header.kind == 0   ? "contribution "
@@ -325,6 +353,8 @@ private:
     }
 
     std::string changed_;
+    Instant now_{};
+    uint32_t deaths_ = 0, exclusions_ = 0, left_out_ = 0, waits_ = 0;
     ModelOutcome judge();
     std::string check_result(const Peer& p);
     uint32_t by_trees_ = 0, direct_ = 0;

@@ -46,11 +46,15 @@ TEST(OpEnd, ARetainedResultStaysWhileItIsBeingWritten) {
     const FewOps::Frame frame = *of_0;
     const ByteSpan bytes = *ops.pin(frame);
     const Bytes before(bytes.begin(), bytes.end());
-    ops.alive[2] = false;  // peer 2 cancelled: nobody else needs what is kept
+    ops[2].op->abandon(Code::E_CANCELLED, "cancelled", {});
+    ops.alive[2] = false;
     ops.install(0);
     ops.install(1);
     ops.settle([](const FewOps::Frame&) { return true; });
-    EXPECT_EQ(ops[0].retained, 0u);
+    EXPECT_GT(ops[0].retained, 0u) << "peer 2 may yet ask";
+    ops.install(2);
+    ops.settle([](const FewOps::Frame&) { return true; });
+    EXPECT_EQ(ops[0].retained, 0u) << "nobody needs what is kept";
     std::vector<BufferRef> others;  // the pool hands out what it has
     for (int i = 0; i < 64; ++i) {
         others.push_back(ops.pool.take(bytes.size()));
@@ -95,6 +99,55 @@ TEST(OpEnd, WithoutRoomNothingIsKept) {
     EXPECT_FALSE(ops[0].ended_with) << "waits until nobody needs its buffer";
     ops.settle();
     for (uint32_t r = 0; r < 3; ++r) EXPECT_EQ(ops[r].ended_with, Code::OK);
+}
+
+TEST(OpEnd, WithoutRoomASlowReceiverIsLeftOutWhereThereIsAGrace) {
+    FewOps ops({.retain_bytes_max = 0, .grace = milliseconds(10)});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle([](const FewOps::Frame& f) { return result_to(f, 2); });
+    for (const int64_t ms : {10, 20}) {
+        for (const uint32_t r : {0u, 1u}) ops[r].op->on_deadline(Instant{milliseconds(ms).ns});
+    }
+    for (const uint32_t r : {0u, 1u}) {
+        EXPECT_FALSE(ops[r].ended_with);
+        EXPECT_EQ(ops[r].blamed.front(), 2u);
+    }
+    ops.alive[2] = false;
+    ops.install(0);
+    ops.install(1);
+    ops.settle([](const FewOps::Frame& f) { return result_to(f, 2); });
+    EXPECT_EQ(ops[0].ended_with, Code::OK);
+    EXPECT_EQ(ops[1].ended_with, Code::OK);
+    ops.install(2);
+    ops.settle();
+    EXPECT_EQ(ops[2].ended_with, Code::E_EXCLUDED) << "there was no room";
+}
+
+// Its chunks are made by the others, and what it asks for late is still there.
+TEST(OpEnd, WhoeverIsLeftOutStillGetsTheResultLater) {
+    FewOps ops({.min_contributors = 2, .grace = milliseconds(10)});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    const auto crawls = [](const FewOps::Frame& f) { return f.from == 2 || f.to == 2; };
+    ops.settle(crawls);
+    for (const uint32_t r : {0u, 1u}) ops[r].op->on_deadline(Instant{milliseconds(10).ns});
+    ops.settle(crawls);
+    ops.alive[2] = false;
+    ops.install(0);
+    ops.install(1);
+    ops.settle(crawls);
+    ASSERT_EQ(ops[0].ended_with, Code::OK);
+    ASSERT_EQ(ops[1].ended_with, Code::OK);
+    EXPECT_FALSE(ops[0].op->closed()) << "peer 2 will ask";
+    const std::vector<float> result = ops[0].out;
+    std::fill(ops[0].out.begin(), ops[0].out.end(), 99.0f);  // the application uses its buffers again
+    std::fill(ops[1].out.begin(), ops[1].out.end(), 99.0f);
+    ops.install(2);
+    ops.settle();
+    EXPECT_EQ(ops[2].ended_with, Code::OK);
+    EXPECT_EQ(ops[2].out, result);
+    EXPECT_EQ(result[0], 5.0f) << "the mean of two";
+    EXPECT_TRUE(ops[0].op->closed());
+    EXPECT_TRUE(ops[1].op->closed());
 }
 
 TEST(OpEnd, WhoeverWasLeftOutEndsItForNobody) {

@@ -95,6 +95,19 @@ ModelOptions draw_custom(uint64_t seed) {
     return o;
 }
 
+// One member crawls, and the op has a grace: of every kind above.
+ModelOptions draw_slow(uint64_t seed) {
+    Prng prng(seed * 32'452'843 + 5);
+    ModelOptions o = prng.chance(1, 5) ? draw_parts(seed) : prng.chance(1, 3) ? draw_coded(seed) : draw(seed);
+    o.grace = milliseconds(prng.between(2, 60));
+    o.crawler = static_cast<uint32_t>(prng.below(o.peers));
+    const uint32_t staying = o.peers - std::min(o.peers - 1, o.deaths + o.exclusions);
+    o.min_contributors =
+        o.collective == Collective::all_gather ? 1 : 1 + static_cast<uint32_t>(prng.below(staying));
+    if (o.elements < 20 && o.parts.empty()) o.elements += 40;
+    return o;
+}
+
 // Many worlds, which are not empty: so many chunks were adopted, retained and folded anew in all.
 void keeps_its_promises(ModelOptions (*draw_world)(uint64_t), uint64_t worlds, uint32_t adopted,
                         uint32_t retained, uint32_t refolded) {
@@ -119,6 +132,17 @@ TEST(OpModel, KeepsItsPromisesWithParts) { keeps_its_promises(draw_parts, 8'000,
 TEST(OpModel, KeepsItsPromisesWithTheApplicationsOwn) {
     keeps_its_promises(draw_custom, 6'000, 500, 500, 200);
 }
+TEST(OpModel, KeepsItsPromisesToTheSlow) {
+    ModelOutcome sum;
+    for (uint64_t seed = 1; seed <= 8'000; ++seed) {
+        const ModelOutcome outcome = run_model(draw_slow(seed));
+        ASSERT_EQ(outcome.problem, "") << "seed " << seed << " " << draw_slow(seed).codec;
+        sum.without_slow += outcome.without_slow;
+        sum.left_out += outcome.left_out;
+    }
+    EXPECT_GT(sum.without_slow, 1000u);
+    EXPECT_GT(sum.left_out, 500u);
+}
 
 // NAME=N in the environment replays one world and prints it.
 void replay(const char* name, ModelOptions (*draw_world)(uint64_t)) {
@@ -135,6 +159,7 @@ TEST(OpModel, Replay) {
     replay("WHIM_OP_TENSORS_SEED", draw_tensors);
     replay("WHIM_OP_PARTS_SEED", draw_parts);
     replay("WHIM_OP_CUSTOM_SEED", draw_custom);
+    replay("WHIM_OP_SLOW_SEED", draw_slow);
 }
 
 class PlantedBug : public testing::TestWithParam<Plant> {};
@@ -147,20 +172,23 @@ TEST_P(PlantedBug, IsCaught) {
         options = draw_coded(seed);
         options.plant = GetParam();
         if (!run_model(options).problem.empty()) return;
+        options = draw_slow(seed);
+        options.plant = GetParam();
+        if (!run_model(options).problem.empty()) return;
     }
     FAIL() << plant_name(GetParam()) << " was not caught: " << plant_rule(GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Exchange, PlantedBug,
-                         testing::Values(Plant::fold_in_arrival_order, Plant::double_count,
-                                         Plant::resend_finished, Plant::no_retention, Plant::weigh_the_absent,
-                                         Plant::adopt_after_report, Plant::decide_before_all,
-                                         Plant::keep_own_result, Plant::ignore_has,
-                                         Plant::newer_frames_do_not_wait, Plant::released_contributes,
-                                         Plant::stale_status, Plant::uniform_forgets_completion,
-                                         Plant::uniform_mix_sets, Plant::count_the_unreported,
-                                         Plant::encode_again, Plant::root_keeps_its_sums, Plant::dither_anew),
-                         [](const auto& info) { return std::string(plant_name(info.param)); });
+INSTANTIATE_TEST_SUITE_P(
+    Exchange, PlantedBug,
+    testing::Values(Plant::fold_in_arrival_order, Plant::double_count, Plant::resend_finished,
+                    Plant::no_retention, Plant::weigh_the_absent, Plant::adopt_after_report,
+                    Plant::decide_before_all, Plant::keep_own_result, Plant::ignore_has,
+                    Plant::newer_frames_do_not_wait, Plant::released_contributes, Plant::stale_status,
+                    Plant::uniform_forgets_completion, Plant::uniform_mix_sets, Plant::count_the_unreported,
+                    Plant::encode_again, Plant::root_keeps_its_sums, Plant::dither_anew,
+                    Plant::late_contribution, Plant::quorum_below_min, Plant::spared_for_good),
+    [](const auto& info) { return std::string(plant_name(info.param)); });
 
 }  // namespace
 }  // namespace whim::op

@@ -1,0 +1,239 @@
+// Not waiting for the slow, where the caller gave a grace. What the root of a chunk can decide alone it does:
+// it folds without the living members whose contributions are late, and tells them, so that they send it no
+// more. Whoever was late once is waited for no longer than until the others are there. A member whose own
+// chunks are late, or that keeps others from completing, is left out of the op, which only the coordinator
+// can do; a peer that was passed over by most roots is itself the slow one and blames nobody.
+#include <algorithm>
+
+#include "collectives/op/op.h"
+
+namespace whim::op {
+
+// Of copies there is one contribution, and a uniform set cannot lack one in some chunks only.
+bool Op::may_go_without() const { return config_.grace.ns > 0 && !uniform() && !copies(); }
+
+// Whether enough have contributed, and the others have had their grace. The default of one contributor means
+// most of those there are: each has its own contribution at once.
+bool Op::goes_without_slow(uint32_t c, Rooted& root) {
+    if (!may_go_without() || config_.plant == Plant::wait_for_the_slow) return false;
+    Arrivals arrivals(birth_count_);
+    std::vector<bool> awaited(birth_count_, false);
+    uint32_t present = 0, possible = 0;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (usable(root, r, c)) {
+            arrivals[r] = r == self() ? started_ : root.given[r].at;
+            ++present, ++possible;
+        } else if (alive(r) && (!posted_[r] || contributes(r, c))) {
+            awaited[r] = !behind_[r];
+            ++possible;
+        }
+    }
+    uint32_t enough = config_.descriptor.min_contributors;
+    if (enough <= 1) enough = possible / 2 + 1;
+    if (config_.plant == Plant::quorum_below_min && enough > 1) --enough;
+    if (present < enough) return false;
+    const QuorumDecision decision =
+        decide_quorum(now_, started_, arrivals, awaited, {enough, config_.grace, {}});
+    if (decision.until) grace_ends_.insert({*decision.until, c});
+    if (decision.kind != QuorumDecision::Kind::finish) return false;
+    for (const Rank late : decision.without) behind_[late.value] = true;
+    pass_over(c, root);
+    return true;
+}
+
+void Op::pass_over(uint32_t c, const Rooted& root) {
+    ++card_.folded_without_living;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r == self() || !alive(r) || root.given[r].present || (posted_[r] && !contributes(r, c))) continue;
+        missed_[r] = true;
+        card_.contributed[r].reset();
+        if (posted_[r]) host_.send({r}, wire::OpGrant{config_.id, attempt_, granted_count_, 0, {{c, 1}}});
+    }
+}
+
+// What this peer would have contributed has no use there any more. Should the chunk's root go, another one
+// will want it.
+void Op::on_passed_over(Rank from, const std::vector<wire::ChunkRange>& chunks) {
+    if (!chunks.empty()) passed_over_by_[from.value] = true;
+    for (const wire::ChunkRange& range : chunks) {
+        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
+        for (uint64_t c = range.first; c < end; ++c) {
+            if (chunks_[c].root != from.value || chunks_[c].state != ChunkState::open) continue;
+            chunks_[c].contributed_to = from.value;
+            chunks_[c].spared = true;
+        }
+    }
+}
+
+// Once somebody is known to be behind, no other chunk has to wait out its grace for it.
+void Op::fold_what_is_due(Instant now) {
+    while (!grace_ends_.empty() && grace_ends_.begin()->first <= now) {
+        const uint32_t first = grace_ends_.begin()->second;
+        grace_ends_.erase(grace_ends_.begin());
+        const std::vector<bool> known = behind_;
+        try_fold(first, now);
+        if (behind_ == known) continue;
+        for (const auto& [end, c] : std::exchange(grace_ends_, {})) try_fold(c, now);
+    }
+}
+
+// Begins to measure how far everybody is: with results of chunks, and in a uniform op, whose results come
+// only once all contribute, with contributions to this peer's chunks too.
+void Op::expect_progress(Instant now) {
+    if (config_.grace.ns <= 0) return;
+    std::vector<uint32_t> due = open_by_root_;
+    if (uniform() && !copies()) {
+        due[self()] = 0;
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            if (r != self() && !abstains_[r]) due[r] += open_by_root_[self()];
+        }
+    }
+    milestones_.begin(now, std::move(due), config_.patience);
+}
+
+void Op::note_progress(Rank rank) {
+    if (config_.grace.ns > 0) milestones_.advance(rank, now_);
+}
+
+bool Op::is_behind() const {
+    uint32_t by = 0, roots = 0;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        by += passed_over_by_[r];
+        roots += r != self() && alive(r) && !base_list_[r].empty();
+    }
+    return by * 2 > roots;
+}
+
+std::optional<Instant> Op::deadline() const {
+    if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member) return std::nullopt;
+    std::optional<Instant> due;
+    if (grace_since_) due = *grace_since_ + config_.patience;
+    if (!grace_ends_.empty()) due = earlier(due, grace_ends_.begin()->first);
+    return earlier(due, milestones_.next());
+}
+
+void Op::on_deadline(Instant now) {
+    const std::optional<Instant> due = deadline();
+    if (!due || *due > now) return;
+    now_ = now;
+    fold_what_is_due(now);
+    if (milestones_.next() && *milestones_.next() <= now) {
+        std::vector<bool> expected(birth_count_);
+        for (uint32_t r = 0; r < birth_count_; ++r) expected[r] = alive(r) && posted_[r];
+        const uint32_t living = birth_count_ - version_, enough = config_.descriptor.min_contributors;
+        leave_out(milestones_.behind(now, expected, enough > 1 ? enough : living / 2 + 1, config_.self),
+                  "far behind the others", now);
+    }
+    if (grace_since_ && *grace_since_ + config_.patience <= now) {
+        const Instant idle_since = *grace_since_;
+        grace_since_ = now;
+        leave_out_where_room_is_short(now);
+        leave_out(laggards(now, idle_since), "no progress", now);
+    }
+    settle();
+}
+
+// Grace begins once enough members have come to make a result.
+void Op::begin_grace() {
+    const auto posted = static_cast<uint32_t>(std::count(posted_.begin(), posted_.end(), true));
+    if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
+}
+
+// Those that have not called it; else those whose contributions are missing here; else idle roots.
+std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
+    std::vector<Rank> found;
+    // Of a uniform op a root can do nothing until all have contributed there; milestones tell who holds it
+    // up.
+    const bool may_wait = uniform() && birth_count_ - version_ > 2;
+    for (int suspicion = 0; suspicion < 3 && found.empty(); ++suspicion) {
+        for (uint32_t r = 0; r < birth_count_; ++r) {
+            const auto last = progress_.find(r);
+            // An idle root may itself wait, for a contribution behind other traffic: it gets longer. So does
+            // a contributor that may be gone without.
+            const bool longer = suspicion == 2 || (suspicion == 1 && may_go_without());
+            const Duration patience = longer ? config_.patience * 3 : config_.patience;
+            const bool idle =
+                last == progress_.end() ? now - idle_since >= patience : now - last->second >= patience;
+            if (r == self() || !alive(r) || !idle) continue;
+            const bool blamed = suspicion == 0   ? !posted_[r]
+                                : suspicion == 1 ? owes_contribution(r)
+                                                 : open_by_root_[r] > 0 && !may_wait;
+            if (blamed) found.push_back({r});
+        }
+    }
+    return found;
+}
+
+// More than the window lets it give nobody owes.
+bool Op::owes_contribution(uint32_t rank) const {
+    const bool may_give = given_count_[rank] < uint64_t{granted_count_} + window_chunks();
+    if (uniform() && !may_give) return false;
+    for (const auto& [c, root] : rooted_) {
+        if (chunks_[c].root == self() && chunks_[c].state == ChunkState::open && contributes(rank, c) &&
+            !root.given[rank].present)
+            return true;
+    }
+    return false;
+}
+
+void Op::leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now) {
+    const uint32_t living = birth_count_ - version_;
+    const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
+    if (ranks.empty() || living - ranks.size() < needed || is_behind()) return;
+    if (config_.plant == Plant::root_excludes_root) {
+        std::vector<bool> alive = alive_;
+        for (const Rank rank : ranks) alive[rank.value] = false;
+        return install(alive, evicted_, now);
+    }
+    host_.request_exclusion(ranks, reason + " in op " + to_string(config_.id) + " for " +
+                                       std::to_string(config_.patience.ms()) + " ms");
+}
+
+// A chunk that this peer roots is not known to be there.
+bool Op::lacks_result(uint32_t rank) const {
+    return std::any_of(rooted_.begin(), rooted_.end(), [&](const auto& entry) {
+        return chunks_[entry.first].root == self() && chunks_[entry.first].state == ChunkState::has &&
+               !entry.second.acked[rank];
+    });
+}
+
+// The op is complete here, but what slow receivers lack is more than may be kept for them: without them less
+// has to be, or nothing.
+void Op::leave_out_where_room_is_short(Instant now) {
+    if (config_.grace.ns <= 0 || !room_short_since_ || mode_ != Mode::member) return;
+    std::vector<Rank> slow;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (r == self() || !alive(r) || !lacks_result(r)) continue;
+        if (behind_[r] || now - *room_short_since_ >= config_.patience) slow.push_back({r});
+    }
+    leave_out(slow, "its results cannot be kept for it", now);
+}
+
+// One that is left out but lives will ask for the results of this peer's chunks, once no job of its own
+// writes where they go: they are kept until it has said that it has them, or needs none, as long as there is
+// room.
+void Op::keep_for(uint32_t rank) {
+    if (uniform() || scatters() || mode_ != Mode::member || (ended_ && end_code_ != Code::OK)) return;
+    for (uint32_t c = 0; c < chunks_.size(); ++c) {
+        if (chunks_[c].root != self() || chunks_[c].state == ChunkState::released) continue;
+        Rooted& root = rooted(c);
+        if (root.acked[rank]) continue;
+        root.listeners.insert(rank);
+        if (!ended_) retained_all_ = false;
+    }
+}
+
+// Planted bug: what comes while the fold runs is said to be in the result.
+void Op::count_late(Rank from, uint32_t c) {
+    const auto root = rooted_.find(c);
+    if (root == rooted_.end() || !root->second.job) return;
+    running_.at(*root->second.job).set[from.value] = true;
+}
+
+bool Op::wants(const wire::BulkHeader& header) const {
+    const bool late = header.kind == static_cast<uint8_t>(wire::BulkKind::contribution) &&
+                      header.attempt == attempt_ && chunks_[header.chunk].state != ChunkState::open;
+    return !late || config_.plant == Plant::late_contribution;
+}
+
+}  // namespace whim::op

@@ -1,0 +1,110 @@
+// Who is left out of an op. Whoever gives it up for itself is let go at once. About others one voice says
+// little: a peer whose own line is slow may find any of them slow. So where two could speak against a member,
+// two must, or nobody else has for so long that there is no second voice. Whoever has the most against it
+// goes first. What one says that is itself left out counts no longer, nor what it takes back because the op
+// has ended at it all the same.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "group/coordinator_core.h"
+
+namespace whim::group {
+
+bool CoordinatorCore::stands_in(const OpId& op, const MemberId& id) const {
+    return ledger_.find(id) != nullptr &&
+           std::none_of(ledger_.view.exclusions.begin(), ledger_.view.exclusions.end(),
+                        [&](const wire::OpExclusion& x) { return x.op == op && x.member == id; });
+}
+
+void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeRequest& request, Instant now,
+                              CoordinatorOutbox& out) {
+    const std::vector<MemberId>* born = born_in(request.op.round);
+    if (born == nullptr || std::find(born->begin(), born->end(), from.info.id) == born->end()) return;
+    if (const auto found = complaints_.find(request.op);
+        request.members.empty() && found != complaints_.end()) {
+        for (auto& [id, complaint] : found->second) complaint.voices.erase(from.info.id.incarnation);
+    }
+    for (const MemberId& id : request.members) {
+        if (!stands_in(request.op, from.info.id)) return;
+        if (std::find(born->begin(), born->end(), id) == born->end() || !stands_in(request.op, id)) continue;
+        if (id == from.info.id) leave_out(request, id, WhoAsks::itself, out);
+        else if (complaints_.size() < limits::kOpExclusionsMax)
+            complaints_[request.op][id].voices.try_emplace(from.info.id.incarnation, Voice{now, request});
+    }
+}
+
+// Late in each step, when it is known who lives.
+void CoordinatorCore::hear_complaints(Instant now, CoordinatorOutbox& out) {
+    for (auto& [op, against] : complaints_) {
+        while (const MemberId* id = next_to_leave(op, against, now)) {
+            const auto found = against.find(*id);
+            const wire::OpExcludeRequest request = found->second.voices.begin()->second.request;
+            leave_out(request, found->first, WhoAsks::another, out);
+            against.erase(found);
+        }
+    }
+    std::erase_if(complaints_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+// Of those with enough against them the one with most, then the one accused first; nullptr when there is none
+// yet.
+const MemberId* CoordinatorCore::next_to_leave(const OpId& op, std::map<MemberId, Complaint>& against,
+                                               Instant now) {
+    const std::vector<MemberId>* born = born_in(op.round);
+    const MemberId* next = nullptr;
+    size_t most = 0;
+    Instant accused{};
+    for (auto& [id, complaint] : against) {
+        std::erase_if(complaint.voices, [&](const auto& voice) {
+            const auto from = ledger_.living.find(voice.first);
+            return from == ledger_.living.end() || !stands_in(op, from->second.info.id);
+        });
+        if (born == nullptr || !stands_in(op, id)) complaint.voices.clear();
+    }
+    std::erase_if(against, [](const auto& entry) { return entry.second.voices.empty(); });
+    if (born == nullptr) return nullptr;
+    const auto standing =
+        std::count_if(born->begin(), born->end(), [&](const MemberId& id) { return stands_in(op, id); });
+    for (const auto& [id, complaint] : against) {
+        const size_t count = complaint.voices.size();
+        Instant since = complaint.voices.begin()->second.since;
+        for (const auto& [from, voice] : complaint.voices) since = std::min(since, voice.since);
+        const Instant alone_until = since + limits::kSecondVoiceWait;
+        if (standing >= 3 && count < 2 && now < alone_until) {
+            wake_at(alone_until);
+            continue;
+        }
+        const bool first = count > most || (count == most && since < accused);
+        if (first) next = &id, most = count, accused = since;
+    }
+    return next;
+}
+
+void CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
+                                CoordinatorOutbox& out) {
+    const std::vector<MemberId>& born = *born_in(request.op.round);
+    const auto remaining = std::count_if(born.begin(), born.end(), [&](const MemberId& other) {
+        return other != id && stands_in(request.op, other);
+    });
+    // Whoever gives an op up for itself is let go even where others may not be left out any more.
+    const bool itself = who == WhoAsks::itself;
+    const bool too_few = !itself && remaining < std::max<int64_t>(1, request.min_contributors);
+    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
+    if (too_few || ledger_.view.exclusions.size() >= room) {
+        out.push_back(LogLine{fmt::format("{} is not left out of op {}: {}", label(id), to_string(request.op),
+                                          too_few ? fmt::format("{} contributors would remain of at least {}",
+                                                                remaining, request.min_contributors)
+                                                  : std::string("too many exclusions are open"))});
+        return;
+    }
+    out.push_back(LogLine{
+        fmt::format("{} is left out of op {}: {}", label(id), to_string(request.op), request.reason)});
+    entry::OpsExcluded decision;
+    decision.exclusions.push_back(
+        {request.op, id, ledger_.view.epoch.next(), request.reason.substr(0, limits::kRemovalBytesMax)});
+    decide(std::move(decision), out);
+    publish_view(out);
+}
+
+}  // namespace whim::group
