@@ -95,7 +95,7 @@ struct OpReportCard {
     uint32_t retained = 0, retained_served = 0, listener_results = 0, frames_waited = 0;
     bool excluded_self = false;
     bool trees_fell = false;  // with chunks still open
-    Arrivals contributed;  // when each rank's last contribution came, of those that missed no chunk
+    Arrivals contributed;     // when each rank's last contribution came, of those that missed no chunk
     std::optional<Instant> own_chunks_closed;  // when the last was folded
 };
 
@@ -142,9 +142,10 @@ public:
     void refresh_card();
     std::string waiting_for() const;
     bool takes(const wire::BulkHeader& header, uint64_t payload_bytes) const;  // a payload may be so long
-    bool wants(const wire::BulkHeader& header) const override;  // else it comes too late, and its bytes need no room
+    bool wants(
+        const wire::BulkHeader& header) const override;  // else it comes too late, and its bytes need no room
     bool dismiss_listeners() override;  // there is no room to keep results for those that were left out
-    bool all_posted() const;   // every living member is known to have called it
+    bool all_posted() const;            // every living member is known to have called it
     const std::vector<bool>& alive_ranks() const { return alive_; }
     Rank rank() const { return config_.self; }  // this peer's
     const ChunkLayout& layout() const { return layout_; }

@@ -196,7 +196,7 @@ whim_result whim_all_reduce_tensors(whim_group* group, const whim_tensor* tensor
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
-        if (const Status ok = set_all_reduce(post, reduce, given); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
         if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
         if (const Status ok = set_tensors(post, tensors, tensors_len); !ok) return ok.error();

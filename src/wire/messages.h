@@ -197,7 +197,7 @@ struct OpGrant {
     OpId op;
     uint32_t attempt = 0;
     uint32_t chunks_closed = 0;
-    uint32_t version = 0;  // of an op with trees: whether they still hold; else 0
+    uint32_t version = 0;                 // of an op with trees: whether they still hold; else 0
     std::vector<ChunkRange> passed_over;  // the sender folds these without the receiver's contribution
     template <class A> void fields(A& a) {
         a(op), a(attempt), a(chunks_closed), a(version);

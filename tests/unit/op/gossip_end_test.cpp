@@ -203,7 +203,9 @@ TEST(GossipEnd, SurvivesWhatNoCorrectProgramSends) {
             };
             switch (prng.below(8)) {
                 case 0: b.post(from, b.descriptor, now); break;
-                case 1: b.op->on_message({from}, wire::OpGrant{Bench::op_id(), small(), small(), 0, {}}, now); break;
+                case 1:
+                    b.op->on_message({from}, wire::OpGrant{Bench::op_id(), small(), small(), 0, {}}, now);
+                    break;
                 case 2:
                     b.op->on_message({from}, wire::OpStable{Bench::op_id(), small(), small(), {}}, now);
                     break;
