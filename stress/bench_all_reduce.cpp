@@ -41,17 +41,9 @@ AllReduceRun run_of(const Options& options, bool on_wan) {
     return run;
 }
 
-// bbr where the kernel has it, for long paths; as a program finds it there.
-std::string usual_congestion_control() {
-    std::ifstream known("/proc/sys/net/ipv4/tcp_available_congestion_control");
-    for (std::string name; known >> name;)
-        if (name == "bbr") return name;
-    return "cubic";
-}
-
 WanPath path_of(const Options& options) {
     WanPath path;
-    path.congestion_control = options.text("cc", usual_congestion_control());
+    path.congestion_control = options.text("cc", wan::usual_congestion_control());
     path.rate_mbit = wan::parse_rate(options.text("rate", "1gbit")) / 1e6;
     path.rtt_ms = wan::parse_duration(options.text("rtt", "80ms")).seconds() * 1e3;
     path.queue_ms = wan::parse_duration(options.text("queue", "50ms")).seconds() * 1e3;

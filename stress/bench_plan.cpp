@@ -36,17 +36,7 @@ struct Row {
 
 // A ring in rank order with equal shares: what those build who measure nothing.
 double simulated_rank_ring(const Net& net, const Work& work) {
-    Plan ring;
-    ring.kind = Kind::ring;
-    ring.members = net.members();
-    ring.tables.resize(1);
-    uint32_t left = kShares;
-    for (uint32_t v = 0; v < ring.members; ++v) {
-        const uint32_t share = left / (ring.members - v);
-        left -= share;
-        ring.tables[0].push_back(static_cast<Member>(v));
-        ring.parts.push_back({share, static_cast<Member>(v), Shape::ring, 0, 0});
-    }
+    Plan ring = make_plain_ring(net.members());
     ring.relays = relays_of(net);
     return keep_needed_relays(ring, net) ? simulate(ring, net, work) : 0;
 }

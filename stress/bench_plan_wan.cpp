@@ -55,13 +55,6 @@ std::string scaled(const std::string& text, double scale) {
     return out;
 }
 
-std::string usual_congestion_control() {
-    std::ifstream known("/proc/sys/net/ipv4/tcp_available_congestion_control");
-    for (std::string name; known >> name;)
-        if (name == "bbr") return name;
-    return "cubic";
-}
-
 std::string read_file(const std::string& path) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(path + " cannot be read");
@@ -112,7 +105,7 @@ int bench(const Options& options) {
     run.rounds_before = options.number("rounds-before", 0);
     if (run.rounds_before == 0) run.links = scratch.path() + "/links";
     if (!run.links.empty()) std::ofstream(run.links) << text;
-    wan::Lab lab(text + wan::congestion(options.text("cc", usual_congestion_control())));
+    wan::Lab lab(text + wan::congestion(options.text("cc", wan::usual_congestion_control())));
     run.places = lab.places();
     run.names = known->names;
     if (run.names != lab.hosts()) throw std::runtime_error("the emulator has other hosts than the planner");

@@ -163,6 +163,23 @@ Status set_all_reduce(PostOptions& post, const Customs& customs, uint32_t reduce
     return {};
 }
 
+// set_memory: Status(PostOptions&), once the dtype is known.
+template <class SetMemory>
+whim_result start_all_reduce(whim_group* group, uint32_t dtype, uint32_t reduce,
+                             const whim_all_reduce_options* options, whim_op** op, SetMemory set_memory) {
+    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
+        whim_all_reduce_options given;
+        PostOptions post;
+        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
+        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
+        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
+        if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
+        if (const Status ok = set_memory(post); !ok) return ok.error();
+        return runtime.post(OpKind::all_reduce, Round{given.round}, post);
+    });
+}
+
 static_assert(static_cast<int>(NonFinitePolicy::exclude) == WHIM_NON_FINITE_EXCLUDE);
 static_assert(static_cast<int>(NonFinitePolicy::abort) == WHIM_NON_FINITE_ABORT);
 static_assert(static_cast<int>(NonFinitePolicy::allow) == WHIM_NON_FINITE_ALLOW);
@@ -175,33 +192,15 @@ extern "C" {
 
 whim_result whim_all_reduce(whim_group* group, const void* in, void* out, size_t count, uint32_t dtype,
                             uint32_t reduce, const whim_all_reduce_options* options, whim_op** op) {
-    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
-        whim_all_reduce_options given;
-        PostOptions post;
-        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
-        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
-        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
-        if (const Status ok = no_counts(given); !ok) return ok.error();
-        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
-        if (const Status ok = set_buffers(post, in, out, count); !ok) return ok.error();
-        return runtime.post(OpKind::all_reduce, Round{given.round}, post);
-    });
+    return start_all_reduce(group, dtype, reduce, options, op,
+                            [&](PostOptions& post) { return set_buffers(post, in, out, count); });
 }
 
 whim_result whim_all_reduce_tensors(whim_group* group, const whim_tensor* tensors, size_t tensors_len,
                                     uint32_t dtype, uint32_t reduce, const whim_all_reduce_options* options,
                                     whim_op** op) {
-    return start_op(group, op, [&](Runtime& runtime) -> Result<Runtime::Handle> {
-        whim_all_reduce_options given;
-        PostOptions post;
-        if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
-        if (const Status ok = set_dtype(post, dtype); !ok) return ok.error();
-        if (const Status ok = set_all_reduce(post, group->customs, reduce, given); !ok) return ok.error();
-        if (const Status ok = no_counts(given); !ok) return ok.error();
-        if (const Status ok = set_plan(post, given.plan); !ok) return ok.error();
-        if (const Status ok = set_tensors(post, tensors, tensors_len); !ok) return ok.error();
-        return runtime.post(OpKind::all_reduce, Round{given.round}, post);
-    });
+    return start_all_reduce(group, dtype, reduce, options, op,
+                            [&](PostOptions& post) { return set_tensors(post, tensors, tensors_len); });
 }
 
 whim_result whim_reduce_scatter(whim_group* group, const void* in, void* out, size_t count, uint32_t dtype,

@@ -71,6 +71,13 @@ std::string equal_hosts(size_t hosts, const std::string& rate, const std::string
     return text + "link * * " + link + "\nsysctl net.ipv4.tcp_no_metrics_save=1\n";
 }
 
+std::string usual_congestion_control() {
+    std::ifstream known("/proc/sys/net/ipv4/tcp_available_congestion_control");
+    for (std::string name; known >> name;)
+        if (name == "bbr") return name;
+    return "cubic";
+}
+
 std::string congestion(const std::string& name) {
     return name == "cubic" ? "congestion cubic\n" : "sysctl net.ipv4.tcp_congestion_control=" + name + "\n";
 }

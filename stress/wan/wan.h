@@ -35,6 +35,9 @@ std::string equal_hosts(size_t hosts, const std::string& rate, const std::string
 // round it; another one is the default, and programs may choose.
 std::string congestion(const std::string& name);
 
+// bbr where the kernel has it, for long paths; as a program finds it there.
+std::string usual_congestion_control();
+
 struct Way {
     uint64_t packets = 0, bytes = 0, delivered_packets = 0, delivered_bytes = 0;
     uint64_t dropped_by_queue = 0, dropped_by_loss = 0, dropped_by_cut = 0;

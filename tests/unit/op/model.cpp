@@ -31,6 +31,19 @@ void Peer::ended(Code c, const std::string& d) {
 
 }  // namespace model
 
+ModelOptions draw_small(Prng& prng, uint64_t seed, uint32_t peers_min, uint32_t peers_max) {
+    ModelOptions o;
+    o.seed = seed;
+    o.peers = static_cast<uint32_t>(prng.between(peers_min, peers_max));
+    o.elements = prng.chance(1, 8) ? prng.below(3) : prng.below(60);
+    o.chunk_elements = static_cast<uint32_t>(prng.between(1, 5));
+    o.uniform = prng.chance(1, 3);
+    o.reduce = prng.chance(1, 3) ? Reduce::sum : prng.chance(1, 4) ? Reduce::max : Reduce::avg;
+    if (o.reduce == Reduce::sum) o.uniform = true;
+    o.in_place = prng.chance(1, 2);
+    return o;
+}
+
 ModelOutcome run_model(const ModelOptions& options) {
     model::World world(options);
     return world.run();

@@ -62,6 +62,9 @@ struct ModelOutcome {
     uint32_t without_slow = 0, left_out = 0;  // chunks folded without a living member; members left out
 };
 
+// A small all-reduce of so many peers, with nothing to go wrong yet.
+ModelOptions draw_small(Prng& prng, uint64_t seed, uint32_t peers_min, uint32_t peers_max);
+
 ModelOutcome run_model(const ModelOptions& options);
 
 }  // namespace whim::op

@@ -13,15 +13,7 @@ namespace {
 
 ModelOptions draw(uint64_t seed) {
     Prng prng(seed * 7919 + 1);
-    ModelOptions o;
-    o.seed = seed;
-    o.peers = static_cast<uint32_t>(prng.between(1, 6));
-    o.elements = prng.chance(1, 8) ? prng.below(3) : prng.below(60);
-    o.chunk_elements = static_cast<uint32_t>(prng.between(1, 5));
-    o.uniform = prng.chance(1, 3);
-    o.reduce = prng.chance(1, 3) ? Reduce::sum : prng.chance(1, 4) ? Reduce::max : Reduce::avg;
-    if (o.reduce == Reduce::sum) o.uniform = true;
-    o.in_place = prng.chance(1, 2);
+    ModelOptions o = draw_small(prng, seed, 1, 6);
     o.deaths = static_cast<uint32_t>(prng.below(std::min(o.peers, 4u)));
     o.exclusions =
         prng.chance(1, 3) ? static_cast<uint32_t>(prng.below(std::max(1u, o.peers - o.deaths))) : 0;
