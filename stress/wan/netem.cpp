@@ -12,7 +12,7 @@ namespace stress::wan {
 namespace {
 
 constexpr double kMtuBytes = 1500;
-constexpr double kUnlimited = 100e9;  // bits a second: what no machine's memory does
+constexpr double kUnlimited = 100e9;  // bits a second: no kernel passes on single packets that fast
 constexpr double kUnlimitedQueueBytes = 1e9;
 constexpr double kQueueBytesMax = 4e9;                 // tbf counts in 32 bits
 constexpr double kBurstSeconds = 1e-3;                 // how late a timer may be before a rate is missed

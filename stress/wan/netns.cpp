@@ -97,7 +97,8 @@ std::string execute(const Command& command) {
 Descriptor make_host(const Topology& topology, size_t host, const std::string& name_space) {
     run("ip netns add " + name_space);
     const Inside inside(name_space);
-    set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");  // the router speaks IPv4
+    if (std::filesystem::exists("/proc/sys/net/ipv6"))
+        set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");  // the router speaks IPv4
     Descriptor tun = open_tun();
     const std::string address = Topology::address_of(host);
     run("ip link set lo up");
