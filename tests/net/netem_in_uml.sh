@@ -3,8 +3,8 @@
 #
 #   tests/net/netem_in_uml.sh [flags of net_netem]
 #
-# Debian's kernel is unpacked in build/uml; nothing is installed, and root is not needed. Its file system is this
-# machine's, read-only. It has one processor and closes no connections for `ss -K`.
+# Debian's kernel is unpacked in build/uml; nothing is installed. Its file system is this machine's, read-only. It has
+# one processor and closes no connections for `ss -K`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 test_program=$PWD/build/release/bin/net_netem
