@@ -3,55 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-
 namespace stress::wan {
 namespace {
 
 using Words = std::vector<std::string>;
 
-// All pairs of a host of `a` and another of `b`, each once.
-template <typename Do>
-void for_pairs(const Topology& topology, const std::string& a, const std::string& b, Do act) {
-    const std::vector<size_t> first = topology.named(a), second = topology.named(b);
-    const auto in = [](const std::vector<size_t>& all, size_t one) {
-        return std::find(all.begin(), all.end(), one) != all.end();
-    };
-    for (const size_t x : first)
-        for (const size_t y : second) {
-            const bool seen_the_other_way = x > y && in(first, y) && in(second, x);
-            if (x != y && !seen_the_other_way) act(x, y);
-        }
-}
-
-// A group is cut off from everybody outside it.
-void partition(Network& network, const Words& words) {
-    if (words.size() < 2 || words.size() > 3) throw Error("usage: partition A [B]");
-    if (words.size() == 3)
-        return for_pairs(network.topology(), words[1], words[2],
-                         [&](size_t a, size_t b) { network.set_cut(a, b, true); });
-    const std::vector<size_t> group = network.topology().named(words[1]);
-    for_pairs(network.topology(), words[1], "*", [&](size_t a, size_t b) {
-        if (std::find(group.begin(), group.end(), b) == group.end()) network.set_cut(a, b, true);
-    });
-}
-
-void heal(Network& network, const Words& words) {
-    if (words.size() != 1 && words.size() != 3) throw Error("usage: heal [A B]");
-    const bool all = words.size() == 1;
-    for_pairs(network.topology(), all ? "*" : words[1], all ? "*" : words[2],
-              [&](size_t a, size_t b) { network.set_cut(a, b, false); });
-}
-
 std::string reset(Network& network, const Words& words, whim::Instant now) {
-    const bool one = words.size() == 4 && words[3] == "one";
-    if (words.size() != 3 && !one) throw Error("usage: reset A B [one]");
-    const auto which = one ? Network::Which::one : Network::Which::all;
+    const Resets resets = resets_of(network.topology(), words);
+    const auto which = resets.one ? Network::Which::one : Network::Which::all;
     size_t count = 0;
-    for_pairs(network.topology(), words[1], words[2],
-              [&](size_t a, size_t b) { count += network.reset(a, b, which, now); });
-    return fmt::format("{} connections reset\n", count);
+    for (const auto& [a, b] : resets.pairs) count += network.reset(a, b, which, now);
+    return answer_to_reset(count);
 }
 
 std::string stats(const Network& network, const Load& load) {
@@ -76,17 +38,22 @@ std::string stats(const Network& network, const Load& load) {
 
 }  // namespace
 
+Resets resets_of(const Topology& topology, const Words& words) {
+    const bool one = words.size() == 4 && words[3] == "one";
+    if (words.size() != 3 && !one) throw Error("usage: reset A B [one]");
+    return {topology.pairs(words[1], words[2]), one};
+}
+
+std::string answer_to_reset(size_t connections) { return fmt::format("{} connections reset\n", connections); }
+
 std::string carry_out(Network& network, const std::string& line, const Load& load, whim::Instant now) {
     const Words words = words_of(line);
     if (words.empty()) throw Error("an empty command");
     const std::string& verb = words[0];
-    if (verb == "partition") return partition(network, words), "";
-    if (verb == "heal") return heal(network, words), "";
     if (verb == "reset") return reset(network, words, now);
     if (verb == "stats" && words.size() == 1) return stats(network, load);
     if (verb == "zero" && words.size() == 1) return network.clear_counters(), "";
     if (verb == "quit" && words.size() == 1) return "";
-    if (verb != "set" && verb != "oneway" && verb != "host") throw Error("no command '" + line + "'");
     network.change(words);
     return "";
 }

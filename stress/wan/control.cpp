@@ -1,6 +1,9 @@
 // SOCK_SEQPACKET: a command is one message, and so is its answer, which begins with "ok " or "no ".
 #include "stress/wan/control.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -73,6 +76,34 @@ void answer(const Descriptor& listener, const std::function<std::string(const st
         text = "ok " + carry_out(std::string(command, static_cast<size_t>(got)));
     } catch (const std::exception& problem) { text = std::string("no ") + problem.what(); }
     send(client.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+Descriptor open_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return Descriptor(signalfd(-1, &set, SFD_CLOEXEC));
+}
+
+void answer_until_quit(const Descriptor& listener, int input,
+                       const std::function<std::string(const std::string&)>& carry_out) {
+    const Descriptor signals = open_signals();
+    bool stopped = false;
+    const auto hear = [&](const std::string& line) {
+        std::string text = carry_out(line);
+        stopped = stopped || line == "quit";
+        return text;
+    };
+    while (!stopped) {
+        pollfd ready[] = {{listener.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {input, POLLIN, 0}};
+        if (poll(ready, 3, -1) < 0 && errno != EINTR)
+            throw Error(std::string("poll: ") + std::strerror(errno));
+        if (ready[0].revents != 0) answer(listener, hear);
+        char nothing[64];
+        const bool input_ended = ready[2].revents != 0 && read(input, nothing, sizeof nothing) <= 0;
+        stopped = stopped || ready[1].revents != 0 || input_ended;
+    }
 }
 
 }  // namespace stress::wan

@@ -18,6 +18,7 @@
 
 #include "stress/wan/control.h"
 #include "stress/wan/files.h"
+#include "stress/wan/kernel_network.h"
 #include "stress/wan/router.h"
 
 namespace stress::wan {
@@ -78,9 +79,9 @@ void write_names(const Topology& topology, const std::string& name_space) {
 }
 
 void remove_lab(const std::string& lab) {
-    for (const auto& host : read_hosts(lab)) {
-        remove_host(namespace_of(lab, host));
-        fs::remove_all(names_directory(namespace_of(lab, host)));
+    for (const auto& name_space : namespaces_of(lab, read_hosts(lab))) {
+        remove_host(name_space);
+        fs::remove_all(names_directory(name_space));
     }
     fs::remove_all(Files(lab).directory());
 }
@@ -94,17 +95,18 @@ void sweep(const Everybody&) {
     }
 }
 
-// A lab's files and hosts; they go with it.
+// A lab's files and what make() makes of it; they go with it.
 class Lab {
 public:
-    Lab(const Topology& topology, const std::string& name) : name_(name) {
+    Lab(const Topology& topology, const std::string& name, const std::function<void()>& make) : name_(name) {
         const Everybody nobody_else;
         sweep(nobody_else);
         fs::create_directories(Files(name).directory());
         lock_ = lock_of(name);
         if (lock_.get() < 0) throw Error("a lab '" + name + "' is up already");
         try {
-            make(topology);
+            write_files(topology);
+            make();
         } catch (...) {
             remove_lab(name_);
             throw;
@@ -115,16 +117,12 @@ public:
         remove_lab(name_);
     }
 
-    std::vector<Descriptor> tuns;
-
 private:
-    void make(const Topology& topology) {
+    void write_files(const Topology& topology) const {
         std::ofstream list(Files(name_).hosts());
-        for (size_t i = 0; i < topology.hosts.size(); ++i) {
-            const std::string name_space = namespace_of(name_, topology.hosts[i].name);
-            list << topology.hosts[i].name << std::endl;
-            write_names(topology, name_space);
-            tuns.push_back(make_host(topology, i, name_space));
+        for (const auto& host : topology.hosts) {
+            list << host.name << '\n';
+            write_names(topology, namespace_of(name_, host.name));
         }
     }
 
@@ -150,16 +148,40 @@ void block_signals() {
     signal(SIGPIPE, SIG_IGN);
 }
 
-}  // namespace
-
-void serve(const Topology& topology, const std::string& name, int input, const std::function<void()>& ready) {
-    check_name(name);
-    block_signals();
-    Lab lab(topology, name);
-    Router router(topology, std::move(lab.tuns), listen_for_commands(name));
+void route(const Topology& topology, const std::string& name, int input, const std::function<void()>& ready) {
+    std::vector<Descriptor> tuns;
+    const Lab lab(topology, name, [&] {
+        for (size_t i = 0; i < topology.hosts.size(); ++i)
+            tuns.push_back(make_host(topology, i, namespace_of(name, topology.hosts[i].name)));
+    });
+    Router router(topology, std::move(tuns), listen_for_commands(name));
     become_punctual();
     ready();
     router.run(input);
+}
+
+void let_kernel_route(const Topology& topology, const std::string& name, int input,
+                      const std::function<void()>& ready) {
+    KernelNetwork network(topology, name, execute);
+    const Lab lab(topology, name, [&] {
+        network.make();
+        for (const auto& host : topology.hosts) set_sysctls(topology, namespace_of(name, host.name));
+    });
+    const Descriptor commands = listen_for_commands(name);
+    ready();
+    answer_until_quit(commands, input, [&](const std::string& line) { return network.carry_out(line); });
+}
+
+}  // namespace
+
+void serve(const Topology& topology, const std::string& name, Backend backend, int input,
+           const std::function<void()>& ready) {
+    check_name(name);
+    block_signals();
+    switch (backend) {
+        case Backend::tun: return route(topology, name, input, ready);
+        case Backend::netem: return let_kernel_route(topology, name, input, ready);
+    }
 }
 
 void take_down(const std::string& lab) {

@@ -1,4 +1,4 @@
-// How a lab comes up and goes: its hosts, its files and its router, and what a router that was killed left.
+// How a lab comes up and goes: its hosts, its files and its process, and what one that was killed left.
 //
 // All of it needs root and is for the program whim_wan alone; others use wan.h.
 #pragma once
@@ -8,13 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "stress/wan/backend.h"
 #include "stress/wan/topology.h"
 
 namespace stress::wan {
 
-// Brings a lab up, calls ready(), and is its router until a signal, `quit` or the end of `input` (-1: none);
-// then removes all of it. Throws Error, for example when a lab of that name is up.
-void serve(const Topology& topology, const std::string& lab, int input, const std::function<void()>& ready);
+// Brings a lab up, calls ready(), and is its router, or what changes the kernel's network, until a signal,
+// `quit` or the end of `input` (-1: none); then removes all of it. Throws Error, for example when a lab of
+// that name is up, and then nothing of it is left.
+void serve(const Topology& topology, const std::string& lab, Backend backend, int input,
+           const std::function<void()>& ready);
 
 // Ends a lab and what runs in it. Returns when nothing of it is left.
 void take_down(const std::string& lab);

@@ -22,8 +22,9 @@ using namespace stress::wan;
 using Words = std::vector<std::string>;
 
 constexpr const char* kUsage = R"(usage: whim_wan [--lab NAME] COMMAND
-  up FILE                    make the hosts of a topology, and emulate the network between them in the background
-  run FILE                   the same in the foreground, until standard input ends
+  up FILE [--backend B]      make the hosts of a topology, and emulate the network between them in the background;
+                             B: tun (a router in user space), netem (the kernel's) or auto, netem where there is one
+  run FILE [--backend B]     the same in the foreground, until standard input ends
   exec HOST CMD...           run a command on a host
   set A B KEY=VALUE...       change both directions: delay, rtt, jitter, rate, queue, loss
   oneway A B KEY=VALUE...    change the direction from A to B
@@ -31,7 +32,7 @@ constexpr const char* kUsage = R"(usage: whim_wan [--lab NAME] COMMAND
   partition A [B]            cut A off from all others, or from B alone
   heal [A B]                 undo partitions
   reset A B [one]            reset the TCP connections between A and B, or of each pair one by chance
-  stats                      counters of each direction, and the router's load
+  stats                      counters of each direction, and the router's load; of the backend tun
   zero                       let stats begin anew
   down                       end what runs on the hosts, and remove everything
 A and B: a host, a list with commas, or *. NAME is "wan" unless given.
@@ -56,15 +57,16 @@ std::string joined(const Words& words) {
     throw Error(std::string("ip: ") + std::strerror(errno));
 }
 
-// The router of `up`, which has left its parent's terminal: says on `ready` that it is up, or why not.
-[[noreturn]] void serve_in_background(const Topology& topology, const std::string& lab, int ready) {
+// The process of `up`, which has left its parent's terminal: says on `ready` that it is up, or why not.
+[[noreturn]] void serve_in_background(const Topology& topology, const std::string& lab, Backend backend,
+                                      int ready) {
     setsid();
     const auto tell = [&](const std::string& text) {
         [[maybe_unused]] const ssize_t told = write(ready, text.data(), text.size());
         close(ready);
     };
     try {
-        serve(topology, lab, -1, [&] {
+        serve(topology, lab, backend, -1, [&] {
             const int log = open(Files(lab).log().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
             const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
             dup2(nothing, STDIN_FILENO);
@@ -80,15 +82,30 @@ std::string joined(const Words& words) {
     }
 }
 
-int up(const std::string& lab, const std::string& path) {
-    const Topology topology = load_topology(path);
+struct LabToBe {
+    Topology topology;
+    Backend backend;
+    std::string why;
+};
+
+// Of `up FILE [--backend B]`; nothing, and it has said why, when there can be none.
+std::optional<LabToBe> lab_to_be(const Words& words) {
+    const Choice choice = choose_backend(words.size() == 4 ? words[3] : "auto");
+    if (choice.backend) return LabToBe{load_topology(words[1]), *choice.backend, choice.why};
+    std::cerr << "whim_wan: " << choice.why << '\n';
+    return std::nullopt;
+}
+
+int up(const std::string& lab, const Words& words) {
+    const auto to_be = lab_to_be(words);
+    if (!to_be) return kSkip;
     int ready[2];
     if (pipe2(ready, O_CLOEXEC) != 0) throw Error(std::string("pipe: ") + std::strerror(errno));
     const pid_t child = fork();
     if (child < 0) throw Error(std::string("fork: ") + std::strerror(errno));
     if (child == 0) {
         close(ready[0]);
-        serve_in_background(topology, lab, ready[1]);
+        serve_in_background(to_be->topology, lab, to_be->backend, ready[1]);
     }
     close(ready[1]);
     std::string told;
@@ -96,22 +113,26 @@ int up(const std::string& lab, const std::string& path) {
     for (ssize_t got; (got = read(ready[0], text, sizeof text)) > 0;)
         told.append(text, static_cast<size_t>(got));
     if (told != "up") return 1;  // it has said why
-    for (size_t i = 0; i < topology.hosts.size(); ++i)
-        std::cout << topology.hosts[i].name << ' ' << Topology::address_of(i) << '\n';
+    std::cout << "backend " << name_of(to_be->backend) << ", " << to_be->why << '\n';
+    for (size_t i = 0; i < to_be->topology.hosts.size(); ++i)
+        std::cout << to_be->topology.hosts[i].name << ' ' << Topology::address_of(i) << '\n';
     return 0;
 }
 
 // Ends in order also when the program that started it is killed.
-int run(const std::string& lab, const std::string& path) {
+int run(const std::string& lab, const Words& words) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    serve(load_topology(path), lab, STDIN_FILENO, [] { std::cout << "up" << std::endl; });
+    const auto to_be = lab_to_be(words);
+    if (!to_be) return kSkip;
+    serve(to_be->topology, lab, to_be->backend, STDIN_FILENO, [] { std::cout << "up" << std::endl; });
     return 0;
 }
 
 int act(const std::string& lab, const Words& words) {
     const std::string verb = words.empty() ? "" : words[0];
-    if (verb == "up" && words.size() == 2) return up(lab, words[1]);
-    if (verb == "run" && words.size() == 2) return run(lab, words[1]);
+    const bool is_whole = words.size() == 2 || (words.size() == 4 && words[2] == "--backend");
+    if (verb == "up" && is_whole) return up(lab, words);
+    if (verb == "run" && is_whole) return run(lab, words);
     if (verb == "down" && words.size() == 1) return take_down(lab), 0;
     if (verb == "exec" && words.size() > 2) exec(lab, words);
     const Words at_run_time = {"set", "oneway", "host", "partition", "heal", "reset", "stats", "zero"};
@@ -136,7 +157,7 @@ int main(int argc, char** argv) try {
         std::cout << kUsage;
         return 0;
     }
-    if (const auto reason = why_unavailable()) {
+    if (const auto reason = why_no_labs()) {
         std::cerr << "whim_wan: " << *reason << '\n';
         return kSkip;
     }

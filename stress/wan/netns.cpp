@@ -27,11 +27,9 @@ constexpr int kKillsMax = 50;  // looks for processes that were being born durin
 
 std::string why() { return std::strerror(errno); }
 
-void run(const std::string& command) {
-    if (std::system(command.c_str()) != 0) throw Error("failed: " + command);
-}
-
 std::string file_of(const std::string& name_space) { return "/run/netns/" + name_space; }
+
+Descriptor open_home() { return Descriptor(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); }
 
 Descriptor open_tun() {
     Descriptor tun(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
@@ -65,12 +63,22 @@ Descriptor::~Descriptor() {
 
 int Descriptor::release() { return std::exchange(value_, -1); }
 
-std::string namespace_of(const std::string& lab, const std::string& host) {
-    return "whim-" + lab + "-" + host;
+std::string run(const std::string& line) {
+    FILE* output = popen(("{ " + line + "; } 2>&1").c_str(), "re");
+    if (!output) throw Error("popen: " + why());
+    std::string text;
+    char block[4096];
+    for (size_t got; (got = std::fread(block, 1, sizeof block, output)) > 0;) text.append(block, got);
+    if (pclose(output) == 0) return text;
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    throw Error("failed: " + line + (text.empty() ? "" : ": " + text));
 }
 
-Inside::Inside(const std::string& name_space)
-    : home_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+Inside::Inside() : home_(open_home()) {
+    if (home_.get() < 0 || unshare(CLONE_NEWNET) != 0) throw Error("cannot make a namespace: " + why());
+}
+
+Inside::Inside(const std::string& name_space) : home_(open_home()) {
     const Descriptor there(open(file_of(name_space).c_str(), O_RDONLY | O_CLOEXEC));
     if (home_.get() < 0 || there.get() < 0 || setns(there.get(), CLONE_NEWNET) != 0)
         throw Error("cannot enter the namespace " + name_space + ": " + why());
@@ -80,10 +88,17 @@ Inside::~Inside() {
     if (setns(home_.get(), CLONE_NEWNET) != 0) std::abort();  // anything else would happen elsewhere
 }
 
+std::string execute(const Command& command) {
+    if (command.name_space.empty()) return run(command.line);
+    const Inside inside(command.name_space);
+    return run(command.line);
+}
+
 Descriptor make_host(const Topology& topology, size_t host, const std::string& name_space) {
     run("ip netns add " + name_space);
     const Inside inside(name_space);
-    set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");  // the router speaks IPv4
+    if (std::filesystem::exists("/proc/sys/net/ipv6"))
+        set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");  // the router speaks IPv4
     Descriptor tun = open_tun();
     const std::string address = Topology::address_of(host);
     run("ip link set lo up");
@@ -93,8 +108,13 @@ Descriptor make_host(const Topology& topology, size_t host, const std::string& n
     if (!topology.congestion.empty())
         run(std::string("ip route replace 10.77.0.0/24 dev ") + kDevice + " proto kernel scope link src " +
             address + " congctl lock " + topology.congestion);
-    for (const auto& [key, value] : topology.sysctls) set_sysctl(key, value);
+    set_sysctls(topology, name_space);
     return tun;
+}
+
+void set_sysctls(const Topology& topology, const std::string& name_space) {
+    const Inside inside(name_space);
+    for (const auto& [key, value] : topology.sysctls) set_sysctl(key, value);
 }
 
 void kill_processes(const std::string& name_space) {

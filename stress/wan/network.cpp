@@ -101,11 +101,6 @@ std::optional<whim::Instant> Network::deadline() const {
     return heads_.top().due;
 }
 
-void Network::set_cut(size_t a, size_t b, bool cut) {
-    topology_.between(a, b).cut = cut;
-    topology_.between(b, a).cut = cut;
-}
-
 size_t Network::reset(size_t a, size_t b, Which which, whim::Instant now) {
     const auto pick = which == Which::one ? std::optional(chance_.next()) : std::nullopt;
     std::vector<Packet> resets = connections_.reset(a, b, pick);

@@ -34,10 +34,9 @@ public:
     std::optional<whim::Instant> deadline() const;
 
     const Topology& topology() const { return topology_; }
-    // Holds for packets that come from now on; see change() of topology.h.
+    // See change() of topology.h. Holds for packets that come from now on, but a partition also for those on
+    // their way.
     void change(const std::vector<std::string>& words) { wan::change(topology_, words); }
-    // Both directions, at once: packets on their way are dropped too.
-    void set_cut(size_t a, size_t b, bool cut);
     // All connections between two hosts, or one of them by chance: how many there were.
     enum class Which { all, one };
     size_t reset(size_t a, size_t b, Which which, whim::Instant now);

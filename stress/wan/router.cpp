@@ -1,9 +1,7 @@
 // One epoll loop that sleeps until a packet comes or is due.
 #include "stress/wan/router.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,14 +38,6 @@ whim::Instant clock_now() {
 }
 
 timespec timespec_of(int64_t ns) { return {ns / 1'000'000'000, ns % 1'000'000'000}; }
-
-Descriptor open_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    return Descriptor(signalfd(-1, &set, SFD_CLOEXEC));
-}
 
 }  // namespace
 

@@ -121,6 +121,29 @@ void change_host(Topology& topology, const Words& words) {
     topology.hosts = std::move(changed);
 }
 
+void set_cut(Topology& topology, size_t a, size_t b, bool cut) {
+    topology.between(a, b).cut = cut;
+    topology.between(b, a).cut = cut;
+}
+
+// A group is cut off from everybody outside it.
+void partition(Topology& topology, const Words& words) {
+    if (words.size() < 2 || words.size() > 3) throw Error("usage: partition A [B]");
+    const std::vector<size_t> group = topology.named(words[1]);
+    const bool from_all = words.size() == 2;
+    for (const auto& [a, b] : topology.pairs(words[1], from_all ? "*" : words[2])) {
+        const bool is_inside = std::find(group.begin(), group.end(), b) != group.end();
+        if (!from_all || !is_inside) set_cut(topology, a, b, true);
+    }
+}
+
+void heal(Topology& topology, const Words& words) {
+    if (words.size() != 1 && words.size() != 3) throw Error("usage: heal [A B]");
+    const bool all = words.size() == 1;
+    for (const auto& [a, b] : topology.pairs(all ? "*" : words[1], all ? "*" : words[2]))
+        set_cut(topology, a, b, false);
+}
+
 using Statement = void (*)(Topology&, const Words&);
 
 void carry_out(const std::map<std::string, Statement>& statements, Topology& topology, const Words& words) {
@@ -134,8 +157,9 @@ void carry_out(const std::map<std::string, Statement>& statements, Topology& top
 const std::map<std::string, Statement> kOfFiles = {
     {"host", add_host},     {"link", change_link},          {"oneway", change_link},
     {"sysctl", add_sysctl}, {"congestion", set_congestion}, {"seed", set_seed}};
-const std::map<std::string, Statement> kOfRunTime = {
-    {"host", change_host}, {"link", change_link}, {"set", change_link}, {"oneway", change_link}};
+const std::map<std::string, Statement> kOfRunTime = {{"host", change_host},    {"link", change_link},
+                                                     {"set", change_link},     {"oneway", change_link},
+                                                     {"partition", partition}, {"heal", heal}};
 
 }  // namespace
 
@@ -161,6 +185,20 @@ std::vector<size_t> Topology::named(const std::string& names) const {
     }
     if (found.empty()) throw Error("no host ''");
     return found;
+}
+
+std::vector<std::pair<size_t, size_t>> Topology::pairs(const std::string& a, const std::string& b) const {
+    const std::vector<size_t> first = named(a), second = named(b);
+    const auto in = [](const std::vector<size_t>& all, size_t one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    std::vector<std::pair<size_t, size_t>> pairs;
+    for (const size_t x : first)
+        for (const size_t y : second) {
+            const bool seen_the_other_way = x > y && in(first, y) && in(second, x);
+            if (x != y && !seen_the_other_way) pairs.emplace_back(x, y);
+        }
+    return pairs;
 }
 
 Topology parse_topology(std::istream& text, const std::string& name) {

@@ -61,6 +61,8 @@ struct Topology {
     const Conditions& between(size_t from, size_t to) const { return directions[from * hosts.size() + to]; }
     // Indices of the hosts that a name, a list with commas or * stands for. Throws when there are none.
     std::vector<size_t> named(const std::string& names) const;
+    // All pairs of a host of `a` and another of `b`, each once.
+    std::vector<std::pair<size_t, size_t>> pairs(const std::string& a, const std::string& b) const;
     // 10.77.0.1 for the first host.
     static std::string address_of(size_t host) { return "10.77.0." + std::to_string(host + 1); }
 };
@@ -69,8 +71,9 @@ struct Topology {
 Topology parse_topology(std::istream& text, const std::string& name);
 Topology load_topology(const std::string& path);
 
-// Carries out "link A B KEY=VALUE...", or the same with `oneway` or, for a host that exists, `host`. Throws
-// and changes nothing when something is wrong. `set` is another word for `link`.
+// Carries out "link A B KEY=VALUE...", or the same with `oneway` or, for a host that exists, `host`; or
+// `partition` and `heal` of commands.h. Throws and changes nothing when something is wrong. `set` is another
+// word for `link`.
 void change(Topology& topology, const std::vector<std::string>& words);
 
 std::vector<std::string> words_of(const std::string& line);

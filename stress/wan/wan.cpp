@@ -2,18 +2,15 @@
 #include "stress/wan/wan.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "stress/wan/control.h"
+#include "stress/wan/netns.h"
 
 namespace stress::wan {
 namespace {
@@ -37,25 +34,9 @@ private:
     std::string path_;
 };
 
-bool may_make_namespaces() {
-    const pid_t child = fork();
-    if (child == 0) _exit(unshare(CLONE_NEWNET) == 0 ? 0 : 1);
-    int status = 1;
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
 std::string program() { return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "whim_wan"; }
 
 }  // namespace
-
-std::optional<std::string> why_unavailable() {
-    if (geteuid() != 0) return "an emulated WAN needs root";
-    if (access("/dev/net/tun", R_OK | W_OK) != 0)
-        return std::string("an emulated WAN needs /dev/net/tun: ") + std::strerror(errno);
-    if (!may_make_namespaces()) return "an emulated WAN needs the right to make network namespaces";
-    if (std::system("ip -V >/dev/null 2>&1") != 0) return "an emulated WAN needs `ip` of iproute2";
-    return std::nullopt;
-}
 
 std::vector<std::string> command_in(const std::string& lab, const std::string& host) {
     return {"ip", "netns", "exec", namespace_of(lab, host)};
@@ -115,7 +96,7 @@ Lab::Lab(const std::string& topology, const std::string& name)
     std::istringstream text(topology);
     for (const auto& host : parse_topology(text, "topology").hosts) hosts_.push_back(host.name);
     const TopologyFile file(topology);
-    router_ = Child::start_program({program(), "--lab", name_, "run", file.path()});
+    router_ = Child::start_program({program(), "--lab", name_, "run", file.path(), "--backend", "tun"});
     router_->expect("up", kUpWithin);
 }
 

@@ -6,8 +6,9 @@
 //   lab.tell("set a b loss=1%");
 //   lab.tell("partition a b");
 //
-// The lab and all that runs in it end with the object, and also with the process. Linux, root, /dev/net/tun.
-// The statements of a topology: topology.h; the commands of tell(): commands.h.
+// The lab and all that runs in it end with the object, and also with the process. Linux, root, /dev/net/tun:
+// a Lab's network is always that of our own router, whose counters its users judge by. The statements of a
+// topology: topology.h; the commands of tell(): commands.h.
 #pragma once
 
 #include <map>
@@ -16,13 +17,11 @@
 #include <vector>
 
 #include "stress/process.h"
+#include "stress/wan/backend.h"
 
 namespace stress::wan {
 
 constexpr int kSkip = 77;  // exit code of a program that cannot have a lab here
-
-// Why this process cannot have a lab; nothing when it can.
-std::optional<std::string> why_unavailable();
 
 // What to put before a command so that it runs on a host.
 std::vector<std::string> command_in(const std::string& lab, const std::string& host);
