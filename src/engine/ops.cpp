@@ -376,6 +376,8 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.frames_waited += card.frames_waited;
     c.trees_fallen += card.trees_fell;
     c.folded_without_living += card.folded_without_living;
+    c.packing_paid += card.packing_paid;
+    c.packing_did_not += card.packing_did_not;
 }
 
 EngineCounters Engine::Impl::counters() const {
