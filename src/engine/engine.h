@@ -167,6 +167,11 @@ struct OpInfo {
     uint32_t chunks_refolded = 0;    // uniform ops after a death
     uint32_t chunks_adopted = 0;     // orphaned chunks recovered from a survivor's copy
     uint32_t partial_from_gone = 0;  // contributions received from members now gone
+    // By birth rank: when a contribution to all the chunks that this peer made had come, since it was posted;
+    // its own is there at once. nullopt: it did not come in time, or there is none. Empty, and closed
+    // nullopt: this peer made no chunk out of contributions. closed: when the last was made.
+    std::vector<std::optional<Duration>> arrivals;
+    std::optional<Duration> closed;
     std::optional<GossipInfo> gossip;
     Instant posted, ended;
 };

@@ -342,6 +342,12 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
             if (set[i]) named.members.push_back(record.birth[i]);
         }
     }
+    if (card.own_chunks_closed && record.descriptor.reduce != Reduce::copy) {
+        for (const std::optional<Instant>& at : card.contributed)
+            info.arrivals.push_back(at ? std::optional(*at - record.posted) : std::nullopt);
+        if (record.note.empty()) info.arrivals[info.rank] = Duration{};
+        info.closed = *card.own_chunks_closed - record.posted;
+    }
     if (const op::GossipCard* gossip = record.op->gossip()) info.gossip = gossip_info(record, *gossip);
     const ChunkLayout& layout = record.op->layout();
     const bool scatters = record.descriptor.collective == Collective::reduce_scatter;
