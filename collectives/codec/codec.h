@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,8 @@ struct Values {
     Dither dither = {};     // for codecs that round stochastically
     uint64_t first = 0;     // place of values[0] in its tensor: a multiple of cut_elements(), or of 16
     bool screened = false;  // the caller knows that first_refused() finds nothing: it is not looked for again
+    // What a byte less is worth, in ns: codecs that pack spend no more on it. 0: nothing.
+    double byte_ns = std::numeric_limits<double>::infinity();
 };
 
 // The least and the largest element of a block.
@@ -59,6 +62,10 @@ public:
 
     // Most elements decode to zero, and the sum of two payloads has more that do not than one of them holds.
     virtual bool sparse() const { return false; }
+
+    // Whether time is spent on making the same payload shorter, where Values::byte_ns says that it is worth
+    // it.
+    virtual bool packs() const { return false; }
 
     // Bytes of one code of the payload where that is 2 or 4, else 1: a later stage may sort its bytes by
     // place.

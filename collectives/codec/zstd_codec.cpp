@@ -1,4 +1,4 @@
-// Probing, compressing and the bounded way back.
+// What packing is worth, samples, frames and the bounded way back.
 #include "collectives/codec/zstd_codec.h"
 
 #include <fmt/format.h>
@@ -11,6 +11,10 @@
 
 namespace whim {
 namespace {
+
+// ns that packing and unpacking a byte is taken to cost, by level less one.
+constexpr double kPackingNs[] = {4, 5, 7, 10, 14, 18, 22, 26, 30};
+static_assert(std::size(kPackingNs) == ZstdCodec::kLevelMax);
 
 enum Mode : uint8_t { kStored = 0, kFrame = 1, kFrameOf2 = 2, kFrameOf4 = 3 };
 
@@ -29,14 +33,23 @@ Bytes sorted_by_place(ByteSpan in, size_t width) {
     return out;
 }
 
-// The most that a frame of so many bytes is worth.
-size_t worth(size_t bytes) { return bytes - bytes * 3 / 100; }
+// Of more bytes than a sample has: pieces from the beginning, the end, and between. Codes stay whole.
+Bytes sample_of(ByteSpan bytes) {
+    constexpr size_t kPieces = 4, kCodeBytesMax = 4;
+    if (bytes.size() <= limits::kZstdSampleBytes) return Bytes(bytes.begin(), bytes.end());
+    const size_t each = limits::kZstdSampleBytes / kPieces;
+    Bytes sample;
+    for (size_t i = 0; i < kPieces; ++i) {
+        const size_t at = (bytes.size() - each) * i / (kPieces - 1) / kCodeBytesMax * kCodeBytesMax;
+        const ByteSpan piece = bytes.subspan(at, each);
+        sample.insert(sample.end(), piece.begin(), piece.end());
+    }
+    return sample;
+}
 
-// The best way for the beginning of the bytes.
-Mode probe(ByteSpan bytes, size_t width, int level) {
-    const ByteSpan sample = bytes.first(std::min<size_t>(bytes.size(), limits::kZstdProbeBytes));
+// The way that packs a sample best, if its frame is smaller than `best`.
+Mode best_way(ByteSpan sample, size_t best, size_t width, int level) {
     Bytes out(sample.size());
-    size_t best = worth(sample.size());
     Mode mode = kStored;
     const auto look = [&](ByteSpan candidate, Mode as) {
         const auto size = compress(candidate, out, level);
@@ -68,28 +81,31 @@ size_t ZstdCodec::encoded_bytes_max(size_t count) const {
     return count == 0 ? 0 : 1 + inner_->encoded_bytes_max(count);
 }
 
+size_t ZstdCodec::worth(size_t bytes, double byte_ns) const {
+    constexpr double kSavesLeast = 0.03;
+    const double saves = std::max(kSavesLeast, kPackingNs[level_ - 1] / byte_ns);
+    if (!(saves < 1)) return 0;
+    return bytes - static_cast<size_t>(static_cast<double>(bytes) * saves);
+}
+
 Result<size_t> ZstdCodec::try_encode(const Values& in, MutableByteSpan out) const {
-    Bytes plain(inner_->encoded_bytes_max(in.values.size()));
-    const Result<size_t> bytes = inner_->try_encode(in, plain);
+    WHIM_ASSERT(out.size() >= encoded_bytes_max(in.values.size()));
+    const Result<size_t> bytes = inner_->try_encode(in, out.subspan(1));
     if (!bytes.ok()) return bytes.error();
-    WHIM_ASSERT(out.size() > *bytes);
-    plain.resize(*bytes);
-    // Where there is one way, what is hardly longer than a probe is compressed without one.
-    const bool tried = inner_->code_bytes() == 1 && plain.size() <= 2 * limits::kZstdProbeBytes;
-    const Mode mode = tried ? kFrame : probe(plain, inner_->code_bytes(), level_);
-    if (mode != kStored) {
-        const Bytes sorted = width_of(mode) == 1 ? Bytes() : sorted_by_place(plain, width_of(mode));
-        const MutableByteSpan room = out.subspan(
-            1, std::max<size_t>(1, plain.size()) - 1);  // a frame that is not smaller is of no use
-        const auto size = compress(sorted.empty() ? plain : sorted, room, level_);
-        if (size && (!tried || *size < worth(plain.size()))) {
-            out[0] = static_cast<std::byte>(mode);
-            return 1 + *size;
-        }
-    }
     out[0] = static_cast<std::byte>(kStored);
-    std::copy(plain.begin(), plain.end(), out.begin() + 1);
-    return 1 + plain.size();
+    const MutableByteSpan plain = out.subspan(1, *bytes);
+    if (worth(plain.size(), in.byte_ns) == 0) return 1 + plain.size();
+    const Bytes sample = sample_of(plain);
+    const size_t width = inner_->code_bytes();
+    const Mode mode = best_way(sample, worth(sample.size(), in.byte_ns), width, level_);
+    if (mode == kStored) return 1 + plain.size();
+    const Bytes sorted = width_of(mode) == 1 ? Bytes() : sorted_by_place(plain, width_of(mode));
+    Bytes frame(plain.size() - 1);  // one that is not smaller is of no use
+    const auto size = compress(sorted.empty() ? ByteSpan(plain) : ByteSpan(sorted), frame, level_);
+    if (!size) return 1 + plain.size();
+    out[0] = static_cast<std::byte>(mode);
+    std::copy_n(frame.begin(), *size, plain.begin());
+    return 1 + *size;
 }
 
 Result<ByteSpan> ZstdCodec::unpack(ByteSpan bytes, size_t count, Bytes& storage) const {

@@ -5,9 +5,13 @@
 //   [2][frame]   the same of bytes sorted by their place in 2-byte codes (kernels/planes.h)
 //   [3][frame]   in 4-byte codes
 //
-// The first 64 KiB decide: compressed each possible way, the best way counts if it saves 3 %. So
-// incompressible data costs one look and one byte. What is unpacked never takes more memory than the other
-// codec's largest encoding. Compressed sizes may differ between versions of zstd; decoded elements do not.
+// Packing is worth it where a frame saves at least 3 %, and where what it saves, at Values::byte_ns each, is
+// worth more time than the packing and unpacking of all: 4 ns a byte at level 1. That is a constant and no
+// measurement, so that the same inputs give the same bytes in every simulation; it is what one slow core
+// needs, for a codec that spares the line must not make the machine the bottleneck. Where not even an empty
+// frame could be worth it, nothing is tried. Otherwise samples decide: 8 KiB from four places, packed each
+// possible way. What is unpacked never takes more memory than the other codec's largest encoding. Packed
+// sizes may differ between versions of zstd, and from sender to sender; decoded elements do not.
 #pragma once
 
 #include "collectives/codec/codec.h"
@@ -25,6 +29,7 @@ public:
     size_t encoded_bytes_max(size_t count) const override;
     bool fixed_size() const override { return false; }
     bool sparse() const override { return inner_->sparse(); }
+    bool packs() const override { return true; }
     float magnitude_max() const override { return inner_->magnitude_max(); }
     double error_bound(float x, Extremes block) const override { return inner_->error_bound(x, block); }
     Status check(ByteSpan bytes, size_t count) const override;
@@ -36,6 +41,9 @@ private:
     Result<size_t> try_encode(const Values& in, MutableByteSpan out) const override;
     Status try_decode(ByteSpan bytes, std::span<float> out) const override;
     Status try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
+
+    // The largest frame that is worth it for so many bytes; 0: none is.
+    size_t worth(size_t bytes, double byte_ns) const;
 
     // The other codec's bytes: a part of bytes, or in storage.
     Result<ByteSpan> unpack(ByteSpan bytes, size_t count, Bytes& storage) const;

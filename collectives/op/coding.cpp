@@ -67,16 +67,20 @@ bool Coding::fits(bool result, size_t elements, size_t bytes) const {
 }
 
 Result<size_t> Coding::contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
-                                  MutableByteSpan out) const {
-    const Result<size_t> bytes = codec_->encode(
-        {.values = chunk, .dither = dither(uint64_t{rank} + 1), .first = first, .screened = true}, out);
+                                  MutableByteSpan out, double byte_ns) const {
+    const Result<size_t> bytes = codec_->encode({.values = chunk,
+                                                 .dither = dither(uint64_t{rank} + 1),
+                                                 .first = first,
+                                                 .screened = true,
+                                                 .byte_ns = byte_ns},
+                                                out);
     // Of the elements it was looked at before the op began.
     WHIM_ASSERT(bytes.ok() || bytes.error().code == Code::E_BROKEN_CONTRACT);
     return bytes;
 }
 
 Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
-                          MutableByteSpan encoded, std::span<float> out) const {
+                          MutableByteSpan encoded, std::span<float> out, double byte_ns) const {
     WHIM_ASSERT(!contributions.empty() && sums.size() == out.size());
     if (bundles_) return bundle(contributions, sums, encoded, out);
     if (reduce_ == Reduce::copy) {
@@ -86,7 +90,7 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
         std::copy(only.bytes.begin(), only.bytes.end(), encoded.begin());
         return {only.bytes.size(), std::nullopt};
     }
-    if (reduce_ == Reduce::custom) return fold_custom(contributions, first, sums, encoded, out);
+    if (reduce_ == Reduce::custom) return fold_custom(contributions, first, sums, encoded, out, byte_ns);
     std::fill(sums.begin(), sums.end(), 0.0f);
     float weights = 0.0f;
     for (const Contribution& c : contributions) {
@@ -96,13 +100,14 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
             return {0, refusal_of(c.rank, ok.error())};
     }
     const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
-    if (!kept_) return encode(sums, divisor, first, encoded, out);
+    if (!kept_) return encode(sums, divisor, first, encoded, out, byte_ns);
     for (size_t i = 0; i < out.size(); ++i) out[i] = reduce_ == Reduce::avg ? sums[i] / divisor : sums[i];
     return {};
 }
 
 Coding::Made Coding::fold_custom(std::span<const Contribution> contributions, uint64_t first,
-                                 std::span<float> sums, MutableByteSpan encoded, std::span<float> out) const {
+                                 std::span<float> sums, MutableByteSpan encoded, std::span<float> out,
+                                 double byte_ns) const {
     std::vector<float> decoded(contributions.size() * out.size());
     std::vector<FoldInput> inputs;
     std::vector<uint32_t> ranks;
@@ -117,16 +122,20 @@ Coding::Made Coding::fold_custom(std::span<const Contribution> contributions, ui
     const Contributions in{.dtype = Dtype::f32, .inputs = inputs, .ranks = ranks};
     const Status reduced = reducer_->reduce(in, std::as_writable_bytes(sums), room);
     if (!reduced.ok()) return {0, Refusal{std::nullopt, reduced.error()}};
-    if (!kept_) return encode(sums, 1.0f, first, encoded, out);
+    if (!kept_) return encode(sums, 1.0f, first, encoded, out, byte_ns);
     std::copy(sums.begin(), sums.end(), out.begin());
     return {};
 }
 
 // A result's bytes, and what they stand for.
 Coding::Made Coding::encode(std::span<const float> sums, float divisor, uint64_t first,
-                            MutableByteSpan encoded, std::span<float> out) const {
-    const Result<size_t> bytes = codec_->encode(
-        {.values = sums, .divisor = divisor, .dither = dither(kResultStream), .first = first}, encoded);
+                            MutableByteSpan encoded, std::span<float> out, double byte_ns) const {
+    const Result<size_t> bytes = codec_->encode({.values = sums,
+                                                 .divisor = divisor,
+                                                 .dither = dither(kResultStream),
+                                                 .first = first,
+                                                 .byte_ns = byte_ns},
+                                                encoded);
     if (!bytes.ok()) return {0, Refusal{std::nullopt, overflow(bytes.error())}};
     // Only a codec of the application may refuse what it made itself.
     if (const Status opened = codec_->decode(encoded.first(*bytes), out); !opened.ok())

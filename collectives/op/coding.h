@@ -48,9 +48,13 @@ public:
     bool fits(bool result, size_t elements, size_t bytes) const;  // bytes that the network may bring
 
     // A contribution's bytes, written to out (contribution_bytes_max). chunk: known to be encodable; first:
-    // its place in the buffer. Fails where a codec of the application does (E_BROKEN_CONTRACT).
+    // its place in the buffer. byte_ns: what a byte less is worth, see Values; whatever it is, the bytes
+    // stand for the same. Fails where a codec of the application does (E_BROKEN_CONTRACT).
     Result<size_t> contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
-                              MutableByteSpan out) const;
+                              MutableByteSpan out, double byte_ns = 0) const;
+    // Whether a root sends its own contribution to somebody, as it is; else nobody but itself needs the
+    // bytes.
+    bool passes_on() const { return bundles_ || reduce_ == Reduce::copy; }
 
     struct Contribution {
         uint32_t rank = 0;
@@ -70,7 +74,7 @@ public:
         std::optional<Refusal> refusal;
     };
     Made fold(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
-              MutableByteSpan encoded, std::span<float> out) const;
+              MutableByteSpan encoded, std::span<float> out, double byte_ns = 0) const;
 
     // The elements that a result stands for; out is as it was when it is refused. contributors: how many the
     // result says it has. sums: as for fold().
@@ -78,9 +82,9 @@ public:
 
 private:
     Made fold_custom(std::span<const Contribution> contributions, uint64_t first, std::span<float> sums,
-                     MutableByteSpan encoded, std::span<float> out) const;
+                     MutableByteSpan encoded, std::span<float> out, double byte_ns) const;
     Made encode(std::span<const float> sums, float divisor, uint64_t first, MutableByteSpan encoded,
-                std::span<float> out) const;
+                std::span<float> out, double byte_ns) const;
     Made bundle(std::span<const Contribution> contributions, std::span<float> sums, MutableByteSpan encoded,
                 std::span<float> out) const;
     Result<float> add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;

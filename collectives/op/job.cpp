@@ -40,7 +40,8 @@ void fold_custom(const Job& job, Scratch& scratch) {
 }
 
 void encode(const Job& job) {
-    const auto bytes = job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded);
+    const auto bytes =
+        job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded, job.byte_ns);
     if (bytes.ok()) job.outcome->bytes = *bytes;
     else job.outcome->refusal = Coding::Refusal{std::nullopt, bytes.error()};
 }
@@ -66,7 +67,8 @@ void fold_coded(const Job& job, Scratch& scratch) {
     for (size_t i = 0; i < job.inputs.size(); ++i) {
         ByteSpan bytes = job.inputs[i].bytes;
         if (job.ranks[i] == job.self) {
-            const auto made = job.coding->contribute(floats(bytes), job.first, job.self, own);
+            const double byte_ns = job.coding->passes_on() ? job.byte_ns : 0;
+            const auto made = job.coding->contribute(floats(bytes), job.first, job.self, own, byte_ns);
             if (!made.ok()) {
                 job.outcome->refusal = Coding::Refusal{std::nullopt, made.error()};
                 return;
@@ -75,7 +77,8 @@ void fold_coded(const Job& job, Scratch& scratch) {
         }
         contributions.push_back({job.ranks[i], bytes, job.inputs[i].weight});
     }
-    const Coding::Made made = job.coding->fold(contributions, job.first, floats(sums), job.encoded, out);
+    const Coding::Made made =
+        job.coding->fold(contributions, job.first, floats(sums), job.encoded, out, job.byte_ns);
     job.outcome->bytes = made.bytes;
     if (made.refusal) job.outcome->refusal = judged(job, *made.refusal, own_encoded);
 }

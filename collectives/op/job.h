@@ -51,6 +51,7 @@ struct Job {
     uint32_t self = 0;                               // this peer's rank; its own input is not encoded yet
     std::vector<uint32_t> ranks = {};                // fold_coded, reducer: whose each input is
     MutableByteSpan encoded = {};
+    double byte_ns = 0;  // what a byte less of encoded is worth
 
     float omega = 1.0f;      // mix: Chebyshev's, 1 for a plain step
     ByteSpan previous = {};  // mix: the values before inputs[0], unless omega is 1

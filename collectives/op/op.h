@@ -59,6 +59,9 @@ public:
         const std::string& reason) = 0;  // this peer's completed result may differ from the run's
     virtual std::string name(Rank rank) = 0;
     virtual void violated(Rank from, const std::string& what) = 0;  // it sends what no correct program sends
+    // By how many ns this peer has sent all earlier when a payload to each of those is a byte shorter. 0: by
+    // nothing that is known.
+    virtual double byte_ns(const std::vector<Rank>& /*to*/) { return 0; }
 };
 
 struct OpConfig {
@@ -88,7 +91,9 @@ struct OpReportCard {
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint32_t chunks = 0, chunks_final = 0, chunks_resent = 0, chunks_refolded = 0, chunks_adopted = 0;
     uint32_t partial_from_gone = 0;
-    uint32_t folded_without_living = 0;      // own chunks that lack the contribution of a slow member
+    uint32_t folded_without_living = 0;  // own chunks that lack the contribution of a slow member
+    uint32_t packing_paid = 0,
+             packing_did_not = 0;            // chunks encoded by a codec that packs, by what bytes cost
     uint32_t shrinks = 0;                    // installs that took members from this op
     bool root_and_contributor_gone = false;  // one shrink took a root of open chunks and a contributor
     bool living_root_excluded = false;
@@ -264,6 +269,8 @@ private:
     bool coded() const { return config_.coding != nullptr; }
     uint64_t contribution_bytes_max() const;
     uint64_t place(uint32_t chunk) const;
+    double byte_ns(const std::vector<Rank>& to);
+    double result_byte_ns();
     void encode(uint32_t chunk);
     void encoded(uint32_t chunk, RunningJob& running, Instant now);
     void fold_coded(uint32_t chunk, const std::vector<std::pair<uint32_t, uint32_t>>& order,

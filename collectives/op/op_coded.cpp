@@ -32,6 +32,21 @@ uint64_t Op::contribution_bytes_max() const {
 // Where a chunk begins, for codecs, which cut at multiples of their blocks: parts of any length begin there.
 uint64_t Op::place(uint32_t c) const { return uint64_t{c} * layout_.chunk_elements; }
 
+double Op::byte_ns(const std::vector<Rank>& to) {
+    if (!config_.coding->codec().packs()) return 0;
+    const double ns = host_.byte_ns(to);
+    ++(ns > 0 ? card_.packing_paid : card_.packing_did_not);
+    return ns;
+}
+
+double Op::result_byte_ns() {
+    std::vector<Rank> to;
+    for (uint32_t r = 0; r < birth_count_ && !scatters(); ++r) {
+        if (r != self() && alive(r)) to.push_back({r});
+    }
+    return byte_ns(to);
+}
+
 void Op::encode(uint32_t c) {
     if (!encoding_.insert(c).second) return;  // sent to whom it is due by then, once it is there
     const uint64_t elements = layout_.range({c}).count();
@@ -46,6 +61,7 @@ void Op::encode(uint32_t c) {
     job.self = self();
     if (config_.plant == Plant::dither_anew) job.self += 1000 * version_;
     job.encoded = running.encoded->bytes();
+    job.byte_ns = byte_ns({Rank{chunks_[c].contributed_to}});
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));
@@ -90,6 +106,7 @@ void Op::fold_coded(uint32_t c, const std::vector<std::pair<uint32_t, uint32_t>>
     job.first = place(c);
     job.self = self();
     job.encoded = running.encoded->bytes();
+    job.byte_ns = result_byte_ns();
     running_.emplace(job.id, std::move(running));
     ++jobs_;
     host_.submit(std::move(job));

@@ -163,6 +163,17 @@ WHIM_API whim_result whim_op_get_contributor_run(const whim_op* op, uint32_t ind
 /* Copies a member that was evicted or excluded before the op completed. Results as for the set. */
 WHIM_API whim_result whim_op_get_gone(const whim_op* op, uint32_t index, whim_member* out);
 
+/* Copies when contributions came, in ns from the call of the op, by birth rank: ns has room for ns_len
+ * entries, at least the op's birth_members. A root, that is a member that makes a part of the result, sees
+ * those to its own part; its own is there at once (0). UINT64_MAX: there was none, or it did not come before
+ * the part was made (grace_ms). closed_ns: when the last of the part was made; may be NULL. Arrivals differ
+ * from member to member; whim_backup_workers_measure makes them comparable. Does not block. Results: WHIM_OK;
+ * WHIM_E_WRONG_STATE before completion, or when this peer made no part out of contributions as they came (a
+ * small buffer has fewer parts than members; plans with trees; gossip, broadcast and all-gather);
+ * WHIM_E_INVALID for NULL or a short ns. */
+WHIM_API whim_result whim_op_get_arrivals(const whim_op* op, uint64_t* ns, uint32_t ns_len,
+                                          uint64_t* closed_ns);
+
 WHIM_END_DECLS
 
 #endif

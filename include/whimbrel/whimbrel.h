@@ -95,6 +95,7 @@
 #ifndef WHIMBREL_WHIMBREL_H
 #define WHIMBREL_WHIMBREL_H
 
+#include "whimbrel/backup_workers.h"
 #include "whimbrel/collectives.h"
 #include "whimbrel/custom.h"
 #include "whimbrel/error_feedback.h"

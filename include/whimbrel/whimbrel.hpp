@@ -330,6 +330,39 @@ private:
     std::unique_ptr<whim_error_feedback, Destroy> feedback_;
 };
 
+class BackupWorkers {
+public:
+    BackupWorkers(uint32_t members, double eta, const whim_backup_workers_options* options = nullptr) {
+        whim_backup_workers* policy = nullptr;
+        check(whim_backup_workers_create(members, eta, options, &policy));
+        policy_.reset(policy);
+    }
+    whim_backup_workers* handle() const { return policy_.get(); }
+
+    uint32_t choose() const { return whim_backup_workers_choose(handle()); }
+    void resize(uint32_t members) { check(whim_backup_workers_resize(handle(), members)); }
+    void observe(const whim_backup_workers_step& step) {
+        check(whim_backup_workers_observe(handle(), &step));
+    }
+
+    std::vector<double> measure(const Op& op, double own_norm2, double mean_norm2, double loss) const {
+        std::vector<double> list(whim_backup_workers_list_len(handle()));
+        check(whim_backup_workers_measure(handle(), op.handle(), own_norm2, mean_norm2, loss, list.data()));
+        return list;
+    }
+    void observe(const std::vector<double>& list) {
+        if (list.size() != whim_backup_workers_list_len(handle()))
+            throw std::invalid_argument("a list of another number of members");
+        check(whim_backup_workers_observe_list(handle(), list.data()));
+    }
+
+private:
+    struct Destroy {
+        void operator()(whim_backup_workers* policy) const { whim_backup_workers_destroy(policy); }
+    };
+    std::unique_ptr<whim_backup_workers, Destroy> policy_;
+};
+
 }  // namespace whimbrel
 
 #endif

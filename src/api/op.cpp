@@ -182,4 +182,20 @@ whim_result whim_op_get_gone(const whim_op* op, uint32_t index, whim_member* out
     });
 }
 
+whim_result whim_op_get_arrivals(const whim_op* op, uint64_t* ns, uint32_t ns_len, uint64_t* closed_ns) {
+    return carry_out([&]() -> Status {
+        if (!ns) return invalid("ns is NULL");
+        const auto info = info_of<OpInfo>(op);
+        if (!info) return info.error();
+        const auto& [arrivals, closed] = std::tie((*info)->arrivals, (*info)->closed);
+        if (!closed) return fail(Code::E_WRONG_STATE, "this peer made no part of the result");
+        if (ns_len < arrivals.size())
+            return invalid(fmt::format("ns has room for {} of {} members", ns_len, arrivals.size()));
+        for (size_t r = 0; r < arrivals.size(); ++r)
+            ns[r] = arrivals[r] ? static_cast<uint64_t>(arrivals[r]->ns) : UINT64_MAX;
+        if (closed_ns) *closed_ns = static_cast<uint64_t>(closed->ns);
+        return {};
+    });
+}
+
 }  // extern "C"

@@ -225,7 +225,7 @@ inline constexpr uint32_t kReducerTextBytesMax = 128;   // name and parameters
 inline constexpr uint32_t kCustomMax = 256;             // codecs, and reducers, of one group
 inline constexpr uint32_t kCodecBlockMax = 1u << 16;    // elements under one scale, unless all are
 inline constexpr uint32_t kTopKChunkMax = 1u << 16;     // elements that top-k chooses among
-inline constexpr uint32_t kZstdProbeBytes = 64u << 10;  // compressed to decide whether all are
+inline constexpr uint32_t kZstdSampleBytes = 8u << 10;  // packed to decide whether all are
 
 // Plans (collectives/plan).
 inline constexpr uint32_t kPlanPartsMax = 1024;             // of one plan

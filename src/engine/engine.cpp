@@ -175,6 +175,7 @@ void Engine::post(AppOp app, Round birth_round, PostOptions options, Instant now
     impl_->post(app, birth_round, std::move(options), now);
 }
 void Engine::limit_rate(uint64_t all_links, uint64_t each_link, Instant now) {
+    impl_->all_links_rate_ = all_links;
     impl_->endpoint_.limit_rate(all_links, each_link, now);
 }
 void Engine::cancel(AppOp app, Instant now) { impl_->cancel(app, now); }

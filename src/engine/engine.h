@@ -53,7 +53,8 @@ struct EngineConfig {
     uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
     uint64_t planned_bytes_min = 0;  // simulator only: ops are planned as if they were as long
-    uint64_t pace_claimed = 0;  // simulator only: told the coordinator instead of what was measured; 0: not
+    uint64_t pace_claimed =
+        0;  // simulator only: taken for every link's rate instead of what was measured; 0: not
     Plant plant = Plant::none;  // simulator only
 };
 
@@ -166,6 +167,11 @@ struct OpInfo {
     uint32_t chunks_refolded = 0;    // uniform ops after a death
     uint32_t chunks_adopted = 0;     // orphaned chunks recovered from a survivor's copy
     uint32_t partial_from_gone = 0;  // contributions received from members now gone
+    // By birth rank: when a contribution to all the chunks that this peer made had come, since it was posted;
+    // its own is there at once. nullopt: it did not come in time, or there is none. Empty, and closed
+    // nullopt: this peer made no chunk out of contributions. closed: when the last was made.
+    std::vector<std::optional<Duration>> arrivals;
+    std::optional<Duration> closed;
     std::optional<GossipInfo> gossip;
     Instant posted, ended;
 };
@@ -237,10 +243,11 @@ struct EngineCounters {
     uint64_t retained_served = 0;        // orphaned chunks sent from such a copy
     uint64_t ops_paused = 0;             // an op lost a peer while no coordinator answered
     uint64_t ops_completed = 0, ops_failed = 0;
-    uint64_t ops_weighed = 0;      // posted with shares by what lines carry
-    uint64_t ops_with_trees = 0;   // posted with a plan that has them
-    uint64_t trees_fallen = 0;     // of them, those that lost a member before they were done
-    uint64_t frames_waited = 0;    // of a newer epoch
+    uint64_t ops_weighed = 0;     // posted with shares by what lines carry
+    uint64_t ops_with_trees = 0;  // posted with a plan that has them
+    uint64_t trees_fallen = 0;    // of them, those that lost a member before they were done
+    uint64_t packing_paid = 0, packing_did_not = 0;  // chunks of codecs that pack, by what bytes cost
+    uint64_t frames_waited = 0;                      // of a newer epoch
     uint64_t early_bytes_max = 0;  // most payload one sender had waiting for an op not posted here
     uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
     uint64_t links_relayed = 0, links_direct_again = 0;  // changes of path

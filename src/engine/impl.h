@@ -69,6 +69,7 @@ public:
     void op_diverged(const std::string& reason) override;
     std::string op_name(const MemberId& member) override;
     void op_violated(const MemberId& from, const std::string& what) override;
+    double op_byte_ns(const OpRecord& record, const std::vector<Rank>& to) override;
 
     friend class Engine;
 
@@ -156,6 +157,7 @@ private:
     // under_way.cpp
     uint64_t window_for(const OpRecord& record) const;
     uint64_t eager_for(const OpRecord& record);
+    uint64_t rate_to(const MemberId& member) const;
     bool eager_holder_free() const;
 
     // post.cpp
@@ -241,7 +243,8 @@ private:
     std::vector<wire::Removal> removed_seen_;
     bool coordinator_connected_ = false;
     bool coordinators_open_ = false;
-    size_t report_from_ = 0;  // place in the view of the link whose turn to be reported is next
+    uint64_t all_links_rate_ = 0;  // the user's bound; 0: none
+    size_t report_from_ = 0;       // place in the view of the link whose turn to be reported is next
     std::string waiting_text_;
     std::optional<std::string> diverged_;
 

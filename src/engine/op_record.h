@@ -31,6 +31,7 @@ public:
     virtual void op_diverged(const std::string& reason) = 0;
     virtual std::string op_name(const MemberId& member) = 0;
     virtual void op_violated(const MemberId& from, const std::string& what) = 0;
+    virtual double op_byte_ns(const OpRecord& record, const std::vector<Rank>& to) = 0;
 };
 
 class OpRecord final : public op::OpHost {
@@ -61,6 +62,7 @@ public:
     void violated(Rank from, const std::string& what) override {
         owner_.op_violated(birth[from.value], what);
     }
+    double byte_ns(const std::vector<Rank>& to) override { return owner_.op_byte_ns(*this, to); }
 
 private:
     OpRecordOwner& owner_;

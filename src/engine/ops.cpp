@@ -342,6 +342,12 @@ OpInfo Engine::Impl::info_of(const OpRecord& record) const {
             if (set[i]) named.members.push_back(record.birth[i]);
         }
     }
+    if (card.own_chunks_closed && record.descriptor.reduce != Reduce::copy) {
+        for (const std::optional<Instant>& at : card.contributed)
+            info.arrivals.push_back(at ? std::optional(*at - record.posted) : std::nullopt);
+        if (record.note.empty()) info.arrivals[info.rank] = Duration{};
+        info.closed = *card.own_chunks_closed - record.posted;
+    }
     if (const op::GossipCard* gossip = record.op->gossip()) info.gossip = gossip_info(record, *gossip);
     const ChunkLayout& layout = record.op->layout();
     const bool scatters = record.descriptor.collective == Collective::reduce_scatter;
@@ -376,6 +382,8 @@ void Engine::Impl::add_card(EngineCounters& c, const OpRecord& record) const {
     c.frames_waited += card.frames_waited;
     c.trees_fallen += card.trees_fell;
     c.folded_without_living += card.folded_without_living;
+    c.packing_paid += card.packing_paid;
+    c.packing_did_not += card.packing_did_not;
 }
 
 EngineCounters Engine::Impl::counters() const {

@@ -1,4 +1,5 @@
-// Which op is which: how far its paths are, and whether it is the one that may send more ahead.
+// Which op is which: how far its paths are, whether it is the one that may send more ahead, and what its
+// bytes cost.
 #include "engine/under_way.h"
 
 #include <algorithm>
@@ -44,6 +45,21 @@ bool Engine::Impl::eager_holder_free() const {
     if (holder != records_.end() && holder->second->op && holder->second->op->all_posted()) return true;
     if (holder == records_.end() && eager_holder_->all_posted) return true;
     return round_.value > eager_holder_->round.value + kRoundsRemembered;
+}
+
+uint64_t Engine::Impl::rate_to(const MemberId& member) const {
+    return config_.pace_claimed > 0 ? config_.pace_claimed : endpoint_.rate(member);
+}
+
+// All that this peer sends goes over one line, which carries what its links do together. What goes over a
+// link of which nothing is known, or over a short one, costs nothing.
+double Engine::Impl::op_byte_ns(const OpRecord& record, const std::vector<Rank>& to) {
+    uint64_t line = 0;
+    for (const MemberId& member : record.birth) line += member == self() ? 0 : rate_to(member);
+    if (all_links_rate_ > 0) line = std::min(line, all_links_rate_);
+    const auto copies =
+        std::count_if(to.begin(), to.end(), [&](Rank rank) { return rate_to(record.birth[rank.value]) > 0; });
+    return line == 0 ? 0 : static_cast<double>(copies) * 1e9 / static_cast<double>(line);
 }
 
 }  // namespace whim

@@ -59,6 +59,33 @@ struct Halves {
     }
 };
 
+void check_backup_workers() {
+    whimbrel::BackupWorkers policy(3, 0.5);
+    const uint64_t arrivals[] = {1000, 2000, 900000};
+    for (double loss = 8; loss > 1; loss *= 0.8) {
+        whim_backup_workers_step step = WHIM_BACKUP_WORKERS_STEP_INIT;
+        step.contributors = policy.choose();
+        step.arrivals_ns = arrivals;
+        step.arrivals_len = policy.choose();
+        step.closed_ns = arrivals[policy.choose() - 1];
+        step.mean_norm2 = loss;
+        step.variance = 0.5;
+        step.loss = loss;
+        policy.observe(step);
+    }
+    CHECK(policy.choose() < 3);
+    policy.resize(1);
+    CHECK(policy.choose() == 1);
+    try {
+        policy.observe(std::vector<double>(2));
+        CHECK(false);
+    } catch (const std::invalid_argument&) {}
+    try {
+        policy.observe(whim_backup_workers_step(WHIM_BACKUP_WORKERS_STEP_INIT));
+        CHECK(false);
+    } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_INVALID); }
+}
+
 // Objects as codecs and reducers, with error feedback, in a round of one.
 void check_objects() {
     run r;
@@ -101,6 +128,7 @@ void check_objects() {
         feedback.stage(group, op);
         feedback.commit();
     }
+    check_backup_workers();
     float residual[2] = {9, 9};
     feedback.save(residual);
     CHECK(residual[0] == 0 && residual[1] == 0);

@@ -54,6 +54,8 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::healed: return plan.profile == Profile::restart || plan.has(FaultKind::join);
         case Mark::folded_without_living: return plan.crawler.has_value();
         case Mark::shares_weighed: return plan.claims_paces && plan.peers > 2;
+        case Mark::packing_paid: return plan.claims_paces;
+        case Mark::packing_did_not: return !plan.claims_paces;
         case Mark::trees: return plan.peers > 2;
         case Mark::trees_fell: return plan.peers > 2 && plan.has_deaths();
         case Mark::found_unreachable: return plan.shut_out.has_value();
@@ -92,6 +94,8 @@ void SeedCoverage::add(const EngineCounters& c) {
     hit(Mark::frames_waited, c.frames_waited);
     hit(Mark::ops_completed, c.ops_completed);
     hit(Mark::shares_weighed, c.ops_weighed);
+    hit(Mark::packing_paid, c.packing_paid);
+    hit(Mark::packing_did_not, c.packing_did_not);
     hit(Mark::trees, c.ops_with_trees);
     hit(Mark::trees_fell, c.trees_fallen);
     hit(Mark::ops_failed, c.ops_failed);

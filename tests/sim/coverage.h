@@ -45,6 +45,8 @@ namespace whim::sim {
     X(shares_weighed, true, "an op had shares by what lines were said to carry")                             \
     X(trees, true, "an op had a plan with trees")                                                            \
     X(trees_fell, true, "and went on as the direct plan, somebody being gone")                               \
+    X(packing_paid, true, "bytes of a codec that packs left over lines where a shorter payload gains time")  \
+    X(packing_did_not, true, "and over lines where it gains none, as far as is known")                       \
     X(links_known, true, "the coordinator knew every link between members")                                  \
     X(lineage_lost, false, "every holder of the last committed state was gone")                              \
     X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")                \
@@ -56,7 +58,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 36;
+inline constexpr uint32_t kMarkCount = 38;
 static_assert(static_cast<uint32_t>(Mark::gossip_lost) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);

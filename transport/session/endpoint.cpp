@@ -226,6 +226,10 @@ std::optional<LinkStats> Endpoint::stats(const LinkKey& key) const {
     stats.strands_reason = link->tuner ? link->tuner->reason() : "as configured";
     return stats;
 }
+uint64_t Endpoint::rate(const LinkKey& key) const {
+    const LinkPtr link = impl_->find_link(key);
+    return link ? impl_->rate_of(*link) : 0;
+}
 std::vector<LinkKey> Endpoint::links() const {
     std::vector<LinkKey> keys;
     for (const auto& [key, link] : impl_->links()) keys.push_back(key);

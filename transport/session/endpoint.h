@@ -191,6 +191,10 @@ public:
     bool send_bulk(const LinkKey& key, BulkFrame frame, Instant now);
     bool takes_bulk(const LinkKey& key) const;  // whether send_bulk would
     std::optional<LinkStats> stats(const LinkKey& key) const;
+    // Bytes per second that bulk leaves at over that link: its pace; of a long path without one, what it was
+    // measured to carry; no more than limit_rate() allows. 0: not known, or a short path without such a
+    // bound.
+    uint64_t rate(const LinkKey& key) const;
     // Why that member's link can carry no circuit now; empty when it can.
     std::string why_no_relay(const LinkKey& key, Instant now) const;
     std::vector<LinkKey> links() const;  // sorted

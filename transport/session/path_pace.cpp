@@ -154,6 +154,14 @@ void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
     }
 }
 
+uint64_t Endpoint::Impl::rate_of(const Link& link) const {
+    uint64_t rate = link.pace.rate > 0 ? link.pace.rate : link.far ? link.stats.rate_sent : 0;
+    for (const uint64_t bound : {limiter_.rate(), link.limiter.rate()}) {
+        if (bound > 0) rate = rate > 0 ? std::min(rate, bound) : bound;
+    }
+    return rate;
+}
+
 std::string Endpoint::Impl::pace_reason(const Link& link) const {
     const bool by_path = link.pace.finder.rate() > 0 && link.pace.rate == link.pace.finder.rate();
     if (by_path || line_.rate() == 0) return "this path: " + link.pace.finder.reason();

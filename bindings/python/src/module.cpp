@@ -1,6 +1,7 @@
 // whimbrel._core: groups, ops and outer algorithms. The user's layer is the Python package around it.
 #include <pybind11/pybind11.h>
 
+#include "backup_workers.h"
 #include "diloco.h"
 #include "errors.h"
 #include "feedback.h"
@@ -23,4 +24,5 @@ PYBIND11_MODULE(_core, module) {
     whim_python::bind_gossip(module);
     whim_python::bind_diloco(module);
     whim_python::bind_feedback(module);
+    whim_python::bind_backup_workers(module);
 }

@@ -11,6 +11,7 @@ with whimbrel.Group(invite) as group:
 
 from whimbrel import errors
 from whimbrel._core import digest, log_filter, version
+from whimbrel.backup_workers import BackupWorkers
 from whimbrel.coordinator import Coordinator
 from whimbrel.errors import *  # noqa: F403  (one class for each result code)
 from whimbrel.errors import Error
@@ -37,6 +38,7 @@ from whimbrel.work import Work
 
 __version__ = version()
 __all__ = [
+    "BackupWorkers",
     "Commit",
     "ContributorRun",
     "ContributorSet",

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/prng.h"
 
@@ -134,6 +135,129 @@ TEST(BackupWorkers, TimesNeverFallInK) {
         seen.closed = milliseconds(random.between(1, 1000));
         policy.observe(seen);
         for (uint32_t k = 2; k <= 6; ++k) ASSERT_LE(policy.time(k - 1), policy.time(k));
+    }
+}
+
+TEST(BackupWorkers, AWindowOfOneKnowsTheLastStepAlone) {
+    BackupWorkers last(2, 1, 0.5, 1), usual(2, 1, 0.5);
+    for (const int64_t ms : {10, 30, 50}) {
+        const StepSeen seen{{milliseconds(ms)}, milliseconds(ms), 1, 1, 0, 1};
+        last.observe(seen);
+        usual.observe(seen);
+    }
+    EXPECT_EQ(last.time(1), milliseconds(50));
+    EXPECT_EQ(usual.time(1), microseconds(21'200));  // 10, 14, 21.2
+}
+
+TEST(BackupWorkers, ResizesWithWhatItKnows) {
+    BackupWorkers policy(4, 2, Training::kEta);
+    Training training({10, 100, 200, 5000}, 0.1);
+    training.steps(policy, 20);
+    ASSERT_LT(policy.min_contributors(), 4u);
+    const uint32_t chosen = policy.min_contributors();
+    const double smoothness = policy.smoothness();
+    policy.resize(6);
+    EXPECT_EQ(policy.min_contributors(), chosen);
+    EXPECT_EQ(policy.time(6), policy.time(4));
+    EXPECT_EQ(policy.smoothness(), smoothness);
+    policy.resize(1);
+    EXPECT_EQ(policy.min_contributors(), 1u) << "fewer are there than the least";
+    policy.observe({{milliseconds(1)}, milliseconds(1), 1, 1, 0, 1});
+    EXPECT_EQ(policy.min_contributors(), 1u);
+    BackupWorkers new_one(3, 1, 0.5);
+    new_one.resize(5);
+    EXPECT_EQ(new_one.min_contributors(), 5u) << "it waited for all";
+}
+
+// Of a loss that does not move while the gradient is next to nothing, rounding says anything.
+TEST(BackupWorkers, SurvivesNumbersOfAnySize) {
+    BackupWorkers policy(3, 1, 1e6);
+    for (const double norm2 : {0.0, 1e150, 1e-150, 1e-300, 1.0, 1e150}) {
+        for (const double loss : {-1e150, 1e150, 0.0}) {
+            policy.observe({{milliseconds(1)}, milliseconds(2), 2, norm2, 1e150 - norm2, loss});
+            EXPECT_GE(policy.min_contributors(), 1u);
+            EXPECT_LE(policy.min_contributors(), 3u);
+            EXPECT_TRUE(std::isfinite(policy.smoothness()));
+        }
+    }
+}
+
+std::vector<double> mean_of(const std::vector<MemberSaw>& all, uint32_t members) {
+    std::vector<double> mean(agreed_len(members));
+    for (const MemberSaw& saw : all) {
+        const std::vector<double> list = to_agree(saw, members);
+        for (size_t i = 0; i < mean.size(); ++i) mean[i] += list[i] / static_cast<double>(all.size());
+    }
+    return mean;
+}
+
+TEST(AgreedStep, IsWhatRootsAndContributorsSawOnAverage) {
+    const std::vector<MemberSaw> all = {
+        {.roots = true,
+         .arrivals = {{}, milliseconds(10), milliseconds(50)},
+         .closed = milliseconds(50),
+         .contributed = true,
+         .own_norm2 = 10,
+         .contributors = 3,
+         .mean_norm2 = 6,
+         .loss = 1},
+        {.roots = true,  // one did not come to it
+         .arrivals = {{}, milliseconds(20)},
+         .closed = milliseconds(30),
+         .contributed = true,
+         .own_norm2 = 8,
+         .contributors = 3,
+         .mean_norm2 = 6,
+         .loss = 3},
+        {.contributors = 3, .mean_norm2 = 6, .loss = 2},  // neither
+    };
+    const std::optional<StepSeen> seen = from_agreed(mean_of(all, 3), 3);
+    ASSERT_TRUE(seen);
+    ASSERT_EQ(seen->arrivals.size(), 3u) << "half of the roots saw the third";
+    EXPECT_NEAR(seen->arrivals[1].seconds(), 0.015, 1e-8);
+    EXPECT_NEAR(seen->arrivals[2].seconds(), 0.050, 1e-8);
+    EXPECT_NEAR(seen->closed.seconds(), 0.040, 1e-8);
+    EXPECT_EQ(seen->contributors, 3u);
+    EXPECT_NEAR(seen->variance, 3.0 / 2 * (9 - 6), 1e-12);
+    EXPECT_NEAR(seen->mean_norm2, 6, 1e-12);
+    EXPECT_NEAR(seen->loss, 2, 1e-12);
+    BackupWorkers policy(3, 1, 0.5);
+    policy.observe(*seen);
+}
+
+TEST(AgreedStep, KnowsNoMoreThanHalfOfTheRootsSaw) {
+    MemberSaw saw{.roots = true, .closed = milliseconds(5), .contributed = true, .contributors = 2};
+    MemberSaw more = saw;
+    saw.arrivals = {{}, milliseconds(5)};
+    more.arrivals = {{}, milliseconds(4), milliseconds(5)};
+    const std::optional<StepSeen> seen = from_agreed(mean_of({saw, saw, more}, 3), 3);
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->arrivals.size(), 2u);
+}
+
+TEST(AgreedStep, RefusesWhatIsNoMeanOfLists) {
+    const MemberSaw good{.roots = true, .contributed = true, .contributors = 2};
+    EXPECT_TRUE(from_agreed(to_agree(good, 3), 3));
+    EXPECT_FALSE(from_agreed(to_agree(good, 3), 4)) << "of another number of members";
+    MemberSaw none = good, many = good, nobody = good;
+    none.roots = false;
+    many.contributors = 4;
+    nobody.contributed = false;
+    for (const MemberSaw& bad : {none, many, nobody, MemberSaw{}})
+        EXPECT_FALSE(from_agreed(to_agree(bad, 3), 3));
+    Prng random(4);
+    for (int i = 0; i < 10'000; ++i) {  // whatever it takes can be observed
+        std::vector<double> list(agreed_len(3));
+        for (double& x : list) {
+            const double sizes[] = {0, 1, -1, 1e-9, 1e150, -1e150, 2, std::nan("")};
+            x = random.chance(1, 3) ? sizes[random.below(8)] : random.unit_float() * 3;
+        }
+        const std::optional<StepSeen> seen = from_agreed(list, 3);
+        if (!seen) continue;
+        BackupWorkers policy(3, 1, 0.5);
+        policy.observe(*seen);
+        policy.observe(*seen);
+        EXPECT_LE(policy.min_contributors(), 3u);
     }
 }
 

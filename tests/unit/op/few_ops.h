@@ -30,6 +30,7 @@ public:
         std::vector<CodecPtr> codecs = {};   // each peer's; then chunk_elements fits them
         ReducerPtr reducer = nullptr;        // of Reduce::custom
         Duration grace = {};
+        std::vector<double> byte_ns = {};  // each peer's, for any payload; 0
     };
 
     struct Peer final : OpHost {
@@ -43,6 +44,7 @@ public:
         std::optional<Code> ended_with;
         std::string detail;
         std::vector<uint32_t> blamed;  // whom it asked to leave out
+        std::vector<size_t> copies;    // of each payload whose bytes it was asked the worth of
 
         void send(Rank to, wire::Message message) override {
             world->messages.push_back({rank, to.value, std::move(message)});
@@ -68,6 +70,10 @@ public:
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
         std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
+        double byte_ns(const std::vector<Rank>& to) override {
+            copies.push_back(to.size());
+            return world->setup.byte_ns.empty() ? 0 : world->setup.byte_ns[rank];
+        }
     };
     struct Message {
         uint32_t from, to;

@@ -34,6 +34,7 @@ struct Peer final : OpHost {
     std::vector<Job> jobs;
     uint64_t next_job = 1;
     uint64_t retained = 0;
+    uint64_t packings = 0;
 
     void send(Rank to, wire::Message message) override;
     void send_chunk(Rank to, const wire::BulkHeader& header, uint32_t payload_bytes) override;
@@ -48,6 +49,7 @@ struct Peer final : OpHost {
         violation = "peer " + std::to_string(from.value) + ": " + what;
     }
     std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
+    double byte_ns(const std::vector<Rank>&) override;  // anything: no result depends on it
 };
 
 struct Decision {

@@ -71,6 +71,7 @@ protected:
         }
     }
     uint64_t pace(const TestPeer& to) { return a.endpoint.stats(to.key())->pace; }
+    uint64_t rate(const TestPeer& to) { return a.endpoint.rate(to.key()); }
     uint64_t told() {  // to the driver, of the strand that may send fastest
         uint64_t most = 0;
         for (const auto& [strand, pace] : a.node.paces) most = std::max(most, pace);
@@ -90,9 +91,17 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
     join(net, a, b), join(net, a, c);
     net.run_for(milliseconds(500));
     EXPECT_EQ(pace(b), 0u) << "nothing is known";
+    EXPECT_EQ(rate(b), 0u);
     send(seconds(6), {&b, &c}, {&line});
     EXPECT_NEAR(static_cast<double>(pace(b) + pace(c)), kRate, 0.25 * kRate);
     EXPECT_EQ(pace(b), pace(c));
+    EXPECT_EQ(rate(b), pace(b));
+    a.endpoint.limit_rate(kRate / 4, kRate / 8, net.now);
+    EXPECT_EQ(rate(b), kRate / 8);
+    a.endpoint.limit_rate(kRate / 10, 0, net.now);
+    EXPECT_EQ(rate(b), kRate / 10);
+    a.endpoint.limit_rate(0, 0, net.now);
+    EXPECT_EQ(rate(b), pace(b));
     EXPECT_EQ(told(), pace(b)) << "small frames all leave by one strand, which has its link's whole part";
     EXPECT_LT(line.queue(), milliseconds(60)) << "not as without a pace: 200 ms";
     EXPECT_NE(a.endpoint.stats(b.key())->pace_reason.find("this host's line"), std::string::npos);
