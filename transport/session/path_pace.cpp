@@ -1,6 +1,6 @@
 // Paces bulk strands. About twice a round trip while bulk is written, all links that send are looked at: the
-// queue that all of them see is taken for that of this host's access line, whose rate they share, max-min
-// fairly; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for
+// queue that all of them see is taken for that of this host's access line, whose rate they share in equal
+// parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for
 // why.
 #include <algorithm>
 #include <utility>
@@ -74,17 +74,18 @@ void Endpoint::Impl::guide_by_pace(const PaceLook& look) {
     }
 }
 
-// What is asked of the line: of links that have more to send all that they may, of the others what they send.
+// What the links may send together while some have less than their paths would take: those that their paths
+// hold back leave a part of the line's bound over. 0: all do as their paths let them, and the line's bound
+// holds nobody back.
 uint64_t Endpoint::Impl::allowed_to(const std::vector<PaceLook>& looks) const {
     uint64_t allowed = 0;
+    bool held_back = false;
     for (const PaceLook& look : looks) {
-        const uint64_t may = look.link->pace.rate;
-        const double sent = static_cast<double>(look.reading.bytes_acked);
-        const bool all = look.link->has_waiting() ||
-                         sent >= static_cast<double>(may) * look.reading.elapsed.seconds();
-        allowed += all ? may : static_cast<uint64_t>(sent / look.reading.elapsed.seconds());
+        const auto& pace = look.link->pace;
+        allowed += pace.rate;
+        held_back = held_back || pace.finder.rate() == 0 || pace.finder.rate() > pace.rate;
     }
-    return allowed;
+    return held_back ? allowed : 0;
 }
 
 // Nothing when nothing came through, or over a path too short to be paced.
@@ -118,22 +119,16 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     return seen > 0 && link.far ? std::optional(look) : std::nullopt;
 }
 
-// Whom its own path holds back leaves the rest of its part to the others: in trees, and with shares by rates,
-// links of one peer carry unlike amounts. Whoever has no more to send counts no more.
+// Equal parts, although those that their paths hold back leave something over: what an op sends over each of
+// its links is about the same, and to send some of it earlier only fills queues elsewhere. Whoever has no
+// more to send counts no more.
 void Endpoint::Impl::share_pace() {
-    constexpr uint64_t kUnbound = UINT64_MAX;
-    std::vector<std::pair<uint64_t, Link*>> active;  // by what its own path takes
+    uint64_t active = 0;
+    for (const auto& [key, link] : links_) active += link->pace.active_until >= now_;
     for (const auto& [key, link] : links_) {
-        const uint64_t own = link->pace.finder.found();
-        if (link->pace.active_until >= now_) active.emplace_back(own == 0 ? kUnbound : own, link.get());
-    }
-    std::stable_sort(active.begin(), active.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    uint64_t left = line_.rate(), sharers = active.size();
-    for (const auto& [found, link] : active) {
-        const uint64_t own = link->pace.finder.rate(), part = std::min(found, left / sharers);
-        if (found == part) left -= part, --sharers;
-        set_pace(*link, line_.rate() == 0 ? own : own == 0 ? part : std::min(own, part));
+        if (link->pace.active_until < now_) continue;
+        const uint64_t own = link->pace.finder.rate(), share = line_.rate() / active;
+        set_pace(*link, own == 0 ? share : share == 0 ? own : std::min(own, share));
     }
 }
 

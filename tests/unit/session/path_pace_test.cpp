@@ -1,5 +1,5 @@
-// Goal: links of one host that fill its line are paced to what the line carries, in equal parts but for those
-// that take less; a path of its own bounds one link alone; short paths are not paced. Method: endpoints over an in-memory network whose
+// Goal: links of one host that fill its line are paced to what the line carries, in equal parts; a path of
+// its own bounds one link alone; short paths are not paced. Method: endpoints over an in-memory network whose
 // drivers tell the samples of a modelled line.
 #include <gtest/gtest.h>
 
@@ -170,30 +170,6 @@ TEST_F(PathPace, ALinkThatItsPathHoldsBackLeavesTheRestOfTheLine) {
     EXPECT_NEAR(static_cast<double>(pace(b)), kRate / 10, 0.25 * kRate / 10);
     EXPECT_GT(pace(c), kRate * 7 / 10) << a.endpoint.stats(c.key())->pace_reason;
     EXPECT_LT(pace(c), kRate * 12 / 10);
-}
-
-// One that a thin path holds back, and begins anew beside two others, takes from them what its path carries.
-TEST_F(PathPace, WhoseOwnPathIsThinTakesNoMoreOfTheLineThanThat) {
-    net.latency = milliseconds(40);
-    Line line(kRate, milliseconds(80)), thin(kRate / 10, milliseconds(80));
-    std::set<StrandHandle> through_thin;
-    bool only_thin = true;
-    a.node.path = [&](StrandHandle strand) {
-        if (only_thin) through_thin.insert(strand);
-        return through_thin.contains(strand) ? thin.sample(strand) : line.sample(strand);
-    };
-    TestPeer d{net, 4};
-    join(net, a, b);
-    send(seconds(5), {&b}, {&thin});
-    ASSERT_GT(pace(b), 0u);
-    only_thin = false;
-    join(net, a, c), join(net, a, d);
-    send(seconds(10), {&c, &d}, {&line});
-    ASSERT_GT(pace(c), kRate * 4 / 10);
-    send(milliseconds(300), {&b, &c, &d}, {&line, &thin});
-    EXPECT_LT(pace(b), kRate * 13 / 100);
-    EXPECT_GT(pace(c), kRate * 4 / 10);
-    EXPECT_EQ(pace(c), pace(d));
 }
 
 // As the system's own count may, while something is missing. Each look is a whole round trip here, so that
