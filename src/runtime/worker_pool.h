@@ -3,8 +3,10 @@
 // others wait for what is folded.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -21,16 +23,31 @@ public:
     ~WorkerPool();  // stop()
 
     void submit(op::Job job);
+    // Runs task(0) to task(count - 1), each once, on the calling thread and on workers that have nothing to
+    // do, and returns when all have returned. One caller at a time. What a task throws, it throws.
+    void share(size_t count, const std::function<void(size_t)>& task);
     void stop();  // waits for the jobs that run, drops those that do not
 
 private:
+    using Clock = std::chrono::steady_clock;
+    struct Shared {
+        const std::function<void(size_t)>& task;
+        const size_t count;
+        size_t next = 0, running = 0;  // guarded by mu_
+        std::exception_ptr thrown{};   // guarded by mu_
+    };
     void run();
+    void run_next(Shared& shared, std::unique_lock<std::mutex>& lock);
 
     const std::function<void(uint64_t)> done_;
     std::mutex mu_;
     std::condition_variable ready_;
     std::deque<op::Job> queue_, encoding_;  // guarded by mu_
+    Shared* shared_ = nullptr;              // guarded by mu_
+    size_t idle_ = 0;                       // guarded by mu_: workers that wait
     bool stopped_ = false;                  // guarded by mu_
+    std::condition_variable shared_done_;
+    Clock::time_point alone_until_;  // of the sharing thread only
     std::vector<std::thread> threads_;
 };
 

@@ -33,6 +33,12 @@ public:
     // From now on processes of this machine are met through shared memory where both sides want it.
     void allow_same_host();
 
+    // Runs task(0) to task(count - 1), each once, on any threads; returns when all have returned.
+    using RunAll = std::function<void(size_t count, const std::function<void(size_t)>& task)>;
+    // From now on what takes long for several strands at once is given to it: encryption, with the calls that
+    // read and write.
+    void share_work(RunAll run_all);
+
     // Where others dial us. An empty host means every interface, IPv6 and IPv4; port 0 takes a free one. The
     // answer names the port. May be called again for further addresses. E_BIND says what failed.
     Result<Address> listen(const Address& bind);
