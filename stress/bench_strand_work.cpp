@@ -119,17 +119,13 @@ private:
 class End final : public EndpointOwner {
 public:
     End(const Identity& identity, bool cheap, uint32_t strands, uint32_t workers)
-        : id_(identity.id()), strands_(strands), memory_(64 * size_t{kFrameBytes}) {
+        : id_(identity.id()), strands_(strands), memory_(64 * size_t{kFrameBytes}),
+          pool_(std::max(workers, 1u), [](uint64_t) {}) {
         if (cheap) channels_ = std::make_unique<CheapChannels>(id_);
         else channels_ = std::move(TlsChannelFactory::create(identity).value());
         endpoint_.emplace(EndpointConfig{id_, "bench", AsioDriver::now().ns * 1ull, false}, channels_.get(),
                           *this, driver_);
-        if (workers > 0) {
-            pool_.emplace(workers, [](uint64_t) {});
-            driver_.share_work([this](size_t count, const std::function<void(size_t)>& task) {
-                pool_->share(count, task);
-            });
-        }
+        if (workers > 0) driver_.share_work(pool_);
         driver_.attach(*endpoint_);
     }
     Address listen() { return driver_.listen({"127.0.0.1", 0}).value(); }
@@ -211,7 +207,7 @@ private:
     asio::executor_work_guard<asio::io_context::executor_type> guard_{io_.get_executor()};
     asio::steady_timer timer_{io_};
     std::unique_ptr<ChannelFactory> channels_;
-    std::optional<runtime::WorkerPool> pool_;
+    runtime::WorkerPool pool_;  // of one that is never asked, where there are none: other threads cost a bit
     AsioDriver driver_{io_};
     std::optional<Endpoint> endpoint_;
 };

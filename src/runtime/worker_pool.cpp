@@ -10,6 +10,8 @@ namespace whim::runtime {
 namespace {
 
 constexpr int kAlonePerWait = 50;  // a fiftieth of the time may be lost
+constexpr std::chrono::milliseconds kAlonePerPreemption(20);
+constexpr uint64_t kPreemptionsMax = 10;  // that count, of those since the last look
 
 }  // namespace
 
@@ -40,16 +42,25 @@ void WorkerPool::run_next(Shared& shared, std::unique_lock<std::mutex>& lock) {
     if (thrown) shared.thrown = thrown;
 }
 
-// Where a worker was kept from running while it held a task, cores are few: then nobody helps for some time,
-// so that little is lost to such waits.
+// Where all cores are busy, whoever helps takes from somebody else, and a helper may be kept from running while
+// it holds a task. That shows: this thread has had to give its core up, or has waited long. Then nobody helps
+// for some time.
+bool WorkerPool::free() {
+    const Clock::time_point now = Clock::now();
+    const uint64_t before = std::exchange(preempted_, times_preempted());
+    const auto times = static_cast<int64_t>(std::min(preempted_ - before, kPreemptionsMax));
+    if (times > 0) alone_until_ = std::max(alone_until_, now + times * kAlonePerPreemption);
+    if (now < alone_until_) return false;
+    const std::lock_guard lock(mu_);
+    return idle_ > 0;
+}
+
 void WorkerPool::share(size_t count, const std::function<void(size_t)>& task) {
     Shared shared{task, count};
     const Clock::time_point begun = Clock::now();
     std::unique_lock lock(mu_);
-    if (begun >= alone_until_ && idle_ > 0) {
-        shared_ = &shared;
-        for (size_t called = 0; called < std::min(count - 1, idle_); ++called) ready_.notify_one();
-    }
+    shared_ = &shared;
+    for (size_t called = 0; called + 1 < count && called < idle_; ++called) ready_.notify_one();
     while (shared.next < count) run_next(shared, lock);
     shared_ = nullptr;
     if (shared.running > 0) {

@@ -13,19 +13,20 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "transport/asio/driver.h"
 
 namespace whim::runtime {
 
-class WorkerPool {
+class WorkerPool final : public Helpers {
 public:
     // done: called on a worker after each job, with no lock held.
     WorkerPool(uint32_t threads, std::function<void(uint64_t job_id)> done);
-    ~WorkerPool();  // stop()
+    ~WorkerPool() override;  // stop()
 
     void submit(op::Job job);
-    // Runs task(0) to task(count - 1), each once, on the calling thread and on workers that have nothing to
-    // do, and returns when all have returned. One caller at a time. What a task throws, it throws.
-    void share(size_t count, const std::function<void(size_t)>& task);
+    // For one thread: workers without jobs help, unless cores are few. What a task throws, share() throws.
+    bool free() override;
+    void share(size_t count, const std::function<void(size_t)>& task) override;
     void stop();  // waits for the jobs that run, drops those that do not
 
 private:
@@ -47,7 +48,8 @@ private:
     size_t idle_ = 0;                       // guarded by mu_: workers that wait
     bool stopped_ = false;                  // guarded by mu_
     std::condition_variable shared_done_;
-    Clock::time_point alone_until_;  // of the sharing thread only
+    Clock::time_point alone_until_;  // of the sharing thread only, like the next
+    uint64_t preempted_ = 0;
     std::vector<std::thread> threads_;
 };
 

@@ -17,27 +17,36 @@ using runtime::WorkerPool;
 
 constexpr uint32_t kStrands = 4;
 
+// Counts what the pool is given, and what others than the I/O thread do of it. Always asked: whether a machine
+// has cores to spare is not what is tested.
+class Counting final : public Helpers {
+public:
+    bool free() override {
+        (void)pool_.free();
+        return true;
+    }
+    void share(size_t count, const std::function<void(size_t)>& task) override {
+        tasks += count;
+        pool_.share(count, [&, caller = std::this_thread::get_id()](size_t i) {
+            helped += std::this_thread::get_id() != caller;
+            task(i);
+        });
+    }
+    std::atomic<uint64_t> tasks = 0, helped = 0;
+
+private:
+    WorkerPool pool_{3, [](uint64_t) {}};
+};
+
 struct Process {
     Process() : identity(generate_identity()) {
         channels = std::move(TlsChannelFactory::create(identity).value());
         peer = std::make_unique<NetPeer>(identity.id(), channels.get());
-        peer->share_work([this](size_t count, const std::function<void(size_t)>& task) {
-            tasks += count;
-            pool.share(count, [&](size_t i) {
-                if (std::this_thread::get_id() != io_thread) ++helped;
-                task(i);
-            });
-        });
-    }
-    void run() {
-        peer->run();
-        io_thread = peer->call([](Endpoint&) { return std::this_thread::get_id(); });
+        peer->share_work(helpers);
     }
     Identity identity;
     std::unique_ptr<TlsChannelFactory> channels;
-    std::atomic<uint64_t> tasks = 0, helped = 0;
-    std::thread::id io_thread;
-    WorkerPool pool{3, [](uint64_t) {}};
+    Counting helpers;
     std::unique_ptr<NetPeer> peer;
 };
 
@@ -57,16 +66,16 @@ TEST(StrandWork, CarriesBulkBothWaysWhileStrandsAreLost) {
     b.peer->accept = options_to(at);
     b.peer->accept->addresses.clear();
     b.peer->accept->dial = false;
-    a.peer->data = noise(96 << 20);
-    b.peer->data = noise(32 << 20);
+    a.peer->data = noise(48 << 20);
+    b.peer->data = noise(16 << 20);
     b.peer->got.resize(a.peer->data.size());
     a.peer->got.resize(b.peer->data.size());
-    a.run();
-    b.run();
+    a.peer->run();
+    b.peer->run();
     a.peer->call([&](Endpoint& e) { e.open_link(b.peer->key(), options_to(at), AsioDriver::now()); });
     ASSERT_TRUE(a.peer->wait([&] { return a.peer->events.size() == 1; }));
     ASSERT_TRUE(b.peer->wait([&] { return b.peer->events.size() == 1; }));
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 4; ++round) {
         a.peer->call([&](Endpoint&) { a.peer->frames.clear(), a.peer->got.assign(a.peer->got.size(), {}); });
         b.peer->call([&](Endpoint&) { b.peer->frames.clear(), b.peer->got.assign(b.peer->got.size(), {}); });
         a.peer->give(b.peer->key(), 1 << 20);
@@ -83,8 +92,8 @@ TEST(StrandWork, CarriesBulkBothWaysWhileStrandsAreLost) {
     }
     EXPECT_TRUE(a.peer->wait([&] { return a.peer->pinned == 0; }));
     EXPECT_TRUE(b.peer->wait([&] { return b.peer->pinned == 0; }));
-    EXPECT_GT(a.tasks + b.tasks, 50u);
-    EXPECT_GT(a.helped + b.helped, 0u);
+    EXPECT_GT(a.helpers.tasks + b.helpers.tasks, 20u);
+    EXPECT_GT(a.helpers.helped + b.helpers.helped, 0u);
 }
 
 TEST(WorkerPool, SharesEachTaskOnce) {

@@ -71,15 +71,18 @@ Connection::Moved Connection::move(Opening& work) const {
         const size_t got = stream_->read_some(into, moved.error);
         if (moved.error) return moved;
         moved.bytes += got;
-        if (!work.arrived(got) || got < into.size()) return moved;
+        moved.all = got == into.size();
+        if (!work.arrived(got) || !moved.all) return moved;
     }
 }
 
-void Connection::have_read(const Moved& moved) {
-    if (!host_) return;  // closed by what it read
-    if (moved.error && !would_block(moved.error)) return finish(moved.error);
+bool Connection::have_read(const Moved& moved) {
+    if (!host_) return false;  // closed by what it read
+    if (moved.error && !would_block(moved.error)) return finish(moved.error), false;
     backlogged_ = moved.bytes >= limits::kSharedBytesMin;
+    if (moved.all && !moved.error) return true;
     wait_readable();
+    return false;
 }
 
 void Connection::learn_kind() {
@@ -130,8 +133,8 @@ void Connection::write() {
 Connection::Moved Connection::move(Sealing& work) const {
     Moved moved;
     const ByteSpan bytes = work.run();
-    moved.offered = bytes.size();
     moved.bytes = stream_->write_some({&bytes, 1}, moved.error);
+    moved.all = moved.bytes == bytes.size();
     return moved;
 }
 
@@ -140,7 +143,7 @@ bool Connection::have_written(const Moved& moved) {
     if (moved.error && !would_block(moved.error)) return finish(moved.error), false;
     if (moved.bytes > 0) host_->endpoint().did_write(strand_, moved.bytes, host_->now());
     if (!host_) return false;
-    if (moved.bytes == moved.offered) return true;
+    if (moved.all) return true;
     wait_writable();
     return false;
 }

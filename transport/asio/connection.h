@@ -35,13 +35,14 @@ public:
 
     // A turn whose first half may be on any thread, while nothing else happens to connection and endpoint.
     struct Moved {
-        size_t offered = 0, bytes = 0;
+        size_t bytes = 0;
+        bool all = false;  // there may be more
         asio::error_code error;
     };
     Moved move(Opening& work) const;
     Moved move(Sealing& work) const;
-    void have_read(const Moved& moved);     // after end_opening()
-    bool have_written(const Moved& moved);  // after end_sealing(); false: no more for now
+    bool have_read(const Moved& moved);     // after end_opening(); false: no more for now
+    bool have_written(const Moved& moved);  // after end_sealing(); the same
     bool takes() const { return host_ && !waiting_writable_; }
 
     std::optional<PathSample> sample() const;

@@ -28,7 +28,7 @@ public:
     void after_events(std::function<void()> then) { after_events_ = std::move(then); }
 
     void allow_same_host() { same_host_ = true; }
-    void share_work(RunAll run_all) { run_all_ = std::move(run_all); }
+    void share_work(Helpers& helpers) { helpers_ = &helpers; }
 
     Result<Address> listen(const Address& bind) {
         const auto listener =
@@ -125,7 +125,7 @@ public:
         after_events_ = nullptr;
     }
 
-    bool gathers() const override { return run_all_ != nullptr; }
+    bool gathers() const override { return helpers_ && helpers_->free(); }
     // Others that are ready now are told before the event that is asked for here.
     void readable(StrandHandle strand) override {
         readable_.push_back(strand);
@@ -183,7 +183,8 @@ private:
     // False: there was nothing to write.
     bool flush() {
         const std::vector<StrandHandle> writable = std::exchange(writable_, {});
-        const auto done = run_all_ ? write_together(writable) : std::set<StrandHandle>();
+        const bool together = writable.size() > 1 && gathers();
+        const auto done = together ? write_together(writable) : std::set<StrandHandle>();
         for (const StrandHandle strand : writable) {
             if (const auto connection = done.contains(strand) ? nullptr : find(strand)) connection->write();
         }
@@ -199,7 +200,7 @@ private:
         std::vector<Turn> turns;
         for (const Work& one : work) turns.push_back({one.handle(), find(one.handle()), {}});
         if (turns.empty()) return turns;
-        run_all_(turns.size(), [&](size_t i) { turns[i].moved = turns[i].connection->move(work[i]); });
+        helpers_->share(turns.size(), [&](size_t i) { turns[i].moved = turns[i].connection->move(work[i]); });
         return turns;
     }
 
@@ -236,13 +237,14 @@ private:
         std::vector<StrandHandle> strands = std::exchange(readable_, {});
         if (strands.empty()) return;
         put_off(strands, readable_);
-        std::vector<Opening> work = endpoint_->begin_opening(strands, now());
+        std::vector<Opening> work;
+        if (strands.size() > 1 && gathers()) work = endpoint_->begin_opening(strands, now());
         const auto turns = move_together(work);
         endpoint_->end_opening(work, now());
         std::set<StrandHandle> done;
         for (const auto& [strand, connection, moved] : turns) {
             done.insert(strand);
-            connection->have_read(moved);
+            if (connection->have_read(moved)) readable_.push_back(strand);
         }
         for (const StrandHandle strand : strands) {
             const auto connection = stopped_ || done.contains(strand) ? nullptr : find(strand);
@@ -279,7 +281,7 @@ private:
     std::vector<StrandHandle> writable_;
     std::vector<StrandHandle> later_;     // the same, with the next event
     std::vector<StrandHandle> readable_;  // and gathered for the next event
-    RunAll run_all_;                      // null: every strand has its turn alone
+    Helpers* helpers_ = nullptr;          // null: every strand has its turn alone
     asio::steady_timer timer_;
     std::optional<Instant> timer_at_;
     bool same_host_ = false;
@@ -295,7 +297,7 @@ void AsioDriver::attach(Endpoint& endpoint) {
     core_->poke();
 }
 void AsioDriver::allow_same_host() { core_->allow_same_host(); }
-void AsioDriver::share_work(RunAll run_all) { core_->share_work(std::move(run_all)); }
+void AsioDriver::share_work(Helpers& helpers) { core_->share_work(helpers); }
 void AsioDriver::after_events(std::function<void()> then) { core_->after_events(std::move(then)); }
 Result<Address> AsioDriver::listen(const Address& bind) { return core_->listen(bind); }
 void AsioDriver::poke() { core_->poke(); }

@@ -59,6 +59,7 @@ bool Opening::arrived(size_t bytes) {
 // Those that have a batch to encrypt and no bound but the other side's; none unless there are two.
 std::vector<Sealing> Endpoint::Impl::begin_sealing(std::span<const StrandHandle> handles) {
     std::vector<StrandPtr> pulled;
+    if (handles.size() < 2) return {};
     for (const StrandHandle handle : handles) {
         const StrandPtr strand = find_strand(handle);
         const bool bulk = strand && strand->state == StrandState::attached && strand->index > 0;
