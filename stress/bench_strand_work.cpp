@@ -1,9 +1,9 @@
 // bench strand-work: how fast one process sends bulk over TLS, and what its I/O thread does for each GB, with
 // nobody to help it and with workers that take turns of strands over.
 //
-// Sender and receiver are processes on loopback. Where cores are as few as processes, a receiver that decrypts
-// keeps the core busy that a worker would need. So there is another one, "cheap": the sender encrypts as ever and
-// sends what it did not encrypt, and the receiver only copies.
+// Sender and receiver are processes on loopback. Where cores are as few as processes, a receiver that
+// decrypts keeps the core busy that a worker would need. So there is another one, "cheap": the sender
+// encrypts as ever and sends what it did not encrypt, and the receiver only copies.
 #include <openssl/evp.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -109,7 +109,9 @@ private:
 class CheapChannels final : public ChannelFactory {
 public:
     explicit CheapChannels(const PeerId& self) : self_(self) {}
-    std::unique_ptr<SecureChannel> make(Side side) override { return std::make_unique<CheapToRead>(self_, side); }
+    std::unique_ptr<SecureChannel> make(Side side) override {
+        return std::make_unique<CheapToRead>(self_, side);
+    }
 
 private:
     const PeerId self_;
@@ -293,9 +295,10 @@ int main(int argc, char** argv) {
     try {
         return bench(Options(argc, argv, {"mib", "iters", "strands", "workers"}));
     } catch (const std::exception& problem) {
-        std::printf("usage: ./run bench strand-work [--mib 2048] [--strands 1,4] [--workers 0,1] [--iters 5]\n"
-                    "bench strand-work: FAIL %s\n",
-                    problem.what());
+        std::printf(
+            "usage: ./run bench strand-work [--mib 2048] [--strands 1,4] [--workers 0,1] [--iters 5]\n"
+            "bench strand-work: FAIL %s\n",
+            problem.what());
         return 1;
     }
 }

@@ -10,7 +10,7 @@ namespace whim::runtime {
 namespace {
 
 constexpr int kAlonePerWait = 50;  // a fiftieth of the time may be lost
-constexpr std::chrono::milliseconds kAlonePerPreemption(20);
+constexpr std::chrono::milliseconds kAlonePerPreemption(2);
 constexpr uint64_t kPreemptionsMax = 10;  // that count, of those since the last look
 
 }  // namespace
@@ -34,17 +34,15 @@ void WorkerPool::run_next(Shared& shared, std::unique_lock<std::mutex>& lock) {
     std::exception_ptr thrown;
     try {
         shared.task(index);
-    } catch (...) {
-        thrown = std::current_exception();
-    }
+    } catch (...) { thrown = std::current_exception(); }
     lock.lock();
     --shared.running;
     if (thrown) shared.thrown = thrown;
 }
 
-// Where all cores are busy, whoever helps takes from somebody else, and a helper may be kept from running while
-// it holds a task. That shows: this thread has had to give its core up, or has waited long. Then nobody helps
-// for some time.
+// Where all cores are busy, whoever helps takes from somebody else, and a helper may be kept from running
+// while it holds a task. That shows: this thread has had to give its core up, or has waited long. Then nobody
+// helps for some time.
 bool WorkerPool::free() {
     const Clock::time_point now = Clock::now();
     const uint64_t before = std::exchange(preempted_, times_preempted());

@@ -17,8 +17,8 @@ using runtime::WorkerPool;
 
 constexpr uint32_t kStrands = 4;
 
-// Counts what the pool is given, and what others than the I/O thread do of it. Always asked: whether a machine
-// has cores to spare is not what is tested.
+// Counts what the pool is given, and what others than the I/O thread do of it. Always asked: whether a
+// machine has cores to spare is not what is tested.
 class Counting final : public Helpers {
 public:
     bool free() override {
