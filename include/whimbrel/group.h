@@ -72,7 +72,8 @@ typedef struct whim_group_options {
     /* Connections for bulk data to each member. Default 0: as many as the path turns out to need, found out
      * by measuring and changed when it changes (1 to 32). 1..32: exactly so many. */
     uint32_t bulk_strands;
-    /* Threads that reduce. Default: the number of cores, at most 4. Range 1..64. */
+    /* Threads that reduce, and that help to encrypt when several connections have much to carry and cores
+     * are free. Default: the number of cores, at most 4. Range 1..64. */
     uint32_t worker_threads;
     /* Largest slice in flight, in bytes. Default 262144. Range 4096..1048576. Equal on all members. */
     uint32_t chunk_bytes;

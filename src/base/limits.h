@@ -120,8 +120,11 @@ inline constexpr uint32_t kChannelRecordBytesMax =
     (16u << 10) + 512;                                       // of ciphertext that is decrypted at once
 inline constexpr uint32_t kControlBacklogBytes = 64u << 10;  // encoded and unwritten, control strand
 inline constexpr uint32_t kBulkBacklogBytes = 256u << 10;    // taken and unwritten, one bulk strand
-inline constexpr uint32_t kTurnBytesMax = 1u << 20;        // read or written by one strand before others may
-inline constexpr uint32_t kPartBytes = 32u << 10;          // of a bulk frame, taken at once, on a long path
+inline constexpr uint32_t kTurnBytesMax = 1u << 20;  // read or written by one strand before others may
+inline constexpr uint32_t kSharedBytesMin =
+    64u << 10;  // of one bulk strand, before its encryption is worth another thread
+inline constexpr uint32_t kStrandsAtOnceMax = 8;   // that have their turns together; control waits as long
+inline constexpr uint32_t kPartBytes = 32u << 10;  // of a bulk frame, taken at once, on a long path
 inline constexpr uint32_t kPartAckBytesMax = 64u << 10;    // received before an acknowledgement is due, there
 inline constexpr Duration kCopiesAfterLoss = seconds(30);  // of a strand; see transport/session/copies.cpp
 inline constexpr uint32_t kInlinePayloadBytesMax = 4096;   // smaller payloads are copied, to share one write

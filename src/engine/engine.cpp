@@ -40,6 +40,7 @@ EndpointConfig endpoint_config(const EngineConfig& config, CircuitDialer& circui
     e.seed = config.seed;
     e.circuits = &circuits;
     e.part_bytes = config.part_bytes;
+    e.shared_bytes_min = config.shared_bytes_min;
     e.plant = config.plant;
     return e;
 }

@@ -50,6 +50,7 @@ struct EngineConfig {
     uint32_t circuit_bulk_window_bytes = limits::kCircuitBulkWindowBytes;
     uint64_t carried_bytes_max = limits::kCarriedBytesMax;
     uint32_t part_bytes = limits::kPartBytes;               // of a bulk frame on a long path
+    uint32_t shared_bytes_min = limits::kSharedBytesMin;    // small in tests
     uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
     uint64_t planned_bytes_min = 0;  // simulator only: ops are planned as if they were as long

@@ -80,6 +80,7 @@ Status Runtime::open() {
             driver_->poke();
         });
     });
+    if (channels_ && options_.worker_threads > 1) driver_->share_work(*workers_);
     io_thread_ = std::thread([this] { run_io(); });
     log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is {}", short_name(id_), options_.name,
         to_string(listening_),

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +46,12 @@ std::string host_name() {
 }
 
 std::string default_name() { return fmt::format("{}/{}", host_name().substr(0, 48), getpid()); }
+
+uint64_t times_preempted() {
+    rusage used{};
+    ::getrusage(RUSAGE_THREAD, &used);
+    return static_cast<uint64_t>(used.ru_nivcsw);
+}
 
 uint32_t core_count() {
     cpu_set_t set;

@@ -17,6 +17,7 @@ uint64_t random_u64();                       // not 0
 std::string default_name();                  // "HOSTNAME/PID"
 std::string host_name();
 uint32_t core_count();                // those this process may run on; at least 1
+uint64_t times_preempted();           // this thread, since it began: it had to give its core up
 void begin_thread(const char* name);  // first in each of our threads; the name has at most 15 characters
 
 // The local interface whose address packets to `to` would carry; nothing is sent. Looks names up, so it may

@@ -34,6 +34,7 @@ public:
         if (thread_.joinable()) thread_.join();
     }
     void allow_same_host() { driver_.allow_same_host(); }
+    void share_work(Helpers& helpers) { driver_.share_work(helpers); }
     Result<Address> listen(const Address& bind) { return driver_.listen(bind); }
     void run() {
         thread_ = std::thread([this] { io_.run(); });

@@ -51,15 +51,16 @@ namespace whim::sim {
     X(lineage_lost, false, "every holder of the last committed state was gone")                              \
     X(found_unreachable, true, "a peer that the coordinator cannot dial was found to be one")                \
     X(gossip_compared, true, "what gossip came to was known and compared")                                   \
-    X(gossip_lost, true, "a step of gossip went on without a neighbour")
+    X(gossip_lost, true, "a step of gossip went on without a neighbour")                                     \
+    X(turns_together, true, "strands of one peer encrypted or decrypted at the same time")
 
 enum class Mark : uint8_t {
 #define WHIM_X(name, floor, what) name,
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 38;
-static_assert(static_cast<uint32_t>(Mark::gossip_lost) + 1 == kMarkCount);
+inline constexpr uint32_t kMarkCount = 39;
+static_assert(static_cast<uint32_t>(Mark::turns_together) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);
 

@@ -47,6 +47,7 @@ void Network::write(uint64_t id, int index, Endpoint& endpoint, Instant local) {
     Connection* c = find(id);
     if (!c) return;
     c->sides[index].write_planned = false;
+    if (together_) seal_together(c->sides[index].host, endpoint, local);
     while ((c = find(id)) && c->sides[index].state == SideState::open) {
         Side& side = c->sides[index];
         const Path& p = path(side.host, c->sides[1 - index].host);
@@ -159,6 +160,10 @@ void Network::deliver(uint64_t id, int index) {
         Connection* connection = find(id);
         if (!connection) return;
         connection->sides[index].delivery_planned = false;
+        if (together_) {
+            open_together(connection->sides[1 - index].host, process.endpoint(), local);
+            connection = find(id);
+        }
         while (connection && !connection->sides[index].flight.empty() &&
                connection->sides[index].flight.front().arrives <= world_.now()) {
             if (!read_head(*connection, index, process, local)) break;
@@ -187,18 +192,31 @@ bool Network::read_head(Connection& c, int index, Process& process, Instant loca
         process.endpoint().closed(handle, "closed by the other side", local);
         return false;
     }
-    const MutableByteSpan buffer = process.endpoint().read_buffer(to.handle);
+    const StrandHandle handle = to.handle;
+    const size_t count = take(c, index, process.endpoint().read_buffer(handle));
+    process.endpoint().did_read(handle, count, local);
+    return true;
+}
+
+bool Network::has_arrived(const Side& from) const {
+    return !from.flight.empty() && !from.flight.front().fin && from.flight.front().arrives <= world_.now();
+}
+
+// Some of the first segment.
+size_t Network::take(Connection& c, int index, MutableByteSpan buffer) {
     WHIM_ASSERT(!buffer.empty());
+    Side& from = c.sides[index];
+    const HostId to = c.sides[1 - index].host;
+    Segment& head = from.flight.front();
     size_t count = std::min(buffer.size(), head.bytes.size() - head.read);
-    const uint32_t piece_max = path(from.host, to.host).piece_max;
+    const uint32_t piece_max = path(from.host, to).piece_max;
     if (piece_max < 4096) count = std::min<size_t>(count, 1 + prng_.below(piece_max));
     std::copy_n(head.bytes.begin() + static_cast<std::ptrdiff_t>(head.read), count, buffer.begin());
-    if (tap_) tap_(from.host, to.host, id * 2 + static_cast<uint64_t>(index), buffer.first(count));
+    if (tap_) tap_(from.host, to, c.id * 2 + static_cast<uint64_t>(index), buffer.first(count));
     head.read += count;
     from.flight_bytes -= count;
     if (head.read == head.bytes.size()) from.flight.pop_front();
-    process.endpoint().did_read(to.handle, count, local);
-    return true;
+    return count;
 }
 
 void Network::reset(uint64_t id, int index, const std::string& detail, Duration delay) {

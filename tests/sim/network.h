@@ -57,6 +57,9 @@ public:
 
     uint64_t bytes_in_flight() const;
 
+    void work_together() { together_ = true; }  // strands of one host that are ready have their turns at once
+    uint64_t turns_together() const { return turns_together_; }
+
 private:
     friend class Port;
     enum class SideState : uint8_t { dialing, unaccepted, open, closed };
@@ -98,6 +101,10 @@ private:
     void plan_delivery(Connection& c, int side);
     void deliver(uint64_t id, int side);
     bool read_head(Connection& c, int side, Process& process, Instant local);  // false: the reader is gone
+    bool has_arrived(const Side& from) const;
+    size_t take(Connection& c, int side, MutableByteSpan buffer);
+    void seal_together(HostId host, Endpoint& endpoint, Instant local);
+    void open_together(HostId host, Endpoint& endpoint, Instant local);
     void reset(uint64_t id, int side, const std::string& detail, Duration delay);
     void forget(uint64_t id);  // when both ends are closed
     Connection* find(uint64_t id);
@@ -115,6 +122,8 @@ private:
     uint64_t next_connection_ = 1;
     Prng prng_;
     Tap tap_;
+    bool together_ = false;
+    uint64_t turns_together_ = 0;
 };
 
 // The StrandDriver of one process.

@@ -332,6 +332,8 @@ Plan plan_of(uint64_t seed, std::optional<Profile> profile) {
     constexpr uint32_t kParts[] = {64, 500, 4000, 0};
     plan.part_bytes = kParts[prng.below(std::size(kParts))];
     plan.claims_paces = prng.chance(1, 2) && !plan.crawler;  // it would claim to carry the most
+    constexpr uint32_t kShared[] = {0, 1, 500};
+    if (plan.secure) plan.shared_bytes_min = kShared[prng.below(std::size(kShared))];
     return plan;
 }
 

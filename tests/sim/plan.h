@@ -93,6 +93,7 @@ struct Plan {
     uint32_t circuit_window_bytes = 0;  // 0: the default
     uint64_t carried_bytes_max = 0;     // 0: the default
     uint32_t part_bytes = 0;            // 0: the default
+    uint32_t shared_bytes_min = 0;      // 0: every strand has its turn alone
     bool claims_paces = false;          // peers say what their lines carry: anything, and not always the same
     bool secure = false;
     wire::RunOptions options;

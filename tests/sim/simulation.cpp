@@ -64,6 +64,7 @@ void Simulation::build() {
     std::vector<Host*> hosts;
     for (const auto& host : hosts_) hosts.push_back(host.get());
     network_ = std::make_unique<Network>(world_, hosts);
+    if (plan_.shared_bytes_min > 0) network_->work_together();
     for (HostId a = 0; a < hosts_.size(); ++a) {
         for (HostId b = 0; b < hosts_.size(); ++b) {
             Path& path = network_->path(a, b);
@@ -148,6 +149,7 @@ void Simulation::start_peer(HostId host) {
         e.circuit_control_window_bytes = e.circuit_bulk_window_bytes = plan_.circuit_window_bytes;
     if (plan_.carried_bytes_max > 0) e.carried_bytes_max = plan_.carried_bytes_max;
     if (plan_.part_bytes > 0) e.part_bytes = plan_.part_bytes;
+    if (plan_.shared_bytes_min > 0) e.shared_bytes_min = plan_.shared_bytes_min;
     e.weighed_bytes_min = 0;
     e.planned_bytes_min = 64 << 20;
     if (plan_.claims_paces) e.pace_claimed = uint64_t{1000} << (mix64(e.boot ^ 0xface) % 8);
@@ -310,6 +312,7 @@ SeedResult Simulation::run() {
         if (peer(h) && !world_.violation()) note_counters(h);
     }
     if (!world_.violation()) ops_.finish(coverage_);
+    coverage_.hit(Mark::turns_together, network_->turns_together());
     coverage_.hit(Mark::new_incarnation, control_.restarts_with_new_incarnation());
     SeedResult result;
     result.violation = world_.violation();

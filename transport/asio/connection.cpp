@@ -36,7 +36,9 @@ void Connection::finish(const asio::error_code& error) {
 
 void Connection::wait_readable() {
     stream_->wait_readable(host_->endpoint().worth_reading(strand_), [self = shared_from_this()] {
-        if (self->host_) self->read();
+        if (!self->host_) return;
+        if (self->bulk_ && self->backlogged_ && self->host_->gathers()) self->host_->readable(self->strand_);
+        else self->read();
     });
 }
 
@@ -57,14 +59,37 @@ void Connection::read() {
         if (!kind_known_) learn_kind();
         if (got < into.size() || (turn += got) >= limits::kTurnBytesMax) break;
     }
+    backlogged_ = turn >= limits::kSharedBytesMin;
     wait_readable();
     host_->event_done();
+}
+
+Connection::Moved Connection::move(Opening& work) const {
+    Moved moved;
+    for (;;) {
+        const MutableByteSpan into = work.buffer();
+        const size_t got = stream_->read_some(into, moved.error);
+        if (moved.error) return moved;
+        moved.bytes += got;
+        moved.all = got == into.size();
+        if (!work.arrived(got) || !moved.all) return moved;
+    }
+}
+
+bool Connection::have_read(const Moved& moved) {
+    if (!host_) return false;  // closed by what it read
+    if (moved.error && !would_block(moved.error)) return finish(moved.error), false;
+    backlogged_ = moved.bytes >= limits::kSharedBytesMin;
+    if (moved.all && !moved.error) return true;
+    wait_readable();
+    return false;
 }
 
 void Connection::learn_kind() {
     const std::optional<bool> bulk = host_->endpoint().carries_bulk(strand_);
     kind_known_ = bulk.has_value();
-    if (!bulk.value_or(false)) return;
+    bulk_ = bulk.value_or(false);
+    if (!bulk_) return;
     stream_->lose_when_silent();
     stream_->keep_backlog_short();
 }
@@ -79,6 +104,7 @@ void Connection::wait_writable() {
         self->waiting_writable_ = false;
         if (!self->host_) return;
         Host* const host = self->host_;
+        if (host->gathers()) return host->writable(self->strand_);
         self->write();
         host->event_done();
     });
@@ -102,6 +128,24 @@ void Connection::write() {
         turn += sent;
         if (sent < offered || turn >= host_->endpoint().turn_bytes(strand_)) return wait_writable();
     }
+}
+
+Connection::Moved Connection::move(Sealing& work) const {
+    Moved moved;
+    const ByteSpan bytes = work.run();
+    moved.bytes = stream_->write_some({&bytes, 1}, moved.error);
+    moved.all = moved.bytes == bytes.size();
+    return moved;
+}
+
+bool Connection::have_written(const Moved& moved) {
+    if (!host_) return false;  // closed by what its payloads' end led to
+    if (moved.error && !would_block(moved.error)) return finish(moved.error), false;
+    if (moved.bytes > 0) host_->endpoint().did_write(strand_, moved.bytes, host_->now());
+    if (!host_) return false;
+    if (moved.all) return true;
+    wait_writable();
+    return false;
 }
 
 }  // namespace whim

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include <asio/steady_timer.hpp>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "transport/asio/connection.h"
 #include "transport/asio/dialer.h"
 #include "transport/asio/listener.h"
@@ -26,6 +28,7 @@ public:
     void after_events(std::function<void()> then) { after_events_ = std::move(then); }
 
     void allow_same_host() { same_host_ = true; }
+    void share_work(Helpers& helpers) { helpers_ = &helpers; }
 
     Result<Address> listen(const Address& bind) {
         const auto listener =
@@ -99,8 +102,16 @@ public:
         poked_ = true;
         asio::post(io_, [core = shared_from_this()] {
             core->poked_ = false;
-            if (!core->stopped_) core->event_done();
+            if (core->stopped_) return;
+            core->take_turns();
         });
+    }
+
+    void take_turns() {
+        const std::vector<StrandHandle> later = std::exchange(later_, {});
+        writable_.insert(writable_.end(), later.begin(), later.end());
+        read_gathered();
+        if (!stopped_) event_done();
     }
 
     void stop() {
@@ -113,6 +124,14 @@ public:
         timer_.cancel();
         after_events_ = nullptr;
     }
+
+    bool gathers() const override { return helpers_ && helpers_->free(); }
+    // Others that are ready now are told before the event that is asked for here.
+    void readable(StrandHandle strand) override {
+        readable_.push_back(strand);
+        poke();
+    }
+    void writable(StrandHandle strand) override { wants_write(strand); }
 
     Endpoint& endpoint() override { return *endpoint_; }
     Instant now() const override { return AsioDriver::now(); }
@@ -156,16 +175,82 @@ private:
         connection->start_reading();
     }
 
+    std::shared_ptr<Connection> find(StrandHandle strand) const {
+        const auto found = connections_.find(strand);
+        return found == connections_.end() ? nullptr : found->second;
+    }
+
     // False: there was nothing to write.
     bool flush() {
         const std::vector<StrandHandle> writable = std::exchange(writable_, {});
+        const bool together = writable.size() > 1 && gathers();
+        const auto done = together ? write_together(writable) : std::set<StrandHandle>();
         for (const StrandHandle strand : writable) {
-            const auto found = connections_.find(strand);
-            if (found == connections_.end()) continue;
-            const std::shared_ptr<Connection> connection = found->second;
-            connection->write();
+            if (const auto connection = done.contains(strand) ? nullptr : find(strand)) connection->write();
         }
         return !writable.empty();
+    }
+
+    struct Turn {
+        StrandHandle strand;
+        std::shared_ptr<Connection> connection;
+        Connection::Moved moved;
+    };
+    template <class Work> std::vector<Turn> move_together(std::vector<Work>& work) {
+        std::vector<Turn> turns;
+        for (const Work& one : work) turns.push_back({one.handle(), find(one.handle()), {}});
+        if (turns.empty()) return turns;
+        helpers_->share(turns.size(), [&](size_t i) { turns[i].moved = turns[i].connection->move(work[i]); });
+        return turns;
+    }
+
+    // Those beyond what others may be kept waiting for.
+    static std::set<StrandHandle> put_off(std::vector<StrandHandle>& strands, std::vector<StrandHandle>& to) {
+        if (strands.size() <= limits::kStrandsAtOnceMax) return {};
+        const auto from = strands.begin() + limits::kStrandsAtOnceMax;
+        std::set<StrandHandle> all(from, strands.end());
+        to.insert(to.end(), from, strands.end());
+        strands.erase(from, strands.end());
+        return all;
+    }
+
+    // Works off, at the same time, what several strands have to write at once; the answer names them. What
+    // more they have is for the next event: others want to be read.
+    std::set<StrandHandle> write_together(std::vector<StrandHandle> strands) {
+        std::erase_if(strands, [&](StrandHandle strand) {
+            const auto connection = find(strand);
+            return !connection || !connection->takes() || !endpoint_->carries_bulk(strand).value_or(false);
+        });
+        std::set<StrandHandle> done = put_off(strands, later_);
+        std::vector<Sealing> work = endpoint_->begin_sealing(strands, now());
+        const auto turns = move_together(work);
+        endpoint_->end_sealing(work, now());
+        for (const auto& [strand, connection, moved] : turns) {
+            done.insert(strand);
+            if (connection->have_written(moved)) later_.push_back(strand);
+        }
+        if (!later_.empty()) poke();
+        return done;
+    }
+
+    void read_gathered() {
+        std::vector<StrandHandle> strands = std::exchange(readable_, {});
+        if (strands.empty()) return;
+        put_off(strands, readable_);
+        std::vector<Opening> work;
+        if (strands.size() > 1 && gathers()) work = endpoint_->begin_opening(strands, now());
+        const auto turns = move_together(work);
+        endpoint_->end_opening(work, now());
+        std::set<StrandHandle> done;
+        for (const auto& [strand, connection, moved] : turns) {
+            done.insert(strand);
+            if (connection->have_read(moved)) readable_.push_back(strand);
+        }
+        for (const StrandHandle strand : strands) {
+            const auto connection = stopped_ || done.contains(strand) ? nullptr : find(strand);
+            if (connection) connection->read();
+        }
+        if (!readable_.empty()) poke();
     }
 
     void set_timer() {
@@ -194,6 +279,9 @@ private:
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::vector<std::shared_ptr<SameHostListener>> same_host_listeners_;
     std::vector<StrandHandle> writable_;
+    std::vector<StrandHandle> later_;     // the same, with the next event
+    std::vector<StrandHandle> readable_;  // and gathered for the next event
+    Helpers* helpers_ = nullptr;          // null: every strand has its turn alone
     asio::steady_timer timer_;
     std::optional<Instant> timer_at_;
     bool same_host_ = false;
@@ -209,6 +297,7 @@ void AsioDriver::attach(Endpoint& endpoint) {
     core_->poke();
 }
 void AsioDriver::allow_same_host() { core_->allow_same_host(); }
+void AsioDriver::share_work(Helpers& helpers) { core_->share_work(helpers); }
 void AsioDriver::after_events(std::function<void()> then) { core_->after_events(std::move(then)); }
 Result<Address> AsioDriver::listen(const Address& bind) { return core_->listen(bind); }
 void AsioDriver::poke() { core_->poke(); }

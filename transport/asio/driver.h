@@ -20,6 +20,15 @@
 
 namespace whim {
 
+// Threads that take work over from the one that drives the endpoint, which calls this.
+class Helpers {
+public:
+    virtual ~Helpers() = default;
+    virtual bool free() = 0;  // whether somebody would help now
+    // Runs task(0) to task(count - 1), each once, on any threads; returns when all have returned.
+    virtual void share(size_t count, const std::function<void(size_t)>& task) = 0;
+};
+
 class AsioDriver final : public StrandDriver {
 public:
     explicit AsioDriver(asio::io_context& io);
@@ -32,6 +41,10 @@ public:
 
     // From now on processes of this machine are met through shared memory where both sides want it.
     void allow_same_host();
+
+    // From now on strands that are ready together have their turns together while somebody helps: encryption,
+    // with the calls that read and write. It must outlive the driver.
+    void share_work(Helpers& helpers);
 
     // Where others dial us. An empty host means every interface, IPv6 and IPv4; port 0 takes a free one. The
     // answer names the port. May be called again for further addresses. E_BIND says what failed.

@@ -112,11 +112,16 @@ public:
 
     Prng& prng() { return prng_; }
 
+    // Null: every strand has its turn alone.
+    std::function<void(size_t count, const std::function<void(size_t)>& task)> run_all;
+    uint64_t sealed = 0, opened = 0;  // turns that strands had together
+
     Instant now = Instant{1'000'000'000};
     Duration latency = milliseconds(1);
     size_t window = 64u << 10;  // bytes under way in one direction
     size_t cut = 20'000;        // longest piece written or read at once
     uint64_t dials_made = 0;
+    uint32_t shared_bytes_min = limits::kSharedBytesMin;  // of endpoints made from now on
 
 private:
     struct Dial {
@@ -195,6 +200,10 @@ private:
             connect(dial);
             worked = true;
         }
+        for (size_t i = 0; i < nodes_.size() && run_all; ++i) {
+            if (nodes_[i]->endpoint) seal_together(*nodes_[i]);
+            if (nodes_[i]->endpoint) worked |= open_together(*nodes_[i]);
+        }
         for (size_t i = 0; i < pipes_.size(); ++i) {
             for (int side = 0; side < 2; ++side) worked |= move(*pipes_[i], side);
         }
@@ -218,14 +227,70 @@ private:
         dial.from->endpoint->dial_failed(dial.strand, DialError::refused, "connection refused", now);
     }
 
+    bool takes(const Pipe& pipe, int side) const {
+        const Flow& back = pipe.flow[1 - side];
+        return pipe.open && back.to->writable.contains(back.strand) &&
+               !back.to->stuck.contains(back.strand) && pipe.flow[side].bytes.size() < window;
+    }
+
+    // What this leads to is written by move().
+    void seal_together(Node& node) {
+        std::vector<StrandHandle> strands;
+        for (const auto& pipe : pipes_) {
+            for (int side = 0; side < 2; ++side) {
+                const Flow& back = pipe->flow[1 - side];
+                if (back.to == &node && takes(*pipe, side)) strands.push_back(back.strand);
+            }
+        }
+        std::vector<Sealing> work = node.endpoint->begin_sealing(strands, now);
+        if (work.empty()) return;
+        run_all(work.size(), [&](size_t i) { work[i].run(); });
+        node.endpoint->end_sealing(work, now);
+        sealed += work.size();
+    }
+
+    bool open_together(Node& node) {
+        std::map<StrandHandle, Flow*> flows;
+        std::vector<StrandHandle> strands;
+        for (const auto& pipe : pipes_) {
+            for (int side = 0; side < 2; ++side) {
+                Flow& flow = pipe->flow[side];
+                const bool ready = !flow.done && !flow.bytes.empty() && flow.ready <= now;
+                if (flow.to != &node || !ready || pipe->held(side)) continue;
+                flows.emplace(flow.strand, &flow);
+                strands.push_back(flow.strand);
+            }
+        }
+        std::vector<Opening> work = node.endpoint->begin_opening(strands, now);
+        if (work.empty()) return false;
+        std::vector<std::vector<size_t>> cuts(work.size());
+        for (auto& some : cuts) {
+            some.resize(1 + prng_.below(4));
+            for (size_t& bytes : some) bytes = 1 + prng_.below(cut);
+        }
+        run_all(work.size(), [&](size_t i) {
+            std::deque<std::byte>& bytes = flows.at(work[i].handle())->bytes;
+            for (const size_t most : cuts[i]) {
+                const MutableByteSpan into = work[i].buffer();
+                const size_t n = std::min({into.size(), bytes.size(), most});
+                if (n == 0) return;
+                std::copy_n(bytes.begin(), n, into.begin());
+                bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(n));
+                if (!work[i].arrived(n)) return;
+            }
+        });
+        node.endpoint->end_opening(work, now);
+        opened += work.size();
+        return true;
+    }
+
     // Writes into and reads from one direction.
     bool move(Pipe& pipe, int side) {
         Flow& flow = pipe.flow[side];
         Flow& back = pipe.flow[1 - side];
         bool worked = false;
         Node* writer = back.to;
-        const bool takes = writer->writable.contains(back.strand) && !writer->stuck.contains(back.strand);
-        if (pipe.open && takes && flow.bytes.size() < window) {
+        if (takes(pipe, side)) {
             worked = true;
             ByteSpan pieces[4];
             const size_t count = writer->endpoint->write_buffers(back.strand, pieces);

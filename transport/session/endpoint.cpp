@@ -269,6 +269,16 @@ size_t Endpoint::write_buffers(StrandHandle strand, std::span<ByteSpan> out) {
 void Endpoint::did_write(StrandHandle strand, size_t bytes, Instant now) {
     impl_->did_write(strand, bytes, now);
 }
+std::vector<Sealing> Endpoint::begin_sealing(std::span<const StrandHandle> strands, Instant now) {
+    impl_->set_now(now);
+    return impl_->begin_sealing(strands);
+}
+void Endpoint::end_sealing(std::span<const Sealing> work, Instant now) { impl_->end_sealing(work, now); }
+std::vector<Opening> Endpoint::begin_opening(std::span<const StrandHandle> strands, Instant now) {
+    impl_->set_now(now);
+    return impl_->begin_opening(strands);
+}
+void Endpoint::end_opening(std::span<const Opening> work, Instant now) { impl_->end_opening(work, now); }
 std::optional<bool> Endpoint::carries_bulk(StrandHandle strand) const {
     const StrandPtr found = impl_->find_strand(strand);
     if (!found || found->state != StrandState::attached) return std::nullopt;

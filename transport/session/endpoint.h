@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "transport/session/path_sample.h"
 #include "transport/session/secure_channel.h"
+#include "transport/session/strand_work.h"
 #include "wire/address.h"
 
 namespace whim {
@@ -30,9 +31,6 @@ namespace whim {
 // (a zero peer id but for the index in its last byte, incarnation 0), or a peer as a coordinator sees it
 // (peer id, the boot number of that process).
 using LinkKey = MemberId;
-
-// A connection as driver and endpoint call it. Never reused.
-using StrandHandle = StrongId<struct StrandHandleTag, uint64_t>;
 
 // A payload to send, named rather than held: the owner is asked for its bytes when they are about to be
 // written, and may answer that they are no longer needed (then nothing is sent).
@@ -169,8 +167,9 @@ struct EndpointConfig {
     uint64_t seed = 0;                  // of back-off jitter and link nonces
     bool is_coordinator = false;        // said in the hello; links between two coordinators are refused
     CircuitDialer* circuits = nullptr;  // null: links have no detours
-    uint32_t part_bytes = limits::kPartBytes;  // of a bulk frame, taken at once, on a long path
-    Plant plant = Plant::none;                 // simulator only
+    uint32_t part_bytes = limits::kPartBytes;             // of a bulk frame, taken at once, on a long path
+    Plant plant = Plant::none;                            // simulator only
+    uint32_t shared_bytes_min = limits::kSharedBytesMin;  // small in tests
 };
 
 class Endpoint {
@@ -218,6 +217,14 @@ public:
     size_t write_buffers(StrandHandle strand,
                          std::span<ByteSpan> out);  // fills up to out.size() pieces; 0: nothing to write
     void did_write(StrandHandle strand, size_t bytes, Instant now);  // of the pieces last given, in order
+    // With channels, what takes the time of several bulk strands at once; see strand_work.h. Empty: it is not
+    // worth it, or there is no channel; then, and for strands that are not among the answer, the calls above.
+    // What a Sealing says to write is written, then end_sealing(), then did_write() for each. What an Opening
+    // reads needs no did_read().
+    std::vector<Sealing> begin_sealing(std::span<const StrandHandle> strands, Instant now);
+    void end_sealing(std::span<const Sealing> work, Instant now);
+    std::vector<Opening> begin_opening(std::span<const StrandHandle> strands, Instant now);
+    void end_opening(std::span<const Opening> work, Instant now);
     // Whether it carries bulk or control; nullopt until it is part of its link.
     std::optional<bool> carries_bulk(StrandHandle strand) const;
     // Bytes below which reading gains nothing: what is certain to come of the payload under way. At least 1.

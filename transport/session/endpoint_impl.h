@@ -1,9 +1,10 @@
-// Inside of Endpoint. Fourteen files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
+// Inside of Endpoint. Fifteen files, one concern each: endpoint.cpp (the seam), handshake.cpp (hello and
 // reply), reach_test.cpp (who answers at an address), race.cpp (which of a peer's addresses), loss.cpp (what
 // ends and what follows), timers.cpp (dials, probes, heartbeats), detour.cpp (paths through third members),
 // stream.cpp (frames in and out of attached strands), bulk.cpp (bulk frames, in parts), copies.cpp
 // (what is sent once more, unasked), aside.cpp (what carries control while its strand is lost), strands.cpp
-// (how many there are), path_pace.cpp (how fast bulk leaves), pacing.cpp (the user's bounds on rates).
+// (how many there are), strand_work.cpp (what several may do at once), path_pace.cpp (how fast bulk leaves),
+// pacing.cpp (the user's bounds on rates).
 //
 // Rules that keep callbacks safe: links and strands are held by shared pointers while they are worked on;
 // after each call of the owner, Link::open and Strand::state say whether work may go on.
@@ -139,6 +140,12 @@ public:
     size_t write_buffers(StrandHandle handle, std::span<ByteSpan> out);
     void did_write(StrandHandle handle, size_t bytes, Instant now);
 
+    // strand_work.cpp
+    std::vector<Sealing> begin_sealing(std::span<const StrandHandle> handles);
+    void end_sealing(std::span<const Sealing> work, Instant now);
+    std::vector<Opening> begin_opening(std::span<const StrandHandle> handles);
+    void end_opening(std::span<const Opening> work, Instant now);
+
 private:
     class Inbound;
     struct Answer;
@@ -230,6 +237,8 @@ private:
     void consumed(const StrandPtr& strand, size_t bytes);
     size_t encrypt(const StrandPtr& strand, std::span<ByteSpan> out);
     void decrypt(const StrandPtr& strand, ByteSpan cipher);
+    void read_plain(const StrandPtr& strand);
+    void filled(const StrandPtr& strand, size_t bytes);  // the payload under way, by Opening
     void channel_failed(const StrandPtr& strand, const Error& error);
     bool on_attached_frame(const StrandPtr& strand, FrameType type, ByteSpan body);
     bool on_message(const StrandPtr& strand, ByteSpan body);

@@ -45,8 +45,8 @@ bool FrameReader::fill_payload(ByteSpan& bytes, Handler& handler) {
 }
 
 void FrameReader::direct_arrived(size_t bytes, Handler& handler) {
-    WHIM_ASSERT(bytes <= into_.size());
-    into_ = into_.subspan(bytes);
+    WHIM_ASSERT(bytes <= payload_left_);
+    if (!into_.empty()) into_ = into_.subspan(bytes);
     payload_left_ -= static_cast<uint32_t>(bytes);
     if (payload_left_ == 0) handler.on_bulk_whole();
 }

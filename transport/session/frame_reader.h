@@ -28,7 +28,7 @@ public:
 
     // The part of the destination that is still to be filled; empty outside of payloads and when discarding.
     MutableByteSpan direct() const { return into_; }
-    void direct_arrived(size_t bytes, Handler& handler);
+    void direct_arrived(size_t bytes, Handler& handler);  // it may have been discarded meanwhile
 
     // The payload under way is of no interest any more.
     void discard() { into_ = {}; }

@@ -51,6 +51,15 @@ public:
         }
         return count;
     }
+    // What lies `skip` bytes behind the front, in one piece; empty: nothing.
+    ByteSpan after(size_t skip) const {
+        skip += written_;
+        for (const Piece& piece : pieces_) {
+            if (skip < piece.span().size()) return piece.span().subspan(skip);
+            skip -= piece.span().size();
+        }
+        return {};
+    }
     // Drops that many bytes; unpin(frame) for each payload that is through. It may lead to anything.
     template <class Unpin> void consume(size_t bytes, Unpin unpin) {
         written_ += bytes;

@@ -110,9 +110,14 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
         strand->state = StrandState::greeting;
         if (strand->dialer) greet(strand);
     }
+    read_plain(strand);
+}
+
+// Until the channel has nothing more.
+void Endpoint::Impl::read_plain(const StrandPtr& strand) {
+    SecureChannel& channel = *strand->channel;
     Inbound inbound(*this, strand);
-    while (strand->state != StrandState::closed && strand->state != StrandState::draining &&
-           channel.established()) {
+    while (alive(*strand) && channel.established()) {
         const MutableByteSpan direct = strand->reader.direct();
         if (direct.empty()) plain_.resize(limits::kReadStagingBytes);
         const Result<size_t> got = channel.read(direct.empty() ? MutableByteSpan(plain_) : direct);
@@ -126,6 +131,11 @@ void Endpoint::Impl::decrypt(const StrandPtr& strand, ByteSpan cipher) {
         }
     }
     if (!channel.to_network().empty()) wake(*strand);
+}
+
+void Endpoint::Impl::filled(const StrandPtr& strand, size_t bytes) {
+    Inbound inbound(*this, strand);
+    strand->reader.direct_arrived(bytes, inbound);
 }
 
 // An attached strand is redialled: whoever cuts or garbles the stream gains no more than that.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -38,9 +39,9 @@ public:
         : TestPeer(net, node, peer_id(number), channels, std::move(run), boot) {}
     TestPeer(MemoryNet& net, MemoryNet::Node& node, const PeerId& id, ChannelFactory* channels,
              std::string run, uint64_t boot, uint32_t part_bytes = limits::kPartBytes)
-        : net_(net), node(node), id(id),
-          endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false, nullptr, part_bytes}, channels,
-                   *this, node) {
+        : net_(net), node(node), id(id), endpoint({id, std::move(run), mix64(id.bytes[0]) + boot, false,
+                                                   nullptr, part_bytes, Plant::none, net.shared_bytes_min},
+                                                  channels, *this, node) {
         node.endpoint = &endpoint;
     }
     ~TestPeer() override { net_.crash(node); }
@@ -100,6 +101,7 @@ public:
         }
         EXPECT_EQ(arriving.bytes, payload_of(arriving.cookie, arriving.bytes.size()));
         ++received[arriving.cookie];
+        if (const auto then = after_bulk) then();
     }
     std::optional<ByteSpan> bulk_pin(const LinkKey&, const BulkFrame& frame) override {
         EXPECT_TRUE(pinned.insert(frame.cookie).second) << "pinned twice at once";
@@ -112,6 +114,7 @@ public:
     }
     void bulk_unpin(const LinkKey&, const BulkFrame& frame) override {
         EXPECT_EQ(pinned.erase(frame.cookie), 1u) << "unpinned what was not pinned";
+        if (const auto then = after_unpin) then();
     }
     void address_answered(uint64_t test, const std::optional<PeerId>& who, const std::string& cause,
                           Instant) override {
@@ -143,6 +146,7 @@ public:
     std::set<uint64_t> discard;        // cookies for which there is no sink
     std::set<uint64_t> withdrawn;      // cookies whose payload is no longer needed
     std::set<uint64_t> pinned;
+    std::function<void()> after_unpin, after_bulk;  // the endpoint may be called
     std::optional<LinkOptions> accept_options;
     bool accept_plain = false;
     int asked = 0;
