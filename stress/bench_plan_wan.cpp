@@ -17,6 +17,7 @@
 #include "collectives/plan/simulate.h"
 #include "machine.h"
 #include "peer.h"
+#include "peers/wan_path.h"
 #include "sizes.h"
 #include "statistics.h"
 #include "wan/units.h"
@@ -27,7 +28,7 @@ namespace {
 using namespace stress;
 
 constexpr const char* kUsage =
-    R"(usage: ./run bench plan-wan [--topology stress/wan/topologies/eu-us-asia.topology] [--scale 0.1] [--bytes 64MiB]
+    R"(usage: ./run bench plan-wan [--topology stress/wan/topologies/eu-us-asia.topology] [--scale 0.05] [--bytes 64MiB]
                             [--plans plain-ring,direct,ring,two-level,forest,auto] [--iters 5] [--warm-ups 2]
                             [--security none|tls] [--cc bbr|cubic] [--rounds-before 0] [--json]
 Measured and predicted times of an all-reduce of f32 on an emulated WAN, for each plan. Needs root.
@@ -71,9 +72,11 @@ void print(const Row& row, const AllReduceRun& run, const std::string& topology,
     const double typical = median(row.seconds);
     const auto [least, most] = std::minmax_element(row.seconds.begin(), row.seconds.end());
     if (!json) {
-        std::printf("%-11s %-10s %9.0f %9.0f %9.0f %11.0f %7.2f %8.2f\n", row.wanted.c_str(), row.ran.c_str(),
-                    typical * 1e3, *least * 1e3, *most * 1e3, row.predicted_s * 1e3,
-                    typical / row.predicted_s, row.router_share);
+        const bool full = row.router_share >= kRouterShareMax;
+        std::printf("%-11s %-10s %9.0f %9.0f %9.0f %11.0f %7.2f %8.2f%s\n", row.wanted.c_str(),
+                    row.ran.c_str(), typical * 1e3, *least * 1e3, *most * 1e3, row.predicted_s * 1e3,
+                    typical / row.predicted_s, row.router_share,
+                    full ? "  (!) a smaller --scale leaves the emulator headroom" : "");
     } else {
         std::printf(
             R"({"bench": "plan-wan", "topology": "%s", "scale": %g, "n": %zu, "bytes": %llu, "plan": "%s", )"
@@ -95,7 +98,7 @@ int bench(const Options& options) {
         return wan::kSkip;
     }
     const std::string path = options.text("topology", "stress/wan/topologies/eu-us-asia.topology");
-    const double scale = std::stod(options.text("scale", "0.1"));
+    const double scale = std::stod(options.text("scale", "0.05"));
     const std::string text = scaled(read_file(path), scale);
     const auto known = whim::plan::parse_links(text);
     if (!known.ok()) throw std::runtime_error(path + ": " + known.error().detail);

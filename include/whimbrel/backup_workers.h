@@ -20,11 +20,12 @@
  * whim_backup_workers_destroy and needs no group.
  *
  *     options.min_contributors = whim_backup_workers_choose(policy);
- *     options.grace_ms = 20;                                         // what comes later is not waited for
- *     ... whim_all_reduce(group, gradient, mean, n, WHIM_F32, WHIM_AVG, &options, &op), wait ...
+ *     options.grace_ms = 20;  // what comes later is not waited for
+ *     whim_all_reduce(group, gradient, mean, n, WHIM_F32, WHIM_AVG, &options, &op), then wait
  *     whim_backup_workers_measure(policy, op, norm2(gradient), norm2(mean), loss, list);
- *     ... whim_all_reduce(group, list, list, whim_backup_workers_list_len(policy), WHIM_F64, WHIM_AVG,
- * &options, &op), wait ... whim_backup_workers_observe_list(policy, list); */
+ *     const size_t len = whim_backup_workers_list_len(policy);
+ *     whim_all_reduce(group, list, list, len, WHIM_F64, WHIM_AVG, &options, &op), then wait
+ *     whim_backup_workers_observe_list(policy, list); */
 #ifndef WHIMBREL_BACKUP_WORKERS_H
 #define WHIMBREL_BACKUP_WORKERS_H
 
