@@ -41,28 +41,8 @@ TEST(StrandWork, LosesNothingAndRepeatsNothingWhenStrandsBreakAnywhere) {
         net.latency = microseconds(net.prng().between(0, 10'000));
         TestPeer a(net, 1, &channel_a), b(net, 2, &channel_b);
         join(net, a, b, 2 + static_cast<uint32_t>(net.prng().below(3)));
-        size_t messages[2] = {0, 0}, frames[2] = {0, 0};
-        for (int i = 0; i < 60; ++i) {
-            for (int n = 0; n < 3; ++n) {
-                messages[0] += a.say(b.key());
-                messages[1] += b.say(a.key());
-                frames[0] += a.give(b.key(), net.prng().below(60'000));
-                frames[1] += b.give(a.key(), net.prng().below(9'000));
-            }
-            net.run_for(milliseconds(net.prng().between(0, 30)));
-            if (net.prng().chance(1, 2)) net.reset_one();
-            if (net.prng().chance(1, 20)) net.reset_all();
-        }
-        net.run_for(seconds(60));
-        ASSERT_EQ(b.heard, counted(messages[0])) << "seed " << seed << "\n" << b.history();
-        ASSERT_EQ(a.heard, counted(messages[1])) << "seed " << seed;
-        ASSERT_EQ(b.received.size(), frames[0]) << "seed " << seed;
-        ASSERT_EQ(a.received.size(), frames[1]) << "seed " << seed;
-        for (const TestPeer* peer : {&a, &b}) {
-            for (const auto& [cookie, times] : peer->received) ASSERT_EQ(times, 1) << "seed " << seed;
-            for (const auto& event : peer->events) ASSERT_NE(event, "down protocol") << peer->last_detail;
-            ASSERT_TRUE(peer->at_rest()) << "seed " << seed;
-        }
+        talk_while_strands_break(net, a, b, seed);
+        if (HasFailure()) return;
         resent += a.endpoint.stats(b.key())->bulk_frames_resent;
         sealed += net.sealed, opened += net.opened;
     }

@@ -179,4 +179,36 @@ inline std::vector<std::string> counted(size_t count) {
     return all;
 }
 
+// Both say and give something again and again while connections break at random, and then have time for all
+// of it to come: once each, words in order. The answer: frames of which a part had come when one broke.
+inline uint64_t talk_while_strands_break(MemoryNet& net, TestPeer& a, TestPeer& b, uint64_t seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    uint64_t halfway = 0;
+    size_t messages[2] = {0, 0}, frames[2] = {0, 0};
+    for (int i = 0; i < 60; ++i) {
+        for (int n = 0; n < 3; ++n) {
+            messages[0] += a.say(b.key());
+            messages[1] += b.say(a.key());
+            frames[0] += a.give(b.key(), net.prng().below(60'000));
+            frames[1] += b.give(a.key(), net.prng().below(9'000));
+        }
+        net.run_for(milliseconds(net.prng().between(0, 30)));
+        const size_t live = net.live();
+        if (net.prng().chance(1, 2)) net.reset_one();
+        if (net.prng().chance(1, 20)) net.reset_all();
+        if (net.live() < live) halfway += a.arriving() + b.arriving();
+    }
+    net.run_for(seconds(60));
+    EXPECT_EQ(b.heard, counted(messages[0])) << b.history();
+    EXPECT_EQ(a.heard, counted(messages[1]));
+    EXPECT_EQ(b.received.size(), frames[0]);
+    EXPECT_EQ(a.received.size(), frames[1]);
+    for (const TestPeer* peer : {&a, &b}) {
+        for (const auto& [cookie, times] : peer->received) EXPECT_EQ(times, 1);
+        for (const auto& event : peer->events) EXPECT_NE(event, "down protocol") << peer->last_detail;
+        EXPECT_TRUE(peer->at_rest());
+    }
+    return halfway;
+}
+
 }  // namespace whim::testing
