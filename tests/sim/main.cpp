@@ -71,11 +71,13 @@ int run_one(const SeedOptions& options) {
 }
 
 int run_many(const SweepOptions& options, bool quiet) {
-    const SweepResult result = sweep(options);
-    for (const SeedViolation& v : result.violations) {
+    SweepOptions told = options;
+    told.found = [&](const SeedViolation& v) {
         std::printf("seed %lu VIOLATION: %s\n  replay: %s\n", static_cast<unsigned long>(v.seed),
                     v.what.c_str(), replay(v.seed, options.plant, options.profile).c_str());
-    }
+        std::fflush(stdout);
+    };
+    const SweepResult result = sweep(told);
     if (!quiet) std::printf("%s", result.coverage.table().c_str());
     const uint64_t count = options.last - options.first + 1;
     const bool all_run = result.coverage.seeds == count;

@@ -82,6 +82,7 @@ void Network::push(Connection& c, int index, Segment segment) {
     const int64_t line_ns =
         static_cast<int64_t>(segment.bytes.size()) * 1'000'000'000 / static_cast<int64_t>(p.bytes_per_second);
     side.line_free = start + nanoseconds(line_ns);
+    segment.begins = start;
     segment.arrives = std::max(side.last_arrival, side.line_free + delay_of(side.host, to));
     side.last_arrival = segment.arrives;
     side.flight_bytes += segment.bytes.size();
@@ -92,13 +93,19 @@ void Network::push(Connection& c, int index, Segment segment) {
 
 // A system that says what it sees: round trips, what it has sent again, and that its bound of bytes in flight
 // holds the sender back.
-std::optional<PathSample> Network::sample(const Connection& c, int index) {
-    const Side& side = c.sides[index];
+// Acknowledgements come back packet by packet, while the way back is open.
+std::optional<PathSample> Network::sample(Connection& c, int index) {
+    Side& side = c.sides[index];
     const HostId to = c.sides[1 - index].host;
+    if (!blocked(to, side.host)) {
+        uint64_t acked = side.written_bytes - std::min<uint64_t>(side.flight_bytes, side.written_bytes);
+        if (!side.flight.empty() && !blocked(side.host, to)) acked += bytes_arrived(side.flight.front());
+        side.acked_bytes = std::max(side.acked_bytes, acked);
+    }
     PathSample sample;
     sample.rtt_min = path(side.host, to).delay + path(to, side.host).delay;
     sample.rtt_smoothed = delay_of(side.host, to) + delay_of(to, side.host);
-    sample.bytes_acked = side.written_bytes - std::min<uint64_t>(side.flight_bytes, side.written_bytes);
+    sample.bytes_acked = side.acked_bytes;
     sample.bytes_retransmitted = side.sent_again_bytes;
     sample.buffer_limited = world_.now() - Instant{};
     return sample;
@@ -200,6 +207,14 @@ bool Network::read_head(Connection& c, int index, Process& process, Instant loca
 
 bool Network::has_arrived(const Side& from) const {
     return !from.flight.empty() && !from.flight.front().fin && from.flight.front().arrives <= world_.now();
+}
+
+uint64_t Network::bytes_arrived(const Segment& segment) const {
+    const uint64_t size = segment.bytes.size();
+    if (segment.arrives <= world_.now()) return size - segment.read;
+    const auto passed = static_cast<double>(std::max((world_.now() - segment.begins).ns, int64_t{0}));
+    const auto needed = static_cast<double>((segment.arrives - segment.begins).ns);
+    return static_cast<uint64_t>(static_cast<double>(size) * passed / needed);
 }
 
 // Some of the first segment.

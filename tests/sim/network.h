@@ -64,7 +64,7 @@ private:
     friend class Port;
     enum class SideState : uint8_t { dialing, unaccepted, open, closed };
     struct Segment {
-        Instant arrives;
+        Instant begins, arrives;  // on the line; at the other end
         Bytes bytes;
         size_t read = 0;
         bool fin = false;
@@ -78,6 +78,7 @@ private:
         std::deque<Segment> flight;
         size_t flight_bytes = 0;
         uint64_t written_bytes = 0, sent_again_bytes = 0;
+        uint64_t acked_bytes = 0;  // as last seen by the sender's system
         Instant last_arrival{}, line_free{};
         std::optional<Instant> blocked_since;
         bool write_planned = false, delivery_planned = false, wants_write = false;
@@ -92,7 +93,7 @@ private:
     void dial(Port& port, StrandHandle handle, const Address& to);
     void arrive(uint64_t id);  // the first packet, at the host that was dialled
     void accept(uint64_t id);
-    std::optional<PathSample> sample(const Connection& c, int side);
+    std::optional<PathSample> sample(Connection& c, int side);
     void fail_dial(uint64_t id, DialError error, const std::string& detail);
     void close(uint64_t id, int side);
     void plan_write(uint64_t id, int side);
@@ -102,6 +103,7 @@ private:
     void deliver(uint64_t id, int side);
     bool read_head(Connection& c, int side, Process& process, Instant local);  // false: the reader is gone
     bool has_arrived(const Side& from) const;
+    uint64_t bytes_arrived(const Segment& segment) const;  // packet by packet; of these, not read
     size_t take(Connection& c, int side, MutableByteSpan buffer);
     void seal_together(HostId host, Endpoint& endpoint, Instant local);
     void open_together(HostId host, Endpoint& endpoint, Instant local);

@@ -38,7 +38,7 @@ void Port::wants_write(StrandHandle strand) {
 
 std::optional<PathSample> Port::sample(StrandHandle strand) {
     const auto it = places_.find(strand);
-    const Network::Connection* c = it == places_.end() ? nullptr : network_.find(it->second.connection);
+    Network::Connection* c = it == places_.end() ? nullptr : network_.find(it->second.connection);
     if (!c) return std::nullopt;
     return network_.sample(*c, it->second.side);
 }

@@ -129,7 +129,7 @@ private:
         while (unread_.size() >= sizeof head) {
             std::memcpy(head, unread_.data(), sizeof head);
             if (unread_.size() < sizeof head + head[1]) return;
-            result_.violations.push_back({head[0], unread_.substr(sizeof head, head[1])});
+            found({head[0], unread_.substr(sizeof head, head[1])});
             unread_.erase(0, sizeof head + head[1]);
         }
     }
@@ -148,13 +148,17 @@ private:
             alive_ -= 1;
             if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
             shared_->violations += 1;
-            result_.violations.push_back(
-                {seed, hangs ? "the run hangs"
-                             : fmt::format("the process died ({}); its last words are above",
-                                           WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit")});
+            found({seed, hangs ? "the run hangs"
+                               : fmt::format("the process died ({}); its last words are above",
+                                             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit")});
             worker.seed = 0;
             if (shared_->violations < options_.violations_max) start(j);
         }
+    }
+
+    void found(SeedViolation violation) {
+        if (options_.found) options_.found(violation);
+        result_.violations.push_back(std::move(violation));
     }
 
     SweepResult conclude(uint32_t jobs) {

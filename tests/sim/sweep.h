@@ -2,6 +2,7 @@
 // costs one worker and names its seed.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,11 @@
 
 namespace whim::sim {
 
+struct SeedViolation {
+    uint64_t seed = 0;
+    std::string what;
+};
+
 struct SweepOptions {
     uint64_t first = 1, last = 1;
     uint32_t jobs = 1;
@@ -17,11 +23,7 @@ struct SweepOptions {
     std::optional<Profile> profile;
     bool twice = false;            // each seed runs twice and must give the same hash
     uint64_t violations_max = 10;  // then the sweep ends
-};
-
-struct SeedViolation {
-    uint64_t seed = 0;
-    std::string what;
+    std::function<void(const SeedViolation&)> found;  // told of each at once
 };
 
 struct SweepResult {

@@ -1,7 +1,9 @@
 // Paths through third members: when one is sought, which member is asked, and how a link changes its path.
 //
 // Only the end that dials seeks one: when the control strand has been missing for limits::kDetourDelay, or
-// when heartbeats go unanswered for limits::kDetourSilence, which shows a cut in either direction. A detour
+// when heartbeats go unanswered for limits::kDetourSilence, which shows a cut in either direction. (Not while
+// the system on the other side acknowledges the control strand's bytes: heartbeats wait in a queue there, and
+// would wait behind the same messages on every other path.) A detour
 // is a control strand over a circuit, dialled beside the direct one. Whichever says hello last carries the
 // link; bulk strands follow the control strand. While a link runs through a third member the direct path is
 // dialled on, and taken when it answers.
@@ -39,7 +41,9 @@ bool Endpoint::Impl::may_detour(const Link& link) const {
            config_.plant != Plant::no_detour;
 }
 
-bool Endpoint::Impl::silent(const Link& link) const { return now_ - link.answered >= silence_limit(link); }
+Instant Endpoint::Impl::silent_at(const Link& link) {
+    return std::max(link.answered, link.carried) + silence_limit(link);
+}
 
 std::string Endpoint::Impl::why_no_relay(const LinkKey& key, Instant now) const {
     const LinkPtr link = find_link(key);
@@ -55,8 +59,7 @@ std::string Endpoint::Impl::why_no_relay(const LinkKey& key, Instant now) const 
 std::optional<Instant> Endpoint::Impl::detour_at(const Link& link) const {
     if (!may_detour(link) || link.detour) return std::nullopt;
     if (!link.control_up()) return link.next_detour;
-    const Instant silent_at = link.answered + silence_limit(link);
-    return std::max(silent_at, link.next_detour.value_or(silent_at));
+    return std::max(silent_at(link), link.next_detour.value_or(silent_at(link)));
 }
 
 // When to seek one after the control strand was lost: a lost relay is replaced at once, but not by itself.
@@ -191,13 +194,17 @@ void Endpoint::Impl::settle_route(const LinkPtr& link, const std::optional<LinkK
     if (route != link->told_via) link->stats.rtt_min = link->stats.rtt_smoothed = Duration{};
     if (const StrandPtr other = link->detour) drop(other, Driver::tell);
     if (!route) {
-        link->direct_tries = 0;
+        link->direct_since = now_;
         return;
     }
+    // A direct path that is soon left again is tried less and less often.
+    const bool leaves_direct = !link->told_via;
+    if (leaves_direct && now_ - link->direct_since >= limits::kDirectRetryMax) link->direct_tries = 0;
     calm_race(*link);
     // One detour after the other does not put it off.
     std::optional<Instant>& next_dial = link->control().next_dial;
-    if (link->dials_directly() && !racing(*link) && !next_dial) next_dial = now_ + direct_pause(*link);
+    if (link->dials_directly() && !racing(*link) && (leaves_direct || !next_dial))
+        next_dial = now_ + direct_pause(*link);
 }
 
 void Endpoint::Impl::tell_route(const LinkPtr& link) {

@@ -135,6 +135,8 @@ struct Link {
 
     // Detours, of the end that dials. See detour.cpp.
     Instant answered;                    // a heartbeat of ours: both directions work
+    Instant carried;                     // bytes of the control strand, as the other system acknowledged
+    Instant direct_since;                // the control strand found its direct path
     StrandPtr detour;                    // a control strand on its way through a third member
     std::optional<Instant> next_detour;  // not before
     std::vector<LinkKey> relays_tried;   // since one was attached or all were

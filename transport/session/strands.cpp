@@ -81,6 +81,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         if (index == 0) {
             stats.path_rtt = now->rtt_smoothed;
             stats.control_bytes_retransmitted += again;
+            if (now->acked_since(since.bytes_acked) > 0) link.carried = now_;
         }
         if (index == 0 || !before) continue;  // a new one has not been there all the time
         lost += again;

@@ -223,6 +223,63 @@ TEST_F(CircuitWorld, WhenARelayDiesWhileItIsGreetedTheDirectPathIsDialled) {
     expect_all();
 }
 
+// Heartbeats wait behind what a crawling line carries; another path would only begin all of it anew.
+TEST_F(CircuitWorld, APathThatCarriesIsNotLeftForItsSilence) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    join(a, b);
+    run(seconds(1));
+    std::set<StrandHandle> direct;
+    for (const auto& [strand, bytes] : a.node.written) direct.insert(strand);
+    join(a, c), join(b, c);
+    run(seconds(1));
+    bool carries = true;
+    uint64_t acknowledged = 0;
+    a.node.path = [&](StrandHandle) {
+        PathSample sample;
+        sample.bytes_acked = acknowledged += carries;
+        return sample;
+    };
+    a.node.stuck = direct;
+    run(seconds(5));
+    EXPECT_EQ(a.circuits.counters().opened, 0u);
+    EXPECT_TRUE(a.up(b));
+    carries = false;
+    run(seconds(2));
+    EXPECT_GT(a.circuits.counters().opened, 0u);
+    trade(5, 1000);
+    run(seconds(1));
+    expect_all();
+}
+
+// It answers every dial, and carries nothing after that.
+TEST_F(CircuitWorld, ADirectPathThatIsSoonLeftAgainIsTriedLessAndLessOften) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    join(a, c), join(b, c);
+    run(seconds(1));
+    std::set<StrandHandle> to_c;
+    for (const auto& [strand, bytes] : a.node.written) to_c.insert(strand);
+    join(a, b);
+    const auto stick_after_greeting = [&](Duration time) {
+        for (const Instant until = net.now + time; net.now < until; run(milliseconds(20))) {
+            if (a.via(b) || !a.up(b)) continue;
+            for (const auto& [strand, bytes] : a.node.written) {
+                if (!to_c.contains(strand)) a.node.stuck.insert(strand);
+            }
+        }
+    };
+    stick_after_greeting(seconds(20));
+    const size_t early = a.routes.size();
+    EXPECT_GE(early, 4u);
+    stick_after_greeting(seconds(20));
+    EXPECT_LE(a.routes.size() - early, 8u) << "at 1 s each time it would be twice as often";
+    a.node.stuck.clear();
+    run(seconds(20));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    trade(5, 1000);
+    run(seconds(1));
+    expect_all();
+}
+
 TEST_F(CircuitWorld, TinyWindowsOnlySlowItDown) {
     const auto [a, b, c] = tiny_windows();
     run(seconds(2));
