@@ -55,6 +55,7 @@ void Op::begin_attempt(uint32_t attempt, std::vector<bool> set) {
     base_list_.assign(birth_count_, {});
     next_.assign(birth_count_, 0);
     sent_count_.assign(birth_count_, 0);
+    sent_early_.assign(birth_count_, 0);
     closed_by_.assign(birth_count_, 0);
     given_count_.assign(birth_count_, 0);
     open_by_root_.assign(birth_count_, 0);

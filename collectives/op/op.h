@@ -410,6 +410,7 @@ private:
     // Contributing.
     std::vector<std::vector<uint32_t>> base_list_;  // chunks by base root
     std::vector<uint32_t> next_, sent_count_, closed_by_, window_of_;
+    std::vector<uint32_t> sent_early_;  // over trees that fell, to members that had not called: of the quota
     uint32_t closed_count_ = 0, granted_count_ = 0;
     std::vector<uint32_t> given_count_;  // by rank: contributions that came for this peer's own chunks
 

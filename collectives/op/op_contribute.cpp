@@ -35,9 +35,9 @@ bool Op::contribute_next(uint32_t root) {
         ++sent_count_[root];
     }
     if (next >= list.size()) return false;
-    const bool allowed = posted_[root]
-                             ? sent_count_[root] < uint64_t{closed_by_[root]} + window_of_[root]
-                             : (sent_count_[root] + 1) * contribution_bytes_max() <= config_.eager_bytes;
+    const uint64_t early = uint64_t{sent_early_[root]} + sent_count_[root] + 1;
+    const bool allowed = posted_[root] ? sent_count_[root] < uint64_t{closed_by_[root]} + window_of_[root]
+                                       : early * contribution_bytes_max() <= config_.eager_bytes;
     if (!allowed && config_.plant != Plant::ignore_grants) return false;
     contribute(list[next], root);
     ++next;

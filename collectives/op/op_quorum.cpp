@@ -13,15 +13,18 @@ namespace whim::op {
 bool Op::may_go_without() const { return config_.grace.ns > 0 && !uniform() && !copies(); }
 
 // Whether enough have contributed, and the others have had their grace. The default of one contributor means
-// most of those there are: each has its own contribution at once.
+// most of those there are: each has its own contribution at once. Of weights that are all zero there is no
+// average yet: who is late may have one.
 bool Op::goes_without_slow(uint32_t c, Rooted& root) {
     if (!may_go_without() || config_.plant == Plant::wait_for_the_slow) return false;
     Arrivals arrivals(birth_count_);
     std::vector<bool> awaited(birth_count_, false);
     uint32_t present = 0, possible = 0;
+    bool weighs = config_.descriptor.reduce != Reduce::avg;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (usable(root, r, c)) {
             arrivals[r] = r == self() ? started_ : root.given[r].at;
+            weighs = weighs || (r == self() ? config_.weight : root.given[r].weight) > 0;
             ++present, ++possible;
         } else if (alive(r) && (!posted_[r] || contributes(r, c))) {
             awaited[r] = !behind_[r];
@@ -31,7 +34,7 @@ bool Op::goes_without_slow(uint32_t c, Rooted& root) {
     uint32_t enough = config_.descriptor.min_contributors;
     if (enough <= 1) enough = possible / 2 + 1;
     if (config_.plant == Plant::quorum_below_min && enough > 1) --enough;
-    if (present < enough) return false;
+    if (present < enough || !weighs) return false;
     const QuorumDecision decision =
         decide_quorum(now_, started_, arrivals, awaited, {enough, config_.grace, {}});
     if (decision.until) grace_ends_.insert({*decision.until, c});

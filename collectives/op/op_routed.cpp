@@ -250,6 +250,7 @@ void Op::fall() {
         if (node == rooted_.end() || (routes_->root(c) == self() && node->second.job)) continue;
         rooted_.erase(node);
     }
+    for (uint32_t r = 0; r < birth_count_; ++r) sent_early_[r] = posted_[r] ? 0 : next_[r];
     next_.assign(birth_count_, 0);
     sent_count_.assign(birth_count_, 0);
     closed_by_.assign(birth_count_, 0);

@@ -21,8 +21,8 @@ struct SweepOptions {
     uint32_t jobs = 1;
     Plant plant = Plant::none;
     std::optional<Profile> profile;
-    bool twice = false;            // each seed runs twice and must give the same hash
-    uint64_t violations_max = 10;  // then the sweep ends
+    bool twice = false;                               // each seed runs twice and must give the same hash
+    uint64_t violations_max = 10;                     // then the sweep ends
     std::function<void(const SeedViolation&)> found;  // told of each at once
 };
 

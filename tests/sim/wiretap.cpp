@@ -6,6 +6,15 @@
 namespace whim::sim {
 namespace {
 
+std::string_view kind_name(uint8_t kind) {
+    switch (wire::BulkKind{kind}) {
+        case wire::BulkKind::contribution: return "contribution";
+        case wire::BulkKind::result: return "result";
+        case wire::BulkKind::partial: return "partial sum";
+    }
+    return "frame of no kind";
+}
+
 template <class T> std::string ranges(const std::vector<T>& list) {
     std::string text;
     for (const auto& r : list) {
@@ -64,9 +73,8 @@ struct Wiretap::Stream final : FrameReader::Handler {
                                                            part->frame_bytes, part->offset));
         const ByteSpan header = bytes.subspan(kPartHeaderBytes);
         if (const Result<wire::BulkHeader> h = wire::decode_bulk_header(header); h.ok())
-            about += fmt::format(": {} {} chunk {} attempt {} version {}",
-                                 h->kind == 0 ? "contribution" : "result", to_string(h->op), h->chunk,
-                                 h->attempt, h->version);
+            about += fmt::format(": {} {} chunk {} attempt {} version {}", kind_name(h->kind),
+                                 to_string(h->op), h->chunk, h->attempt, h->version);
         return MutableByteSpan();
     }
     bool on_bulk_whole() override {

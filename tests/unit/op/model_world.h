@@ -30,6 +30,7 @@ struct Peer final : OpHost {
     }
     std::unique_ptr<Op> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
+    std::map<uint32_t, uint64_t> early_bytes;  // of payload, by sender
     uint32_t decisions_seen = 0;
     std::vector<Job> jobs;
     uint64_t next_job = 1;
@@ -344,8 +345,11 @@ private:
         if (sender) sender->unpin({frame.to}, kind, frame.header.chunk, frame.header.attempt);
         if (lost) return;
         const uint32_t resent = to.posted ? to.op->card().chunks_resent : 0;
-        if (!to.posted) to.early.push_back({frame.from, std::move(arrival)});
-        else to.op->on_chunk({frame.from}, std::move(arrival), now_);
+        if (!to.posted) {
+            if ((to.early_bytes[frame.from] += frame.pinned->size()) > options_.eager_bytes)
+                changed_ = "more than the eager quota was sent to who had not called the op";
+            to.early.push_back({frame.from, std::move(arrival)});
+        } else to.op->on_chunk({frame.from}, std::move(arrival), now_);
         const bool again = to.posted && to.op->card().chunks_resent > resent;
         trace(frame.from, frame.to,
               (frame.header.kind == 0   ? "contribution "

@@ -192,6 +192,25 @@ TEST(OpEnd, WeightsThatAddUpToInfinityAreRefused) {
     }
 }
 
+// The late one may have what the average needs.
+TEST(OpEnd, WeightsThatAreZeroWaitForTheSlow) {
+    FewOps ops({.weights = {0.0f, 0.0f, 2.0f}, .grace = milliseconds(10)});
+    ops.post(0);
+    ops.post(1);
+    ops.settle();
+    for (const int64_t ms : {10, 20, 30}) {
+        for (const uint32_t r : {0u, 1u}) ops[r].op->on_deadline(Instant{milliseconds(ms).ns});
+        ops.settle();
+    }
+    EXPECT_FALSE(ops[0].ended_with || ops[1].ended_with);
+    ops.post(2);
+    ops.settle();
+    for (uint32_t r = 0; r < 3; ++r) {
+        EXPECT_EQ(ops[r].ended_with, Code::OK) << ops[r].detail;
+        EXPECT_EQ(ops[r].out, ops[2].in);
+    }
+}
+
 TEST(OpEnd, FramesOfAViewThereCannotBeAreAViolation) {
     FewOps ops({});
     ops.post(0);
