@@ -176,10 +176,14 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     const bool large = d.elements * bytes >= config_.weighed_bytes_min;
     // What a whole chunk decides is cut in the same way whatever lines carry.
     const bool anyhow = !o.reducer || o.reducer->elementwise();
+    const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     const std::vector<uint64_t>& rates = line_rates_.at(birth);
+    const std::vector<uint64_t> unknown(members, 0);
     const bool trees = plan && plan->kind != plan::Kind::direct;
     if (trees) d.plan = digest_of_plan(*plan);
     else if (plan) d.parts = parts_of(*plan, d.elements);
+    else if (from_one && large)
+        d.parts = broadcast_parts(rates.size() == members ? rates : unknown, o.source, d.elements);
     else if (o.collective == Collective::all_reduce && large && anyhow && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
     if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
@@ -189,7 +193,6 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
         d.chunk_elements *= 2;
     d.min_contributors = needed(o);
-    const bool from_one = o.reduce == Reduce::copy && o.collective == Collective::all_reduce;
     d.source = from_one ? o.source : UINT32_MAX;
     if (!o.codec || members == 1) return d;  // alone, nothing travels
     const bool kept = o.collective == Collective::reduce_scatter;

@@ -115,5 +115,63 @@ TEST(Shares, NoOtherSharesAreMuchBetter) {
     EXPECT_GT(weighted, 1000u);
 }
 
+double slowest_of_broadcast(const std::vector<uint64_t>& rates, size_t source,
+                            const std::vector<double>& shares) {
+    const double others = static_cast<double>(rates.size()) - 1;
+    double time = 0;
+    for (size_t i = 0; i < rates.size(); ++i) {
+        const double bytes = others * shares[i] + (i == source ? 1 - shares[i] : 0);
+        time = std::max(time, bytes / static_cast<double>(rates[i]));
+    }
+    return time;
+}
+
+TEST(BroadcastShares, TheSourceOfEqualLinesSendsEachByteOnce) {
+    for (const uint64_t rate : {0, 125'000'000}) {
+        const std::vector<uint64_t> parts = broadcast_parts(std::vector<uint64_t>(4, rate), 2, 960'000);
+        EXPECT_EQ(parts, (std::vector<uint64_t>{320'000, 320'000, 0, 320'000}));
+    }
+    EXPECT_TRUE(broadcast_parts(std::vector<uint64_t>{5, 5}, 0, 960'000).empty()) << "two gain nothing";
+    EXPECT_TRUE(broadcast_parts(std::vector<uint64_t>(4, 0), 3, 50).empty()) << "too small to cut";
+}
+
+TEST(BroadcastShares, AFastSourceServesSlowOthersItself) {
+    const std::vector<uint64_t> parts =
+        broadcast_parts(std::vector<uint64_t>{1'000'000, 1'000, 1'000, 1'000}, 0, 960'000);
+    ASSERT_EQ(parts.size(), 4u);
+    EXPECT_GT(parts[0], 950'000u);
+}
+
+TEST(BroadcastShares, NoOtherSharesAreMuchBetter) {
+    Prng prng(9);
+    uint32_t weighted = 0;
+    for (int round = 0; round < 3000; ++round) {
+        std::vector<uint64_t> rates;
+        const size_t members = 3 + prng.below(12), source = prng.below(members);
+        for (size_t i = 0; i < members; ++i) rates.push_back(1'000'000 << prng.below(6));
+        const uint64_t elements = 100'000 + prng.below(1'000'000);
+        const std::vector<uint64_t> parts = broadcast_parts(rates, source, elements);
+        weighted += !parts.empty();
+        if (!parts.empty()) {
+            ASSERT_EQ(parts.size(), members);
+            ASSERT_EQ(std::accumulate(parts.begin(), parts.end(), uint64_t{0}), elements);
+        }
+        const double ours = slowest_of_broadcast(rates, source, shares_of(parts, members));
+        ASSERT_LE(ours, slowest_of_broadcast(rates, source, shares_of({}, members)) * 1.001) << round;
+        for (int other = 0; other < 30; ++other) {
+            std::vector<double> shares;
+            double sum = 0;
+            for (size_t i = 0; i < members; ++i) {
+                shares.push_back(prng.chance(1, 3) ? 0.0 : static_cast<double>(prng.below(1000) * rates[i]));
+                sum += shares.back();
+            }
+            if (sum == 0) continue;
+            for (double& share : shares) share /= sum;
+            ASSERT_LE(ours, slowest_of_broadcast(rates, source, shares) * 1.12) << round;
+        }
+    }
+    EXPECT_GT(weighted, 1000u);
+}
+
 }  // namespace
 }  // namespace whim
