@@ -74,7 +74,7 @@ typedef struct whim_all_reduce_options {
     /* The round the op belongs to. Default: the one this peer began last. */
     uint64_t round;
     /* For WHIM_AVG: how much this contribution counts; finite, not negative. Copied. NULL: 1. Zero is allowed
-     * as long as not all are zero (WHIM_E_WEIGHTS). */
+     * as long as not all are zero (WHIM_E_WEIGHTS); a grace does not end before one is more. */
     const float* weight;
     /* Above 0: the op does not wait for members that are later than the others by more than so long. Default:
      * everybody is waited for. WHIM_GRACE_LEARNT: as long as those that are no stragglers usually need,
@@ -145,12 +145,12 @@ typedef struct whim_all_reduce_options {
  * misaligned buffers, unknown dtype, reduction or codec); WHIM_E_UNSUPPORTED (WHIM_AVG of integers; a codec
  * with WHIM_MIN, WHIM_MAX or anything but f32; of the op also a reducer with a dtype it does not take, and a
  * result that is more than the codec holds); WHIM_E_WEIGHTS (a weight that is negative or not finite);
- * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody
- * called the tag otherwise: both are named, on both; or lacks the codec or reducer); WHIM_E_BROKEN_CONTRACT
- * (a codec or reducer of the application failed, or broke its contract: the detail says how); WHIM_E_TOO_FEW;
- * WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero); WHIM_E_CANCELLED; WHIM_E_EXCLUDED,
- * WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_STALE_ROUND when this peer has begun no round, takes no part in it, or
- * it is too old. */
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_INVALID (more than 128 GiB); WHIM_E_TAG_IN_USE;
+ * WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both; or lacks
+ * the codec or reducer); WHIM_E_BROKEN_CONTRACT (a codec or reducer of the application failed, or broke its
+ * contract: the detail says how); WHIM_E_TOO_FEW; WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero);
+ * WHIM_E_CANCELLED; WHIM_E_EXCLUDED, WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_STALE_ROUND when this peer has
+ * begun no round, takes no part in it, or it is too old. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_all_reduce(whim_group* group, const void* in, void* out,
                                                      size_t count, uint32_t dtype, uint32_t reduce,
                                                      const whim_all_reduce_options* options, whim_op** op);

@@ -48,11 +48,11 @@ inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet 
 inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's bytes in one commit
 inline constexpr uint32_t kOpsOpenMax = 256;            // per group
 inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
-inline constexpr uint32_t kChunksPerOpMax = 1u << 22;
+inline constexpr uint32_t kChunksPerOpMax = 1u << 17;   // so that the ranges of any of them fit a message
 inline constexpr uint32_t kTensorsPerOpMax = 1u << 16;
 inline constexpr uint32_t kWaitingPerMember =
     64;  // messages of newer views kept per sender and member of an op
-inline constexpr uint32_t kStatusRangesMax = 1u << 15;        // ranges in one op status message
+inline constexpr uint32_t kStatusRangesMax = 1u << 16;        // ranges of chunks in one message
 inline constexpr uint64_t kEagerBytesPerOpMax = 64u << 10;    // contributions sent before the receiver posts
 inline constexpr uint64_t kEagerBytesLargeMax = 4u << 20;     // the same of one op at a time of each sender
 inline constexpr uint64_t kEagerBytesLargeTotal = 16u << 20;  // shared by the members of that op

@@ -56,6 +56,19 @@ Status check_kind(const PostOptions& o) {
     return {};
 }
 
+// Whether the chunks are as few, and as small, as frames and messages about them have room for.
+Status check_chunks(const wire::OpDescriptor& d) {
+    const uint64_t payload = d.codec.empty() ? uint64_t{d.chunk_elements} * dtype_bytes(d.dtype) : 0;
+    const uint64_t chunks = d.elements / d.chunk_elements + std::max<uint64_t>(1, d.parts.size());
+    if (payload <= limits::kBulkPayloadBytesMax && chunks <= limits::kChunksPerOpMax) return {};
+    const uint64_t most = uint64_t{limits::kChunksPerOpMax} * limits::kBulkPayloadBytesMax >> 30;
+    return fail(Code::E_INVALID,
+                std::to_string(d.elements) + " elements of " + std::string(dtype_name(d.dtype)) +
+                    (d.codec.empty() ? "" : " as " + d.codec) + " are too many for one op: at most " +
+                    std::to_string(most) + " GiB, and " + std::to_string(limits::kChunksPerOpMax) +
+                    " chunks; make several ops of them");
+}
+
 }  // namespace
 
 uint64_t PostOptions::bytes() const {
@@ -226,6 +239,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     if (gossips && rank.value >= members)
         return done(app, Code::E_EVICTED, "this peer is no longer a member of the round");
     if (gossips) describe_gossip(*descriptor, options, members, rank);
+    if (const Status ok = check_chunks(*descriptor); !ok.ok())
+        return done(app, ok.error().code, ok.error().detail);
 
     const std::optional<OpId> name = next_id(birth_round, options, rank);
     if (!name) return done(app, Code::E_INVALID, "the two have used the tag too often; take another");

@@ -60,6 +60,19 @@ static void bad_arguments_are_named(run* r) {
     CHECK_IS(reduce(r, x[0], x[0], 4, WHIM_F32, WHIM_AVG, &options), WHIM_E_INVALID);
 }
 
+/* Nothing of the buffer is touched, which is not there. */
+static void more_than_an_op_holds_is_refused(run* r) {
+    whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
+    whim_op* op = NULL;
+    whim_error error = WHIM_ERROR_INIT;
+    options.tag = 59;
+    CHECK_OK(whim_all_reduce(r->groups[0], x[0], x[0], (size_t)1 << 36, WHIM_F32, WHIM_MAX, &options, &op));
+    CHECK_IS(whim_op_wait(op, 5000), WHIM_E_INVALID);
+    CHECK_OK(whim_op_error(op, &error));
+    CHECK(strstr(error.detail, "at most 128 GiB"));
+    whim_op_release(op);
+}
+
 /* Both peers call the tag differently; both are told, and both are named to both. */
 static void disagreeing_peers_are_both_named(run* r, size_t count1, uint32_t dtype1, uint64_t tag) {
     whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
@@ -176,6 +189,7 @@ int main(void) {
     start_run(&r, 2);
     nulls_are_refused(&r);
     bad_arguments_are_named(&r);
+    more_than_an_op_holds_is_refused(&r);
     disagreeing_peers_are_both_named(&r, 9, WHIM_F32, 60);
     disagreeing_peers_are_both_named(&r, 8, WHIM_I32, 61);
     a_tag_is_used_once_at_a_time(&r);
