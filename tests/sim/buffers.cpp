@@ -2,6 +2,7 @@
 #include "tests/sim/buffers.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/prng.h"
 
@@ -26,19 +27,20 @@ bool GuardedBuffer::guards_intact() const {
     return all_guard(all.first(kGuardBytes)) && all_guard(all.last(kGuardBytes));
 }
 
-std::byte GuardedBuffer::garbage(size_t i) const {
-    return static_cast<std::byte>(mix64(seed_ ^ (i / 8)) >> (8 * (i % 8)));
-}
-
 void GuardedBuffer::scrap(uint64_t seed) {
     seed_ = seed;
-    for (size_t i = 0; i < size_; ++i) memory_[kGuardBytes + i] = garbage(i);
+    for (size_t at = 0; at < size_; at += sizeof(uint64_t)) {
+        const uint64_t garbage = mix64(seed_ ^ at);
+        std::memcpy(&memory_[kGuardBytes + at], &garbage, std::min(sizeof garbage, size_ - at));
+    }
 }
 
 bool GuardedBuffer::intact() const {
     if (!guards_intact()) return false;
-    for (size_t i = 0; i < size_; ++i) {
-        if (memory_[kGuardBytes + i] != garbage(i)) return false;
+    for (size_t at = 0; at < size_; at += sizeof(uint64_t)) {
+        const uint64_t garbage = mix64(seed_ ^ at);
+        if (std::memcmp(&memory_[kGuardBytes + at], &garbage, std::min(sizeof garbage, size_ - at)) != 0)
+            return false;
     }
     return true;
 }

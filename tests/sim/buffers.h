@@ -21,7 +21,6 @@ public:
 
 private:
     static constexpr size_t kGuardBytes = 48;
-    std::byte garbage(size_t i) const;
     size_t size_;
     uint64_t seed_ = 0;
     Bytes memory_;

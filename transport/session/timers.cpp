@@ -38,9 +38,10 @@ std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (!link.probe) at = earlier(at, link.next_probe);
     at = earlier(at, link.next_racer);
     at = earlier(at, detour_at(link));
-    for (size_t index = 0; index < link.slots.size() && index <= link.strands_open(); ++index) {
-        if (index == 0 || link.control_up()) at = earlier(at, link.slots[index].next_dial);
-    }
+    at = earlier(at, link.slots[0].next_dial);
+    const size_t open = link.control_up() ? link.strands_open() : 0;
+    for (size_t index = 1; index < link.slots.size() && index <= open; ++index)
+        at = earlier(at, link.slots[index].next_dial);
     return at;
 }
 

@@ -4,14 +4,10 @@
 // are; then one world for each of them. WHIM_WHOLE_MATRIX=1: every victim at every step, in both ways.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "tests/unit/op/matrix.h"
 
 namespace whim::op {
 namespace {
-
-bool whole() { return std::getenv("WHIM_WHOLE_MATRIX") != nullptr; }
 
 std::string text_of(const testing::TestParamInfo<const char*>& info) {
     std::string out = info.param;
@@ -42,10 +38,11 @@ uint32_t remove_at_every_step(const ModelOptions& undisturbed) {
     EXPECT_EQ(calm.problem, "");
     uint32_t worlds = 0;
     for (uint32_t step = 0; step < calm.steps; ++step) {
-        for (uint32_t choice = 0; choice < (whole() ? 2 * undisturbed.peers : 1); ++choice) {
+        for (uint32_t choice = 0; choice < (whole_matrix() ? 2 * undisturbed.peers : 1); ++choice) {
             ModelOptions options = undisturbed;
             const uint32_t victim = (step + choice / 2) % undisturbed.peers;
-            options.removal = {step, victim, whole() ? choice % 2 == 0 : step / undisturbed.peers % 4 != 0};
+            options.removal = {step, victim,
+                               whole_matrix() ? choice % 2 == 0 : step / undisturbed.peers % 4 != 0};
             const ModelOutcome outcome = run_model(options);
             EXPECT_EQ(outcome.problem, "")
                 << undisturbed.codec << ", peer " << victim

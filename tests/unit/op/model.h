@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "collectives/op/op.h"
+#include "tests/unit/op/worlds.h"
 
 namespace whim::op {
 
