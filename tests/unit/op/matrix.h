@@ -94,6 +94,7 @@ inline ModelOptions matrix_world(Schedule schedule, const char* codec, uint32_t 
         case Schedule::broadcast:
             o.reduce = Reduce::copy;
             o.source = static_cast<uint32_t>(elements % peers);
+            o.parts = broadcast_parts(std::vector<uint64_t>(peers, 1), o.source, elements);
             break;
     }
     return o;

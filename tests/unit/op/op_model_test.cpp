@@ -53,12 +53,14 @@ ModelOptions draw_tensors(uint64_t seed) {
     return o;
 }
 
-// all_gather and reduce_scatter, with parts of any length, and codecs.
+// all_gather, reduce_scatter and broadcast, with parts of any length, and codecs.
 ModelOptions draw_parts(uint64_t seed) {
     Prng prng(seed * 15'485'863 + 3);
     ModelOptions o = prng.chance(1, 3) ? draw_coded(seed) : draw(seed);
     o.collective = prng.chance(1, 2) ? Collective::all_gather : Collective::reduce_scatter;
-    if (o.collective == Collective::all_gather) o.reduce = Reduce::copy, o.uniform = false;
+    if (prng.chance(1, 4)) o.collective = Collective::all_reduce;
+    if (o.collective != Collective::reduce_scatter) o.reduce = Reduce::copy, o.uniform = false;
+    o.source = static_cast<uint32_t>(prng.below(o.peers));
     const bool even = prng.chance(1, 3);
     const uint64_t each = prng.below(o.codec.empty() ? 12 : 60);
     o.elements = 0;
@@ -94,8 +96,7 @@ ModelOptions draw_slow(uint64_t seed) {
     o.grace = milliseconds(prng.between(2, 60));
     o.crawler = static_cast<uint32_t>(prng.below(o.peers));
     const uint32_t staying = o.peers - std::min(o.peers - 1, o.deaths + o.exclusions);
-    o.min_contributors =
-        o.collective == Collective::all_gather ? 1 : 1 + static_cast<uint32_t>(prng.below(staying));
+    o.min_contributors = o.reduce == Reduce::copy ? 1 : 1 + static_cast<uint32_t>(prng.below(staying));
     if (o.elements < 20 && o.parts.empty()) o.elements += 40;
     return o;
 }
