@@ -207,6 +207,8 @@ inline constexpr uint32_t kDetoursInARow = 8;               // relays asked befo
 inline constexpr Duration kDetourDelay =
     milliseconds(1000);  // without control strand, before a relay is asked
 inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same
+inline constexpr Duration kDetourUnheard =
+    milliseconds(3000);  // without a byte of the other side, whatever its system acknowledges
 inline constexpr Duration kRelayFresh =
     milliseconds(1000);  // since a relay's last answer, or it is not asked
 inline constexpr Duration kRelayAnswer =

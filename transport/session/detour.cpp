@@ -41,8 +41,12 @@ bool Endpoint::Impl::may_detour(const Link& link) const {
            config_.plant != Plant::no_detour;
 }
 
+// Acknowledgements may be those of a proxy on the way: they stand for an answer only while something is
+// heard.
 Instant Endpoint::Impl::silent_at(const Link& link) {
-    return std::max(link.answered, link.carried) + silence_limit(link);
+    const Instant carried =
+        std::min(link.carried + silence_limit(link), link.stats.last_heard + limits::kDetourUnheard);
+    return std::max(link.answered + silence_limit(link), carried);
 }
 
 std::string Endpoint::Impl::why_no_relay(const LinkKey& key, Instant now) const {

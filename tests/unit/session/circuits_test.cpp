@@ -223,13 +223,18 @@ TEST_F(CircuitWorld, WhenARelayDiesWhileItIsGreetedTheDirectPathIsDialled) {
     expect_all();
 }
 
-// Heartbeats wait behind what a crawling line carries; another path would only begin all of it anew.
-TEST_F(CircuitWorld, APathThatCarriesIsNotLeftForItsSilence) {
+// Heartbeats wait behind what a crawling line carries; another path would only begin all of it anew. It is
+// left once nothing is acknowledged any more, or (proxy) nothing heard, whoever acknowledges.
+class CrawlingPath : public CircuitWorld, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(CrawlingPath, IsNotLeftForItsSilence) {
+    const bool proxy = GetParam();
     RoutedPeer &a = add(1), &b = add(2), &c = add(3);
     join(a, b);
     run(seconds(1));
-    std::set<StrandHandle> direct;
+    std::set<StrandHandle> direct, back;
     for (const auto& [strand, bytes] : a.node.written) direct.insert(strand);
+    for (const auto& [strand, bytes] : b.node.written) back.insert(strand);
     join(a, c), join(b, c);
     run(seconds(1));
     bool carries = true;
@@ -243,13 +248,17 @@ TEST_F(CircuitWorld, APathThatCarriesIsNotLeftForItsSilence) {
     run(seconds(5));
     EXPECT_EQ(a.circuits.counters().opened, 0u);
     EXPECT_TRUE(a.up(b));
-    carries = false;
-    run(seconds(2));
+    carries = proxy;
+    if (proxy) b.node.stuck = back;
+    run(seconds(4));
     EXPECT_GT(a.circuits.counters().opened, 0u);
     trade(5, 1000);
     run(seconds(1));
     expect_all();
 }
+
+INSTANTIATE_TEST_SUITE_P(Behind, CrawlingPath, ::testing::Values(false, true),
+                         [](const auto& info) { return info.param ? "a_proxy" : "nobody"; });
 
 // It answers every dial, and carries nothing after that.
 TEST_F(CircuitWorld, ADirectPathThatIsSoonLeftAgainIsTriedLessAndLessOften) {
