@@ -39,10 +39,10 @@ static double seconds_of_a_broadcast(run* r) {
     return now() - begin;
 }
 
-/* Of three peers the source sends each other one two thirds of the data: its own third, and theirs. A bucket
- * holds a hundredth of a second. */
-static const double of_each = (2.0 / 3 * BYTES) / RATE - 0.05;
-static const double of_all = (4.0 / 3 * BYTES) / RATE - 0.05;
+/* Of three peers the source sends each other one half of the data, which that one passes on. A bucket holds a
+ * hundredth of a second. */
+static const double of_each = (0.5 * BYTES) / RATE - 0.05;
+static const double of_all = (1.0 * BYTES) / RATE - 0.05;
 
 static void bounds_begin_with_the_group(void) {
     run r;

@@ -30,12 +30,13 @@ TEST(ChunkLayout, EveryElementIsInExactlyOneChunk) {
                     const ChunkLayout layout{
                         elements, element_bytes,
                         choose_chunk_elements(elements, element_bytes, members, bytes_max)};
+                    const uint64_t fewest = elements / limits::kChunksPerOpMax + 1;  // of many tiny ones
                     uint64_t next = 0;
                     for (uint32_t c = 0; c < layout.chunks(); ++c) {
                         const ElementRange range = layout.range({c});
                         ASSERT_EQ(range.begin, next);
                         ASSERT_TRUE(range.count() > 0 || elements == 0);
-                        ASSERT_LE(layout.chunk_bytes({c}), bytes_max);
+                        ASSERT_LE(layout.chunk_bytes({c}), std::max(bytes_max, fewest * element_bytes));
                         next = range.end;
                     }
                     ASSERT_EQ(next, elements);
