@@ -132,6 +132,24 @@ std::optional<Profile> best_seen_in(Plant plant) {
     return plant == Plant::adopt_passed_on_late ? std::optional(Profile::double_death) : std::nullopt;
 }
 
+// Where those that show seldom have shown: tried first. A change of the library or of the simulator may move
+// them; then all seeds are searched, and sim_plants takes minutes longer until this table is right again.
+uint64_t last_seen_at(Plant plant) {
+    switch (plant) {
+        case Plant::adopt_passed_on_late: return 2365;
+        case Plant::dither_anew: return 1428;
+        case Plant::partials_outlive_trees: return 843;
+        case Plant::gossip_leaves_silently: return 448;
+        case Plant::late_contribution: return 374;
+        case Plant::stale_incarnation: return 212;
+        case Plant::circuit_outlives_link: return 180;
+        case Plant::released_contributes: return 145;
+        case Plant::circuit_in_arrival_order: return 141;
+        case Plant::wait_for_the_slow: return 119;
+        default: return 0;
+    }
+}
+
 bool bites(Plant plant, const std::string& what) {
     return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](const Phrase& phrase) {
         return what.find(phrase.says) != std::string::npos && expected(plant, phrase.kind);
@@ -166,7 +184,15 @@ int prove_plants(SweepOptions options) {
         if (proved_elsewhere(options.plant)) continue;
         options.profile = best_seen_in(options.plant);
         uint64_t others = 0;
-        const SweepResult result = sweep_for_plant(options, others);
+        SweepResult result;
+        if (const uint64_t seed = last_seen_at(options.plant);
+            seed >= options.first && seed <= options.last) {
+            SweepOptions there = options;
+            there.first = there.last = seed;
+            uint64_t none = 0;
+            result = sweep_for_plant(there, none);
+        }
+        if (result.violations.empty()) result = sweep_for_plant(options, others);
         const std::string name(plant_name(options.plant));
         if (result.violations.empty()) {
             failures += 1;
