@@ -145,7 +145,7 @@ typedef struct whim_all_reduce_options {
  * misaligned buffers, unknown dtype, reduction or codec); WHIM_E_UNSUPPORTED (WHIM_AVG of integers; a codec
  * with WHIM_MIN, WHIM_MAX or anything but f32; of the op also a reducer with a dtype it does not take, and a
  * result that is more than the codec holds); WHIM_E_WEIGHTS (a weight that is negative or not finite);
- * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_INVALID (more than 128 GiB); WHIM_E_TAG_IN_USE;
+ * WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_INVALID (about 128 GiB or more); WHIM_E_TAG_IN_USE;
  * WHIM_E_TOO_MANY_OPS; WHIM_E_MISMATCH (somebody called the tag otherwise: both are named, on both; or lacks
  * the codec or reducer); WHIM_E_BROKEN_CONTRACT (a codec or reducer of the application failed, or broke its
  * contract: the detail says how); WHIM_E_TOO_FEW; WHIM_E_NON_FINITE; WHIM_E_WEIGHTS (all weights are zero);

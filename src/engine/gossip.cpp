@@ -79,8 +79,10 @@ void Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o, 
     const uint64_t fits = std::max<uint64_t>(limits::kGossipHeldBytes / payloads, limits::kChunkBytesMin);
     const uint64_t chunk = std::max<uint64_t>(1, std::min<uint64_t>(config_.chunk_bytes, fits) / bytes);
     uint64_t elements = std::clamp<uint64_t>(d.elements, 1, chunk);
-    while (d.elements / elements >= limits::kChunksPerOpMax) elements *= 2;
-    d.chunk_elements = static_cast<uint32_t>(elements);
+    // No message lists its chunks, so that there may be more than of other ops.
+    constexpr uint64_t kChunksMax = uint64_t{limits::kChunksPerOpMax} * 32;
+    while (d.elements / elements >= kChunksMax && elements < UINT32_MAX) elements *= 2;
+    d.chunk_elements = static_cast<uint32_t>(std::min<uint64_t>(elements, UINT32_MAX));
 }
 
 std::unique_ptr<op::RunningOp> Engine::Impl::make_gossip(OpRecord& record, std::vector<bool> alive, Rank self,

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "collectives/plan/direct.h"
+#include "collectives/plan/fit_chunks.h"
 #include "collectives/plan/shares.h"
 #include "engine/impl.h"
 
@@ -59,14 +60,15 @@ Status check_kind(const PostOptions& o) {
 // Whether the chunks are as few, and as small, as frames and messages about them have room for.
 Status check_chunks(const wire::OpDescriptor& d) {
     const uint64_t payload = d.codec.empty() ? uint64_t{d.chunk_elements} * dtype_bytes(d.dtype) : 0;
-    const uint64_t chunks = d.elements / d.chunk_elements + std::max<uint64_t>(1, d.parts.size());
-    if (payload <= limits::kBulkPayloadBytesMax && chunks <= limits::kChunksPerOpMax) return {};
+    const uint64_t chunks = chunks_at_most(d.elements, d.chunk_elements, d.parts.size());
+    const bool few = collective_gossips(d.collective) || chunks <= limits::kChunksPerOpMax;
+    if (payload <= limits::kBulkPayloadBytesMax && few) return {};
     const uint64_t most = uint64_t{limits::kChunksPerOpMax} * limits::kBulkPayloadBytesMax >> 30;
     return fail(Code::E_INVALID,
                 std::to_string(d.elements) + " elements of " + std::string(dtype_name(d.dtype)) +
-                    (d.codec.empty() ? "" : " as " + d.codec) + " are too many for one op: at most " +
+                    (d.codec.empty() ? "" : " as " + d.codec) + " are too many for one op: nearly " +
                     std::to_string(most) + " GiB, and " + std::to_string(limits::kChunksPerOpMax) +
-                    " chunks; make several ops of them");
+                    " chunks, are the most; make several ops of them");
 }
 
 }  // namespace
@@ -199,12 +201,11 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
         d.parts = broadcast_parts(rates.size() == members ? rates : unknown, o.source, d.elements);
     else if (o.collective == Collective::all_reduce && large && anyhow && rates.size() == members)
         d.parts = direct_parts(rates, d.elements);
-    if (config_.plant == Plant::shares_by_own_measure && o.parts.empty() && (config_.seed & 1))
-        std::reverse(d.parts.begin(), d.parts.end());
+    const bool planted = config_.plant == Plant::shares_by_own_measure && !from_one;
+    if (planted && o.parts.empty() && (config_.seed & 1)) std::reverse(d.parts.begin(), d.parts.end());
     // Parts begin chunks of their own, one more each at most.
     const uint64_t parts = trees ? plan->parts.size() : d.parts.empty() ? 0 : members;
-    while (parts > 0 && d.elements / d.chunk_elements + parts > limits::kChunksPerOpMax)
-        d.chunk_elements *= 2;
+    d.chunk_elements = fit_chunk_elements(d.elements, d.chunk_elements, parts);
     d.min_contributors = needed(o);
     d.source = from_one ? o.source : UINT32_MAX;
     if (!o.codec || members == 1) return d;  // alone, nothing travels
@@ -258,7 +259,8 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     if (gossips) r.graph = graph_of(o.gossip, members, rank);
     if (plan && plan->kind != plan::Kind::direct) r.trees = std::move(plan);
     totals_.ops_with_trees += r.trees != nullptr;
-    totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty();
+    totals_.ops_weighed += o.collective == Collective::all_reduce && !r.descriptor.parts.empty() &&
+                           r.descriptor.source == UINT32_MAX;
     if (!r.descriptor.codec.empty())
         r.coding = std::make_shared<op::Coding>(o.codec, o.reduce, o.collective == Collective::reduce_scatter,
                                                 id, members, config_.plant, o.reducer);

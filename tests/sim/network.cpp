@@ -129,7 +129,10 @@ void Network::deliver(uint64_t id, int index) {
     if (!c) return;
     Side& from = c->sides[index];
     Side& to = c->sides[1 - index];
-    if (from.flight.empty()) return;
+    if (from.flight.empty()) {  // taken by a turn together
+        if (from.wants_write) plan_write(id, index);
+        return;
+    }
     if (blocked(from.host, to.host)) {
         if (!from.blocked_since) {
             from.blocked_since = world_.now();

@@ -141,7 +141,7 @@ struct Link {
     std::optional<Instant> next_detour;  // not before
     std::vector<LinkKey> relays_tried;   // since one was attached or all were
     uint32_t detour_pauses = 0;
-    uint32_t direct_tries = 0;  // while it runs through a third member
+    uint32_t direct_tries = 0;  // while it runs through a third member, since the direct path last held
     std::optional<LinkKey> told_via;
     std::string off_direct;  // what is wrong with the direct path
 
