@@ -214,7 +214,7 @@ bool Network::has_arrived(const Side& from) const {
 
 uint64_t Network::bytes_arrived(const Segment& segment) const {
     const uint64_t size = segment.bytes.size();
-    if (segment.arrives <= world_.now()) return size - segment.read;
+    if (segment.arrives <= world_.now() || size == 0) return size - segment.read;
     const auto passed = static_cast<double>(std::max((world_.now() - segment.begins).ns, int64_t{0}));
     const auto needed = static_cast<double>((segment.arrives - segment.begins).ns);
     return static_cast<uint64_t>(static_cast<double>(size) * passed / needed);
