@@ -82,7 +82,7 @@ void GossipOp::on_fail(Rank from, const wire::OpFail& said) {
     const std::optional<Code> code = code_from_int(said.code);
     if (!code || !alive_[from.value]) return;
     if (*code == Code::E_MISMATCH || *code == Code::E_NON_FINITE) return fail_for_all(*code, said.detail);
-    forget_last_given(from.value);
+    if (*code != Code::OK) forget_last_given(from.value);
     close(from.value);
 }
 
@@ -145,10 +145,11 @@ void GossipOp::fail_for_all(Code code, const std::string& detail) {
     fail(code, detail);
 }
 
-// No further step: the op ends with what has been mixed.
+// No further step: the op ends with what has been mixed. Whoever has taken all steps, and only waits for
+// others to have its values, says OK: what they have of it counts.
 void GossipOp::stop(const std::string& why) {
     WHIM_ASSERT(running());
-    if (!why.empty()) say_leaving(Code::E_EXCLUDED, why);
+    if (!why.empty()) say_leaving(complete() ? Code::OK : Code::E_EXCLUDED, why);
     stopping_ = true;
     end_detail_ = why;
     forget_neighbours();

@@ -55,7 +55,8 @@ struct Bench {
     std::unique_ptr<GossipOp> op;
     wire::OpDescriptor descriptor;
 
-    explicit Bench(uint32_t steps, Duration grace = {}, uint64_t eager_bytes = 1024) {
+    explicit Bench(uint32_t steps, Duration grace = {}, uint64_t eager_bytes = 1024,
+                   std::optional<Instant> give_up = {}) {
         GossipConfig config;
         config.id = {.round = {1}, .tag = 4};
         descriptor.collective = Collective::neighbour_average;
@@ -68,6 +69,7 @@ struct Bench {
         config.in = std::as_bytes(std::span(in));
         config.out = std::as_writable_bytes(std::span(out));
         config.grace = grace;
+        config.give_up = give_up;
         config.eager_bytes = eager_bytes;
         op = std::make_unique<GossipOp>(std::move(config), host, pool);
         op->start({});
@@ -96,6 +98,37 @@ struct Bench {
     }
     static OpId op_id() { return {.round = {1}, .tag = 4}; }
 };
+
+// There is no room to keep its values for the others, and no time to wait until they have mixed them.
+TEST(GossipEnd, WhoeverLeavesAfterItsLastStepSaysSo) {
+    Bench b(1, {}, 1024, Instant{} + milliseconds(50));
+    b.host.reserve_max = 0;
+    for (const uint32_t from : {1u, 2u}) {
+        b.post(from, b.descriptor);
+        for (const uint32_t chunk : {0u, 1u}) b.frame(from, chunk, 0, 4);
+    }
+    b.work();
+    ASSERT_FALSE(b.host.code);
+    b.op->on_deadline(Instant{} + milliseconds(50));
+    EXPECT_EQ(b.host.code, Code::OK);
+    const auto told = b.host.sent<wire::OpFail>();
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0].second.code, static_cast<int32_t>(Code::OK));
+    EXPECT_FLOAT_EQ(b.out[0], 3);  // 1 + 2 (4 - 1)/3
+}
+
+TEST(GossipEnd, WhatALeaverGaveCountsIfItTookTheStepItself) {
+    for (const Code said : {Code::OK, Code::E_EXCLUDED}) {
+        Bench b(1);
+        for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+        for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 0, 4);
+        b.op->on_message({1}, wire::OpFail{Bench::op_id(), static_cast<int32_t>(said), "peer 1 leaves"}, {});
+        for (const uint32_t chunk : {0u, 1u}) b.frame(2, chunk, 0, 4);
+        b.work();
+        EXPECT_EQ(b.host.code, Code::OK);
+        EXPECT_FLOAT_EQ(b.out[0], said == Code::OK ? 3 : 2);
+    }
+}
 
 TEST(GossipEnd, ASlowNeighbourIsLeftOutAndTold) {
     Bench b(1, milliseconds(100));
