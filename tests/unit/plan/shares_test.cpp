@@ -1,6 +1,6 @@
-// Goal: shares of the direct plan cover the buffer, give slow lines less to root, and no other shares would
-// end the op much sooner. Method: random lines; the slowest member's time against many random shares, and
-// against what contributions alone take.
+// Goal: shares of the direct plan, and of a broadcast, cover the buffer, give slow lines less to root, and no
+// other shares would end the op much sooner. Method: random lines; the slowest member's time against many
+// random shares, and against what contributions alone take.
 #include "collectives/plan/shares.h"
 
 #include <gtest/gtest.h>
@@ -26,6 +26,19 @@ std::vector<double> shares_of(const std::vector<uint64_t>& parts, size_t members
     const auto all = static_cast<double>(std::accumulate(parts.begin(), parts.end(), uint64_t{0}));
     std::vector<double> shares;
     for (const uint64_t part : parts) shares.push_back(static_cast<double>(part) / all);
+    return shares;
+}
+
+// Some of them zero, the others likelier to be large where lines are fast. Empty: all came to zero.
+std::vector<double> random_shares(Prng& prng, const std::vector<uint64_t>& rates) {
+    std::vector<double> shares;
+    double sum = 0;
+    for (const uint64_t rate : rates) {
+        shares.push_back(prng.chance(1, 3) ? 0.0 : static_cast<double>(prng.below(1000) * rate));
+        sum += shares.back();
+    }
+    if (sum == 0) return {};
+    for (double& share : shares) share /= sum;
     return shares;
 }
 
@@ -99,14 +112,8 @@ TEST(Shares, NoOtherSharesAreMuchBetter) {
         const double equal = slowest(rates, shares_of({}, members));
         ASSERT_LE(ours, equal * 1.001) << round;
         for (int other = 0; other < 30; ++other) {
-            std::vector<double> shares;
-            double sum = 0;
-            for (size_t i = 0; i < members; ++i) {
-                shares.push_back(prng.chance(1, 3) ? 0.0 : static_cast<double>(prng.below(1000) * rates[i]));
-                sum += shares.back();
-            }
-            if (sum == 0) continue;
-            for (double& share : shares) share /= sum;
+            const std::vector<double> shares = random_shares(prng, rates);
+            if (shares.empty()) continue;
             ASSERT_LE(ours, slowest(rates, shares) * 1.12) << round;  // a tenth is not worth other shares
         }
         const uint64_t least = *std::min_element(rates.begin(), rates.end());
@@ -159,14 +166,8 @@ TEST(BroadcastShares, NoOtherSharesAreMuchBetter) {
         const double ours = slowest_of_broadcast(rates, source, shares_of(parts, members));
         ASSERT_LE(ours, slowest_of_broadcast(rates, source, shares_of({}, members)) * 1.001) << round;
         for (int other = 0; other < 30; ++other) {
-            std::vector<double> shares;
-            double sum = 0;
-            for (size_t i = 0; i < members; ++i) {
-                shares.push_back(prng.chance(1, 3) ? 0.0 : static_cast<double>(prng.below(1000) * rates[i]));
-                sum += shares.back();
-            }
-            if (sum == 0) continue;
-            for (double& share : shares) share /= sum;
+            const std::vector<double> shares = random_shares(prng, rates);
+            if (shares.empty()) continue;
             ASSERT_LE(ours, slowest_of_broadcast(rates, source, shares) * 1.12) << round;
         }
     }
