@@ -1,12 +1,13 @@
 // Paths through third members: when one is sought, which member is asked, and how a link changes its path.
 //
 // Only the end that dials seeks one: when the control strand has been missing for limits::kDetourDelay, or
-// when heartbeats go unanswered for limits::kDetourSilence, which shows a cut in either direction. (Not while
-// the system on the other side acknowledges the control strand's bytes: heartbeats wait in a queue there, and
-// would wait behind the same messages on every other path.) A detour
-// is a control strand over a circuit, dialled beside the direct one. Whichever says hello last carries the
-// link; bulk strands follow the control strand. While a link runs through a third member the direct path is
-// dialled on, and taken when it answers.
+// when heartbeats go unanswered for limits::kDetourSilence, which shows a cut in either direction. Not while
+// the system on the other side acknowledges the control strand's bytes: then heartbeats wait in a queue, and
+// would wait behind the same messages on every other path.
+//
+// A detour is a control strand over a circuit, dialled beside the direct one. Whichever says hello last
+// carries the link; bulk strands follow the control strand. While a link runs through a third member the
+// direct path is dialled on, and taken when it answers; one that is soon left again, less and less often.
 //
 // A relay must have a path of its own to both ends: links that run through others carry nobody.
 #include <algorithm>
