@@ -58,8 +58,9 @@ Members mixed(const Mixing& mixing, const Members& members) {
         const Mixing::Row row = mixing.row(r);
         inputs.clear();
         for (size_t k = 0; k < row.from.size(); ++k)
-            inputs.push_back({members[row.from[k].value], row.weights[k]});
-        kernels::mix(members[r.value], inputs, out[r.value]);
+            inputs.push_back({std::as_bytes(std::span(members[row.from[k].value])), row.weights[k]});
+        kernels::mix({.own = std::as_bytes(std::span(members[r.value])), .inputs = inputs},
+                     std::as_writable_bytes(std::span(out[r.value])));
     }
     return out;
 }
@@ -81,8 +82,10 @@ double accelerated(const GraphSpec& spec, double lambda, uint32_t steps, Members
     Members previous = members;
     for (const float omega : chebyshev_coefficients(lambda, steps)) {
         const Members next = mixed(mixing, members);
-        for (size_t r = 0; r < next.size(); ++r)
-            kernels::chebyshev_step(omega, next[r], previous[r], previous[r]);
+        for (size_t r = 0; r < next.size(); ++r) {
+            const MutableByteSpan last = std::as_writable_bytes(std::span(previous[r]));
+            kernels::mix({.own = std::as_bytes(std::span(next[r])), .omega = omega, .previous = last}, last);
+        }
         std::swap(previous, members);
     }
     return distance(members) / before;

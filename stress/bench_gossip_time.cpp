@@ -2,11 +2,12 @@
 // sit in four regions, and each has one line that carries what it sends and one that carries what it
 // receives, in order; what passes both arrives after half a round trip. Arithmetic takes no time. Results
 // depend on the flags alone.
-//   ./run bench gossip-time [--members 16] [--mib 4] [--mbit 200] [--slow 10] [--error 0.01]
+//   ./run bench gossip-time [--members 16] [--mib 4] [--mbit 200] [--slow 10] [--error 0.01] [--codec
+//   none,int8]
 // One JSON line for each way: the fewest steps after which at most `error` of the distance from the mean is
 // left, what is left, the buffers that a member sends, and seconds until the last member is done (all) and
 // until half of them are (half), with equal lines and with one line that is `slow` times slower (slow_all,
-// slow_half).
+// slow_half). With a codec, which then is in the name, all that travels is encoded.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -23,6 +24,7 @@
 
 #include "base/limits.h"
 #include "base/prng.h"
+#include "collectives/codec/parse.h"
 #include "collectives/op/gossip_op.h"
 #include "stress/machine.h"
 #include "stress/options.h"
@@ -186,14 +188,25 @@ void Peer::ended(Code code, const std::string& detail) {
     ended_at = world->now();
 }
 
+constexpr OpId kId{.round = {1}, .tag = 1};
+
 struct Way {
     GraphKind graph;
     bool chebyshev;
 };
 
-std::unique_ptr<RunningOp> make_all_reduce(Peer& p, ChunkPool& pool, uint32_t members) {
+// codec: null for none.
+std::shared_ptr<const Coding> coding_of(const CodecPtr& codec, uint32_t members) {
+    if (!codec) return nullptr;
+    return std::make_shared<const Coding>(codec, Reduce::avg, false, kId, members);
+}
+
+std::unique_ptr<RunningOp> make_all_reduce(Peer& p, ChunkPool& pool, uint32_t members,
+                                           const CodecPtr& codec) {
     OpConfig config;
-    config.id = {.round = {1}, .tag = 1};
+    config.id = kId;
+    config.coding = coding_of(codec, members);
+    if (codec) config.descriptor.codec = codec->text();
     config.descriptor.reduce = Reduce::avg;
     config.descriptor.elements = kElements;
     config.descriptor.chunk_elements = static_cast<uint32_t>(kElements / std::lcm(kChunks, members));
@@ -206,9 +219,11 @@ std::unique_ptr<RunningOp> make_all_reduce(Peer& p, ChunkPool& pool, uint32_t me
 }
 
 std::unique_ptr<RunningOp> make_gossip(Peer& p, ChunkPool& pool, uint32_t members, const Way& way,
-                                       uint32_t steps) {
+                                       uint32_t steps, const CodecPtr& codec) {
     GossipConfig config;
-    config.id = {.round = {1}, .tag = 1};
+    config.id = kId;
+    config.coding = coding_of(codec, members);
+    if (codec) config.descriptor.codec = codec->text();
     config.graph = {way.graph, members, way.graph == GraphKind::random_matching ? 1ull : 0ull, {}};
     config.descriptor.collective = Collective::neighbour_average;
     config.descriptor.elements = kElements;
@@ -239,29 +254,19 @@ void report(const std::string& name, uint32_t steps, Wan wan, double slow, const
         stress::commit().c_str());
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-    const stress::Options options(argc, argv, {"members", "mib", "mbit", "slow", "error"});
-    Wan wan;
-    wan.members = static_cast<uint32_t>(options.number("members", 16));
-    wan.bytes_per_s = static_cast<double>(options.number("mbit", 200)) * 1e6 / 8;
-    wan.bytes_per_element = static_cast<double>(options.number("mib", 4) << 20) / kElements;
-    const auto slow = static_cast<double>(options.number("slow", 10));
-    const double error = std::stod(options.text("error", "0.01"));
-    if (wan.members < 2 || wan.members > 64) throw std::runtime_error("--members: from 2 to 64");
-    report("all-reduce", 1, wan, slow,
-           [&](Peer& p, ChunkPool& pool) { return make_all_reduce(p, pool, wan.members); });
+void all_ways(const Wan& wan, double slow, double error, const CodecPtr& codec, const std::string& suffix) {
+    report("all-reduce" + suffix, 1, wan, slow,
+           [&](Peer& p, ChunkPool& pool) { return make_all_reduce(p, pool, wan.members, codec); });
     constexpr Way kWays[] = {{GraphKind::complete, false},    {GraphKind::one_peer_exponential, false},
                              {GraphKind::exponential, false}, {GraphKind::exponential, true},
                              {GraphKind::hypercube, true},    {GraphKind::random_matching, false},
                              {GraphKind::ring, false},        {GraphKind::ring, true}};
     for (const Way& way : kWays) {
         const std::string name =
-            std::string(gossip::kind_name(way.graph)) + (way.chebyshev ? ", Chebyshev" : "");
+            std::string(gossip::kind_name(way.graph)) + (way.chebyshev ? ", Chebyshev" : "") + suffix;
         for (uint32_t steps = 1; steps <= limits::kGossipStepsMax; ++steps) {
             const auto make = [&](Peer& p, ChunkPool& pool) {
-                return make_gossip(p, pool, wan.members, way, steps);
+                return make_gossip(p, pool, wan.members, way, steps, codec);
             };
             World world(wan);
             world.run(make);
@@ -269,6 +274,26 @@ int main(int argc, char** argv) try {
             if (steps == 1 || world.rest() <= error) report(name, steps, wan, slow, make);
             if (world.rest() <= error) break;
         }
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const stress::Options options(argc, argv, {"members", "mib", "mbit", "slow", "error", "codec"});
+    Wan wan;
+    wan.members = static_cast<uint32_t>(options.number("members", 16));
+    wan.bytes_per_s = static_cast<double>(options.number("mbit", 200)) * 1e6 / 8;
+    wan.bytes_per_element = static_cast<double>(options.number("mib", 4) << 20) / kElements;
+    const auto slow = static_cast<double>(options.number("slow", 10));
+    const double error = std::stod(options.text("error", "0.01"));
+    if (wan.members < 2 || wan.members > 64) throw std::runtime_error("--members: from 2 to 64");
+    for (const std::string& text : stress::split(options.text("codec", "none,int8"))) {
+        const bool plain = text == "none";
+        Result<CodecPtr> codec = plain ? CodecPtr() : parse_codec(text);
+        if (!codec.ok() || (!plain && (*codec)->sparse()))
+            throw std::runtime_error("--codec " + text + ": a dense codec, or none");
+        all_ways(wan, slow, error, *codec, plain ? "" : ", " + text);
     }
     return 0;
 } catch (const std::exception& problem) {

@@ -15,54 +15,73 @@ HWY_BEFORE_NAMESPACE();
 namespace whim::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D = hn::CappedTag<float, 64>;
-using V = hn::Vec<D>;
-constexpr size_t kLanesMax = 64;
+template <class Format> class Mixer {
+    using Acc = typename Format::Acc;
+    using D = hn::CappedTag<Acc, 64>;
+    using V = hn::Vec<D>;
+    static constexpr size_t kStagedBytes = 64 * sizeof(Acc);
 
-// The elements from `at` on, as many as a vector holds or the rest, with zeros behind them.
-HWY_INLINE V load_at(std::span<const float> from, size_t at) {
-    const std::span<const std::byte> bytes = std::as_bytes(from.subspan(at));
-    if (from.size() - at >= hn::Lanes(D())) return F32::load(D(), bytes.data());
-    std::byte staged[kLanesMax * sizeof(float)] = {};
-    std::memcpy(staged, bytes.data(), bytes.size());
-    return F32::load(D(), staged);
-}
+public:
+    Mixer(const MixStep& step, MutableByteSpan out) : step_(step), out_(out) {}
 
-HWY_INLINE void store_at(V v, std::span<float> to, size_t at) {
-    const std::span<std::byte> bytes = std::as_writable_bytes(to.subspan(at));
-    if (to.size() - at >= hn::Lanes(D())) return F32::store(D(), v, bytes.data());
-    std::byte staged[kLanesMax * sizeof(float)];
-    F32::store(D(), v, staged);
-    std::memcpy(bytes.data(), staged, bytes.size());
-}
-
-void mix_all(std::span<const float> own, std::span<const MixInput> inputs, std::span<float> out) {
-    const D d;
-    for (size_t i = 0; i < out.size(); i += hn::Lanes(d)) {
-        const V start = load_at(own, i);
-        V sum = start;
-        for (const MixInput& input : inputs) {
-            const V difference = hn::Sub(load_at(input.values, i), start);
-            sum = hn::Add(sum, hn::Mul(hn::Set(d, input.weight), difference));
+    void run() const {
+        const D d;
+        const size_t width = hn::Lanes(d) * Format::kBytes;
+        for (size_t at = 0; at < out_.size(); at += width) {
+            V mixed = averages() ? average(at) : moved(at);
+            if (step_.omega != 1.0f) {
+                const V before = load(step_.previous, at);
+                mixed = hn::Add(before, hn::Mul(set(step_.omega), hn::Sub(mixed, before)));
+            }
+            store(mixed, at);
         }
-        store_at(sum, out, i);
     }
-}
 
-void average_pair(std::span<const float> a, std::span<const float> b, std::span<float> out) {
-    const D d;
-    for (size_t i = 0; i < out.size(); i += hn::Lanes(d)) {
-        store_at(hn::Mul(hn::Set(d, 0.5f), hn::Add(load_at(a, i), load_at(b, i))), out, i);
+private:
+    static HWY_INLINE V set(float x) { return hn::Set(D(), static_cast<Acc>(x)); }
+
+    // The elements from `at` on, as many as a vector holds or the rest, with zeros behind them.
+    static HWY_INLINE V load(ByteSpan from, size_t at) {
+        if (from.size() - at >= hn::Lanes(D()) * Format::kBytes) return Format::load(D(), from.data() + at);
+        std::byte staged[kStagedBytes] = {};
+        std::memcpy(staged, from.data() + at, from.size() - at);
+        return Format::load(D(), staged);
     }
-}
 
-void step_chebyshev(float omega, std::span<const float> mixed, std::span<const float> previous,
-                    std::span<float> out) {
-    const D d;
-    for (size_t i = 0; i < out.size(); i += hn::Lanes(d)) {
-        const V before = load_at(previous, i);
-        const V change = hn::Sub(load_at(mixed, i), before);
-        store_at(hn::Add(before, hn::Mul(hn::Set(d, omega), change)), out, i);
+    HWY_INLINE void store(V v, size_t at) const {
+        if (out_.size() - at >= hn::Lanes(D()) * Format::kBytes)
+            return Format::store(D(), v, out_.data() + at);
+        std::byte staged[kStagedBytes];
+        Format::store(D(), v, staged);
+        std::memcpy(out_.data() + at, staged, out_.size() - at);
+    }
+
+    bool averages() const {
+        return step_.shown.empty() && step_.inputs.size() == 1 && step_.inputs[0].weight == 0.5f;
+    }
+    HWY_INLINE V average(size_t at) const {
+        return hn::Mul(set(0.5f), hn::Add(load(step_.own, at), load(step_.inputs[0].values, at)));
+    }
+
+    HWY_INLINE V moved(size_t at) const {
+        const V own = load(step_.own, at);
+        const V shown = step_.shown.empty() ? own : load(step_.shown, at);
+        V sum = own;
+        for (const MixInput& input : step_.inputs)
+            sum = hn::Add(sum, hn::Mul(set(input.weight), hn::Sub(load(input.values, at), shown)));
+        return sum;
+    }
+
+    const MixStep& step_;
+    MutableByteSpan out_;
+};
+
+void mix_all(const MixStep& step, MutableByteSpan out) {
+    switch (step.dtype) {
+        case Dtype::f64: return Mixer<F64>(step, out).run();
+        case Dtype::f16: return Mixer<F16>(step, out).run();
+        case Dtype::bf16: return Mixer<Bf16>(step, out).run();
+        default: return Mixer<F32>(step, out).run();
     }
 }
 
@@ -73,21 +92,14 @@ HWY_AFTER_NAMESPACE();
 namespace whim::kernels {
 
 HWY_EXPORT(mix_all);
-HWY_EXPORT(average_pair);
-HWY_EXPORT(step_chebyshev);
 
-void mix(std::span<const float> own, std::span<const MixInput> inputs, std::span<float> out) {
-    WHIM_ASSERT(own.size() == out.size());
-    for (const MixInput& input : inputs) WHIM_ASSERT(input.values.size() == out.size());
-    const bool pair = inputs.size() == 1 && inputs[0].weight == 0.5f;
-    if (pair) HWY_DYNAMIC_DISPATCH(average_pair)(own, inputs[0].values, out);
-    else HWY_DYNAMIC_DISPATCH(mix_all)(own, inputs, out);
-}
-
-void chebyshev_step(float omega, std::span<const float> mixed, std::span<const float> previous,
-                    std::span<float> out) {
-    WHIM_ASSERT(mixed.size() == out.size() && previous.size() == out.size());
-    HWY_DYNAMIC_DISPATCH(step_chebyshev)(omega, mixed, previous, out);
+void mix(const MixStep& step, MutableByteSpan out) {
+    WHIM_ASSERT(dtype_is_float(step.dtype) && step.own.size() == out.size() &&
+                out.size() % dtype_bytes(step.dtype) == 0);
+    for (const MixInput& input : step.inputs) WHIM_ASSERT(input.values.size() == out.size());
+    WHIM_ASSERT(step.shown.empty() || step.shown.size() == out.size());
+    WHIM_ASSERT(step.omega == 1.0f || step.previous.size() == out.size());
+    HWY_DYNAMIC_DISPATCH(mix_all)(step, out);
 }
 
 }  // namespace whim::kernels

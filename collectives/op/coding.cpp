@@ -31,12 +31,6 @@ template <class T> T get(ByteSpan in, size_t at) {
 
 Error overflow(const Error& why) { return fail(why.code, "the result cannot be encoded: " + why.detail); }
 
-// Bytes of rank were not decoded. A codec of the application that failed is nobody else's fault.
-Coding::Refusal refusal_of(uint32_t rank, const Error& why) {
-    if (why.code == Code::E_BROKEN_CONTRACT) return {std::nullopt, why};
-    return {rank, why};
-}
-
 bool bundled(const Codec& codec, Reduce reduce, bool kept) {
     return codec.sparse() && reduce != Reduce::copy && !kept;
 }
@@ -66,16 +60,26 @@ bool Coding::fits(bool result, size_t elements, size_t bytes) const {
     return codec_->fixed_size() ? bytes == most : bytes <= most;
 }
 
-Result<size_t> Coding::contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
+Coding::Refusal Coding::refusal_of(uint32_t rank, const Error& why) {
+    if (why.code == Code::E_BROKEN_CONTRACT) return {std::nullopt, why};
+    return {rank, why};
+}
+
+Coding::Refusal Coding::own_refusal(const Error& why) {
+    return {std::nullopt, fail(Code::E_BROKEN_CONTRACT, "what this peer itself encoded: " + why.detail)};
+}
+
+Result<size_t> Coding::contribute(std::span<const float> chunk, uint64_t first, Source source,
                                   MutableByteSpan out, double byte_ns) const {
+    const uint64_t stream = uint64_t{source.step} << 32 | (uint64_t{source.rank} + 1);
     const Result<size_t> bytes = codec_->encode({.values = chunk,
-                                                 .dither = dither(uint64_t{rank} + 1),
+                                                 .dither = dither(stream),
                                                  .first = first,
-                                                 .screened = true,
+                                                 .screened = source.step == 0,
                                                  .byte_ns = byte_ns},
                                                 out);
     // Of the elements it was looked at before the op began.
-    WHIM_ASSERT(bytes.ok() || bytes.error().code == Code::E_BROKEN_CONTRACT);
+    WHIM_ASSERT(bytes.ok() || source.step > 0 || bytes.error().code == Code::E_BROKEN_CONTRACT);
     return bytes;
 }
 

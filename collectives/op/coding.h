@@ -47,10 +47,15 @@ public:
     size_t result_bytes_max(size_t elements) const;
     bool fits(bool result, size_t elements, size_t bytes) const;  // bytes that the network may bring
 
-    // A contribution's bytes, written to out (contribution_bytes_max). chunk: known to be encodable; first:
-    // its place in the buffer. byte_ns: what a byte less is worth, see Values; whatever it is, the bytes
-    // stand for the same. Fails where a codec of the application does (E_BROKEN_CONTRACT).
-    Result<size_t> contribute(std::span<const float> chunk, uint64_t first, uint32_t rank,
+    // Whose values, and in gossip how many steps they have taken.
+    struct Source {
+        uint32_t rank = 0, step = 0;
+    };
+    // A contribution's bytes, written to out (contribution_bytes_max). chunk: known to be encodable, unless a
+    // step made it; first: its place in the buffer. byte_ns: what a byte less is worth, see Values; whatever
+    // it is, the bytes stand for the same. Fails where a codec of the application does (E_BROKEN_CONTRACT),
+    // and where a step made what cannot be encoded (E_UNSUPPORTED, E_NON_FINITE).
+    Result<size_t> contribute(std::span<const float> chunk, uint64_t first, Source source,
                               MutableByteSpan out, double byte_ns = 0) const;
     // Whether a root sends its own contribution to somebody, as it is; else nobody but itself needs the
     // bytes.
@@ -66,6 +71,9 @@ public:
         std::optional<uint32_t> rank;  // whose bytes are wrong; none: the sum's fault, or the codec's
         Error why;
     };
+    // Bytes of rank were not decoded: its fault, unless a codec of the application failed.
+    static Refusal refusal_of(uint32_t rank, const Error& why);
+    static Refusal own_refusal(const Error& why);  // bytes that this peer itself made
     // Makes a result from contributions in birth order, into encoded (result_bytes_max), and the elements it
     // stands for into out. sums: room for as many floats as out. Returns the bytes written. When refused, out
     // is as it was.

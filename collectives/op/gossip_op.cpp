@@ -16,7 +16,10 @@ GossipOp::GossipOp(GossipConfig config, OpHost& host, ChunkPool& pool)
       layout_{config_.descriptor.elements, static_cast<uint32_t>(dtype_bytes(config_.descriptor.dtype)),
               std::max(1u, config_.descriptor.chunk_elements)},
       alive_(config_.alive), record_(rows_.steps(), layout_.chunks()) {
-    WHIM_ASSERT(config_.descriptor.dtype == Dtype::f32 && config_.in.size() == config_.out.size());
+    const Dtype dtype = config_.descriptor.dtype;
+    WHIM_ASSERT(dtype_is_float(dtype) && config_.in.size() == config_.out.size());
+    WHIM_ASSERT(!config_.coding || (dtype == Dtype::f32 && !config_.coding->codec().sparse()));
+    if (config_.descriptor.elements == 0) config_.coding = nullptr;  // codecs are not asked for nothing
     for (const Rank r : rows_.neighbours()) {
         neighbours_[r.value].open = alive_[r.value];
         neighbours_[r.value].lost = !alive_[r.value];
@@ -24,9 +27,8 @@ GossipOp::GossipOp(GossipConfig config, OpHost& host, ChunkPool& pool)
     for (uint32_t step = 0; step < rows_.steps(); ++step) accelerated_ |= rows_.omega(step) != 1.0f;
     uint64_t payloads = rows_.steps();  // of a chunk that neighbours may have sent ahead
     if (!rows_.changes()) payloads = std::max<uint64_t>(1, 2 * rows_.row(0).from.size());
-    const uint64_t chunk = std::max<uint64_t>(1, layout_.chunk_bytes({0}));
     window_ = static_cast<uint32_t>(
-        std::clamp<uint64_t>(config_.held_bytes / (payloads * chunk), limits::kGossipAheadMin,
+        std::clamp<uint64_t>(config_.held_bytes / (payloads * payload_bytes_max()), limits::kGossipAheadMin,
                              std::max(limits::kGossipAheadMin, layout_.chunks())));
 }
 
@@ -235,8 +237,7 @@ bool GossipOp::all_posted() const {
 bool GossipOp::awaits(uint32_t rank) const {
     return std::any_of(chunks_.begin(), chunks_.end(), [&](const auto& entry) {
         const Chunk& chunk = entry.second;
-        return !chunk.mixing && rows_.row(chunk.step).has({rank}) &&
-               !chunk.given.contains({chunk.step, rank});
+        return !chunk.busy && rows_.row(chunk.step).has({rank}) && !chunk.given.contains({chunk.step, rank});
     });
 }
 

@@ -11,6 +11,9 @@
 //     later step of the chunk, is done with the chunk (OpGrant), or is gone.
 // Chunks are taken in ascending order within a window; nobody is sent a chunk beyond the neighbour's, so that
 // what waits here has a bound (gossip_frames_max() payloads a chunk), and the lowest chunk always goes on.
+// With a codec, neighbours get what their peer's values are encoded to, and it takes itself for the same in
+// the differences that it adds (kernels/mix.h): what one end of an edge gains the other loses, whatever the
+// codec lost, and what it lost of a peer's own values stays there. A chunk is encoded once in each step.
 // Pure and single-threaded, like Op; speaks with the same host.
 #pragma once
 
@@ -28,8 +31,9 @@ namespace whim::op {
 
 struct GossipConfig {
     OpId id;
-    wire::OpDescriptor descriptor;  // of f32
-    gossip::GraphSpec graph;        // valid; what descriptor.gossip says
+    wire::OpDescriptor descriptor;                   // of a float
+    std::shared_ptr<const Coding> coding = nullptr;  // of f32, with a codec that is not sparse
+    gossip::GraphSpec graph;                         // valid; what descriptor.gossip says
     Rank self;
     std::vector<bool> alive;  // by birth rank
     ByteSpan in;
@@ -96,7 +100,8 @@ private:
     struct Chunk {              // under way
         uint32_t step = 0;      // steps taken
         BufferRef now, before;  // values after that many, and one fewer where Chebyshev wants them
-        bool mixing = false;    // a job takes the next
+        BufferRef sent;         // what neighbours got of now; null without a codec, and where nobody is left
+        bool busy = false;      // a job takes the next step, or encodes for it
         std::map<std::pair<uint32_t, uint32_t>, BufferRef> given;  // by (step, rank)
     };
     struct Held {  // values of a step that some neighbour may still need
@@ -105,10 +110,12 @@ private:
     };
     struct RunningJob {
         uint32_t chunk = 0;
-        bool copies = false;                 // the input to the output
-        std::vector<BufferRef> inputs = {};  // kept until the job is done
-        std::vector<uint32_t> ranks = {};    // whose they are
-        BufferRef out = nullptr;             // null: the application's memory
+        bool copies = false;                            // the input to the output
+        bool encodes = false;                           // to out
+        std::vector<BufferRef> inputs = {};             // kept until the job is done
+        std::vector<uint32_t> ranks = {};               // whose they are
+        BufferRef out = nullptr;                        // null: the application's memory
+        std::shared_ptr<JobOutcome> outcome = nullptr;  // with a codec
     };
     struct Pin {
         uint32_t to = 0, chunk = 0, step = 0;
@@ -134,12 +141,19 @@ private:
     // gossip_step.cpp
     void go_on();
     void go_on_with(uint32_t chunk);
+    void begin_step(uint32_t chunk);
+    void encode(uint32_t chunk);
+    void encoded(const RunningJob& job);
+    bool accept(const RunningJob& job);
     void offer(uint32_t chunk, uint32_t step, const BufferRef& values);
     void pump(uint32_t rank);
     std::map<ChunkStep, Held>::iterator drop(std::map<ChunkStep, Held>::iterator held, uint32_t rank);
     void advance(uint32_t chunk);
     std::optional<uint32_t> missing(const Chunk& chunk) const;
     void mix(uint32_t index, Chunk& chunk);
+    void mixed(const RunningJob& job);
+    uint64_t payload_bytes_max() const;
+    std::string place_name(uint32_t chunk) const;
     void step_taken(uint32_t index, Chunk& chunk, const std::vector<uint32_t>& ranks, BufferRef values);
     void finish(uint32_t chunk);
     bool write_rest();

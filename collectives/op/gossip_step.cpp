@@ -26,7 +26,7 @@ void GossipOp::go_on() {
         const ByteSpan in = config_.in.subspan(layout_.byte_offset({c}), values->bytes().size());
         if (!in.empty()) std::memcpy(values->bytes().data(), in.data(), in.size());
         chunks_[c].now = values;
-        offer(c, 0, values);
+        begin_step(c);
         advance(c);
     }
     const uint32_t done = done_below();
@@ -36,6 +36,63 @@ void GossipOp::go_on() {
     for (const auto& [rank, n] : neighbours_) {
         if (n.open) host_.send({rank}, wire::OpGrant{config_.id, 0, done, 0, {}});
     }
+}
+
+// Neighbours get the values that the next step of the chunk is taken with.
+void GossipOp::begin_step(uint32_t c) {
+    Chunk& chunk = chunks_.at(c);
+    if (!config_.coding) return offer(c, chunk.step, chunk.now);
+    const std::vector<Rank>& from = rows_.row(chunk.step).from;
+    const bool wanted = std::any_of(from.begin(), from.end(), [&](Rank r) {
+        return neighbours_.at(r.value).open || chunk.given.contains({chunk.step, r.value});
+    });
+    if (wanted) encode(c);
+}
+
+void GossipOp::encode(uint32_t c) {
+    Chunk& chunk = chunks_.at(c);
+    chunk.busy = true;
+    RunningJob running{.chunk = c, .encodes = true, .inputs = {chunk.now}};
+    running.out = pool_.take(config_.coding->contribution_bytes_max(layout_.range({c}).count()));
+    running.outcome = std::make_shared<JobOutcome>();
+    Job job{.id = host_.next_job_id(), .kind = JobKind::encode, .inputs = {{chunk.now->bytes(), 1.0f}}};
+    job.outcome = running.outcome;
+    job.coding = config_.coding;
+    job.first = uint64_t{c} * layout_.chunk_elements;
+    job.self = config_.self.value;
+    job.step = chunk.step;
+    job.encoded = running.out->bytes();
+    if (config_.coding->codec().packs()) job.byte_ns = host_.byte_ns(rows_.row(chunk.step).from);
+    jobs_.emplace(job.id, std::move(running));
+    host_.submit(std::move(job));
+}
+
+void GossipOp::encoded(const RunningJob& job) {
+    Chunk& chunk = chunks_.at(job.chunk);
+    chunk.busy = false;
+    if (!running()) return;
+    if (const auto& refusal = job.outcome->refusal) {
+        const std::string why =
+            place_name(job.chunk) + " after " + std::to_string(chunk.step) + " steps: " + refusal->why.detail;
+        if (refusal->why.code != Code::E_BROKEN_CONTRACT) return stop(why);
+        say_leaving(refusal->why.code, why);
+        return fail(refusal->why.code, why);
+    }
+    job.out->shrink(job.outcome->bytes);
+    if (config_.plant != Plant::gossip_stale_encoding || !chunk.sent) chunk.sent = job.out;
+    offer(job.chunk, chunk.step, job.out);
+    go_on_with(job.chunk);
+}
+
+uint64_t GossipOp::payload_bytes_max() const {
+    const uint64_t elements = layout_.chunks() == 0 ? 0 : layout_.range({0}).count();
+    const uint64_t bytes =
+        config_.coding ? config_.coding->contribution_bytes_max(elements) : elements * layout_.element_bytes;
+    return std::max<uint64_t>(1, bytes);
+}
+
+std::string GossipOp::place_name(uint32_t c) const {
+    return "chunk " + std::to_string(c) + " of op " + to_string(config_.id);
 }
 
 // The values of a step are for all who mix them in it.
@@ -58,7 +115,12 @@ void GossipOp::pump(uint32_t rank) {
     Neighbour& n = neighbours_.at(rank);
     while (!n.unsent.empty()) {
         const auto [c, step] = *n.unsent.begin();
-        const uint64_t bytes = layout_.chunk_bytes({c});
+        const auto held = held_.find({c, step});
+        if (held == held_.end() || !held->second.to.contains(rank)) {  // it says that it has no need of them
+            n.unsent.erase(n.unsent.begin());
+            continue;
+        }
+        const uint64_t bytes = held->second.values->bytes().size();
         const bool allowed = n.posted
                                  ? c < uint64_t{n.done} + n.window
                                  : c < limits::kGossipAheadMin && n.sent_bytes + bytes <= config_.eager_bytes;
@@ -89,9 +151,11 @@ std::map<GossipOp::ChunkStep, GossipOp::Held>::iterator GossipOp::drop(
 }
 
 bool GossipOp::takes(const wire::BulkHeader& header, uint64_t payload_bytes) const {
-    return header.kind == static_cast<uint8_t>(wire::BulkKind::contribution) &&
-           header.attempt < rows_.steps() && header.chunk < layout_.chunks() &&
-           payload_bytes == layout_.chunk_bytes({header.chunk});
+    const bool known = header.kind == static_cast<uint8_t>(wire::BulkKind::contribution) &&
+                       header.attempt < rows_.steps() && header.chunk < layout_.chunks();
+    if (!known) return false;
+    if (!config_.coding) return payload_bytes == layout_.chunk_bytes({header.chunk});
+    return config_.coding->fits(false, layout_.range({header.chunk}).count(), payload_bytes);
 }
 
 void GossipOp::on_chunk(Rank from, Arrival arrival, Instant now) {
@@ -111,8 +175,8 @@ void GossipOp::on_chunk(Rank from, Arrival arrival, Instant now) {
     const bool ahead = c >= next_ || (!rows_.changes() && step > chunks_.at(c).step + 1);
     if (ahead) {
         if (found->second.posted)
-            host_.violated(from, "step " + std::to_string(step) + " of chunk " + std::to_string(c) +
-                                     " of op " + to_string(config_.id) + ", further than it can be");
+            host_.violated(
+                from, "step " + std::to_string(step) + " of " + place_name(c) + ", further than it can be");
         return;
     }
     if (step >= chunks_.at(c).step) chunks_.at(c).given.try_emplace({step, from.value}, arrival.buffer);
@@ -128,7 +192,7 @@ void GossipOp::go_on_with(uint32_t c) {
 
 // The first neighbour whose values the next step of the chunk waits for.
 std::optional<uint32_t> GossipOp::missing(const Chunk& chunk) const {
-    if (chunk.mixing) return std::nullopt;
+    if (chunk.busy) return std::nullopt;
     for (const Rank r : rows_.row(chunk.step).from) {
         if (neighbours_.at(r.value).open && !chunk.given.contains({chunk.step, r.value})) return r.value;
     }
@@ -139,7 +203,7 @@ void GossipOp::advance(uint32_t c) {
     const auto found = chunks_.find(c);
     if (found == chunks_.end()) return;
     Chunk& chunk = found->second;
-    while (!chunk.mixing && chunk.step < rows_.steps() && !missing(chunk)) mix(c, chunk);
+    while (!chunk.busy && chunk.step < rows_.steps() && !missing(chunk)) mix(c, chunk);
     if (chunk.step == rows_.steps()) finish(c);
 }
 
@@ -150,7 +214,7 @@ void GossipOp::mix(uint32_t c, Chunk& chunk) {
     running.chunk = c;
     Job job;
     job.kind = JobKind::mix;
-    job.dtype = Dtype::f32;
+    job.dtype = config_.descriptor.dtype;
     job.inputs.push_back({chunk.now->bytes(), 1.0f});
     running.inputs.push_back(chunk.now);
     for (size_t i = 0; i < row.from.size(); ++i) {
@@ -158,7 +222,7 @@ void GossipOp::mix(uint32_t c, Chunk& chunk) {
         auto given = chunk.given.find({chunk.step, rank});
         if (config_.plant == Plant::gossip_later_step && chunk.given.contains({chunk.step + 1, rank}))
             given = chunk.given.find({chunk.step + 1, rank});
-        if (given == chunk.given.end() && config_.plant == Plant::gossip_lost_weight) {
+        if (given == chunk.given.end() && config_.plant == Plant::gossip_lost_weight && !config_.coding) {
             running.inputs.push_back(pool_.take(layout_.chunk_bytes({c})));
             std::fill_n(running.inputs.back()->bytes().data(), layout_.chunk_bytes({c}), std::byte{0});
             job.inputs.push_back({running.inputs.back()->bytes(), row.weights[i]});
@@ -169,6 +233,15 @@ void GossipOp::mix(uint32_t c, Chunk& chunk) {
         job.inputs.push_back({given->second->bytes(), row.weights[i]});
     }
     if (job.inputs.size() == 1) return step_taken(c, chunk, {}, chunk.now);
+    if (config_.coding) {
+        WHIM_ASSERT(chunk.sent);
+        running.inputs.push_back(chunk.sent);
+        running.outcome = std::make_shared<JobOutcome>();
+        job.outcome = running.outcome;
+        job.coding = config_.coding;
+        job.own_encoded = chunk.sent->bytes();
+        job.ranks = running.ranks;
+    }
     job.omega = rows_.omega(chunk.step);
     if (job.omega != 1.0f) {
         running.inputs.push_back(chunk.before);
@@ -181,7 +254,7 @@ void GossipOp::mix(uint32_t c, Chunk& chunk) {
         job.out = output(c);
     }
     job.id = host_.next_job_id();
-    chunk.mixing = true;
+    chunk.busy = true;
     jobs_.emplace(job.id, std::move(running));
     host_.submit(std::move(job));
 }
@@ -190,16 +263,39 @@ void GossipOp::job_done(uint64_t job_id, Instant now) {
     now_ = now;
     const auto found = jobs_.find(job_id);
     WHIM_ASSERT(found != jobs_.end());
-    const RunningJob running = std::move(found->second);
+    const RunningJob job = std::move(found->second);
     jobs_.erase(found);
-    if (!running.copies) {
-        Chunk& chunk = chunks_.at(running.chunk);
-        chunk.mixing = false;
-        step_taken(running.chunk, chunk, running.ranks, running.out);
-        if (this->running()) go_on_with(running.chunk);
-        else if (chunk.step == rows_.steps()) finish(running.chunk);
-    }
+    if (job.encodes) encoded(job);
+    else if (!job.copies) mixed(job);
     settle();
+}
+
+void GossipOp::mixed(const RunningJob& job) {
+    Chunk& chunk = chunks_.at(job.chunk);
+    chunk.busy = false;
+    if (!accept(job)) return;
+    step_taken(job.chunk, chunk, job.ranks, job.out);
+    if (running()) go_on_with(job.chunk);
+    else if (chunk.step == rows_.steps()) finish(job.chunk);
+}
+
+// Whether a step could be taken. Otherwise a neighbour sent what no codec makes, and it is taken without; or
+// this peer's codec, which is the application's, broke its contract.
+bool GossipOp::accept(const RunningJob& job) {
+    if (!job.outcome || !job.outcome->refusal) return true;
+    const Coding::Refusal& refusal = *job.outcome->refusal;
+    Chunk& chunk = chunks_.at(job.chunk);
+    const std::string why = place_name(job.chunk) + ": " + refusal.why.detail;
+    if (refusal.rank) {
+        chunk.given.erase({chunk.step, *refusal.rank});
+        host_.violated({*refusal.rank}, "values of step " + std::to_string(chunk.step) + " of " + why);
+        close(*refusal.rank);
+        if (running()) go_on_with(job.chunk);
+    } else if (running()) {
+        say_leaving(refusal.why.code, why);
+        fail(refusal.why.code, why);
+    }
+    return false;
 }
 
 // values: null once they are where the application wants them.
@@ -208,8 +304,9 @@ void GossipOp::step_taken(uint32_t c, Chunk& chunk, const std::vector<uint32_t>&
     chunk.given.erase(chunk.given.begin(), chunk.given.lower_bound({chunk.step + 1, 0}));
     if (accelerated_) chunk.before = chunk.now;
     chunk.now = std::move(values);
+    if (config_.plant != Plant::gossip_stale_encoding) chunk.sent = nullptr;
     ++chunk.step;
-    if (chunk.step < rows_.steps() && running()) offer(c, chunk.step, chunk.now);
+    if (chunk.step < rows_.steps() && running()) begin_step(c);
 }
 
 // The chunk takes no further step.

@@ -40,8 +40,8 @@ void fold_custom(const Job& job, Scratch& scratch) {
 }
 
 void encode(const Job& job) {
-    const auto bytes =
-        job.coding->contribute(floats(job.inputs[0].bytes), job.first, job.self, job.encoded, job.byte_ns);
+    const auto bytes = job.coding->contribute(floats(job.inputs[0].bytes), job.first, {job.self, job.step},
+                                              job.encoded, job.byte_ns);
     if (bytes.ok()) job.outcome->bytes = *bytes;
     else job.outcome->refusal = Coding::Refusal{std::nullopt, bytes.error()};
 }
@@ -52,8 +52,7 @@ Coding::Refusal judged(const Job& job, const Coding::Refusal& refusal, ByteSpan 
     if (!refusal.rank || own.empty()) return refusal;
     const Status sound = job.coding->codec().check(own, job.out.size() / sizeof(float));
     if (sound.ok()) return refusal;
-    return {std::nullopt,
-            fail(Code::E_BROKEN_CONTRACT, "what this peer itself encoded: " + sound.error().detail)};
+    return Coding::own_refusal(sound.error());
 }
 
 void fold_coded(const Job& job, Scratch& scratch) {
@@ -68,7 +67,7 @@ void fold_coded(const Job& job, Scratch& scratch) {
         ByteSpan bytes = job.inputs[i].bytes;
         if (job.ranks[i] == job.self) {
             const double byte_ns = job.coding->passes_on() ? job.byte_ns : 0;
-            const auto made = job.coding->contribute(floats(bytes), job.first, job.self, own, byte_ns);
+            const auto made = job.coding->contribute(floats(bytes), job.first, {job.self}, own, byte_ns);
             if (!made.ok()) {
                 job.outcome->refusal = Coding::Refusal{std::nullopt, made.error()};
                 return;
@@ -86,10 +85,43 @@ void fold_coded(const Job& job, Scratch& scratch) {
 void mix(const Job& job) {
     std::vector<kernels::MixInput> neighbours;
     for (size_t i = 1; i < job.inputs.size(); ++i)
-        neighbours.push_back({floats(job.inputs[i].bytes), job.inputs[i].weight});
-    kernels::mix(floats(job.inputs[0].bytes), neighbours, floats(job.out));
-    if (job.omega != 1.0f)
-        kernels::chebyshev_step(job.omega, floats(job.out), floats(job.previous), floats(job.out));
+        neighbours.push_back({job.inputs[i].bytes, job.inputs[i].weight});
+    kernels::mix({.dtype = job.dtype,
+                  .own = job.inputs[0].bytes,
+                  .inputs = neighbours,
+                  .omega = job.omega,
+                  .previous = job.previous},
+                 job.out);
+}
+
+// One neighbour after the other, so that room for three chunks is enough, and out last.
+void mix_coded(const Job& job, Scratch& scratch) {
+    const size_t bytes = job.out.size();
+    const MutableByteSpan room = room_in(scratch.sums, 3 * bytes);
+    const MutableByteSpan shown = room.first(bytes), theirs = room.subspan(bytes, bytes);
+    const MutableByteSpan sum = room.subspan(2 * bytes, bytes);
+    const Codec& codec = job.coding->codec();
+    if (const Status ok = codec.decode(job.own_encoded, floats(shown)); !ok.ok()) {
+        job.outcome->refusal = Coding::own_refusal(ok.error());
+        return;
+    }
+    ByteSpan own = job.inputs[0].bytes;
+    for (size_t i = 1; i < job.inputs.size(); ++i) {
+        if (const Status ok = codec.decode(job.inputs[i].bytes, floats(theirs)); !ok.ok()) {
+            job.outcome->refusal = Coding::refusal_of(job.ranks[i - 1], ok.error());
+            return;
+        }
+        const kernels::MixInput input{theirs, job.inputs[i].weight};
+        kernels::MixStep step{.own = own, .shown = shown, .inputs = {&input, 1}};
+        own = sum;
+        if (i + 1 < job.inputs.size()) {
+            kernels::mix(step, sum);
+            continue;
+        }
+        step.omega = job.omega;
+        step.previous = job.previous;
+        kernels::mix(step, job.out);
+    }
 }
 
 void run_whole(const Job& job, Scratch& scratch) {
@@ -103,7 +135,7 @@ void run_whole(const Job& job, Scratch& scratch) {
         case JobKind::spread: return scatter(job.inputs[0].bytes, job.out_pieces);
         case JobKind::encode: return encode(job);
         case JobKind::fold_coded: return fold_coded(job, scratch);
-        case JobKind::mix: return mix(job);
+        case JobKind::mix: return job.coding ? mix_coded(job, scratch) : mix(job);
     }
 }
 
@@ -134,7 +166,8 @@ void fold_pieces(const Job& job, Scratch& scratch) {
 }  // namespace
 
 size_t Job::work_bytes() const {
-    if (kind == JobKind::fold_coded) return (inputs.size() + 1) * out.size();
+    if (kind == JobKind::fold_coded || (kind == JobKind::mix && coding))
+        return (inputs.size() + 1) * out.size();
     size_t bytes = bytes_of(in_pieces);
     for (const FoldInput& input : inputs) bytes += input.bytes.size();
     return bytes;

@@ -184,7 +184,7 @@ BufferRef Op::encoded_again(uint32_t c) {
     const std::span<const float> elements(reinterpret_cast<const float*>(out.data()),
                                           out.size() / sizeof(float));
     BufferRef again = pool_.take(config_.coding->contribution_bytes_max(elements.size()));
-    again->shrink(*config_.coding->contribute(elements, place(c), 0, again->bytes()));
+    again->shrink(*config_.coding->contribute(elements, place(c), {0}, again->bytes()));
     return again;
 }
 

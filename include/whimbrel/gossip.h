@@ -86,22 +86,30 @@ typedef struct whim_neighbour_options {
     /* As in whim_all_reduce_options. */
     uint32_t priority;
     uint32_t share;
+    /* What neighbours get of f32 elements, as in whim_all_reduce_options; no sparse one. Each step adds the
+     * differences between what neighbours sent and what this peer sent itself, so the mean is kept as without
+     * a codec, and members become alike up to what the codec loses of an element. Default: none. */
+    const char* codec;
 } whim_neighbour_options;
 
 /* clang-format off */
 #define WHIM_NEIGHBOUR_OPTIONS_INIT                                                                          \
-    {sizeof(whim_neighbour_options), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0}
+    {sizeof(whim_neighbour_options), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL}
 /* clang-format on */
 
-/* Takes `steps` steps of averaging with the neighbours of a graph; dtype is WHIM_F32. All members call it. A
- * member without neighbours keeps its values. A count of 0 moves nothing and waits for the neighbours.
+/* Takes `steps` steps of averaging with the neighbours of a graph; dtype is a float. Of WHIM_F16 and
+ * WHIM_BF16 each step is computed in f32 and rounded once. All members call it. A member without neighbours
+ * keeps its values. A count of 0 moves nothing and waits for the neighbours. Values that steps have made and
+ * the codec cannot hold end this peer's part as a budget does.
  * Results of the call: WHIM_OK; WHIM_E_INVALID (NULL, overlapping or misaligned buffers, unknown dtype or
- * graph, steps, too many edges); WHIM_E_UNSUPPORTED (another dtype); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK,
- * also when neighbours were lost or the budget was over: the info says what was mixed, the error's detail
- * says it in words; WHIM_E_INVALID (an edge outside the round); WHIM_E_UNSUPPORTED (Chebyshev on a graph that
- * changes); WHIM_E_MISMATCH (a neighbour called the tag otherwise: both are named, on both, and it spreads
- * along edges); WHIM_E_NON_FINITE; WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_CANCELLED; WHIM_E_EVICTED,
- * WHIM_E_LEFT; WHIM_E_STALE_ROUND. */
+ * graph, codec, steps, too many edges); WHIM_E_UNSUPPORTED (another dtype, a sparse codec, a codec with
+ * another dtype or with WHIM_NON_FINITE_ALLOW); WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK, also when neighbours
+ * were lost or the budget was over: the info says what was mixed, the error's detail says it in words;
+ * WHIM_E_INVALID (an edge outside the round); WHIM_E_UNSUPPORTED (Chebyshev on a graph that changes);
+ * WHIM_E_MISMATCH (a neighbour called the tag otherwise: both are named, on both, and it spreads along edges;
+ * or a member lacks the codec); WHIM_E_BROKEN_CONTRACT (a codec of the application); WHIM_E_NON_FINITE;
+ * WHIM_E_TAG_IN_USE; WHIM_E_TOO_MANY_OPS; WHIM_E_CANCELLED; WHIM_E_EVICTED, WHIM_E_LEFT; WHIM_E_STALE_ROUND.
+ */
 WHIM_API WHIM_MUST_CHECK whim_result whim_neighbour_average(whim_group* group, const void* in, void* out,
                                                             size_t count, uint32_t dtype,
                                                             const whim_neighbour_options* options,
@@ -123,20 +131,23 @@ typedef struct whim_pair_options {
     uint32_t budget_ms;
     uint32_t priority;
     uint32_t share;
+    const char* codec;
 } whim_pair_options;
 
 /* clang-format off */
-#define WHIM_PAIR_OPTIONS_INIT {sizeof(whim_pair_options), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define WHIM_PAIR_OPTIONS_INIT {sizeof(whim_pair_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL}
 /* clang-format on */
 
-/* Averages with one partner; dtype is WHIM_F32. Both end with the same bits, 0.5 * (a + b), and nobody else
- * is waited for. partner_rank is a rank of the round: both name each other, nobody else calls the op, and it
- * is known by round, tag and the two. Or WHIM_PARTNER_DRAWN: then all members call it, and the one of an odd
- * number that sits out keeps its values at once. A partner that is gone, that has left this peer out or ended
- * its part, or that is later than the budget: the op ends with WHIM_OK and this peer's own values where the
- * partner's were not there whole, and the info says so (mixed is 0 when there were none at all). Results as
- * for whim_neighbour_average; of the op WHIM_E_INVALID also for a partner outside the round, this peer
- * itself, or a tag that the two have used 2048 times in the round. */
+/* Averages with one partner; dtype is a float. Both end with the same bits, 0.5 * (a + b), and nobody else is
+ * waited for. With a codec each adds half of the difference of what the two sent to its own values: both
+ * then differ by what the codec lost, and the mean is kept. partner_rank is a rank of the round: both name
+ * each other, nobody else calls the op, and it is known by round, tag and the two. Or WHIM_PARTNER_DRAWN:
+ * then all members call it, and the one of an odd number that sits out keeps its values at once. A partner
+ * that is gone, that has left this peer out or ended its part, or that is later than the budget: the op ends
+ * with WHIM_OK and this peer's own values where the partner's were not there whole, and the info says so
+ * (mixed is 0 when there were none at all). Results as for whim_neighbour_average; of the op WHIM_E_INVALID
+ * also for a partner outside the round, this peer itself, or a tag that the two have used 2048 times in the
+ * round. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_pair_average(whim_group* group, const void* in, void* out,
                                                        size_t count, uint32_t dtype, uint32_t partner_rank,
                                                        const whim_pair_options* options, whim_op** op);

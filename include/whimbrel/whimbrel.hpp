@@ -235,16 +235,16 @@ public:
         return start(
             [&](whim_op** op) { return whim_all_gather(handle(), in, out, count, dtype, options, op); });
     }
-    Op neighbour_average(const void* in, void* out, size_t count,
+    Op neighbour_average(const void* in, void* out, size_t count, whim_dtype dtype,
                          const whim_neighbour_options* options = nullptr) {
         return start([&](whim_op** op) {
-            return whim_neighbour_average(handle(), in, out, count, WHIM_F32, options, op);
+            return whim_neighbour_average(handle(), in, out, count, dtype, options, op);
         });
     }
-    Op pair_average(const void* in, void* out, size_t count, uint32_t partner_rank,
+    Op pair_average(const void* in, void* out, size_t count, whim_dtype dtype, uint32_t partner_rank,
                     const whim_pair_options* options = nullptr) {
         return start([&](whim_op** op) {
-            return whim_pair_average(handle(), in, out, count, WHIM_F32, partner_rank, options, op);
+            return whim_pair_average(handle(), in, out, count, dtype, partner_rank, options, op);
         });
     }
     Op broadcast(void* buffer, size_t count, whim_dtype dtype, uint32_t source_rank,

@@ -99,24 +99,6 @@ template <class Options> void set_common(PostOptions& post, const Options& optio
     post.share = std::max(1u, options.share);
 }
 
-// "none" is no codec: elements then travel without a copy. A codec of the application that this peer lacks
-// is told to all members, for the op to end.
-Status set_codec(PostOptions& post, const Customs& customs, const char* text) {
-    if (!text || std::string_view(text) == "none") return {};
-    Result<CodecPtr> codec = customs.codec(text);
-    if (post.dtype != Dtype::f32 || post.reduce == Reduce::min || post.reduce == Reduce::max)
-        return !codec.ok() && codec.error().code == Code::E_INVALID
-                   ? Status(codec.error())
-                   : fail(Code::E_UNSUPPORTED,
-                          fmt::format("codec {} with {} of {}: codecs are for sum, avg, broadcast and "
-                                      "reducers of f32",
-                                      text, reduce_name(post.reduce), dtype_name(post.dtype)));
-    if (codec.ok()) post.codec = std::move(*codec);
-    else if (codec.error().code == Code::E_MISMATCH) post.missing = codec.error().detail;
-    else return codec.error();
-    return {};
-}
-
 Status set_plan(PostOptions& post, const char* text) {
     const std::optional<plan::Wanted> wanted = plan::wanted_from(text ? text : "");
     if (!wanted) return invalid(fmt::format("plan {} is unknown: {}", text, plan::kWantedNames));

@@ -35,6 +35,22 @@ Status Customs::add(std::string name, ReducerPtr reducer) {
     return add_to(reducers_, std::move(name), std::move(reducer));
 }
 
+Status set_codec(PostOptions& post, const Customs& customs, const char* text) {
+    if (!text || std::string_view(text) == "none") return {};
+    Result<CodecPtr> codec = customs.codec(text);
+    if (post.dtype != Dtype::f32 || post.reduce == Reduce::min || post.reduce == Reduce::max)
+        return !codec.ok() && codec.error().code == Code::E_INVALID
+                   ? Status(codec.error())
+                   : fail(Code::E_UNSUPPORTED,
+                          fmt::format("codec {} with {} of {}: codecs are for sum, avg, broadcast and "
+                                      "reducers of f32",
+                                      text, reduce_name(post.reduce), dtype_name(post.dtype)));
+    if (codec.ok()) post.codec = std::move(*codec);
+    else if (codec.error().code == Code::E_MISMATCH) post.missing = codec.error().detail;
+    else return codec.error();
+    return {};
+}
+
 Result<CodecPtr> Customs::codec(std::string_view text) const {
     const std::lock_guard lock(mu_);
     return parse_codec(text, codecs_);

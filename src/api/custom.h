@@ -6,6 +6,7 @@
 
 #include "collectives/codec/parse.h"
 #include "collectives/reducer/custom_reducer.h"
+#include "runtime/runtime.h"
 
 namespace whim::api {
 
@@ -25,5 +26,10 @@ private:
     CustomCodecs codecs_;      // guarded by mu_
     CustomReducers reducers_;  // guarded by mu_
 };
+
+// The codec of an op, whose buffers and reduction are known. NULL and "none": none, and elements travel
+// without a copy. One of the application that this peer lacks is told to all members (post.missing), for the
+// op to end.
+Status set_codec(PostOptions& post, const Customs& customs, const char* text);
 
 }  // namespace whim::api

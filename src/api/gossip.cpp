@@ -21,15 +21,15 @@ static_assert(limits::kGossipStepsMax == WHIM_GOSSIP_STEPS_MAX && limits::kGossi
 Status set_buffers(PostOptions& post, const void* in, void* out, size_t count, uint32_t dtype) {
     const auto known = dtype_from_int(dtype);
     if (!known) return invalid(fmt::format("dtype {} is unknown", dtype));
-    if (*known != Dtype::f32)
-        return fail(Code::E_UNSUPPORTED, fmt::format("gossip of {}: f32 only", dtype_name(*known)));
-    if (count > SIZE_MAX / 2 / sizeof(float))
-        return invalid(fmt::format("count {} is more than memory holds", count));
+    if (!dtype_is_float(*known))
+        return fail(Code::E_UNSUPPORTED, fmt::format("gossip of {}: floats only", dtype_name(*known)));
+    const size_t each = dtype_bytes(*known);
+    if (count > SIZE_MAX / 2 / each) return invalid(fmt::format("count {} is more than memory holds", count));
     if (count > 0 && (!in || !out)) return invalid(in ? "out is NULL" : "in is NULL");
     const auto from = reinterpret_cast<uintptr_t>(in), to = reinterpret_cast<uintptr_t>(out);
-    if (from % sizeof(float) || to % sizeof(float))
-        return invalid("a buffer of f32 is not aligned to 4 bytes");
-    const size_t bytes = count * sizeof(float);
+    if (from % each || to % each)
+        return invalid(fmt::format("a buffer of {} is not aligned to {} bytes", dtype_name(*known), each));
+    const size_t bytes = count * each;
     if (from != to && from < to + bytes && to < from + bytes)
         return invalid("in and out overlap; give the same pointer to work in place");
     post.in = {static_cast<const std::byte*>(in), bytes};
@@ -39,7 +39,8 @@ Status set_buffers(PostOptions& post, const void* in, void* out, size_t count, u
     return {};
 }
 
-template <class Options> Status set_common(PostOptions& post, const Options& options) {
+template <class Options>
+Status set_common(PostOptions& post, const Customs& customs, const Options& options) {
     if (options.non_finite > WHIM_NON_FINITE_ALLOW)
         return invalid(fmt::format("non_finite {} is unknown", options.non_finite));
     post.non_finite = static_cast<NonFinitePolicy>(options.non_finite);
@@ -48,6 +49,15 @@ template <class Options> Status set_common(PostOptions& post, const Options& opt
     post.budget = milliseconds(options.budget_ms);
     post.priority = options.priority;
     post.share = std::max(1u, options.share);
+    if (const Status ok = set_codec(post, customs, options.codec); !ok) return ok;
+    if (post.codec && post.codec->sparse())
+        return fail(Code::E_UNSUPPORTED,
+                    fmt::format("codec {} with gossip: what sparse codecs leave out would count as zero",
+                                options.codec));
+    if (post.codec && post.non_finite == NonFinitePolicy::allow)
+        return fail(Code::E_UNSUPPORTED,
+                    fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
+                                options.codec));
     return {};
 }
 
@@ -90,7 +100,7 @@ whim_result whim_neighbour_average(whim_group* group, const void* in, void* out,
         post.collective = Collective::neighbour_average;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count, dtype); !ok) return ok.error();
-        if (const Status ok = set_common(post, given); !ok) return ok.error();
+        if (const Status ok = set_common(post, group->customs, given); !ok) return ok.error();
         if (const Status ok = set_graph(post.gossip, given); !ok) return ok.error();
         return runtime.post(OpKind::neighbour_average, Round{given.round}, post);
     });
@@ -104,7 +114,7 @@ whim_result whim_pair_average(whim_group* group, const void* in, void* out, size
         post.collective = Collective::pair_average;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = set_buffers(post, in, out, count, dtype); !ok) return ok.error();
-        if (const Status ok = set_common(post, given); !ok) return ok.error();
+        if (const Status ok = set_common(post, group->customs, given); !ok) return ok.error();
         post.gossip.graph = gossip::GraphKind::random_matching;
         post.gossip.seed = given.seed;
         post.gossip.first_step = given.turn;

@@ -37,6 +37,7 @@
     X(shares_by_own_measure, "plan: all derive shares from what the round began with")                       \
     X(gossip_lost_weight, "gossip: the weight of a neighbour that is gone goes to the peer itself")          \
     X(gossip_later_step, "gossip: a step mixes what neighbours held at that very step")                      \
+    X(gossip_stale_encoding, "gossip: with a codec, differences are from what was sent for that very step")  \
     X(gossip_leaves_silently, "gossip: who ends before its last step tells its neighbours")                  \
     X(lost_part_as_it_was, "all_gather: a part that nobody has is zeros everywhere")                         \
     X(await_dead_owner, "reduce_scatter: nobody waits for the part of an owner that is gone")                \

@@ -30,9 +30,11 @@ std::optional<OpId> Engine::Impl::next_id(Round birth, const PostOptions& o, Ran
 Status Engine::Impl::check_gossip(const std::vector<MemberId>& birth, const PostOptions& o) const {
     const GossipChoice& choice = o.gossip;
     const auto members = static_cast<uint32_t>(birth.size());
-    if (o.dtype != Dtype::f32)
-        return fail(Code::E_UNSUPPORTED, "gossip of " + std::string(dtype_name(o.dtype)) + ": f32 only");
-    if (o.codec) return fail(Code::E_UNSUPPORTED, "gossip with codec " + o.codec->text());
+    if (!dtype_is_float(o.dtype))
+        return fail(Code::E_UNSUPPORTED, "gossip of " + std::string(dtype_name(o.dtype)) + ": floats only");
+    if (o.codec && o.codec->sparse())
+        return fail(Code::E_UNSUPPORTED, "gossip with codec " + o.codec->text() +
+                                             ": what sparse codecs leave out would count as zero");
     if (choice.steps < 1 || choice.steps > limits::kGossipStepsMax)
         return fail(Code::E_INVALID, "steps " + std::to_string(choice.steps) + ": from 1 to " +
                                          std::to_string(limits::kGossipStepsMax));
@@ -65,8 +67,8 @@ gossip::GraphSpec Engine::Impl::graph_of(const GossipChoice& choice, uint32_t me
 }
 
 // Chunks such that what neighbours may send ahead fits, however many there are.
-void Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o, uint32_t members,
-                                   Rank self) const {
+Status Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o, uint32_t members,
+                                     Rank self) const {
     const gossip::GraphSpec spec = graph_of(o.gossip, members, self);
     d.gossip.graph = static_cast<uint8_t>(spec.kind);
     d.gossip.chebyshev = o.gossip.chebyshev;
@@ -83,6 +85,12 @@ void Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o, 
     constexpr uint64_t kChunksMax = uint64_t{limits::kChunksPerOpMax} * 32;
     while (d.elements / elements >= kChunksMax && elements < UINT32_MAX) elements *= 2;
     d.chunk_elements = static_cast<uint32_t>(std::min<uint64_t>(elements, UINT32_MAX));
+    if (d.codec.empty()) return {};
+    const Result<uint32_t> coded =
+        op::coded_chunk_elements(*o.codec, Reduce::avg, false, d.chunk_elements, members);
+    if (!coded.ok()) return coded.error();
+    d.chunk_elements = *coded;
+    return {};
 }
 
 std::unique_ptr<op::RunningOp> Engine::Impl::make_gossip(OpRecord& record, std::vector<bool> alive, Rank self,
@@ -91,6 +99,7 @@ std::unique_ptr<op::RunningOp> Engine::Impl::make_gossip(OpRecord& record, std::
     op::GossipConfig config;
     config.id = record.id;
     config.descriptor = record.descriptor;
+    config.coding = record.coding;
     config.graph = record.graph;
     config.self = self;
     config.alive = std::move(alive);

@@ -181,8 +181,8 @@ private:
 
     // gossip.cpp
     Status check_gossip(const std::vector<MemberId>& birth, const PostOptions& options) const;
-    void describe_gossip(wire::OpDescriptor& descriptor, const PostOptions& options, uint32_t members,
-                         Rank self) const;
+    Status describe_gossip(wire::OpDescriptor& descriptor, const PostOptions& options, uint32_t members,
+                           Rank self) const;
     gossip::GraphSpec graph_of(const GossipChoice& choice, uint32_t members, Rank self) const;
     std::optional<OpId> next_id(Round birth, const PostOptions& options, Rank self);
     bool same_name(const OpRecord& record, Round birth, const PostOptions& options) const;

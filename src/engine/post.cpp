@@ -239,7 +239,10 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     const bool gossips = collective_gossips(options.collective);
     if (gossips && rank.value >= members)
         return done(app, Code::E_EVICTED, "this peer is no longer a member of the round");
-    if (gossips) describe_gossip(*descriptor, options, members, rank);
+    if (gossips) {
+        if (const Status ok = describe_gossip(*descriptor, options, members, rank); !ok.ok())
+            return done(app, ok.error().code, ok.error().detail);
+    }
     if (const Status ok = check_chunks(*descriptor); !ok.ok())
         return done(app, ok.error().code, ok.error().detail);
 

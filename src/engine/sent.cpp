@@ -33,7 +33,7 @@ Status pass_through(const OpInfo& info, const CodecPtr& codec, std::span<const f
         const ElementRange range = layout.range({c});
         bytes.resize(coding.contribution_bytes_max(range.count()));
         const auto made = coding.contribute(input.subspan(range.begin, range.count()),
-                                            uint64_t{c} * d.chunk_elements, info.rank, bytes);
+                                            uint64_t{c} * d.chunk_elements, {info.rank}, bytes);
         if (!made.ok()) return made.error();
         const Status opened =
             codec->decode(ByteSpan(bytes).first(*made), out.subspan(range.begin, range.count()));

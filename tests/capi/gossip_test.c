@@ -1,5 +1,5 @@
-/* Gossip as documented: graphs, Chebyshev, pairs that are named and drawn, a partner that is late, calls that
- * do not fit, a neighbour that is killed. */
+/* Gossip as documented: graphs, Chebyshev, pairs that are named and drawn, a partner that is late, codecs,
+ * other floats, calls that do not fit, a neighbour that is killed. */
 #include <math.h>
 
 #include "harness.h"
@@ -92,6 +92,55 @@ static void a_ring_draws_members_together_and_says_how(run* r) {
         if (accelerated) CHECK(spread_at(4, 63) < plain);
         plain = spread_at(4, 63);
         CHECK(plain < 63 * 8);
+    }
+}
+
+/* Fewer bytes, the same mean, and members as alike as the codec allows. */
+static void a_codec_keeps_the_mean(run* r) {
+    whim_neighbour_options options = WHIM_NEIGHBOUR_OPTIONS_INIT;
+    whim_op* ops[PEERS_MAX];
+    whim_op_info plain = WHIM_OP_INFO_INIT, coded = WHIM_OP_INFO_INIT;
+    int p, i;
+    options.graph = WHIM_GRAPH_COMPLETE;
+    options.steps = 2;
+    average(r, &options, ops);
+    for (p = 0; p < r->peers; p++) went(ops[p]);
+    CHECK_OK(whim_op_get_info(ops[0], &plain));
+    for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
+    options.codec = "int8";
+    average(r, &options, ops);
+    for (p = 0; p < r->peers; p++) CHECK(went(ops[p]).steps_min == 2);
+    CHECK_OK(whim_op_get_info(ops[0], &coded));
+    CHECK(coded.bytes_sent > 0 && 3 * coded.bytes_sent < plain.bytes_sent);
+    for (i = 0; i < COUNT; i++) {
+        CHECK(fabsf(mean_at(r->peers, i) - (float)(i % 64) * 7.5f) < 1e-2f);
+        CHECK(spread_at(r->peers, i) < 16 * 63 / 127.0f * 2);
+    }
+    for (p = 0; p < r->peers; p++) whim_op_release(ops[p]);
+}
+
+static void every_float_is_averaged(run* r) {
+    static const uint32_t dtypes[] = {WHIM_F64, WHIM_F16, WHIM_BF16};
+    static const uint16_t one[] = {0, 0x3c00, 0x3f80}, three[] = {0, 0x4200, 0x4040},
+                          two[] = {0, 0x4000, 0x4000};
+    const int a = r->peer_of_rank[0], b = r->peer_of_rank[2];
+    whim_pair_options options = WHIM_PAIR_OPTIONS_INIT;
+    whim_op *first, *second;
+    int d, i;
+    options.tag = 51;
+    for (d = 0; d < 3; d++) {
+        double* wide[2] = {(double*)(void*)x[a], (double*)(void*)x[b]};
+        uint16_t* narrow[2] = {(uint16_t*)(void*)x[a], (uint16_t*)(void*)x[b]};
+        for (i = 0; i < 100; i++) {
+            if (d == 0) wide[0][i] = 1, wide[1][i] = 3;
+            else narrow[0][i] = one[d], narrow[1][i] = three[d];
+        }
+        CHECK_OK(whim_pair_average(r->groups[a], x[a], x[a], 100, dtypes[d], 2, &options, &first));
+        CHECK_OK(whim_pair_average(r->groups[b], x[b], x[b], 100, dtypes[d], 0, &options, &second));
+        CHECK(went(first).mixed == 1 && went(second).mixed == 1);
+        for (i = 0; i < 100; i++) CHECK(d == 0 ? wide[i % 2][i] == 2 : narrow[i % 2][i] == two[d]);
+        whim_op_release(first);
+        whim_op_release(second);
     }
 }
 
@@ -214,7 +263,18 @@ static void misuse_is_refused(run* r) {
     const whim_edge outside = {0, 99};
     whim_group* group = r->groups[0];
     whim_op* op;
-    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 8, WHIM_F64, NULL, &op), WHIM_E_UNSUPPORTED);
+    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 8, WHIM_I32, NULL, &op), WHIM_E_UNSUPPORTED);
+    options.codec = "topk:1/64";
+    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 8, WHIM_F32, &options, &op), WHIM_E_UNSUPPORTED);
+    CHECK_DETAIL("sparse");
+    options.codec = "int8";
+    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 4, WHIM_F64, &options, &op), WHIM_E_UNSUPPORTED);
+    options.non_finite = WHIM_NON_FINITE_ALLOW;
+    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 8, WHIM_F32, &options, &op), WHIM_E_UNSUPPORTED);
+    options.non_finite = 0;
+    options.codec = "int9";
+    CHECK_IS(whim_neighbour_average(group, x[0], y[0], 8, WHIM_F32, &options, &op), WHIM_E_INVALID);
+    options.codec = NULL;
     CHECK_IS(whim_neighbour_average(group, x[0], x[0] + 1, 8, WHIM_F32, NULL, &op), WHIM_E_INVALID);
     CHECK_IS(whim_neighbour_average(group, x[0], NULL, 8, WHIM_F32, NULL, &op), WHIM_E_INVALID);
     options.steps = WHIM_GOSSIP_STEPS_MAX + 1;
@@ -284,6 +344,8 @@ int main(void) {
     start_run(&r, 4);
     a_complete_graph_gives_the_mean(&r);
     a_ring_draws_members_together_and_says_how(&r);
+    a_codec_keeps_the_mean(&r);
+    every_float_is_averaged(&r);
     a_named_pair_needs_nobody_else(&r);
     of_drawn_pairs_all_have_one(&r);
     a_late_partner_costs_the_budget(&r);

@@ -38,7 +38,7 @@ void fold(const op::Coding& coding, size_t count, bool alone, bool kept, ByteSpa
     if (!coding.fits(false, count, bytes.size())) return;
     const std::vector<float> good(count, 0.5f);
     Bytes own(coding.contribution_bytes_max(count)), encoded(coding.result_bytes_max(count));
-    own.resize(*coding.contribute(good, 0, 1, own));
+    own.resize(*coding.contribute(good, 0, {1}, own));
     const op::Coding::Contribution both[] = {{1, own, 2.0f}, {3, bytes, 0.5f}};
     std::vector<float> out(count, 77), sums(count);
     const auto made = coding.fold(std::span(both).subspan(alone), 0, sums, encoded, out);

@@ -95,3 +95,28 @@ def test_what_is_refused(trio):
     for work in works:
         with pytest.raises(errors.Mismatch, match="2 steps"):
             work.wait(WAIT_S)
+
+
+def test_a_codec_keeps_the_mean(trio):
+    xs = arrays()
+    works = [
+        g.neighbour_average(x, graph="complete", codec="int8") for g, x in zip(trio, xs, strict=True)
+    ]
+    wait_all(works)
+    assert np.allclose(np.mean(xs, axis=0), 3.0, atol=1e-5)
+    assert np.max(xs) - np.min(xs) < 6 / 100
+    assert works[0].info().bytes_sent < 3 * 1000 * 4
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_every_float(trio, dtype):
+    xs = [np.full(10, 3.0 * n, dtype) for n in range(3)]
+    wait_all([trio[0].pair_average(xs[0], 2), trio[2].pair_average(xs[2], 0)])
+    assert xs[0].tolist() == xs[2].tolist() == [3.0] * 10
+
+
+def test_what_does_not_fit_is_refused(trio):
+    with pytest.raises(errors.Unsupported, match="sparse"):
+        trio[0].neighbour_average(arrays()[0], codec="topk:1/64")
+    with pytest.raises(errors.Unsupported, match="floats only"):
+        trio[0].neighbour_average(np.zeros(4, np.int32))

@@ -9,17 +9,11 @@
 namespace whim::sim {
 namespace {
 
-std::vector<float> floats(const Bytes& bytes) {
-    std::vector<float> values(bytes.size() / sizeof(float));
-    if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-    return values;
-}
-
 uint32_t rank_in(const std::vector<MemberId>& birth, const MemberId& member) {
     return static_cast<uint32_t>(std::find(birth.begin(), birth.end(), member) - birth.begin());
 }
 
-bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
 }  // namespace
 
@@ -63,6 +57,20 @@ gossip::GraphSpec GossipChecker::graph_of(const Truth& truth) const {
     return {choice.graph, members, choice.seed, {}};
 }
 
+// A tag is used once in a round, by all or by each pair.
+op::GossipMath GossipChecker::math_of(const Key& key, const Truth& truth) const {
+    op::GossipMath math{truth.script.dtype};
+    const CodecPtr codec = codec_of(truth.script);
+    const auto members = static_cast<uint32_t>(truth.birth.size());
+    for (uint32_t r = 0; r < members && codec && members > 1; ++r) {
+        OpId id{.round = key.first, .tag = key.second};
+        const auto partner = truth.script.partner_of(r, members);
+        if (truth.script.gossip.partner && partner) id.instance = pair_instance({r}, {*partner}, 0);
+        math.codings.push_back(std::make_shared<const op::Coding>(codec, Reduce::avg, false, id, members));
+    }
+    return math;
+}
+
 void GossipChecker::check(const Key& key, const Truth& truth, SeedCoverage& coverage) {
     const gossip::GraphSpec graph = graph_of(truth);
     const GossipChoice& choice = truth.script.gossip;
@@ -70,9 +78,10 @@ void GossipChecker::check(const Key& key, const Truth& truth, SeedCoverage& cove
     terms.steps = choice.steps;
     terms.chebyshev = choice.chebyshev;
     terms.first_step = choice.first_step;
+    const op::GossipMath math = math_of(key, truth);
     std::vector<op::GossipMember> members(truth.birth.size());
     for (const auto& [rank, peer] : truth.peers) {
-        members[rank].input = floats(peer.posted.input);
+        members[rank].input = op::gossip_values(math.dtype, peer.posted.input);
         members[rank].reported = peer.completion && peer.completion->info.gossip;
         if (!members[rank].reported) continue;
         const OpInfo& info = peer.completion->info;
@@ -84,7 +93,7 @@ void GossipChecker::check(const Key& key, const Truth& truth, SeedCoverage& cove
         }
     }
     const std::vector<op::GossipOutcome> expected =
-        op::gossip_reference(graph, terms, truth.script.elements, members);
+        op::gossip_reference(graph, terms, math, truth.script.elements, members);
     for (const auto& [rank, peer] : truth.peers) {
         if (!peer.completion) continue;
         const Completion& c = *peer.completion;
@@ -96,7 +105,7 @@ void GossipChecker::check(const Key& key, const Truth& truth, SeedCoverage& cove
         if (const std::string end = wrong_end(truth, peer); !end.empty()) return wrong(end);
         const std::string without = unreasoned(truth, graph, rank, coverage);
         if (!without.empty()) return wrong(without);
-        const std::vector<float> output = floats(c.output);
+        const std::vector<double> output = op::gossip_values(math.dtype, c.output);
         for (uint64_t e = 0; e < truth.script.elements; ++e) {
             const bool final = c.code == Code::OK || expected[rank].steps[e] == choice.steps;
             if (final && expected[rank].known[e]) {

@@ -17,6 +17,10 @@
 #include "tests/sim/coverage.h"
 #include "tests/sim/script.h"
 
+namespace whim::op {
+struct GossipMath;
+}
+
 namespace whim::sim {
 
 class GossipChecker {
@@ -60,6 +64,7 @@ private:
     std::string unreasoned(const Truth& truth, const gossip::GraphSpec& graph, uint32_t rank,
                            SeedCoverage& coverage) const;
     gossip::GraphSpec graph_of(const Truth& truth) const;
+    op::GossipMath math_of(const Key& key, const Truth& truth) const;
 
     World& world_;
     const ControlChecker& control_;

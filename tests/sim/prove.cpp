@@ -86,6 +86,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::root_excludes_root:
         case Plant::decide_before_all: return kind == Kind::sets;
         case Plant::gossip_lost_weight:
+        case Plant::gossip_stale_encoding:
         case Plant::gossip_later_step: return kind == Kind::mix;
         case Plant::gossip_leaves_silently: return kind == Kind::hang;  // for what it would have sent
         case Plant::count_joiner: return kind == Kind::birth;

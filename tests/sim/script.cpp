@@ -36,6 +36,11 @@ constexpr Kind kKinds[] = {
     {Reduce::max, Dtype::bf16}, {Reduce::majority, Dtype::i64}, {Reduce::majority, Dtype::i32},
 };
 
+// Of gossip.
+constexpr const char* kDenseCodecs[] = {
+    "int8:block=16", "int4:block=16,round=stochastic", "bf16", "e4m3:block=16", "int8:block=32+zstd",
+    "test-bytes"};
+
 // Of every kind: dense, sparse, stochastic, of a size that varies. Blocks are small, so that buffers have
 // chunks.
 constexpr const char* kCodecs[] = {"int8:block=16",
@@ -62,6 +67,9 @@ void make_gossip(OpScript& op, Prng& prng, uint32_t members) {
     made.grace = op.grace;
     made.elements = op.parts.empty() ? op.elements : op.elements / members;
     made.collective = prng.chance(1, 3) ? Collective::pair_average : Collective::neighbour_average;
+    constexpr Dtype kFloats[] = {Dtype::f64, Dtype::f16, Dtype::bf16};
+    if (prng.chance(1, 4)) made.codec = kDenseCodecs[prng.below(std::size(kDenseCodecs))];
+    else if (prng.chance(1, 4)) made.dtype = kFloats[prng.below(std::size(kFloats))];
     GossipChoice& choice = made.gossip;
     choice.first_step = prng.chance(1, 2) ? 0 : prng.next();
     if (made.collective == Collective::pair_average) {

@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -33,9 +34,11 @@ Buffers buffers_of(const py::object& in, const py::object& out) {
     return both;
 }
 
+// codec: borrowed by the options.
 template <class Options>
 void set_common(Options& options, uint64_t tag, uint64_t round, const std::string& non_finite, double grace_s,
-                double budget_s, const py::object& priority, const py::object& share) {
+                double budget_s, const py::object& priority, const py::object& share,
+                const std::optional<std::string>& codec) {
     options.tag = tag;
     options.round = round;
     options.non_finite = choice("non_finite", non_finite,
@@ -46,6 +49,7 @@ void set_common(Options& options, uint64_t tag, uint64_t round, const std::strin
     options.budget_ms = milliseconds("budget", budget_s);
     options.priority = whole_number<uint32_t>("priority", priority);
     options.share = whole_number<uint32_t>("share", share, 1);
+    options.codec = codec ? codec->c_str() : nullptr;
 }
 
 std::shared_ptr<Op> neighbour_average(const py::object& group, const py::object& in, const py::object& out,
@@ -54,7 +58,8 @@ std::shared_ptr<Op> neighbour_average(const py::object& group, const py::object&
                                       const py::object& steps, bool chebyshev, const py::object& seed,
                                       const py::object& first_step, uint64_t tag, uint64_t round,
                                       const std::string& non_finite, double grace_s, double budget_s,
-                                      const py::object& priority, const py::object& share) {
+                                      const py::object& priority, const py::object& share,
+                                      const std::optional<std::string>& codec) {
     const Buffers both = buffers_of(in, out);
     std::vector<whim_edge> pairs;
     for (const auto& [a, b] : edges) pairs.push_back({a, b});
@@ -73,7 +78,7 @@ std::shared_ptr<Op> neighbour_average(const py::object& group, const py::object&
     options.chebyshev = chebyshev ? 1 : 0;
     options.seed = whole_number<uint64_t>("seed", seed);
     options.first_step = whole_number<uint64_t>("first_step", first_step);
-    set_common(options, tag, round, non_finite, grace_s, budget_s, priority, share);
+    set_common(options, tag, round, non_finite, grace_s, budget_s, priority, share, codec);
     const GroupAccess to = access(group);
     whim_op* op = nullptr;
     check(whim_neighbour_average(to.group, both.from.data, both.into.data, both.from.count, both.from.dtype,
@@ -85,12 +90,13 @@ std::shared_ptr<Op> pair_average(const py::object& group, const py::object& in,
                                  const py::object& partner_rank, const py::object& out,
                                  const py::object& seed, const py::object& turn, uint64_t tag, uint64_t round,
                                  const std::string& non_finite, double grace_s, double budget_s,
-                                 const py::object& priority, const py::object& share) {
+                                 const py::object& priority, const py::object& share,
+                                 const std::optional<std::string>& codec) {
     const Buffers both = buffers_of(in, out);
     whim_pair_options options = WHIM_PAIR_OPTIONS_INIT;
     options.seed = whole_number<uint64_t>("seed", seed);
     options.turn = whole_number<uint64_t>("turn", turn);
-    set_common(options, tag, round, non_finite, grace_s, budget_s, priority, share);
+    set_common(options, tag, round, non_finite, grace_s, budget_s, priority, share, codec);
     const uint32_t partner =
         partner_rank.is_none() ? WHIM_PARTNER_DRAWN : whole_number<uint32_t>("partner_rank", partner_rank);
     const GroupAccess to = access(group);
@@ -123,9 +129,10 @@ py::object gossip_info(const Op& op) {
 void bind_gossip(py::module_& module) {
     module.def("neighbour_average", &neighbour_average, "group"_a, "x"_a, "out"_a, "graph"_a, "edges"_a,
                "steps"_a, "chebyshev"_a, "seed"_a, "first_step"_a, "tag"_a, "round"_a, "non_finite"_a,
-               "grace_s"_a, "budget_s"_a, "priority"_a, "share"_a);
+               "grace_s"_a, "budget_s"_a, "priority"_a, "share"_a, "codec"_a);
     module.def("pair_average", &pair_average, "group"_a, "x"_a, "partner_rank"_a, "out"_a, "seed"_a, "turn"_a,
-               "tag"_a, "round"_a, "non_finite"_a, "grace_s"_a, "budget_s"_a, "priority"_a, "share"_a);
+               "tag"_a, "round"_a, "non_finite"_a, "grace_s"_a, "budget_s"_a, "priority"_a, "share"_a,
+               "codec"_a);
 }
 
 }  // namespace whim_python

@@ -165,6 +165,7 @@ def neighbour_average(
     budget_s: float,
     priority: int,
     share: int,
+    codec: str | None,
 ) -> Op: ...
 def pair_average(
     group: Group,
@@ -180,6 +181,7 @@ def pair_average(
     budget_s: float,
     priority: int,
     share: int,
+    codec: str | None,
 ) -> Op: ...
 
 class Floats:

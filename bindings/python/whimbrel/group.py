@@ -340,13 +340,15 @@ class Group:
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
+        codec: str | None = None,
     ) -> Work[Array]:
-        """Averages float32 x with the neighbours of a graph, `steps` times (1 to 64), into out (default: in
-        place). All members call it. edges: pairs of ranks, of "listed". chebyshev: accelerated, on graphs that stay
+        """Averages x, of a float dtype, with the neighbours of a graph, `steps` times (1 to 64), into out (default:
+        in place). All members call it. edges: pairs of ranks, of "listed". chebyshev: accelerated, on graphs that stay
         the same. seed: of "random-matching"; first_step: where in the sequence of a graph that changes from step to
         step. A neighbour that is gone leaves its weight to this peer. grace: a neighbour that keeps a step waiting
         for so many seconds is left out by this peer; budget: after so many the op ends with what has been mixed.
-        info().gossip says whose values were mixed at which step."""
+        codec: what neighbours get of float32, as in all_reduce, but no sparse one; the mean is kept, and members
+        become alike up to what it loses. info().gossip says whose values were mixed at which step."""
         op = _core.neighbour_average(
             self._core,
             x,
@@ -364,6 +366,7 @@ class Group:
             budget,
             priority,
             share,
+            codec,
         )
         return self._work(op, lambda _: x if out is None else out)
 
@@ -382,8 +385,10 @@ class Group:
         budget: float = 0.0,
         priority: int = 0,
         share: int = 1,
+        codec: str | None = None,
     ) -> Work[Array]:
-        """Averages float32 x with one partner; both end with the same bits. partner_rank: both name each other,
+        """Averages x, of a float dtype, with one partner; both end with the same bits, or with a codec with values
+        that differ by what it lost. partner_rank: both name each other,
         and nobody else calls it. None: drawn by seed and turn, and all members call it. A partner that is gone or
         later than the budget leaves this peer its own values: info().gossip.mixed is 0."""
         op = _core.pair_average(
@@ -400,6 +405,7 @@ class Group:
             budget,
             priority,
             share,
+            codec,
         )
         return self._work(op, lambda _: x if out is None else out)
 

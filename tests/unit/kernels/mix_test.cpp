@@ -1,12 +1,14 @@
-// Goal: gossip's element loops give the bits of their scalar definition on every instruction set, NaN
-// included, leave members alone who agree, and give both members of a pair the same bits. Method: random
-// buffers of awkward lengths, with special values, against a loop of single operations.
+// Goal: gossip's element loops give the bits of their scalar definition on every instruction set and for
+// every float, NaN included, leave members alone who agree, and give both members of a pair the same bits.
+// Method: random buffers of awkward lengths and alignment, with special values, against a loop of single
+// operations.
 #include "collectives/kernels/mix.h"
 
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "base/prng.h"
@@ -18,103 +20,160 @@ namespace {
 
 constexpr size_t kLengths[] = {0, 1, 3, 8, 9, 63, 64, 65, 1000};
 
-std::vector<float> random_floats(size_t count, Prng& random) {
-    std::vector<float> out(count);
-    for (float& x : out) {
-        x = random.chance(1, 10) ? std::bit_cast<float>(static_cast<uint32_t>(random.next()))
-                                 : random.unit_float() * 2 - 1;
+// How elements of a dtype are read and written, one at a time.
+struct OfF32 {
+    using Acc = float;
+    static constexpr Dtype kDtype = Dtype::f32;
+    static Acc read(const std::byte* at) { return get<float>(at); }
+    static void write(Acc x, std::byte* at) { put(std::isnan(x) ? std::bit_cast<float>(kNanF32) : x, at); }
+    template <class T> static T get(const std::byte* at) {
+        T value;
+        std::memcpy(&value, at, sizeof value);
+        return value;
     }
-    return out;
-}
+    template <class T> static void put(T value, std::byte* at) { std::memcpy(at, &value, sizeof value); }
+};
+struct OfF64 {
+    using Acc = double;
+    static constexpr Dtype kDtype = Dtype::f64;
+    static Acc read(const std::byte* at) { return OfF32::get<double>(at); }
+    static void write(Acc x, std::byte* at) {
+        OfF32::put(std::isnan(x) ? std::bit_cast<double>(kNanF64) : x, at);
+    }
+};
+struct OfF16 {
+    using Acc = float;
+    static constexpr Dtype kDtype = Dtype::f16;
+    static Acc read(const std::byte* at) { return f32_from_f16(OfF32::get<uint16_t>(at)); }
+    static void write(Acc x, std::byte* at) { OfF32::put(f16_from_f32(x), at); }
+};
+struct OfBf16 {
+    using Acc = float;
+    static constexpr Dtype kDtype = Dtype::bf16;
+    static Acc read(const std::byte* at) { return f32_from_bf16(OfF32::get<uint16_t>(at)); }
+    static void write(Acc x, std::byte* at) { OfF32::put(bf16_from_f32(x), at); }
+};
 
-float canonical(float x) { return std::isnan(x) ? std::bit_cast<float>(whim::kNanF32) : x; }
+// One element in ten is any bits; the others are from -1 to 1. A byte in front of them, so that nothing is
+// aligned.
+template <class Of> class Buffer {
+public:
+    static constexpr size_t kBytes = Of::kDtype == Dtype::f64 ? 8 : Of::kDtype == Dtype::f32 ? 4 : 2;
+
+    Buffer(size_t count, Prng& random) : bytes_(1 + count * kBytes) {
+        for (size_t i = 0; i < count; ++i) {
+            const uint64_t bits = random.next();
+            if (random.chance(1, 10)) std::memcpy(at(i), &bits, kBytes);
+            else Of::write(static_cast<typename Of::Acc>(random.unit_float() * 2 - 1), at(i));
+        }
+    }
+    std::byte* at(size_t i) { return bytes_.data() + 1 + i * kBytes; }
+    typename Of::Acc read(size_t i) const { return Of::read(bytes_.data() + 1 + i * kBytes); }
+    operator ByteSpan() const { return ByteSpan(bytes_).subspan(1); }
+    operator MutableByteSpan() { return MutableByteSpan(bytes_).subspan(1); }
+    bool operator==(const Buffer&) const = default;
+
+private:
+    Bytes bytes_;
+};
 
 // Volatile, so that no compiler fuses a product with a sum.
-float moved(float sum, float from, float to, float part) {
-    volatile float difference = to - from;
-    volatile float share = part * difference;
+template <class Acc> Acc moved(Acc sum, Acc from, Acc to, float part) {
+    volatile Acc difference = to - from;
+    volatile Acc share = static_cast<Acc>(part) * difference;
     return sum + share;
 }
 
-std::vector<uint32_t> bits_of(const std::vector<float>& xs) {
-    std::vector<uint32_t> out;
-    for (const float x : xs) out.push_back(std::bit_cast<uint32_t>(x));
-    return out;
+template <class Of> void expect_the_definition() {
+    Prng random(31);
+    for (const size_t count : kLengths) {
+        for (const uint32_t kind : {0u, 1u, 2u, 3u}) {
+            const bool shows = kind & 1, accelerated = kind & 2;
+            for (const size_t neighbours : {0u, 1u, 2u, 5u}) {
+                const Buffer<Of> own(count, random), shown(count, random), previous(count, random);
+                std::vector<Buffer<Of>> others;
+                for (size_t k = 0; k < neighbours; ++k) others.emplace_back(count, random);
+                std::vector<MixInput> inputs;
+                for (const auto& other : others) inputs.push_back({other, random.unit_float() / 4});
+                MixStep step{.dtype = Of::kDtype, .own = own, .inputs = inputs};
+                if (shows) step.shown = shown;
+                if (accelerated) step.omega = 1.37f, step.previous = previous;
+                Buffer<Of> expected(count, random);
+                for (size_t i = 0; i < count; ++i) {
+                    typename Of::Acc sum = own.read(i);
+                    const typename Of::Acc from = shows ? shown.read(i) : own.read(i);
+                    for (size_t k = 0; k < neighbours; ++k)
+                        sum = moved(sum, from, others[k].read(i), inputs[k].weight);
+                    if (accelerated) sum = moved(previous.read(i), previous.read(i), sum, 1.37f);
+                    Of::write(sum, expected.at(i));
+                }
+                Buffer<Of> out(count, random), in_own = own, in_previous = previous;
+                mix(step, out);
+                ASSERT_TRUE(out == expected) << dtype_name(Of::kDtype) << " " << count << " " << kind;
+                step.own = in_own;
+                mix(step, in_own);
+                ASSERT_TRUE(in_own == expected) << dtype_name(Of::kDtype) << " " << count << " " << kind;
+                if (!accelerated) continue;
+                step.own = own;
+                step.previous = in_previous;
+                mix(step, in_previous);
+                ASSERT_TRUE(in_previous == expected) << dtype_name(Of::kDtype) << " " << count;
+            }
+        }
+    }
+}
+
+template <class Of> void expect_pairs_alike() {
+    Prng random(32);
+    for (const size_t count : kLengths) {
+        const Buffer<Of> a(count, random), b(count, random);
+        Buffer<Of> expected(count, random), at_a(count, random), at_b(count, random);
+        for (size_t i = 0; i < count; ++i) {
+            volatile typename Of::Acc sum = a.read(i) + b.read(i);
+            Of::write(0.5f * sum, expected.at(i));
+        }
+        mix({.dtype = Of::kDtype, .own = a, .inputs = std::vector<MixInput>{{b, 0.5f}}}, at_a);
+        mix({.dtype = Of::kDtype, .own = b, .inputs = std::vector<MixInput>{{a, 0.5f}}}, at_b);
+        EXPECT_TRUE(at_a == expected) << dtype_name(Of::kDtype) << " " << count;
+        EXPECT_TRUE(at_b == expected) << dtype_name(Of::kDtype) << " " << count;
+    }
 }
 
 class MixOnTarget : public testing::TestWithParam<int64_t> {};
 
 TEST_P(MixOnTarget, MatchesTheDefinitionAlsoInPlace) {
     const whim::test::OnlyTarget only(GetParam());
-    Prng random(31);
-    for (const size_t count : kLengths) {
-        for (const size_t neighbours : {0u, 1u, 2u, 5u}) {
-            const std::vector<float> own = random_floats(count, random);
-            std::vector<std::vector<float>> others;
-            std::vector<MixInput> inputs;
-            for (size_t k = 0; k < neighbours; ++k) others.push_back(random_floats(count, random));
-            for (const auto& other : others) inputs.push_back({other, random.unit_float() / 4});
-            std::vector<float> expected(count), out(count), in_place = own;
-            for (size_t i = 0; i < count; ++i) {
-                float sum = own[i];
-                for (const MixInput& in : inputs) sum = moved(sum, own[i], in.values[i], in.weight);
-                expected[i] = canonical(sum);
-            }
-            mix(own, inputs, out);
-            mix(in_place, inputs, in_place);
-            ASSERT_EQ(bits_of(out), bits_of(expected)) << count;
-            ASSERT_EQ(bits_of(in_place), bits_of(expected)) << count;
-        }
-    }
+    ASSERT_NO_FATAL_FAILURE(expect_the_definition<OfF32>());
+    ASSERT_NO_FATAL_FAILURE(expect_the_definition<OfF64>());
+    ASSERT_NO_FATAL_FAILURE(expect_the_definition<OfF16>());
+    ASSERT_NO_FATAL_FAILURE(expect_the_definition<OfBf16>());
 }
 
 TEST_P(MixOnTarget, BothOfAPairComputeTheSameBits) {
     const whim::test::OnlyTarget only(GetParam());
-    Prng random(32);
-    for (const size_t count : kLengths) {
-        const std::vector<float> a = random_floats(count, random), b = random_floats(count, random);
-        std::vector<float> expected(count), at_a(count), at_b(count);
-        for (size_t i = 0; i < count; ++i) {
-            volatile float sum = a[i] + b[i];
-            expected[i] = canonical(0.5f * sum);
-        }
-        mix(a, std::vector<MixInput>{{b, 0.5f}}, at_a);
-        mix(b, std::vector<MixInput>{{a, 0.5f}}, at_b);
-        EXPECT_EQ(bits_of(at_a), bits_of(expected));
-        EXPECT_EQ(bits_of(at_b), bits_of(expected));
-    }
-}
-
-TEST_P(MixOnTarget, ChebyshevMatchesTheDefinitionAlsoInPlace) {
-    const whim::test::OnlyTarget only(GetParam());
-    Prng random(33);
-    for (const size_t count : kLengths) {
-        const std::vector<float> mixed = random_floats(count, random), before = random_floats(count, random);
-        std::vector<float> expected(count), out(count), in_mixed = mixed, in_before = before;
-        for (size_t i = 0; i < count; ++i)
-            expected[i] = canonical(moved(before[i], before[i], mixed[i], 1.37f));
-        chebyshev_step(1.37f, mixed, before, out);
-        chebyshev_step(1.37f, in_mixed, before, in_mixed);
-        chebyshev_step(1.37f, mixed, in_before, in_before);
-        EXPECT_EQ(bits_of(out), bits_of(expected));
-        EXPECT_EQ(bits_of(in_mixed), bits_of(expected));
-        EXPECT_EQ(bits_of(in_before), bits_of(expected));
-    }
+    expect_pairs_alike<OfF32>();
+    expect_pairs_alike<OfF64>();
+    expect_pairs_alike<OfF16>();
+    expect_pairs_alike<OfBf16>();
 }
 
 WHIM_INSTANTIATE_FOR_TARGETS(MixOnTarget);
 
 TEST(Mix, MembersWhoAgreeStayAsTheyAre) {
     Prng random(34);
-    std::vector<float> same(257);
-    for (float& x : same) x = (random.unit_float() - 0.5f) * 1e30f;
-    std::vector<float> out(same.size());
-    mix(same, std::vector<MixInput>{{same, 1.0f / 3}, {same, 1.0f / 7}}, out);
-    EXPECT_EQ(bits_of(out), bits_of(same));
-    mix(same, std::vector<MixInput>{{same, 0.5f}}, out);
-    EXPECT_EQ(bits_of(out), bits_of(same));
-    chebyshev_step(1.9f, same, same, out);
-    EXPECT_EQ(bits_of(out), bits_of(same));
+    std::vector<float> floats(257);
+    for (float& x : floats) x = (random.unit_float() - 0.5f) * 1e30f;
+    const ByteSpan same = std::as_bytes(std::span(floats));
+    Bytes out(same.size());
+    const auto stayed = [&] { return std::memcmp(out.data(), same.data(), out.size()) == 0; };
+    mix({.own = same, .inputs = std::vector<MixInput>{{same, 1.0f / 3}, {same, 1.0f / 7}}}, out);
+    EXPECT_TRUE(stayed());
+    mix({.own = same, .inputs = std::vector<MixInput>{{same, 0.5f}}}, out);
+    EXPECT_TRUE(stayed());
+    mix({.own = same, .shown = same, .inputs = std::vector<MixInput>{{same, 0.5f}}}, out);
+    EXPECT_TRUE(stayed());
+    mix({.own = same, .omega = 1.9f, .previous = same}, out);
+    EXPECT_TRUE(stayed());
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "base/prng.h"
+#include "collectives/codec/custom_codec.h"
 #include "collectives/op/gossip_op.h"
 
 namespace whim::op {
@@ -51,17 +53,20 @@ struct Host final : OpHost {
 struct Bench {
     Host host;
     ChunkPool pool{1u << 20};
-    std::vector<float> in{1, 2, 3, 4}, out{-1, -1, -1, -1};
+    std::vector<float> in, out{-1, -1, -1, -1};
     std::unique_ptr<GossipOp> op;
     wire::OpDescriptor descriptor;
 
     explicit Bench(uint32_t steps, Duration grace = {}, uint64_t eager_bytes = 1024,
-                   std::optional<Instant> give_up = {}) {
+                   std::optional<Instant> give_up = {}, CodecPtr codec = nullptr,
+                   std::vector<float> input = {1, 2, 3, 4})
+        : in(std::move(input)) {
         GossipConfig config;
+        if (codec) config.coding = std::make_shared<const Coding>(codec, Reduce::avg, false, op_id(), 3);
         config.id = {.round = {1}, .tag = 4};
         descriptor.collective = Collective::neighbour_average;
         descriptor.elements = in.size();
-        descriptor.chunk_elements = 2;
+        descriptor.chunk_elements = codec ? 16 : 2;
         descriptor.gossip.steps = steps;
         config.descriptor = descriptor;
         config.graph = {gossip::GraphKind::ring, 3, 0, {}};
@@ -264,6 +269,80 @@ TEST(GossipEnd, SurvivesWhatNoCorrectProgramSends) {
     }
     EXPECT_GT(violations, 100u);
     EXPECT_GT(ended, 100u);
+}
+
+// As an application would make one: a float as it is, and 2 and 1e30 not at all.
+CodecPtr picky_codec() {
+    CodecParts parts;
+    parts.name = "picky-floats";
+    parts.magnitude_max = std::numeric_limits<float>::max();
+    parts.bytes_max = [](size_t count) { return count * 4; };
+    parts.encode = [](const Values& in, MutableByteSpan out) -> std::optional<size_t> {
+        for (const float x : in.values)
+            if (x == 2.0f) return std::nullopt;
+        std::memcpy(out.data(), in.values.data(), in.values.size_bytes());
+        return in.values.size_bytes();
+    };
+    parts.decode = [](ByteSpan bytes, std::span<float> out) {
+        if (bytes.size() != out.size_bytes()) return false;
+        std::memcpy(out.data(), bytes.data(), bytes.size());
+        return std::none_of(out.begin(), out.end(), [](float x) { return x == 1e30f; });
+    };
+    return std::make_shared<CustomCodec>(std::move(parts));
+}
+
+struct CodedBench : Bench {  // one chunk
+    CodedBench(uint32_t steps, std::vector<float> input)
+        : Bench(steps, {}, 1024, {}, picky_codec(), std::move(input)) {}
+};
+
+TEST(GossipEnd, WhatNoCodecMakesIsNotMixed) {
+    CodedBench b(1, {1, 5, 3, 4});
+    for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+    b.work();  // encodes
+    b.frame(1, 0, 0, 7, 16);
+    b.frame(2, 0, 0, 1e30f, 16);
+    b.work();
+    EXPECT_EQ(b.host.violations, 1u);
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_FLOAT_EQ(b.out[0], 3);  // 1 + (7 - 1)/3
+    EXPECT_FLOAT_EQ(b.out[3], 5);
+    ASSERT_EQ(b.op->gossip()->lost.size(), 1u);
+    EXPECT_EQ(b.op->gossip()->lost[0], Rank{2});
+}
+
+TEST(GossipEnd, AnApplicationsCodecThatFailsEndsItForThisPeerAlone) {
+    CodedBench b(1, {1, 2, 3, 4});
+    for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+    b.work();
+    EXPECT_EQ(b.host.code, Code::E_BROKEN_CONTRACT);
+    EXPECT_NE(b.host.detail.find("picky-floats"), std::string::npos) << b.host.detail;
+    const auto told = b.host.sent<wire::OpFail>();
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0].second.code, static_cast<int32_t>(Code::E_BROKEN_CONTRACT));
+}
+
+TEST(GossipEnd, ANeighbourWhoseCodecFailsIsGoneWithout) {
+    Bench b(1);
+    b.post(2, b.descriptor);
+    for (const uint32_t chunk : {0u, 1u}) b.frame(2, chunk, 0, 4);
+    b.op->on_message({1}, wire::OpFail{Bench::op_id(), static_cast<int32_t>(Code::E_BROKEN_CONTRACT), "?"},
+                     {});
+    b.work();
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_FLOAT_EQ(b.out[0], 2);  // 1 + (4 - 1)/3
+}
+
+TEST(GossipEnd, ValuesThatStepsMadeAndTheCodecCannotHoldEndItAsABudget) {
+    CodedBench b(3, {-3e38f, 5, 3, 4});
+    for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+    b.work();
+    for (const uint32_t from : {1u, 2u}) b.frame(from, 0, 0, 3e38f, 16);
+    b.work();
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_NE(b.host.detail.find("after 1 steps"), std::string::npos) << b.host.detail;
+    EXPECT_EQ(b.op->gossip()->steps_min, 1u);
+    EXPECT_EQ(b.host.sent<wire::OpFail>().size(), 2u);
 }
 
 }  // namespace

@@ -9,11 +9,15 @@
 #include <memory>
 
 #include "base/prng.h"
+#include "collectives/codec/parse.h"
 #include "collectives/op/gossip_op.h"
 #include "tests/unit/op/gossip_reference.h"
 
 namespace whim::op {
 namespace {
+
+constexpr OpId kId = {.round = {1}, .tag = 3};
+constexpr std::byte kUsedAgain{0x5a};
 
 class World;
 
@@ -25,7 +29,8 @@ struct Peer final : OpHost {
     bool left = false, stopped = false;
     Code code = Code::OK;
     std::string detail, violation;
-    std::vector<float> input, in, out, result;
+    std::vector<double> input, result;
+    Bytes in, out;
     std::unique_ptr<GossipOp> op;
     std::vector<std::pair<uint32_t, std::variant<wire::Message, Arrival>>> early;
     uint32_t deaths_seen = 0;
@@ -59,9 +64,13 @@ public:
             p.rank = r;
             for (uint64_t i = 0; i < options.elements; ++i)
                 p.input.push_back(prng_.unit_float() * 3.0f - 1.0f);
-            p.in = p.input;
-            p.out.assign(options.elements, -77.0f);
+            p.in = gossip_bytes(options.dtype, p.input);
+            p.input = gossip_values(options.dtype, p.in);
+            p.out.assign(p.in.size(), std::byte{0x77});
         }
+        if (!options.codec.empty())
+            coding_ = std::make_shared<const Coding>(*parse_codec(options.codec), Reduce::avg, false, kId,
+                                                     members_);
         for (uint32_t i = 0; i < options.leavers; ++i) any().leaves = true;
         for (uint32_t i = 0; i < options.late; ++i) any().late = true;
         for (uint32_t i = 0; i < options.abstainers; ++i) any().abstains = true;
@@ -125,7 +134,9 @@ private:
     void post(Peer& p) {
         p.posted = true;
         GossipConfig config;
-        config.id = {.round = {1}, .tag = 3};
+        config.id = kId;
+        config.coding = coding_;
+        config.descriptor.dtype = options_.dtype;
         config.descriptor.collective = Collective::neighbour_average;
         config.descriptor.elements = options_.elements;
         config.descriptor.chunk_elements = options_.chunk_elements;
@@ -133,8 +144,8 @@ private:
         config.graph = options_.graph;
         config.self = {p.rank};
         config.alive = alive_for(p);
-        config.in = std::as_bytes(std::span(p.in));
-        config.out = std::as_writable_bytes(std::span(options_.in_place ? p.in : p.out));
+        config.in = p.in;
+        config.out = options_.in_place ? p.in : p.out;
         config.abstains = p.abstains;
         if (p.late) config.give_up = Instant{1};
         config.held_bytes = options_.held_bytes;
@@ -224,9 +235,7 @@ private:
         if (!to.posted) return static_cast<void>(to.early.push_back({pair.first, message}));
         if (to.over && to.op->closed()) {  // what the engine answers for an op whose record is gone
             if (std::holds_alternative<wire::OpPost>(message))
-                queue(to.rank, pair.first,
-                      wire::OpFail{OpId{.round = {1}, .tag = 3}, static_cast<int32_t>(Code::E_EXCLUDED),
-                                   "over"});
+                queue(to.rank, pair.first, wire::OpFail{kId, static_cast<int32_t>(Code::E_EXCLUDED), "over"});
             return;
         }
         trace(std::to_string(pair.first) + " -> " + std::to_string(pair.second) + " " +
@@ -270,7 +279,8 @@ private:
 
     // What neighbours may have sent ahead has a bound, however slow this peer is.
     void check_held(const Peer& p) {
-        const uint64_t chunk = uint64_t{options_.chunk_elements} * 4;
+        const uint64_t chunk = coding_ ? coding_->contribution_bytes_max(options_.chunk_elements)
+                                       : options_.chunk_elements * dtype_bytes(options_.dtype);
         const uint64_t payloads = gossip_frames_max(options_.graph, options_.steps);
         const uint64_t bound = std::max(options_.held_bytes, limits::kGossipAheadMin * payloads * chunk);
         if (p.op->held_bytes() > bound) problem_ = "peer " + std::to_string(p.rank) + " holds too much";
@@ -332,14 +342,14 @@ private:
         for (uint64_t e = 0; e < options_.elements; ++e) {
             const bool final = p.code == Code::OK || expected.steps[e] == options_.steps;
             if (!expected.known[e]) return who + ": the reference does not know element " + std::to_string(e);
-            if (final && std::memcmp(&p.result[e], &expected.values[e], 4) != 0)
+            if (final && std::memcmp(&p.result[e], &expected.values[e], sizeof(double)) != 0)
                 return who + " has element " + std::to_string(e) + " otherwise than those it mixed make it";
             if (!final && options_.in_place && p.result[e] != p.input[e])
                 return who + ": its input changed at element " + std::to_string(e);
             if (p.code == Code::OK && expected.steps[e] < steps_min)
                 return who + " took fewer steps than it says";
         }
-        if (!options_.in_place && p.in != std::vector<float>(p.input.size(), 1e9f))
+        if (!options_.in_place && p.in != Bytes(p.in.size(), kUsedAgain))
             return who + ": its input was touched";
         return "";
     }
@@ -356,11 +366,13 @@ private:
         settle_the_dead();
         std::vector<GossipMember> members;
         for (const auto& p : peers_) members.push_back(reported(*p));
+        GossipMath math{options_.dtype};
+        if (coding_) math.codings.assign(members_, coding_);
         const std::vector<GossipOutcome> expected =
-            gossip_reference(options_.graph, terms(), options_.elements, members);
+            gossip_reference(options_.graph, terms(), math, options_.elements, members);
         for (const auto& p : peers_) {
             outcome.inputs.push_back(p->input);
-            outcome.results.push_back(p->over && p->code == Code::OK ? p->result : std::vector<float>{});
+            outcome.results.push_back(p->over && p->code == Code::OK ? p->result : std::vector<double>{});
             std::string& problem = outcome.problem;
             if (!p->violation.empty()) problem = p->violation;
             if (p->dead || !problem.empty()) continue;
@@ -373,6 +385,7 @@ private:
     }
 
     GossipModelOptions options_;
+    std::shared_ptr<const Coding> coding_;
     uint32_t members_;
     Prng prng_;
     ChunkPool pool_{1u << 16};
@@ -400,11 +413,11 @@ void Peer::ended(Code c, const std::string& why) {
     over = true;
     code = c;
     detail = why;
-    std::vector<float>& target = world->options().in_place ? in : out;
-    if (!world->options().in_place && in != input) violation = "the input was changed";
-    result = target;
-    std::fill(in.begin(), in.end(), 1e9f);
-    std::fill(out.begin(), out.end(), 1e9f);
+    const Dtype dtype = world->options().dtype;
+    if (!world->options().in_place && gossip_values(dtype, in) != input) violation = "the input was changed";
+    result = gossip_values(dtype, world->options().in_place ? in : out);
+    std::fill(in.begin(), in.end(), kUsedAgain);
+    std::fill(out.begin(), out.end(), kUsedAgain);
 }
 
 }  // namespace

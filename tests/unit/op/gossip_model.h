@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/dtype.h"
 #include "base/plant.h"
 #include "collectives/plan/graph.h"
 
@@ -19,6 +20,8 @@ struct GossipModelOptions {
     bool chebyshev = false;
     uint64_t elements = 20;
     uint32_t chunk_elements = 3;
+    Dtype dtype = Dtype::f32;
+    std::string codec = "";  // of f32: chunks are then multiples of 16
     bool in_place = false;
     uint32_t deaths = 0, leavers = 0, late = 0, abstainers = 0;  // late: ends when its budget is over
     uint64_t held_bytes = 64, eager_bytes = 16;
@@ -28,10 +31,10 @@ struct GossipModelOptions {
 };
 
 struct GossipModelOutcome {
-    std::string problem;                              // "" when all promises held
-    uint64_t steps_without = 0;                       // mixes that lacked a neighbour
-    uint64_t frames_early = 0;                        // that came before the op was called
-    std::vector<std::vector<float>> inputs, results;  // by rank; result empty: ended without one
+    std::string problem;                               // "" when all promises held
+    uint64_t steps_without = 0;                        // mixes that lacked a neighbour
+    uint64_t frames_early = 0;                         // that came before the op was called
+    std::vector<std::vector<double>> inputs, results;  // by rank; result empty: ended without one
 };
 
 GossipModelOutcome run_gossip_model(const GossipModelOptions& options);

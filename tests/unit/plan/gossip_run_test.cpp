@@ -30,8 +30,9 @@ Members mixed(const Mixing& mixing, const Members& members) {
         const Mixing::Row row = mixing.row(r);
         std::vector<kernels::MixInput> inputs;
         for (size_t k = 0; k < row.from.size(); ++k)
-            inputs.push_back({members[row.from[k].value], row.weights[k]});
-        kernels::mix(members[r.value], inputs, out[r.value]);
+            inputs.push_back({std::as_bytes(std::span(members[row.from[k].value])), row.weights[k]});
+        kernels::mix({.own = std::as_bytes(std::span(members[r.value])), .inputs = inputs},
+                     std::as_writable_bytes(std::span(out[r.value])));
     }
     return out;
 }
@@ -122,8 +123,11 @@ TEST(GossipRun, ChebyshevKeepsTheMeanAndItsBoundInF32) {
             Members previous = first, latest = first;
             for (const float omega : chebyshev_coefficients(lambda, 16)) {
                 const Members next = mixed(mixing, latest);
-                for (uint32_t r = 0; r < n; ++r)
-                    kernels::chebyshev_step(omega, next[r], previous[r], previous[r]);
+                for (uint32_t r = 0; r < n; ++r) {
+                    const MutableByteSpan last = std::as_writable_bytes(std::span(previous[r]));
+                    kernels::mix({.own = std::as_bytes(std::span(next[r])), .omega = omega, .previous = last},
+                                 last);
+                }
                 std::swap(previous, latest);
             }
             ASSERT_NO_FATAL_FAILURE(expect_same_mean(first, latest, mixing.living()));
