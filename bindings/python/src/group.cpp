@@ -174,18 +174,19 @@ public:
         return Op::adopt(interrupts_, op);
     }
 
-    static uint32_t reduction(const std::string& name) {
+    static uint32_t reduction(const std::string& name, const Text& reducer) {
+        if (reducer) return WHIM_CUSTOM;
         return choice("reduce", name,
                       {{"sum", WHIM_SUM}, {"avg", WHIM_AVG}, {"min", WHIM_MIN}, {"max", WHIM_MAX}});
     }
 
-    // weight and codec: borrowed by the options.
+    // weight, codec and reducer: borrowed by the options.
     static whim_all_reduce_options all_reduce_options(uint64_t tag, uint64_t round, const float& weight,
                                                       uint32_t min_contributors, double grace_s,
                                                       double budget_s, bool uniform,
                                                       const std::string& non_finite,
                                                       const py::object& priority, const py::object& share,
-                                                      const std::optional<std::string>& codec) {
+                                                      const Text& codec, const Text& reducer) {
         whim_all_reduce_options options = WHIM_ALL_REDUCE_OPTIONS_INIT;
         options.tag = tag;
         options.round = round;
@@ -199,7 +200,8 @@ public:
                                      {"abort", WHIM_NON_FINITE_ABORT},
                                      {"allow", WHIM_NON_FINITE_ALLOW}});
         set_place(options, priority, share);
-        options.codec = codec ? codec->c_str() : nullptr;
+        options.codec = text_or_null(codec);
+        options.reducer = text_or_null(reducer);
         return options;
     }
 
@@ -207,16 +209,16 @@ public:
                                    uint64_t tag, uint64_t round, float weight, uint32_t min_contributors,
                                    double grace_s, double budget_s, bool uniform,
                                    const std::string& non_finite, const py::object& priority,
-                                   const py::object& share, const std::optional<std::string>& codec,
-                                   const std::optional<std::string>& plan) {
+                                   const py::object& share, const Text& codec, const Text& plan,
+                                   const Text& reducer) {
         const Tensors tensors = tensors_of(in, out);
         whim_all_reduce_options options =
             all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
-                               priority, share, codec);
-        options.plan = plan ? plan->c_str() : nullptr;
+                               priority, share, codec, reducer);
+        options.plan = text_or_null(plan);
         whim_op* op = nullptr;
         check(whim_all_reduce_tensors(group(), tensors.list.data(), tensors.list.size(), tensors.dtype,
-                                      reduction(reduce), &options, &op));
+                                      reduction(reduce, reducer), &options, &op));
         return Op::adopt(interrupts_, op, kept({tensors.held}));
     }
 
@@ -224,20 +226,20 @@ public:
                                        const std::vector<uint64_t>& counts, uint64_t tag, uint64_t round,
                                        float weight, uint32_t min_contributors, double grace_s,
                                        double budget_s, bool uniform, const std::string& non_finite,
-                                       const py::object& priority, const py::object& share,
-                                       const std::optional<std::string>& codec) {
+                                       const py::object& priority, const py::object& share, const Text& codec,
+                                       const Text& reducer) {
         Buffer from = buffer_of(in, "x"), into = writable_buffer_of(out, "out");
         if (from.dtype != into.dtype) raise_type_error("out: differs from x in dtype");
         whim_all_reduce_options options =
             all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
-                               priority, share, codec);
+                               priority, share, codec, reducer);
         options.counts = counts.empty() ? nullptr : counts.data();
         options.counts_len = static_cast<uint32_t>(counts.size());
         if (counts.empty() && (into.count == 0 ? from.count != 0 : from.count % into.count != 0))
             raise_type_error("x: not a whole number of parts as long as out");
         whim_op* op = nullptr;
-        check(whim_reduce_scatter(group(), from.data, into.data, into.count, from.dtype, reduction(reduce),
-                                  &options, &op));
+        check(whim_reduce_scatter(group(), from.data, into.data, into.count, from.dtype,
+                                  reduction(reduce, reducer), &options, &op));
         return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));
     }
 
@@ -441,10 +443,10 @@ void bind_group(py::module_& module) {
         .def("round_record", &Group::round_record, "round"_a)
         .def("all_reduce", &Group::all_reduce, "x"_a, "out"_a, "reduce"_a, "tag"_a, "round"_a, "weight"_a,
              "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a, "non_finite"_a, "priority"_a,
-             "share"_a, "codec"_a, "plan"_a)
+             "share"_a, "codec"_a, "plan"_a, "reducer"_a)
         .def("reduce_scatter", &Group::reduce_scatter, "x"_a, "out"_a, "reduce"_a, "counts"_a, "tag"_a,
              "round"_a, "weight"_a, "min_contributors"_a, "grace_s"_a, "budget_s"_a, "uniform"_a,
-             "non_finite"_a, "priority"_a, "share"_a, "codec"_a)
+             "non_finite"_a, "priority"_a, "share"_a, "codec"_a, "reducer"_a)
         .def("all_gather", &Group::all_gather, "x"_a, "out"_a, "counts"_a, "tag"_a, "round"_a, "grace_s"_a,
              "budget_s"_a, "priority"_a, "share"_a, "codec"_a)
         .def("broadcast", &Group::broadcast, "x"_a, "source_rank"_a, "tag"_a, "round"_a, "grace_s"_a,

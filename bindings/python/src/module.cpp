@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "backup_workers.h"
+#include "custom.h"
 #include "diloco.h"
 #include "errors.h"
 #include "feedback.h"
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_core, module) {
         py::arg("filter"));
     whim_python::bind_op(module);
     whim_python::bind_group(module);
+    whim_python::bind_custom(module);
     whim_python::bind_gossip(module);
     whim_python::bind_diloco(module);
     whim_python::bind_feedback(module);

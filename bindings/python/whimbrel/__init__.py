@@ -9,7 +9,7 @@ with whimbrel.Group(invite) as group:
     ...  # the training loop, unchanged
 """
 
-from whimbrel import errors
+from whimbrel import errors, native
 from whimbrel._core import digest, log_filter, version
 from whimbrel.backup_workers import BackupWorkers
 from whimbrel.coordinator import Coordinator
@@ -17,6 +17,7 @@ from whimbrel.errors import *  # noqa: F403  (one class for each result code)
 from whimbrel.errors import Error
 from whimbrel.feedback import ErrorFeedback
 from whimbrel.group import Group
+from whimbrel.native import include_dir
 from whimbrel.values import (
     Commit,
     ContributorRun,
@@ -61,7 +62,9 @@ __all__ = [
     "Work",
     "digest",
     "errors",
+    "include_dir",
     "log_filter",
+    "native",
     "version",
 ]
 __all__ += errors.__all__

@@ -76,6 +76,7 @@ class Group:
         share: int,
         codec: str | None,
         plan: str | None,
+        reducer: str | None,
     ) -> Op: ...
     def reduce_scatter(
         self,
@@ -94,6 +95,7 @@ class Group:
         priority: int,
         share: int,
         codec: str | None,
+        reducer: str | None,
     ) -> Op: ...
     def all_gather(
         self,
@@ -183,6 +185,11 @@ def pair_average(
     share: int,
     codec: str | None,
 ) -> Op: ...
+
+def add_codec(group: Group, address: int) -> None: ...
+def add_reducer(group: Group, address: int) -> None: ...
+def codec_conformance(address: int) -> tuple[bool, str]: ...
+def reducer_conformance(address: int) -> tuple[bool, str]: ...
 
 class Floats:
     """A flat float32 buffer of the library's; has the buffer protocol."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from whimbrel import _core
+from whimbrel.native import Library, table_address
 from whimbrel.values import Commit, Event, GroupInfo, Record, Round, View
 from whimbrel.work import Work
 
@@ -128,6 +129,18 @@ class Group:
         under the new ones."""
         self._core.set_rate_limits(rate_limit, link_rate_limit)
 
+    # ---- codecs and reducers of your own
+
+    def add_codec(self, library: Library, symbol: str) -> None:
+        """Makes a codec of a native library known to ops from now on, by the name in its table (native.py). library:
+        a path or a ctypes.CDLL; symbol: the `whim_codec` that it exports. Invalid: the table or its name; all members
+        add the same."""
+        _core.add_codec(self._core, table_address(library, symbol))
+
+    def add_reducer(self, library: Library, symbol: str) -> None:
+        """The same for a reducer, a `whim_reducer`."""
+        _core.add_reducer(self._core, table_address(library, symbol))
+
     # ---- rounds
 
     def round_begin(self, state_round: int = 0) -> Work[Round]:
@@ -171,6 +184,7 @@ class Group:
         share: int = 1,
         codec: str | None = None,
         plan: str | None = None,
+        reducer: str | None = None,
     ) -> Work[Array]:
         """Reduces x over all members into out (default: in place); the same bytes everywhere. x may be a list
         of arrays of one dtype, as a model's parameters are, which one op takes as if they lay behind each
@@ -186,7 +200,8 @@ class Group:
         of a sum or avg travel, as in docs/reference/codecs.md, for example "int8" or "topk:1/64"; equal on all
         members. With it, non_finite also speaks of elements that are more than the codec holds.
         plan: along which paths it travels; None: what the links make best, or "direct", "ring", "plain-ring",
-        "two-level", "forest"; equal on all members."""
+        "two-level", "forest"; equal on all members. reducer: one of your own, that add_reducer has made known by this
+        name, in place of reduce; equal on all members."""
         op = self._core.all_reduce(
             x,
             out,
@@ -203,6 +218,7 @@ class Group:
             share,
             codec,
             plan,
+            reducer,
         )
         return self._work(op, lambda _: x if out is None else out)
 
@@ -224,6 +240,7 @@ class Group:
         priority: int = 0,
         share: int = 1,
         codec: str | None = None,
+        reducer: str | None = None,
     ) -> Work[Array]:
         """Reduces x over all members and gives each its own part, in rank order: out has this one's. counts: the
         parts' elements, one for each member of the round; without, all are as long as out. out may be this
@@ -244,6 +261,7 @@ class Group:
             priority,
             share,
             codec,
+            reducer,
         )
         return self._work(op, lambda _: out)
 

@@ -1,0 +1,63 @@
+"""Codecs and reducers from a native library, which the test compiles: ops use them, what is broken is named, and a
+member that lacks one ends the op for all."""
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import whimbrel
+from conftest import WAIT_S, wait_all
+from whimbrel import errors, native
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("native") / "libtables.so"
+    source = Path(__file__).with_name("native_tables.c")
+    flags = ["-std=c99", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-I", whimbrel.include_dir()]
+    subprocess.run(["cc", *flags, source, "-o", path, "-lm"], check=True)
+    return path
+
+
+def test_conformance_says_what_is_broken(library):
+    assert "test-half" in native.codec_conformance(library, "upper_half")
+    assert "test-middle" in native.reducer_conformance(ctypes.CDLL(library), "middle_value")
+    with pytest.raises(errors.BrokenContract, match="truncated"):
+        native.codec_conformance(library, "careless")
+
+
+def test_ops_use_them(trio, library):
+    for group in trio:
+        group.add_codec(library, "upper_half")
+        group.add_reducer(library, "middle_value")
+    xs = [np.full(5000, x, np.float32) for x in (1.0, 2.0, 6.0)]
+    works = [g.all_reduce(x, codec="test-half", reducer="test-middle") for g, x in zip(trio, xs, strict=True)]
+    wait_all(works)
+    for x in xs:
+        assert x.tolist() == [3.5] * 5000
+    assert works[0].info().bytes_sent < 5000 * 4
+    outs = [np.zeros(4, np.float32) for _ in trio]
+    xs = [np.arange(12, dtype=np.float32) * (n + 1) for n in range(3)]
+    wait_all([g.reduce_scatter(x, o, reducer="test-middle") for g, x, o in zip(trio, xs, outs, strict=True)])
+    assert np.concatenate(outs).tolist() == (np.arange(12) * 2.0).tolist()
+
+
+def test_a_member_that_lacks_one_ends_it_for_all(trio, library):
+    for group in trio[:2]:
+        group.add_reducer(library, "middle_value")
+    works = [g.all_reduce(np.ones(4, np.float32), reducer="test-middle") for g in trio]
+    for work in works:
+        with pytest.raises(errors.Mismatch, match="test-middle"):
+            work.wait(WAIT_S)
+
+
+def test_what_is_not_there_is_said(trio, library):
+    with pytest.raises(ValueError, match="exports no variable nothing"):
+        trio[0].add_codec(library, "nothing")
+    with pytest.raises(OSError, match="missing"):
+        trio[0].add_codec("./missing.so", "upper_half")
+    trio[0].add_codec(library, "upper_half")
+    with pytest.raises(errors.Invalid, match="test-half"):
+        trio[0].add_codec(library, "upper_half")
