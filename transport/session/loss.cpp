@@ -66,7 +66,10 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
         set_pace(*link, link->pace.rate);  // the others take its part over
         link->losses_due.push_back(strand.index);
     }
-    if (link->any_up()) return step_aside(*link);
+    if (link->any_up()) {
+        ++link->broken;
+        return step_aside(*link);
+    }
     link->heartbeat.stop();
     link->losses_due.clear();
     link->aside = 0;

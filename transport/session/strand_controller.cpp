@@ -19,6 +19,9 @@ constexpr Duration kPauseMin = seconds(4);
 constexpr uint64_t kWindowOfOne = 3u << 19;  // half of what one strand has under way with Linux's buffers
 constexpr uint64_t kThinStrand = 1'000'000;  // bytes per second
 constexpr Duration kPauseMax = seconds(120);
+constexpr uint32_t kBreaks = 3;  // from here on it is no accident
+constexpr Duration kBreaksForgotten = seconds(30);
+constexpr uint32_t kStrandsBreaking = 4;
 
 uint64_t percent(uint64_t of, uint64_t share) { return of / 100 * share; }
 
@@ -58,7 +61,34 @@ void StrandController::begin(Trial trial, uint32_t count, std::string why) {
     reason_ = std::move(why);
 }
 
+// True: it asks for more strands.
+bool StrandController::note_broken(const StrandReading& reading, Instant now) {
+    if (now >= broken_until_) broken_ = 0;
+    if (reading.broken == 0) return false;
+    broken_ = std::min(broken_ + reading.broken, kBreaks);
+    broken_until_ = now + kBreaksForgotten;
+    const uint32_t wanted = std::min(least(reading.rtt_min, now), most_);
+    if (!breaking(now) || wanted <= wanted_) return false;
+    trial_ = Trial::none;
+    wanted_ = wanted;
+    reason_ = "connections break here: the more there are, the less each takes with it";
+    return true;
+}
+
+bool StrandController::breaking(Instant now) const { return broken_ >= kBreaks && now < broken_until_; }
+
+// When one is lost, others whose windows are open take its part over at once. A thin path has room for few.
+uint32_t StrandController::least(Duration rtt_min, Instant now) const {
+    if (rtt_min < kFar) return 1;
+    if (breaking(now) && rate_ >= kStrandsBreaking * kThinStrand) return kStrandsBreaking;
+    return rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
+}
+
 bool StrandController::look(const StrandReading& reading, Instant now) {
+    if (note_broken(reading, now)) {
+        settle(now, reading.rtt_smoothed);
+        return true;
+    }
     // A window is of one number of strands, all of them there and busy.
     if (reading.strands < wanted_ || !reading.backlogged || now < settled_at_) return false;
     window_.time = window_.time + reading.elapsed;
@@ -112,9 +142,7 @@ bool StrandController::judge_trial(Instant now) {
 bool StrandController::judge_paced(const StrandReading& last, Instant now) {
     const double in_flight = static_cast<double>(rate_) * last.rtt_smoothed.seconds();
     const auto windows = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
-    // When one is lost, another one whose window is open takes its part over at once.
-    const uint32_t least = last.rtt_min >= kFar && rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
-    const uint32_t enough = std::max(windows, least);
+    const uint32_t enough = std::max(windows, least(last.rtt_min, now));
     if (last.loss_limited || enough >= wanted_ || now < fewer_from_) return false;
     begin(Trial::fewer, enough, "the pace of the path needs no more");
     return true;
@@ -132,8 +160,9 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
     // congestion control that does not heed losses makes them itself when there are too many of it.
     const bool thin = rate_ / wanted_ < kThinStrand;
     const bool crowded = !last.loss_limited && sent_again > 0.05;
-    if (((queue_full && (sent_again > 0.02 || thin)) || crowded) && wanted_ > 1 && now >= fewer_from_) {
-        begin(Trial::fewer, wanted_ / 2,
+    const uint32_t fewer = std::max(wanted_ / 2, breaking(now) ? least(last.rtt_min, now) : 1);
+    if (((queue_full && (sent_again > 0.02 || thin)) || crowded) && fewer < wanted_ && now >= fewer_from_) {
+        begin(Trial::fewer, fewer,
               thin ? "a thin path with a full queue: fewer may do"
                    : "the path's queue overflows: fewer may do");
         return true;

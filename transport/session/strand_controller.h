@@ -7,6 +7,9 @@
 // sign; a step down when the path's queue overflows; and every step is judged by the rate that it delivers,
 // kept or taken back. A step that did not pay is not tried again for a while, each time longer.
 //
+// Where connections break again and again, the more there are the less each loss takes with it: then a long
+// path has several whatever else is found, until none has broken for a while.
+//
 // Only time in which the link had more to send than it could counts. Pure: same readings, same decisions.
 #pragma once
 
@@ -21,6 +24,7 @@ namespace whim {
 struct StrandReading {
     Duration elapsed;
     uint32_t strands = 0;     // attached, of those wanted
+    uint32_t broken = 0;      // connections of the link that were lost while others stayed
     bool backlogged = false;  // frames waited for a strand all the time
     bool paced = false;       // the strands do all that the path's pace lets them
     bool below_pace = false;  // they do less, and no queue stands
@@ -53,6 +57,9 @@ private:
         uint64_t bytes = 0, retransmitted = 0;
         bool paced = true, below_pace = true;
     };
+    bool note_broken(const StrandReading& reading, Instant now);
+    bool breaking(Instant now) const;
+    uint32_t least(Duration rtt_min, Instant now) const;
     bool judge(const StrandReading& last, Instant now);
     bool judge_paced(const StrandReading& last, Instant now);
     bool judge_trial(Instant now);
@@ -69,6 +76,8 @@ private:
     Instant settled_at_;              // readings before it do not count
     Instant more_from_, fewer_from_;  // not tried earlier
     Duration more_pause_, fewer_pause_;
+    uint32_t broken_ = 0;   // in a row, none longer than kBreaksForgotten after the one before
+    Instant broken_until_;  // then they are forgotten
     Window window_;
     uint64_t rate_ = 0;
     bool opening_ = true;  // the rate still grows by itself

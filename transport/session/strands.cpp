@@ -104,6 +104,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     stats.path_rtt = reading.rtt_smoothed;
     if (reading.backlogged && reading.bytes_acked >= kTellingBytes)
         stats.rate_sent = smoothed(stats.rate_sent, reading.bytes_acked, reading.elapsed);
+    reading.broken = std::exchange(link.broken, 0);
     if (link.tuner && link.tuner->look(reading, now_)) wanted_changed(link);
 }
 

@@ -96,6 +96,44 @@ TEST(StrandController, LetsGoOfACrowdThatMakesItsOwnLosses) {
     EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
 }
 
+TEST(StrandController, HasSeveralWhereConnectionsBreakUntilTheyStopTo) {
+    Hand hand;
+    hand.per_strand = 10'000'000;
+    hand.at_most = 12'000'000;
+    hand.reading.paced = true;
+    const auto breaks = [&](Duration then) {
+        hand.reading.broken = 1;
+        hand.run(hand.reading.elapsed);
+        hand.reading.broken = 0;
+        hand.run(then);
+    };
+    hand.run(seconds(5));
+    breaks(seconds(60));
+    breaks(seconds(2));
+    breaks(seconds(2));
+    EXPECT_EQ(hand.wanted(), limits::kStrandsFar) << "two in a row may be an accident";
+    breaks(seconds(2));
+    EXPECT_EQ(hand.wanted(), 4u) << hand.controller.reason();
+    hand.run(seconds(25));
+    EXPECT_EQ(hand.wanted(), 4u) << "though the pace needs no more";
+    hand.run(seconds(15));
+    EXPECT_EQ(hand.wanted(), limits::kStrandsFar) << hand.controller.reason();
+}
+
+TEST(StrandController, KeepsFewWhereConnectionsOfAThinPathBreak) {
+    Hand hand;
+    hand.at_most = 500'000;
+    hand.reading.rtt_smoothed = milliseconds(130);
+    hand.run(seconds(20));
+    for (int i = 0; i < 10; ++i) {
+        hand.reading.broken = 1;
+        hand.run(hand.reading.elapsed);
+        hand.reading.broken = 0;
+        hand.run(seconds(2));
+        EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
+    }
+}
+
 TEST(StrandController, DoesNotGrowIntoAFullQueue) {
     Hand hand;
     hand.per_strand = 5'000'000;
