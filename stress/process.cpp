@@ -1,10 +1,13 @@
 // fork and exec, pipes, and time limits on everything.
 #include "process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +30,7 @@ namespace {
     for (auto& each : command) argv.push_back(each.data());
     argv.push_back(nullptr);
     execvp(argv[0], argv.data());
+    dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 

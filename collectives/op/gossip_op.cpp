@@ -27,8 +27,10 @@ GossipOp::GossipOp(GossipConfig config, OpHost& host, ChunkPool& pool)
     for (uint32_t step = 0; step < rows_.steps(); ++step) accelerated_ |= rows_.omega(step) != 1.0f;
     uint64_t payloads = rows_.steps();  // of a chunk that neighbours may have sent ahead
     if (!rows_.changes()) payloads = std::max<uint64_t>(1, 2 * rows_.row(0).from.size());
+    // Of own values, which are not encoded, there is as much as of a payload that is.
+    const uint64_t chunk = std::max(payload_bytes_max(), layout_.chunk_bytes({0}));
     window_ = static_cast<uint32_t>(
-        std::clamp<uint64_t>(config_.held_bytes / (payloads * payload_bytes_max()), limits::kGossipAheadMin,
+        std::clamp<uint64_t>(config_.held_bytes / (payloads * chunk), limits::kGossipAheadMin,
                              std::max(limits::kGossipAheadMin, layout_.chunks())));
 }
 

@@ -5,7 +5,7 @@
 //   - a neighbour is gone once a view without it is installed, it has said that it leaves the op, or this
 //   peer
 //     has left it out; what it delivered whole before still counts in the steps it is for, but for the last
-//     one of who left, which it has not taken itself; in all others its weight stays with this peer;
+//     one of who left, which it has seldom taken itself; in all others its weight stays with this peer;
 //   - a peer that ends before its last step says so to its neighbours (OpFail), who then go on without it;
 //   - what is sent to a neighbour stays here until it is known to need it no more: it has sent values of a
 //     later step of the chunk, is done with the chunk (OpGrant), or is gone.

@@ -46,7 +46,7 @@ typedef struct whim_encode_input {
     /* Place of values[0] in its tensor: a multiple of cut_elements. */
     uint64_t first;
     /* For random numbers, made of these two and an element's place: the same whenever this contribution is
-     * encoded, and others for each member and op. */
+     * encoded, and others for each member, op and step of gossip. */
     uint64_t seed, stream;
 } whim_encode_input;
 
@@ -81,7 +81,7 @@ typedef struct whim_codec {
     size_t (*bytes_max)(void* context, size_t count);
     /* Writes in->count elements to out, which has room for out_size = bytes_max(count) bytes, and how many
      * bytes that are to *bytes. Every input as whim_encode_input says can be encoded: anything but WHIM_OK
-     * ends the op for all with WHIM_E_BROKEN_CONTRACT. */
+     * ends the op for all with WHIM_E_BROKEN_CONTRACT (of gossip, for this peer). */
     whim_result (*encode)(void* context, const whim_encode_input* in, void* out, size_t out_size,
                           size_t* bytes);
     /* Writes the elements. The bytes come from the network, from anybody: it reads none beyond bytes_len,

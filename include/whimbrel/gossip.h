@@ -10,7 +10,7 @@
  * alone. A neighbour that is gone when a step begins and whose values of it are not all here leaves its
  * weight to the peer itself, in that step and all later ones: gone are those that were evicted or left, that
  * ended their part (cancelled, out of time), or that this peer left out for being slow (grace_ms). Of one
- * that ended its part the last values are not used either, as it has not taken that step itself.
+ * that ended its part the last values are not used either, as it has seldom taken that step itself.
  *
  * Thread-safety: every function may be called from any thread. None of them blocks.
  * Ownership: as of collectives: options are copied; input and output are borrowed until the op completes; in

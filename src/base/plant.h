@@ -53,6 +53,7 @@
     X(two_leaders, "only the highest fencing token is obeyed")                                               \
     X(stale_incarnation, "a removed incarnation stays removed")                                              \
     X(commit_twice, "a committed round is committed once")                                                   \
+    X(acknowledged_is_heard, "relay: a path that acknowledges and delivers nothing is left")                 \
     X(no_detour, "relay: a pair whose path is cut goes on through a third member")                           \
     X(never_direct_again, "relay: a link goes back to its own path when that works")                         \
     X(circuit_outlives_link, "relay: a circuit ends with either of its links")                               \

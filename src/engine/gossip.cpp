@@ -90,7 +90,12 @@ Status Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o
         op::coded_chunk_elements(*o.codec, Reduce::avg, false, d.chunk_elements, members);
     if (!coded.ok()) return coded.error();
     d.chunk_elements = *coded;
-    return {};
+    const uint64_t held = payloads * o.codec->encoded_bytes_max(*coded);
+    if (held <= std::max<uint64_t>(limits::kGossipHeldBytes, payloads * limits::kChunkBytesMin)) return {};
+    return fail(Code::E_UNSUPPORTED, "gossip with codec " + o.codec->text() + ": neighbours may send " +
+                                         std::to_string(held >> 20) +
+                                         " MiB ahead, since it cuts tensors at " + std::to_string(*coded) +
+                                         " elements; take smaller blocks, or fewer neighbours");
 }
 
 std::unique_ptr<op::RunningOp> Engine::Impl::make_gossip(OpRecord& record, std::vector<bool> alive, Rank self,

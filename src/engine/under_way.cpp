@@ -32,6 +32,12 @@ uint64_t Engine::Impl::window_for(const OpRecord& record) const {
 
 // Of one op at a time, so that nobody has to hold more of what it has not asked for.
 uint64_t Engine::Impl::eager_for(const OpRecord& record) {
+    // Whoever has not called the op takes no larger frame (links.cpp), and would not be sent it again.
+    const wire::OpDescriptor& d = record.descriptor;
+    const uint64_t elements = std::min<uint64_t>(d.elements, d.chunk_elements);
+    const uint64_t payload =
+        record.coding ? record.coding->contribution_bytes_max(elements) : elements * dtype_bytes(d.dtype);
+    if (payload > config_.eager_bytes + config_.chunk_bytes) return 0;
     if (eager_holder_ && !eager_holder_free()) return config_.eager_bytes;
     eager_holder_ = EagerHolder{record.number, record.id.round};
     return eager_large_bytes(config_, record.birth.size());

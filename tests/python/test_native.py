@@ -44,6 +44,22 @@ def test_ops_use_them(trio, library):
     assert np.concatenate(outs).tolist() == (np.arange(12) * 2.0).tolist()
 
 
+def test_error_feedback_knows_them(trio, library):
+    for group in trio:
+        group.add_codec(library, "upper_half")
+    sent = [np.full(100, 1 + 2.0**-12 * n, np.float32) for n in range(3)]
+    feedbacks = [whimbrel.ErrorFeedback(100) for _ in trio]
+    for feedback, x in zip(feedbacks, sent, strict=True):
+        feedback.apply(x)
+    works = [g.all_reduce(x.copy(), codec="test-half") for g, x in zip(trio, sent, strict=True)]
+    wait_all(works)
+    with pytest.raises(errors.Invalid, match="group"):
+        feedbacks[2].stage(works[2])
+    feedbacks[2].stage(works[2], trio[2])
+    feedbacks[2].commit()
+    assert feedbacks[2].save(np.empty(100, np.float32)).tolist() == [2.0**-11] * 100
+
+
 def test_a_member_that_lacks_one_ends_it_for_all(trio, library):
     for group in trio[:2]:
         group.add_reducer(library, "middle_value")

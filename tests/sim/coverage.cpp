@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace whim::sim {
 namespace {
 
@@ -62,6 +64,9 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::coordinator_died_between: return plan.has(FaultKind::coordinator_die_between);
         case Mark::link_relayed: return plan.profile == Profile::relay;
         case Mark::direct_again: return plan.has(FaultKind::cut_pair);
+        case Mark::swallowed:
+            return std::any_of(plan.faults.begin(), plan.faults.end(),
+                               [](const Fault& f) { return f.kind == FaultKind::cut_pair && f.steps == 2; });
         case Mark::circuit_refused:
             return plan.has(FaultKind::freeze_relay) || plan.has(FaultKind::kill_relay);
         case Mark::circuit_lost: return plan.has(FaultKind::cut_relay) || plan.has(FaultKind::kill_relay);

@@ -40,6 +40,7 @@ namespace whim::sim {
     X(ops_failed, false, "ops that ended without one")                                                       \
     X(link_relayed, true, "a link went on through a third member")                                           \
     X(direct_again, true, "and went back to its own path")                                                   \
+    X(swallowed, true, "what a pair sent each other was acknowledged, and did not arrive")                   \
     X(circuit_refused, true, "a member that was asked to relay could not")                                   \
     X(circuit_lost, true, "a circuit ended with the link to its relay")                                      \
     X(shares_weighed, true, "an op had shares by what lines were said to carry")                             \
@@ -59,7 +60,7 @@ enum class Mark : uint8_t {
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 39;
+inline constexpr uint32_t kMarkCount = 40;
 static_assert(static_cast<uint32_t>(Mark::turns_together) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);

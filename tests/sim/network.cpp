@@ -97,9 +97,11 @@ void Network::push(Connection& c, int index, Segment segment) {
 std::optional<PathSample> Network::sample(Connection& c, int index) {
     Side& side = c.sides[index];
     const HostId to = c.sides[1 - index].host;
-    if (!blocked(to, side.host)) {
+    const bool swallows = swallowed(side.host, to);
+    if (swallows || !blocked(to, side.host)) {
         uint64_t acked = side.written_bytes - std::min<uint64_t>(side.flight_bytes, side.written_bytes);
-        if (!side.flight.empty() && !blocked(side.host, to)) acked += bytes_arrived(side.flight.front());
+        if (swallows) acked += swallowed_bytes(side, to);
+        else if (!side.flight.empty() && !blocked(side.host, to)) acked += bytes_arrived(side.flight.front());
         side.acked_bytes = std::max(side.acked_bytes, acked);
     }
     PathSample sample;
@@ -132,6 +134,10 @@ void Network::deliver(uint64_t id, int index) {
     if (from.flight.empty()) {  // taken by a turn together
         if (from.wants_write) plan_write(id, index);
         return;
+    }
+    if (swallowed(from.host, to.host)) {  // its sender knows of nothing
+        from.flight.front().arrives = path(from.host, to.host).swallowed_until;
+        return plan_delivery(*c, index);
     }
     if (blocked(from.host, to.host)) {
         if (!from.blocked_since) {
@@ -218,6 +224,15 @@ uint64_t Network::bytes_arrived(const Segment& segment) const {
     const auto passed = static_cast<double>(std::max((world_.now() - segment.begins).ns, int64_t{0}));
     const auto needed = static_cast<double>((segment.arrives - segment.begins).ns);
     return static_cast<uint64_t>(static_cast<double>(size) * passed / needed);
+}
+
+uint64_t Network::swallowed_bytes(const Side& from, HostId to) {
+    uint64_t bytes = 0;
+    for (const Segment& segment : from.flight) {
+        if (segment.begins + path(from.host, to).delay <= world_.now())
+            bytes += segment.bytes.size() - segment.read;
+    }
+    return bytes;
 }
 
 // Some of the first segment.

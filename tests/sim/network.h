@@ -24,7 +24,8 @@ struct Path {
     uint32_t in_flight_max = 256 * 1024;
     uint32_t piece_max = 64 * 1024;  // a write or a read moves 1 to so many bytes
     Instant blocked_until{};
-    bool shut = false;  // a firewall: dials in this direction are never answered
+    Instant swallowed_until{};  // blocked, and somebody on the way acknowledges all the same
+    bool shut = false;          // a firewall: dials in this direction are never answered
 };
 
 enum class DeathKind : uint8_t {
@@ -49,6 +50,8 @@ public:
 
     // Faults. All take effect at once.
     void block(HostId from, HostId to, Instant until);  // nothing is delivered before
+    bool swallowed(HostId from, HostId to) { return path(from, to).swallowed_until > world_.now(); }
+    void swallow(HostId a, HostId b, Instant until);  // the same in both directions, but acknowledged
     bool cut_one(HostId a, HostId b);  // resets one stream, in the middle of what is in flight; false: none
     void cut_all(HostId host);
     void close_to_dials(HostId host);                // from now on nobody's dial reaches it
@@ -112,6 +115,7 @@ private:
     Connection* find(uint64_t id);
     Duration delay_of(HostId from, HostId to);
     bool blocked(HostId from, HostId to) { return path(from, to).blocked_until > world_.now(); }
+    uint64_t swallowed_bytes(const Side& from, HostId to);  // of those that are not delivered
     Port* port_of(const Side& side);
 
     World& world_;

@@ -150,6 +150,13 @@ void Network::block(HostId from, HostId to, Instant until) {
     p.blocked_until = std::max(p.blocked_until, until);
 }
 
+void Network::swallow(HostId a, HostId b, Instant until) {
+    for (const auto& [from, to] : {std::pair(a, b), std::pair(b, a)}) {
+        block(from, to, until);
+        path(from, to).swallowed_until = std::max(path(from, to).swallowed_until, until);
+    }
+}
+
 void Network::close_to_dials(HostId host) { closed_to_dials_[host] = true; }
 
 bool Network::cut_one(HostId a, HostId b) {

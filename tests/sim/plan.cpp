@@ -222,7 +222,7 @@ void draw_faults(Prng& prng, Plan& plan) {
                 fault.at_activity = 0;
                 fault.at = Instant{prng.between(milliseconds(800).ns, seconds(4).ns)};
                 fault.lasts = between_ms(prng, 5'500, 9'000);
-                fault.steps = prng.below(3);  // 0: from a to b only
+                fault.steps = prng.below(3);  // 0: from a to b only; 2: and acknowledged
             }
             constexpr FaultKind kRelays[] = {FaultKind::kill_relay, FaultKind::freeze_relay,
                                              FaultKind::cut_relay};

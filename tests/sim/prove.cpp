@@ -105,6 +105,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::two_leaders:
         case Plant::stale_incarnation:
         case Plant::commit_twice: return kind == Kind::journal;
+        case Plant::acknowledged_is_heard:
         case Plant::no_detour:
         case Plant::circuit_outlives_link:
         case Plant::never_direct_again: return kind == Kind::path;

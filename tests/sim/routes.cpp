@@ -4,6 +4,7 @@
 // goes because of them. When every path works again, every link is back on its own.
 #include <algorithm>
 
+#include "base/limits.h"
 #include "tests/sim/simulation.h"
 
 namespace whim::sim {
@@ -13,6 +14,7 @@ constexpr Duration kHuntRelayEvery = milliseconds(20);
 // From the last cut, or harm to a relay, until bytes pass again: the silence that shows it, the circuit, the
 // handshakes inside.
 constexpr Duration kReachedWithin = milliseconds(3000);
+constexpr Duration kUnheardReachedWithin = kReachedWithin + limits::kDetourUnheard - limits::kDetourSilence;
 
 }  // namespace
 
@@ -36,11 +38,19 @@ std::optional<HostId> Simulation::some_relay() {
 void Simulation::cut_pair(const Fault& fault, Instant until) {
     if (!hosts_[fault.a]->running() || !hosts_[fault.b]->running()) return;
     coverage_.strike(fault.kind);
+    const bool one_way = fault.steps == 0, swallows = fault.steps == 2;
     world_.trace(fault.a, "and {} are cut off from each other for {} ms{}", world_.host_name(fault.b),
-                 (until - world_.now()).ms(), fault.steps == 0 ? ", one way" : "");
-    network_->block(fault.a, fault.b, until);
-    if (fault.steps > 0) network_->block(fault.b, fault.a, until);
-    cuts_.push_back({fault.a, fault.b, world_.now(), until});
+                 (until - world_.now()).ms(),
+                 one_way    ? ", one way"
+                 : swallows ? ", and what they send is acknowledged"
+                            : "");
+    if (swallows) network_->swallow(fault.a, fault.b, until);
+    else network_->block(fault.a, fault.b, until);
+    if (!one_way) network_->block(fault.b, fault.a, until);
+    if (swallows) coverage_.hit(Mark::swallowed);
+    const bool unheard = swallows || network_->swallowed(fault.a, fault.b);  // by a cut before this one
+    cuts_.push_back(
+        {fault.a, fault.b, world_.now(), until, unheard ? kUnheardReachedWithin : kReachedWithin});
     paths_harmed_ = world_.now();
 }
 
@@ -97,7 +107,7 @@ void Simulation::watch_pairs() {
     for (const PairCut& cut : cuts_) {
         if (!peer(cut.a) || !peer(cut.b) || hosts_[cut.a]->frozen() || hosts_[cut.b]->frozen()) continue;
         const Instant since = std::max({cut.from, started_[cut.a], started_[cut.b]});
-        const bool judged = world_.now() >= std::max(since, paths_harmed_) + kReachedWithin &&
+        const bool judged = world_.now() >= std::max(since, paths_harmed_) + cut.reached_within &&
                             world_.now() <= cut.until && disturbed_until_[cut.a] + kRecovery < since &&
                             disturbed_until_[cut.b] + kRecovery < since;
         if (!judged || cut.from == Instant{} || !way_around(cut)) continue;
@@ -106,7 +116,7 @@ void Simulation::watch_pairs() {
             const MemberId other = peer(to)->engine().self();
             for (const auto& [key, stats] : peer(from)->engine().links()) {
                 const Duration silent = hosts_[from]->local() - stats.last_heard;
-                if (key != other || silent < kReachedWithin) continue;
+                if (key != other || silent < cut.reached_within) continue;
                 world_.violate(
                     fmt::format("{} and {} have not reached each other for {} ms, though there is a "
                                 "way around",

@@ -70,6 +70,7 @@ private:
     struct PairCut {  // nothing gets from one to the other, or no dial reaches either
         HostId a = 0, b = 0;
         Instant from, until;
+        Duration reached_within = {};  // through a third one
     };
     void cut_pair(const Fault& fault, Instant until);
     void hunt_relay(const Fault& fault, uint32_t tries);

@@ -44,9 +44,10 @@ bool Endpoint::Impl::may_detour(const Link& link) const {
 
 // Acknowledgements may be those of a proxy on the way: they stand for an answer only while something is
 // heard.
-Instant Endpoint::Impl::silent_at(const Link& link) {
-    const Instant carried =
-        std::min(link.carried + silence_limit(link), link.stats.last_heard + limits::kDetourUnheard);
+Instant Endpoint::Impl::silent_at(const Link& link) const {
+    Instant carried = link.carried + silence_limit(link);
+    if (config_.plant != Plant::acknowledged_is_heard)
+        carried = std::min(carried, link.stats.last_heard + limits::kDetourUnheard);
     return std::max(link.answered + silence_limit(link), carried);
 }
 

@@ -187,7 +187,7 @@ private:
     std::optional<Instant> detour_at(const Link& link) const;
     void run_detour(const LinkPtr& link);
     bool may_detour(const Link& link) const;
-    static Instant silent_at(const Link& link);  // heartbeats will not have been answered for too long
+    Instant silent_at(const Link& link) const;  // heartbeats will not have been answered for too long
     bool silent(const Link& link) const { return now_ >= silent_at(link); }
     std::optional<LinkKey> next_relay(const Link& link) const;
     Duration answer_patience(const LinkKey& relay) const;

@@ -161,7 +161,10 @@ void Endpoint::Impl::attach_accepted(const StrandPtr& strand, const LinkPtr& lin
     }
     if (link->slots.size() <= hello.index) link->slots.resize(hello.index + 1u);
     Slot& slot = link->slots[hello.index];
-    if (const StrandPtr old = slot.strand) drop(old, Driver::tell);  // its end is news to us
+    if (const StrandPtr old = slot.strand) {  // its end is news to us
+        link->broken += !begins && old->via == strand->via;
+        drop(old, Driver::tell);
+    }
     if (!link->open || strand->state == StrandState::closed) return;
     settle(*link, hello.index, hello.received);  // judged possible
     strand->index = hello.index;

@@ -104,7 +104,7 @@ struct Link {
     bool wanted_due = false;                // the other side has to be told of ours
     bool ran_dry = false;  // a strand could have taken more than was queued, since the last look
     Instant looked_at;
-    uint32_t broken = 0;  // connections lost while others stayed, since the last look
+    uint32_t broken = 0;           // connections lost while others stayed, since the last look
     uint64_t received_before = 0;  // stats.bytes_received at the last look
     Pace pace;
     LossWatch losses;

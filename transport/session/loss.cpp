@@ -73,6 +73,7 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
     link->heartbeat.stop();
     link->losses_due.clear();
     link->aside = 0;
+    link->broken = 0;
     link->control_lost_at.reset();
     if (!link->options.dial && !link->options.addresses.empty()) {
         link->probes = 0;

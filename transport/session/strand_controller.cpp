@@ -19,9 +19,8 @@ constexpr Duration kPauseMin = seconds(4);
 constexpr uint64_t kWindowOfOne = 3u << 19;  // half of what one strand has under way with Linux's buffers
 constexpr uint64_t kThinStrand = 1'000'000;  // bytes per second
 constexpr Duration kPauseMax = seconds(120);
-constexpr uint32_t kBreaks = 3;  // from here on it is no accident
+constexpr uint32_t kBreaks = 2;  // from here on it is no accident
 constexpr Duration kBreaksForgotten = seconds(30);
-constexpr uint32_t kStrandsBreaking = 4;
 
 uint64_t percent(uint64_t of, uint64_t share) { return of / 100 * share; }
 
@@ -65,22 +64,21 @@ void StrandController::begin(Trial trial, uint32_t count, std::string why) {
 bool StrandController::note_broken(const StrandReading& reading, Instant now) {
     if (now >= broken_until_) broken_ = 0;
     if (reading.broken == 0) return false;
-    broken_ = std::min(broken_ + reading.broken, kBreaks);
+    broken_ = std::min(broken_ + 1, kBreaks);
     broken_until_ = now + kBreaksForgotten;
-    const uint32_t wanted = std::min(least(reading.rtt_min, now), most_);
+    const uint32_t wanted = std::min(least(reading.rtt_min), most_);
     if (!breaking(now) || wanted <= wanted_) return false;
     trial_ = Trial::none;
     wanted_ = wanted;
-    reason_ = "connections break here: the more there are, the less each takes with it";
+    reason_ = "connections break here: another one takes over at once";
     return true;
 }
 
 bool StrandController::breaking(Instant now) const { return broken_ >= kBreaks && now < broken_until_; }
 
 // When one is lost, others whose windows are open take its part over at once. A thin path has room for few.
-uint32_t StrandController::least(Duration rtt_min, Instant now) const {
+uint32_t StrandController::least(Duration rtt_min) const {
     if (rtt_min < kFar) return 1;
-    if (breaking(now) && rate_ >= kStrandsBreaking * kThinStrand) return kStrandsBreaking;
     return rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
 }
 
@@ -100,7 +98,7 @@ bool StrandController::look(const StrandReading& reading, Instant now) {
     if (window_.time < std::max(reading.rtt_smoothed * kWindowRtts, kWindowMin)) return false;
     const uint64_t before = std::exchange(rate_, per_second(window_.bytes, window_.time));
     opening_ = before == 0 || rate_ > percent(before, 125);
-    const bool changed = trial_ == Trial::none ? judge(reading, now) : judge_trial(now);
+    const bool changed = trial_ == Trial::none ? judge(reading, now) : judge_trial(reading.rtt_min, now);
     if (changed) settle(now, reading.rtt_smoothed);
     window_ = {};
     return changed;
@@ -119,7 +117,7 @@ uint64_t StrandController::rate_needed(Trial trial) const {
     return 0;
 }
 
-bool StrandController::judge_trial(Instant now) {
+bool StrandController::judge_trial(Duration rtt_min, Instant now) {
     const Trial trial = std::exchange(trial_, Trial::none);
     Duration& pause = trial == Trial::fewer ? fewer_pause_ : more_pause_;
     Instant& from = trial == Trial::fewer ? fewer_from_ : more_from_;
@@ -133,7 +131,7 @@ bool StrandController::judge_trial(Instant now) {
     reason_ = std::to_string(wanted_) +
               (trial == Trial::fewer ? " brought less than " : " brought no more than ") +
               std::to_string(before_);
-    wanted_ = before_;
+    wanted_ = breaking(now) ? std::max(before_, std::min(least(rtt_min), most_)) : before_;
     rate_ = rate_before_;
     return true;
 }
@@ -142,7 +140,7 @@ bool StrandController::judge_trial(Instant now) {
 bool StrandController::judge_paced(const StrandReading& last, Instant now) {
     const double in_flight = static_cast<double>(rate_) * last.rtt_smoothed.seconds();
     const auto windows = 1 + static_cast<uint32_t>(in_flight / static_cast<double>(kWindowOfOne));
-    const uint32_t enough = std::max(windows, least(last.rtt_min, now));
+    const uint32_t enough = std::max(windows, least(last.rtt_min));
     if (last.loss_limited || enough >= wanted_ || now < fewer_from_) return false;
     begin(Trial::fewer, enough, "the pace of the path needs no more");
     return true;
@@ -160,13 +158,15 @@ bool StrandController::judge(const StrandReading& last, Instant now) {
     // congestion control that does not heed losses makes them itself when there are too many of it.
     const bool thin = rate_ / wanted_ < kThinStrand;
     const bool crowded = !last.loss_limited && sent_again > 0.05;
-    const uint32_t fewer = std::max(wanted_ / 2, breaking(now) ? least(last.rtt_min, now) : 1);
+    const uint32_t fewer = std::max(wanted_ / 2, breaking(now) ? least(last.rtt_min) : 1);
     if (((queue_full && (sent_again > 0.02 || thin)) || crowded) && fewer < wanted_ && now >= fewer_from_) {
         begin(Trial::fewer, fewer,
               thin ? "a thin path with a full queue: fewer may do"
                    : "the path's queue overflows: fewer may do");
         return true;
     }
+    // What is delivered while connections break says nothing of how many would do.
+    if (breaking(now)) return false;
     if (!last.loss_limited && sent_again > 0.02) return false;
     if (more == wanted_ || queue_full || opening_) return false;
     if (window_.buffer_limited * 4 >= window_.time && now >= more_from_) {

@@ -7,8 +7,8 @@
 // sign; a step down when the path's queue overflows; and every step is judged by the rate that it delivers,
 // kept or taken back. A step that did not pay is not tried again for a while, each time longer.
 //
-// Where connections break again and again, the more there are the less each loss takes with it: then a long
-// path has several whatever else is found, until none has broken for a while.
+// Where connections break again and again, a long path has two whatever else is found, until none has broken
+// for a while: a link of one stands still when that is lost.
 //
 // Only time in which the link had more to send than it could counts. Pure: same readings, same decisions.
 #pragma once
@@ -59,10 +59,10 @@ private:
     };
     bool note_broken(const StrandReading& reading, Instant now);
     bool breaking(Instant now) const;
-    uint32_t least(Duration rtt_min, Instant now) const;
+    uint32_t least(Duration rtt_min) const;
     bool judge(const StrandReading& last, Instant now);
     bool judge_paced(const StrandReading& last, Instant now);
-    bool judge_trial(Instant now);
+    bool judge_trial(Duration rtt_min, Instant now);
     uint64_t rate_needed(Trial trial) const;
     void begin(Trial trial, uint32_t count, std::string why);
     void settle(Instant now, Duration rtt);
@@ -76,7 +76,8 @@ private:
     Instant settled_at_;              // readings before it do not count
     Instant more_from_, fewer_from_;  // not tried earlier
     Duration more_pause_, fewer_pause_;
-    uint32_t broken_ = 0;   // in a row, none longer than kBreaksForgotten after the one before
+    uint32_t broken_ =
+        0;  // looks at which some had, in a row, none longer than kBreaksForgotten after the one before
     Instant broken_until_;  // then they are forgotten
     Window window_;
     uint64_t rate_ = 0;

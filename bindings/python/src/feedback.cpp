@@ -3,6 +3,7 @@
 
 #include "buffers.h"
 #include "errors.h"
+#include "group.h"
 #include "op.h"
 #include "whimbrel/collectives.h"
 #include "whimbrel/error_feedback.h"
@@ -28,8 +29,10 @@ public:
         });
     }
 
-    // Codecs are the library's here, so no group is needed.
-    void stage(const std::shared_ptr<Op>& op) {
+    // With a group the GIL is kept, so that nobody closes it meanwhile.
+    void stage(const std::shared_ptr<Op>& op, const py::object& group) {
+        if (!group.is_none())
+            return check(whim_error_feedback_stage(feedback_, access(group).group, op->raw()));
         run([&] { return whim_error_feedback_stage(feedback_, nullptr, op->raw()); });
     }
 
@@ -75,7 +78,7 @@ void bind_feedback(py::module_& module) {
     py::class_<Feedback>(module, "ErrorFeedback")
         .def(py::init<size_t, float>(), "count"_a, "beta"_a)
         .def("apply", &Feedback::apply, "update"_a, "out"_a)
-        .def("stage", &Feedback::stage, "op"_a)
+        .def("stage", &Feedback::stage, "op"_a, "group"_a)
         .def("commit", &Feedback::commit)
         .def("abort", &Feedback::abort)
         .def("save", &Feedback::save, "residual"_a)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from whimbrel import _core
+from whimbrel.group import Group
 from whimbrel.work import Work
 
 Array = TypeVar("Array")
@@ -36,10 +37,11 @@ class ErrorFeedback:
         self._core.apply(update, into)
         return into
 
-    def stage(self, work: Work) -> None:
+    def stage(self, work: Work, group: Group | None = None) -> None:
         """Works out from the completed all-reduce of what apply gave what its codec left out; all of it where
-        this peer is not among the contributors. WrongState, Unsupported or NonFinite when that cannot be."""
-        self._core.stage(work._op)
+        this peer is not among the contributors. WrongState, Unsupported or NonFinite when that cannot be.
+        group: the op's, needed where its codec is one of add_codec."""
+        self._core.stage(work._op, None if group is None else group._core)
 
     def commit(self) -> None:
         """The round was committed: what is staged is the residual now."""

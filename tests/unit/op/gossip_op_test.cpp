@@ -111,10 +111,11 @@ TEST(GossipOp, KeepsTheMeanAndDrawsMembersTogetherWhereNobodyGoes) {
         ASSERT_EQ(outcome.problem, "") << "seed " << seed;
         // Rounding; of a codec nothing of it moves the mean, but it keeps members apart.
         const double ulp = o.dtype == Dtype::bf16 ? 0x1p-7 : o.dtype == Dtype::f16 ? 0x1p-10 : 1e-7;
-        const double apart = o.codec.empty() ? 10 * ulp : 0.3 * std::sqrt(12 * o.graph.members);
+        const double lost = o.codec.empty() ? ulp : o.codec.find('4') != std::string::npos ? 0.2 : 0.02;
+        const double apart = lost * std::sqrt(12.0 * o.graph.members);
         for (size_t e = 0; e < o.elements; ++e)
             ASSERT_NEAR(mean_at(outcome.results, e), mean_at(outcome.inputs, e), 20 * ulp) << "seed " << seed;
-        ASSERT_LE(distance(outcome.results), distance(outcome.inputs) + 10 * apart) << "seed " << seed;
+        ASSERT_LE(distance(outcome.results), distance(outcome.inputs) + apart) << "seed " << seed;
     }
 }
 
