@@ -43,6 +43,29 @@ static whim_result half_decode(void* context, const void* bytes, size_t bytes_le
     return careless_decode(context, bytes, bytes_len, out, count);
 }
 
+static size_t fat_bytes_max(void* context, size_t count) {
+    (void)context;
+    return 6 * count;
+}
+
+static whim_result fat_encode(void* context, const whim_encode_input* in, void* out, size_t out_size,
+                              size_t* bytes) {
+    (void)context;
+    memset(out, 0, out_size);
+    memcpy(out, in->values, 4 * in->count);
+    *bytes = 6 * in->count;
+    return WHIM_OK;
+}
+
+static whim_result fat_decode(void* context, const void* bytes, size_t bytes_len, float* out, size_t count) {
+    size_t i;
+    if (bytes_len != fat_bytes_max(context, count)) return WHIM_E_PROTOCOL;
+    memcpy(out, bytes, 4 * count);
+    for (i = 0; i < count; i++)
+        if (!isfinite(out[i])) return WHIM_E_PROTOCOL;
+    return WHIM_OK;
+}
+
 static whim_result middle(void* context, const whim_reduce_input* in, void* out) {
     float* const result = out;
     size_t i;
@@ -69,6 +92,11 @@ const whim_codec careless = {.struct_size = sizeof(whim_codec),
                              .bytes_max = half_bytes_max,
                              .encode = half_encode,
                              .decode = careless_decode};
+const whim_codec fat = {.struct_size = sizeof(whim_codec),
+                        .name = "test-fat",
+                        .bytes_max = fat_bytes_max,
+                        .encode = fat_encode,
+                        .decode = fat_decode};
 const whim_reducer middle_value = {.struct_size = sizeof(whim_reducer),
                                    .flags = WHIM_REDUCER_ELEMENTWISE,
                                    .name = "test-middle",

@@ -3,6 +3,7 @@ member that lacks one ends the op for all."""
 
 import ctypes
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,23 @@ def test_ops_use_them(trio, library):
     xs = [np.arange(12, dtype=np.float32) * (n + 1) for n in range(3)]
     wait_all([g.reduce_scatter(x, o, reducer="test-middle") for g, x, o in zip(trio, xs, outs, strict=True)])
     assert np.concatenate(outs).tolist() == (np.arange(12) * 2.0).tolist()
+
+
+@pytest.mark.parametrize("op", ["all_reduce", "pair_average"])
+def test_chunks_larger_than_what_a_late_member_takes_wait_for_it(trio, library, op):
+    """Of 384 KiB each; whoever has not called the op takes 320 KiB."""
+    for group in trio:
+        group.add_codec(library, "fat")
+    members = trio if op == "all_reduce" else [trio[0], trio[1]]
+    xs = [np.full(1 << 18, 3.0 * n, np.float32) for n in range(len(members))]
+    partners = [{}] * 3 if op == "all_reduce" else [{"partner_rank": 1}, {"partner_rank": 0}]
+    works = []
+    for group, x, partner in zip(members, xs, partners, strict=False):
+        works.append(getattr(group, op)(x, codec="test-fat", **partner))
+        time.sleep(0.2)
+    wait_all(works)
+    for x in xs:
+        assert (x == np.mean([3.0 * n for n in range(len(members))])).all()
 
 
 def test_error_feedback_knows_them(trio, library):

@@ -48,9 +48,12 @@ void Simulation::cut_pair(const Fault& fault, Instant until) {
     else network_->block(fault.a, fault.b, until);
     if (!one_way) network_->block(fault.b, fault.a, until);
     if (swallows) coverage_.hit(Mark::swallowed);
-    const bool unheard = swallows || network_->swallowed(fault.a, fault.b);  // by a cut before this one
-    cuts_.push_back(
-        {fault.a, fault.b, world_.now(), until, unheard ? kUnheardReachedWithin : kReachedWithin});
+    cuts_.push_back({fault.a, fault.b, world_.now(), until, kReachedWithin});
+    const bool unheard = network_->swallowed(fault.a, fault.b);  // by this cut or by one before
+    for (PairCut& cut : cuts_) {
+        const bool same = (cut.a == fault.a && cut.b == fault.b) || (cut.a == fault.b && cut.b == fault.a);
+        if (same && unheard) cut.reached_within = kUnheardReachedWithin;
+    }
     paths_harmed_ = world_.now();
 }
 

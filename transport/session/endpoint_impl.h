@@ -174,6 +174,7 @@ private:
     void end_race(Link& link);
     void depose(const LinkPtr& link, const StrandPtr& leader);
     void calm_race(Link& link);
+    void stir_race(Link& link);
     static bool racing(const Link& link) { return !link.racers.empty() || link.next_racer; }
     bool race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind, const std::string& detail);
     static LinkDownKind race_verdict(const Link& link);

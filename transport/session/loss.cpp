@@ -61,6 +61,7 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
     }
     if (strand.index == 0) {
         detour_after(*link, strand.via);
+        if (strand.via && racing(*link)) stir_race(*link);
         if (link->any_up()) link->control_lost_at = now_;
     } else {
         set_pace(*link, link->pace.rate);  // the others take its part over

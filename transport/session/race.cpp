@@ -118,6 +118,24 @@ void Endpoint::Impl::calm_race(Link& link) {
     }
 }
 
+// And has lost it: an address that says nothing may keep the race open for seconds, and the others may work
+// by now.
+void Endpoint::Impl::stir_race(Link& link) {
+    const auto races = [&](size_t address) {
+        return std::any_of(link.racers.begin(), link.racers.end(),
+                           [&](const StrandPtr& racer) { return racer->address == address; });
+    };
+    for (const Link::Failure& failure : link.failures) {
+        const bool waits =
+            std::find(link.untried.begin(), link.untried.end(), failure.address) != link.untried.end();
+        if (!waits && !races(failure.address)) link.untried.push_back(failure.address);
+    }
+    const bool led = std::any_of(link.racers.begin(), link.racers.end(), [](const StrandPtr& racer) {
+        return racer->state == StrandState::greeting;
+    });
+    if (!led && !link.untried.empty() && !link.next_racer) link.next_racer = now_ + pause_of_next(link);
+}
+
 // True when no address is left that could win.
 bool Endpoint::Impl::race_lost(const LinkPtr& link, const Strand& strand, LinkDownKind kind,
                                const std::string& detail) {

@@ -223,6 +223,30 @@ TEST_F(CircuitWorld, WhenARelayDiesWhileItIsGreetedTheDirectPathIsDialled) {
     expect_all();
 }
 
+// One that says nothing keeps the race open for seconds, and while there is a detour the others have had
+// their chance in it.
+TEST_F(CircuitWorld, WhenARelayDiesTheAddressesThatFailedAreDialledAgain) {
+    RoutedPeer &a = add(1), &b = add(2), &c = add(3);
+    MemoryNet::Node& hole = net.add("hole");
+    hole.silent = true;
+    b.node.listening = false;
+    join(a, c), join(b, c);
+    a.open(b, true, true, {hole.address});
+    b.open(a, false, false);
+    run(seconds(2));
+    ASSERT_EQ(a.via(b), c.key());
+    b.node.listening = true;
+    run(milliseconds(100));
+    ASSERT_EQ(a.via(b), c.key());
+    net.crash(c.node);
+    run(seconds(1));
+    EXPECT_TRUE(a.up(b) && b.up(a));
+    EXPECT_EQ(a.via(b), std::nullopt);
+    trade(5, 1000);
+    run(seconds(1));
+    expect_all();
+}
+
 // Heartbeats wait behind what a crawling line carries; another path would only begin all of it anew. It is
 // left once nothing is acknowledged any more, or (proxy) nothing heard, whoever acknowledges.
 class CrawlingPath : public CircuitWorld, public ::testing::WithParamInterface<bool> {};
