@@ -138,10 +138,7 @@ Status set_all_reduce(PostOptions& post, const Customs& customs, uint32_t reduce
     post.non_finite = static_cast<NonFinitePolicy>(options.non_finite);
     set_common(post, options);
     if (const Status ok = set_codec(post, customs, options.codec); !ok) return ok;
-    if (post.codec && post.non_finite == NonFinitePolicy::allow)
-        return fail(Code::E_UNSUPPORTED,
-                    fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
-                                options.codec));
+    if (const Status ok = codec_holds(post); !ok) return ok;
     return {};
 }
 

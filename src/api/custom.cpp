@@ -51,6 +51,13 @@ Status set_codec(PostOptions& post, const Customs& customs, const char* text) {
     return {};
 }
 
+Status codec_holds(const PostOptions& post) {
+    if (!post.codec || post.non_finite != NonFinitePolicy::allow) return {};
+    return fail(Code::E_UNSUPPORTED,
+                fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
+                            post.codec->text()));
+}
+
 Result<CodecPtr> Customs::codec(std::string_view text) const {
     const std::lock_guard lock(mu_);
     return parse_codec(text, codecs_);

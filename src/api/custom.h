@@ -32,4 +32,7 @@ private:
 // op to end.
 Status set_codec(PostOptions& post, const Customs& customs, const char* text);
 
+// Whether it holds what the op may be given: post.non_finite is known.
+Status codec_holds(const PostOptions& post);
+
 }  // namespace whim::api

@@ -54,11 +54,7 @@ Status set_common(PostOptions& post, const Customs& customs, const Options& opti
         return fail(Code::E_UNSUPPORTED,
                     fmt::format("codec {} with gossip: what sparse codecs leave out would count as zero",
                                 options.codec));
-    if (post.codec && post.non_finite == NonFinitePolicy::allow)
-        return fail(Code::E_UNSUPPORTED,
-                    fmt::format("codec {} with WHIM_NON_FINITE_ALLOW: it holds no NaN and no infinity",
-                                options.codec));
-    return {};
+    return codec_holds(post);
 }
 
 Status set_graph(GossipChoice& choice, const whim_neighbour_options& options) {

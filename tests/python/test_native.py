@@ -3,7 +3,6 @@ member that lacks one ends the op for all."""
 
 import ctypes
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +55,7 @@ def test_chunks_larger_than_what_a_late_member_takes_wait_for_it(trio, library, 
     works = []
     for group, x, partner in zip(members, xs, partners, strict=False):
         works.append(getattr(group, op)(x, codec="test-fat", **partner))
-        time.sleep(0.2)
+        wait_all([g.barrier(tag=9) for g in trio])  # what was said before has been heard
     wait_all(works)
     for x in xs:
         assert (x == np.mean([3.0 * n for n in range(len(members))])).all()

@@ -33,6 +33,12 @@ struct Hand {
             controller.look(reading, now);
         }
     }
+    void break_one(Duration then) {
+        reading.broken = 1;
+        run(reading.elapsed);
+        reading.broken = 0;
+        run(then);
+    }
     uint32_t wanted() const { return controller.wanted(); }
 };
 
@@ -101,18 +107,12 @@ TEST(StrandController, KeepsTwoWhereConnectionsBreakUntilTheyStopTo) {
     Hand hand;
     hand.per_strand = hand.at_most = 5'000'000;
     hand.reading.bytes_retransmitted = 100'000;
-    const auto breaks = [&](Duration then) {
-        hand.reading.broken = 1;
-        hand.run(hand.reading.elapsed);
-        hand.reading.broken = 0;
-        hand.run(then);
-    };
     hand.run(seconds(5));
     EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
-    breaks(seconds(60));
+    hand.break_one(seconds(60));
     EXPECT_EQ(hand.wanted(), 1u) << "one may be an accident";
-    breaks(seconds(2));
-    breaks(seconds(2));
+    hand.break_one(seconds(2));
+    hand.break_one(seconds(2));
     EXPECT_EQ(hand.wanted(), limits::kStrandsFar) << hand.controller.reason();
     hand.run(seconds(25));
     EXPECT_EQ(hand.wanted(), limits::kStrandsFar);
@@ -126,10 +126,7 @@ TEST(StrandController, KeepsFewWhereConnectionsOfAThinPathBreak) {
     hand.reading.rtt_smoothed = milliseconds(130);
     hand.run(seconds(20));
     for (int i = 0; i < 10; ++i) {
-        hand.reading.broken = 1;
-        hand.run(hand.reading.elapsed);
-        hand.reading.broken = 0;
-        hand.run(seconds(2));
+        hand.break_one(seconds(2));
         EXPECT_EQ(hand.wanted(), 1u) << hand.controller.reason();
     }
 }
