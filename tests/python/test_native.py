@@ -55,7 +55,8 @@ def test_chunks_larger_than_what_a_late_member_takes_wait_for_it(trio, library, 
     works = []
     for group, x, partner in zip(members, xs, partners, strict=False):
         works.append(getattr(group, op)(x, codec="test-fat", **partner))
-        wait_all([g.barrier(tag=9) for g in trio])  # what was said before has been heard
+        # As much again over the same links, behind what was sent ahead.
+        wait_all([g.all_reduce(np.ones(1 << 18, np.float32), tag=9) for g in trio])
     wait_all(works)
     for x in xs:
         assert (x == np.mean([3.0 * n for n in range(len(members))])).all()
