@@ -12,8 +12,10 @@
  * All members of an op must ask for the same min_contributors. The same observations in the same order give
  * the same choice on every machine, so let all observe the same numbers: each makes a list of what it saw
  * (measure), an all-reduce, with the same min_contributors and grace as the op that it is about, averages the
- * lists, and what comes out, which all members have alike, is observed. When a member joins, or was left out
- * and has missed a step, all begin anew with a new object; when members are gone, all resize.
+ * lists, and what comes out, which all members have alike, is observed. All begin anew with a new object
+ * unless the round goes on: nobody joined, nobody is healed, and the round before was committed (committed +
+ * 1 == round). When members are gone, all resize. Vote on the mean of lists along with the parameters, so
+ * that who was left out of its op is healed.
  *
  * Thread-safety: different objects may be used at the same time; calls on one must not overlap.
  * Ownership: arrays are read or written during the call and never kept; the object is yours until

@@ -20,7 +20,9 @@ Digest AppState::digest() const {
 }
 
 App::App(AppContext context, Engine& engine, uint64_t boot, AppDisk& disk)
-    : c_(context), engine_(engine), boot_(boot), disk_(disk), next_app_(1) {}
+    : c_(context), engine_(engine), boot_(boot), disk_(disk), next_app_(1) {
+    if (Policy::drawn(c_.world.seed(), c_.plan.style)) policy_.emplace(c_.world.seed());
+}
 
 App::~App() = default;
 
@@ -118,6 +120,11 @@ void App::enter_round(Instant now) {
     std::erase_if(ops, [&](const OpScript& op) {
         return op.gossip.partner && !op.partner_of(info_.rank, info_.participants.size());
     });
+    if (policy_) {
+        policy_->enter(info_);
+        ops.push_back(policy_->gradient());
+        if (policy_->choice() < info_.participants.size()) c_.coverage.hit(Mark::policy_waits_for_few);
+    }
     if (info_.healing_any) {
         if (info_.donor_rank >= info_.participants.size())
             return c_.world.violate("a round heals and names no donor in it");
@@ -131,11 +138,8 @@ void App::enter_round(Instant now) {
     Prng order(mix64(c_.world.seed() ^ boot_ ^ mix64(info_.round.value)));
     for (size_t i = ops.size(); i > 1; --i) std::swap(ops[i - 1], ops[order.below(i)]);
     unposted_ = static_cast<uint32_t>(ops.size());
-    for (const OpScript& op : ops) {
-        const OpChoice choice = choice_of(c_.world.seed(), c_.plan.style, info_.round, op, member_);
-        if (choice.delay == Duration{} && phase_ == Phase::running) post(op, now);
-        else post_later(op);
-    }
+    if (policy_) unposted_ += 1;  // the lists, when the op that they are about has ended
+    for (const OpScript& op : ops) take_up(op, now);
     if (ops.empty()) finish_round(now);  // nothing to wait for
 }
 

@@ -19,6 +19,7 @@
 #include "tests/sim/host.h"
 #include "tests/sim/op_checker.h"
 #include "tests/sim/plan.h"
+#include "tests/sim/policy.h"
 #include "tests/sim/script.h"
 
 namespace whim::sim {
@@ -98,9 +99,11 @@ private:
     void recorded(const AppDone& done, Instant now);
     void began(const AppDone& done, Instant now);
     void enter_round(Instant now);
-    void train_inner();  // time passes, then the next round
-    void post_later(const OpScript& script);
+    void train_inner();                                 // time passes, then the next round
+    void take_up(const OpScript& script, Instant now);  // posts it, now or later
     void post(const OpScript& script, Instant now);
+    Bytes contribution(const OpScript& script, const OpChoice& choice) const;
+    void policy_op_done(const OpScript& script, const AppDone& done, ByteSpan result, Instant now);
     void op_done(const Pending& pending, const AppDone& done, Instant now);
     void finish_round(Instant now);
     void committed(const AppDone& done, Instant now);
@@ -123,6 +126,8 @@ private:
     std::map<uint64_t, uint64_t> results_;  // tag: hash of the result; 0: none
     uint32_t unposted_ = 0;                 // planned and not yet posted
     std::map<uint64_t, OpenOp> open_;
+    std::optional<Policy> policy_;
+    Bytes seen_;                         // its list of this round
     std::optional<AppDone> next_round_;  // begun before the last one's outcome was known
     bool begin_pending_ = false, committed_in_calm_ = false, leaving_for_good_ = false;
     std::vector<Used> used_;

@@ -12,9 +12,24 @@ constexpr Duration kBuffersWatchedFor = seconds(8);
 
 }  // namespace
 
-void App::post_later(const OpScript& script) {
+void App::take_up(const OpScript& script, Instant now) {
     const OpChoice choice = choice_of(c_.world.seed(), c_.plan.style, info_.round, script, member_);
-    later(choice.delay, [this, script](Instant now) { post(script, now); });
+    if (choice.delay == Duration{} && phase_ == Phase::running) return post(script, now);
+    later(choice.delay, [this, script](Instant then) { post(script, then); });
+}
+
+// Of as many elements as the whole buffer has.
+Bytes App::contribution(const OpScript& script, const OpChoice& choice) const {
+    const auto drawn = [&](const MemberId& member) {
+        return input_of(c_.world.seed(), info_.round, script, member, choice.finite);
+    };
+    Bytes bytes = drawn(member_);
+    if (script.tag == kListsTag) return seen_;
+    if (script.tag == kHealTag) std::copy(state_.bytes().begin(), state_.bytes().end(), bytes.begin());
+    if (script.tag != kPolicyTag) return bytes;
+    const Bytes alike = drawn({});
+    std::copy_n(alike.begin(), alike.size() / 2, bytes.begin());
+    return bytes;
 }
 
 void App::post(const OpScript& script, Instant now) {
@@ -26,8 +41,7 @@ void App::post(const OpScript& script, Instant now) {
     posted.round = info_.round;
     posted.script = script;
     for (const wire::MemberInfo& m : info_.participants) posted.birth.push_back(m.id);
-    posted.input = input_of(c_.world.seed(), info_.round, script, member_, choice.finite);
-    if (heals) std::copy(state_.bytes().begin(), state_.bytes().end(), posted.input.begin());
+    posted.input = contribution(script, choice);
     posted.given = posted.input;
     uint64_t out_bytes = posted.input.size();
     if (!script.parts.empty()) {
@@ -135,9 +149,20 @@ void App::op_done(const Pending& pending, const AppDone& done, Instant now) {
                             short_name(member_), pending.round.value));
         }
     }
+    policy_op_done(op.script, done, result, now);
     retire(std::move(op.in), what);
     if (op.out) retire(std::move(op.out), what);
     if (phase_ == Phase::running && open_.empty() && unposted_ == 0) finish_round(now);
+}
+
+void App::policy_op_done(const OpScript& script, const AppDone& done, ByteSpan result, Instant now) {
+    if (phase_ != Phase::running) return;
+    if (script.tag == kListsTag && done.code == Code::OK) policy_->observe(result);
+    if (script.tag != kPolicyTag) return;
+    const OpChoice choice = choice_of(c_.world.seed(), c_.plan.style, info_.round, script, member_);
+    const Bytes own = contribution(script, choice);
+    seen_ = policy_->list(done.code == Code::OK ? std::get_if<OpInfo>(&done.info) : nullptr, own, result);
+    take_up(policy_->lists(), now);
 }
 
 void App::retire(std::unique_ptr<GuardedBuffer> buffer, const std::string& what) {

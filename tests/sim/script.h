@@ -9,7 +9,9 @@
 
 namespace whim::sim {
 
-inline constexpr uint64_t kHealTag = 1000;  // the donor's broadcast of its state
+inline constexpr uint64_t kHealTag = 1000;   // the donor's broadcast of its state
+inline constexpr uint64_t kPolicyTag = 900;  // what a policy chooses min_contributors of,
+inline constexpr uint64_t kListsTag = 901;   // and what all saw of it
 
 // How the ops of a seed tend to be. Numerators over 100.
 struct ScriptStyle {
@@ -20,14 +22,15 @@ struct ScriptStyle {
     uint32_t late_post = 5;           // posted up to late_post_max after the others
     Duration late_post_max = milliseconds(400);
     uint32_t in_place = 50;
-    uint32_t pipelined = 30;  // round_begin(R+1) together with round_commit(R)
-    uint32_t leaves = 0;      // per peer and round
-    uint32_t codec = 35;      // of f32 sums and averages
-    uint32_t parts = 30;      // all_gather and reduce_scatter, half each
-    uint32_t custom = 20;     // of f32 sums and averages: by a reducer or codec of the application
-    uint32_t trees = 40;      // of the others: a plan of one kind is asked for
-    uint32_t tensors = 35;    // of the rest
-    uint32_t gossip = 25;     // with neighbours, or in pairs
+    uint32_t pipelined = 30;       // round_begin(R+1) together with round_commit(R)
+    uint32_t leaves = 0;           // per peer and round
+    uint32_t codec = 35;           // of f32 sums and averages
+    uint32_t parts = 30;           // all_gather and reduce_scatter, half each
+    uint32_t custom = 20;          // of f32 sums and averages: by a reducer or codec of the application
+    uint32_t trees = 40;           // of the others: a plan of one kind is asked for
+    uint32_t tensors = 35;         // of the rest
+    uint32_t gossip = 25;          // with neighbours, or in pairs
+    uint32_t backup_workers = 20;  // of seeds: one op more in each round, with a policy (policy.h)
     bool operator==(const ScriptStyle&) const = default;
 };
 
