@@ -91,6 +91,7 @@ public:
     void wanted_changed(Link& link);
     std::string pace_reason(const Link& link) const;
     uint64_t rate_of(const Link& link) const;
+    Duration jitter_of(const Link& link) const;
     void learn_path(Link& link);  // its control strand was attached
     void look_at_strands(Link& link);
     void guide_strands(Link& link, const StrandReading& reading);

@@ -114,9 +114,14 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     if (seen > 0) link.far = reading.rtt_min >= limits::kShortPathRtt;
     if (link.far && (seen > 0 || link.has_waiting())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
-    link.pace.calm = seen > 0 && reading.queue <= std::max(kCalm, reading.rtt_min / 8);
+    link.pace.calm = seen > 0 && reading.queue - jitter_of(link) <= std::max(kCalm, reading.rtt_min / 8);
     link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
     return seen > 0 && link.far ? std::optional(look) : std::nullopt;
+}
+
+// What delay over the least there was is no queue, as far as is known.
+Duration Endpoint::Impl::jitter_of(const Link& link) const {
+    return std::max(line_.floor(), link.pace.finder.floor());
 }
 
 // Equal parts, although those that their paths hold back leave something over: what an op sends over each of

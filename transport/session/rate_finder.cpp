@@ -24,6 +24,7 @@ constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
 constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others' bursts come and go
 constexpr int64_t kBusyRtts = 2;
+constexpr int64_t kTryRtts = 4;        // so long neither a queue nor none: a raise shows which
 constexpr double kStarting = 1.3;      // times what the round trip before brought: a slow start, that goes on
 constexpr double kMine = 0.7;          // of the rate: whoever sends less did not make the queue,
 constexpr int64_t kBorneRtts = 25;     // unless it stands for so long: the path got slower
@@ -97,8 +98,12 @@ bool RateFinder::collect(RateReading& reading) {
     return false;
 }
 
-bool RateFinder::judge(const RateReading& reading, Instant now) {
+bool RateFinder::judge(RateReading reading, Instant now) {
+    const double could = static_cast<double>(rate_) * reading.elapsed.seconds();
+    const double used = rate_ == 0 ? 0 : static_cast<double>(reading.bytes_acked) / could;
     measure(reading);
+    if (rate_ > 0 && undo(reading, used, now)) return true;
+    reading.queue = std::max(Duration{}, reading.queue - floor());
     const bool queued = reading.queue > bearable(reading.rtt_min);
     if (rate_ == 0 && !queued) {
         busy_ = {};
@@ -111,8 +116,6 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
     if (first_ && correct(reading, now)) return true;
     if (now < not_before_) return false;
     if (rate_ == 0) return queued && now >= free_until_ && find(reading, now);
-    const double used =
-        static_cast<double>(reading.bytes_acked) / (static_cast<double>(rate_) * reading.elapsed.seconds());
     if (queued) {
         if (borne_since_.ns == 0) borne_since_ = now;
         if (used < kMine && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
@@ -122,9 +125,24 @@ bool RateFinder::judge(const RateReading& reading, Instant now) {
     borne_since_ = {};
     const uint64_t allowed = reading.allowed == 0 ? rate_ : std::min(rate_, reading.allowed);
     const bool reached = used * static_cast<double>(rate_) >= kReached * static_cast<double>(allowed);
-    if (reading.queue > bearable(reading.rtt_min) / 2) raised_ = 0;
-    else if (reached) return raise(reading, now);
-    return false;
+    const bool neither = reading.queue > bearable(reading.rtt_min) / 2;  // a queue nor none
+    if (neither) raised_ = 0;
+    const bool may = !neither || now - not_before_ > reading.rtt_min * kTryRtts;
+    return reached && may && raise(reading, now);
+}
+
+// What the bound was lowered for may turn out to have been no queue.
+bool RateFinder::undo(const RateReading& reading, double used, Instant now) {
+    const uint64_t before =
+        floor_.look({reading.queue, reading.rtt_min, bearable(reading.rtt_min), rate_, used}, now);
+    if (before <= rate_) return false;
+    rate_ = before;
+    draining_ = false;
+    lowered_ = 0;
+    borne_since_ = {};
+    not_before_ = now + reading.rtt_min + reading.queue;
+    reason_ = "the delay varies by itself, by " + std::to_string(floor().ms()) + " ms and more";
+    return true;
 }
 
 // What was delivered until the queue was found is less than the path can; a whole span with the queue there
@@ -198,7 +216,8 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
 bool RateFinder::raise(const RateReading& reading, Instant now) {
     const uint32_t doublings = std::min(raised_++ / kFasterEvery, kDoublingsMax);
     const double first = corrected_ ? kStepCorrected : kStepFirst;
-    rate_ += part(rate_, first_ ? first : kStep * (1u << doublings));
+    const bool surely = reading.queue <= bearable(reading.rtt_min) / 2;
+    rate_ += part(rate_, first_ && surely ? first : kStep * (1u << doublings));
     not_before_ = now + reading.rtt_min + reading.queue;
     if (doublings > 0) reason_ = "no queue: there is room for more";
     return true;

@@ -5,8 +5,9 @@
 // best rate that was delivered lately once a queue stands, after a pause in which it drains; from there
 // slowly up while there is none. The signal is delay, not loss: random losses change nothing.
 //
-// A queue that pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP
-// competes as it does. Pure: same readings, same decisions.
+// Delay that stays what it was though the bound falls is no queue, but jitter (queue_floor.h). A queue that
+// pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP competes as it does.
+// Pure: same readings, same decisions.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "transport/session/queue_floor.h"
 
 namespace whim {
 
@@ -35,6 +37,7 @@ public:
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
     uint64_t found() const { return rate_; }               // the same but for pauses in which a queue drains
+    Duration floor() const { return floor_.floor(); }      // of the queue seen: what is none
     const std::string& reason() const { return reason_; }  // of the last change but small ones, in words
 
 private:
@@ -46,7 +49,8 @@ private:
     };
     Duration bearable(Duration rtt_min) const;
     bool collect(RateReading& reading);
-    bool judge(const RateReading& reading, Instant now);
+    bool judge(RateReading reading, Instant now);
+    bool undo(const RateReading& reading, double used, Instant now);
     void measure(const RateReading& reading);
     uint64_t best() const;
     void forget();
@@ -59,7 +63,8 @@ private:
 
     std::array<uint64_t, 16> spans_{};  // the last, bytes per second
     size_t spans_seen_ = 0;
-    Span span_;            // under way
+    Span span_;  // under way
+    QueueFloor floor_;
     Span busy_;            // while the first queue stood
     Span few_;             // looks that are not judged yet
     uint64_t before_ = 0;  // what the span before the last one brought, while there is no bound

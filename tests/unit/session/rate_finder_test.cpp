@@ -17,9 +17,10 @@ struct Line {
     double capacity = 40e6;  // bytes per second
     Duration rtt = milliseconds(80);
     double queue_max_s = 0.05;
-    double foreign = 0;  // bytes per second of somebody who does not yield
-    double noise_s = 0;  // of each reading of the queue
-    double wish = 1e12;  // what the sender has to send, bytes per second
+    double foreign = 0;   // bytes per second of somebody who does not yield
+    double noise_s = 0;   // of each reading of the queue
+    double jitter_s = 0;  // in all of them
+    double wish = 1e12;   // what the sender has to send, bytes per second
     Duration look = milliseconds(40);
 
     double queue = 0;  // bytes
@@ -49,7 +50,7 @@ struct Line {
         reading.bytes_acked = static_cast<uint64_t>(out * share);
         reading.rtt_min = rtt;
         const double noise = noise_s * static_cast<double>(prng.below(1000)) / 1000;
-        reading.queue = Duration{static_cast<int64_t>(1e9 * (queue / capacity + noise))};
+        reading.queue = Duration{static_cast<int64_t>(1e9 * (queue / capacity + noise + jitter_s))};
         queues_s.push_back(queue / capacity);
         finder.look(reading, now);
     }
@@ -123,6 +124,56 @@ TEST(RateFinder, BearsWithJitter) {
     line.noise_s = 0.004;
     line.run(seconds(5));
     EXPECT_GE(line.measure(seconds(60)).first, 0.85);
+}
+
+// As over radio: the delay is never the least one, whatever is sent.
+TEST(RateFinder, TellsDelayThatVariesByItselfFromAQueue) {
+    for (const int rtt : {30, 95, 200})
+        for (const double capacity : {6e5, 3e6, 4e7}) {
+            Line line;
+            line.rtt = milliseconds(rtt);
+            line.look = line.rtt / 2;
+            line.capacity = capacity;
+            line.queue_max_s = 0.4;
+            line.jitter_s = line.noise_s = line.rtt.seconds() / 7;
+            line.run(seconds(15));
+            const auto [share, queue] = line.measure(seconds(60));
+            const std::string path = std::to_string(rtt) + " ms, " + std::to_string(capacity);
+            EXPECT_GE(share, 0.85) << path;
+            EXPECT_LE(queue, std::max({0.03, 0.5 * line.rtt.seconds(), 48e3 / capacity})) << path;
+        }
+}
+
+// Between what is a queue and what is none, nothing would ever change.
+TEST(RateFinder, FindsRoomBehindDelayThatVariesALittle) {
+    Line line;
+    line.capacity = 4e6;
+    line.run(seconds(5));
+    line.jitter_s = line.noise_s = 0.006;
+    line.capacity *= 4;
+    line.run(seconds(12));
+    EXPECT_GE(line.measure(seconds(20)).first, 0.85);
+}
+
+TEST(RateFinder, ForgetsJitterThatIsGone) {
+    Line line;
+    line.jitter_s = line.noise_s = 0.012;
+    line.run(seconds(15));
+    EXPECT_GT(line.finder.floor(), milliseconds(5));
+    line.jitter_s = line.noise_s = 0;
+    line.wish = 1e7;  // an op ends, and the next begins
+    line.run(seconds(3));
+    EXPECT_LE(line.finder.floor(), milliseconds(1));
+}
+
+TEST(RateFinder, AQueueThatDrainsIsNoJitter) {
+    for (const double seconds_of_queue : {0.1, 0.4, 1.0}) {
+        Line line;
+        line.capacity = 1.25e6;
+        line.queue_max_s = seconds_of_queue;
+        line.run(seconds(20));
+        EXPECT_LE(line.finder.floor(), milliseconds(8)) << seconds_of_queue;
+    }
 }
 
 TEST(RateFinder, KeepsItsRateWhileLittleIsSent) {
