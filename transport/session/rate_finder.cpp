@@ -24,13 +24,16 @@ constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
 constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others' bursts come and go
 constexpr int64_t kBusyRtts = 2;
-constexpr int64_t kTryRtts = 4;        // so long neither a queue nor none: a raise shows which
-constexpr double kStarting = 1.3;      // times what the round trip before brought: a slow start, that goes on
-constexpr double kMine = 0.7;          // of the rate: whoever sends less did not make the queue,
-constexpr int64_t kBorneRtts = 25;     // unless it stands for so long: the path got slower
-constexpr uint32_t kForeignAfter = 8;  // pauses in a row that did not empty the queue,
-constexpr uint32_t kForeignMin = 4;    // or so many when less is left
-constexpr double kForeignBelow = 0.5;  // than that of what there was before
+constexpr int64_t kTryRtts = 4;    // so long neither a queue nor none: a raise shows which
+constexpr double kStarting = 1.3;  // times what the round trip before brought: a slow start, that goes on
+// Of the rate, or of what the path carried of late: whoever sends less did not make the queue, which may be
+// on the way back. All who see it would lower by the same part, and whoever sends little would for long.
+constexpr double kMine = 0.7;
+constexpr int64_t kBorneRtts = 25;               // unless it stands for so long: the path got slower
+constexpr double kForgotten = 0.02;              // of what it carried, in a second
+constexpr uint32_t kForeignAfter = 8;            // pauses in a row that did not empty the queue,
+constexpr uint32_t kForeignMin = 4;              // or so many when less is left
+constexpr double kForeignBelow = 0.5;            // than that of what there was before
 constexpr uint64_t kTellingBytes = 64u << 10;    // less says nothing about the path,
 constexpr uint64_t kTellingBytesMin = 8u << 10;  // or little after some round trips
 constexpr int64_t kFewRttsMax = 4;
@@ -102,6 +105,8 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     const double could = static_cast<double>(rate_) * reading.elapsed.seconds();
     const double used = rate_ == 0 ? 0 : static_cast<double>(reading.bytes_acked) / could;
     measure(reading);
+    const double kept = std::max(0.0, 1 - kForgotten * reading.elapsed.seconds());
+    carried_ = std::max(rate_, part(carried_, kept));
     if (rate_ > 0 && undo(reading, used, now)) return true;
     reading.queue = std::max(Duration{}, reading.queue - floor());
     const bool queued = reading.queue > bearable(reading.rtt_min);
@@ -118,8 +123,11 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     if (rate_ == 0) return queued && now >= free_until_ && find(reading, now);
     if (queued) {
         if (borne_since_.ns == 0) borne_since_ = now;
-        if (used < kMine && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
-        return lower(reading, now);
+        const bool others = used < kMine || rate_ < part(carried_, kMine);
+        if (others && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
+        lower(reading, now);
+        if (others) carried_ = rate_;  // the path got slower
+        return true;
     }
     lowered_ = 0;
     borne_since_ = {};

@@ -69,6 +69,7 @@ private:
     Span few_;             // looks that are not judged yet
     uint64_t before_ = 0;  // what the span before the last one brought, while there is no bound
     uint64_t rate_ = 0;
+    uint64_t carried_ = 0;  // the largest bound of late
     uint64_t drain_rate_ = 0;
     bool draining_ = false;
     bool first_ = false;      // no queue was seen since the first bound

@@ -276,6 +276,21 @@ TEST(RateFinder, IsUsedUpWhenAllThatOtherBoundsLeaveOfItIsUsed) {
     EXPECT_GT(line.finder.found(), found);
 }
 
+// Others' queue stands on the way back, and is gone for a moment now and then.
+TEST(RateFinder, YieldsNoMoreOnceItSendsLittle) {
+    Readings line;
+    line.look(6, 40e6, milliseconds(40));
+    const auto look = [&](int times, Duration queue) {
+        for (int i = 0; i < times; ++i) line.look(1, 0.9 * static_cast<double>(line.finder.rate()), queue);
+    };
+    for (int i = 0; i < 20; ++i) look(9, milliseconds(30)), look(8, milliseconds(7));
+    const auto kept = static_cast<double>(line.finder.found());
+    EXPECT_GT(kept, 19e6);
+    EXPECT_LT(kept, 28e6);
+    look(55, milliseconds(30));
+    EXPECT_LT(static_cast<double>(line.finder.found()), 0.95 * kept) << "the path has got slower after all";
+}
+
 TEST(RateFinder, APathsOwnQueueHasToStandLongerThanOthersBursts) {
     for (const bool beside_others : {false, true}) {
         RateFinder finder;
