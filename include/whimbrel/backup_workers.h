@@ -68,8 +68,8 @@ WHIM_API void whim_backup_workers_destroy(whim_backup_workers* policy);
 WHIM_API uint32_t whim_backup_workers_choose(const whim_backup_workers* policy);
 
 /* The round has so many participants now, 1 to 1024, the others being gone. What is known of gradients stays,
- * and of arrivals up to as many. Whoever waited for all does so again. Where members have joined take a new
- * object: they have not seen what the others have. WHIM_OK; WHIM_E_INVALID; WHIM_E_NO_MEMORY. */
+ * and of arrivals up to as many. Whoever waited for all does so again. Where the round does not go on (above)
+ * take a new object: some have not seen what the others have. WHIM_OK; WHIM_E_INVALID; WHIM_E_NO_MEMORY. */
 WHIM_API whim_result whim_backup_workers_resize(whim_backup_workers* policy, uint32_t members);
 
 /* One step, as all members observe it. All numbers are finite; norms, variance and loss are at most 1e150 in

@@ -121,7 +121,7 @@ void App::enter_round(Instant now) {
         return op.gossip.partner && !op.partner_of(info_.rank, info_.participants.size());
     });
     if (policy_) {
-        policy_->enter(info_);
+        if (policy_->enter(info_)) c_.coverage.hit(Mark::policy_after_abort);
         ops.push_back(policy_->gradient());
         if (policy_->choice() < info_.participants.size()) c_.coverage.hit(Mark::policy_waits_for_few);
     }

@@ -20,11 +20,11 @@ void App::take_up(const OpScript& script, Instant now) {
 
 // Of as many elements as the whole buffer has.
 Bytes App::contribution(const OpScript& script, const OpChoice& choice) const {
+    if (script.tag == kListsTag) return seen_;
     const auto drawn = [&](const MemberId& member) {
         return input_of(c_.world.seed(), info_.round, script, member, choice.finite);
     };
     Bytes bytes = drawn(member_);
-    if (script.tag == kListsTag) return seen_;
     if (script.tag == kHealTag) std::copy(state_.bytes().begin(), state_.bytes().end(), bytes.begin());
     if (script.tag != kPolicyTag) return bytes;
     const Bytes alike = drawn({});

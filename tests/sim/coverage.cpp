@@ -72,7 +72,8 @@ bool could_hit(const Plan& plan, Mark mark) {
         case Mark::circuit_lost: return plan.has(FaultKind::cut_relay) || plan.has(FaultKind::kill_relay);
         case Mark::gossip_lost: return plan.has_deaths();
         case Mark::turns_together: return plan.shared_bytes_min > 0;
-        case Mark::policy_waits_for_few: return plan.style.backup_workers > 0;
+        case Mark::policy_waits_for_few:
+        case Mark::policy_after_abort: return plan.style.backup_workers > 0;
         case Mark::gossip_compared:
         case Mark::retention_used:
         case Mark::diverged:

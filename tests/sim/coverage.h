@@ -54,15 +54,16 @@ namespace whim::sim {
     X(gossip_compared, true, "what gossip came to was known and compared")                                   \
     X(gossip_lost, true, "a step of gossip went on without a neighbour")                                     \
     X(turns_together, true, "strands of one peer encrypted or decrypted at the same time")                   \
-    X(policy_waits_for_few, true, "a policy of backup workers chose fewer than all members")
+    X(policy_waits_for_few, true, "a policy of backup workers chose fewer than all members")                 \
+    X(policy_after_abort, false, "and began anew since the round before had been aborted")
 
 enum class Mark : uint8_t {
 #define WHIM_X(name, floor, what) name,
     WHIM_SIM_MARKS(WHIM_X)
 #undef WHIM_X
 };
-inline constexpr uint32_t kMarkCount = 41;
-static_assert(static_cast<uint32_t>(Mark::policy_waits_for_few) + 1 == kMarkCount);
+inline constexpr uint32_t kMarkCount = 42;
+static_assert(static_cast<uint32_t>(Mark::policy_after_abort) + 1 == kMarkCount);
 
 bool could_hit(const Plan& plan, Mark mark);
 

@@ -31,13 +31,15 @@ bool Policy::drawn(uint64_t seed, const ScriptStyle& style) {
 
 // The rule: who takes part in a round that directly follows a committed one, with nobody joined and nobody to
 // be healed, has seen what all others have.
-void Policy::enter(const RoundInfo& round) {
-    const bool goes_on = round.joined.empty() && !round.healing_any &&
-                         round.committed.value + 1 == round.round.value && policy_;
+bool Policy::enter(const RoundInfo& round) {
+    const bool same = round.joined.empty() && !round.healing_any && policy_;
+    const bool goes_on = same && round.committed.value + 1 == round.round.value;
+    const bool told = same && !goes_on && choice() < policy_->members();
     const auto members = static_cast<uint32_t>(round.participants.size());
     round_ = round.round;
     if (goes_on) policy_->resize(members);
     else policy_.emplace(members, 1, kEta);
+    return told;
 }
 
 OpScript Policy::script(uint64_t tag) const {

@@ -21,7 +21,8 @@ public:
 
     explicit Policy(uint64_t seed) : seed_(seed) {}
 
-    void enter(const RoundInfo& round);
+    // True: few were enough until now, and it begins anew for nothing else than an aborted round.
+    bool enter(const RoundInfo& round);
 
     uint32_t choice() const { return policy_->min_contributors(); }
     OpScript gradient() const;  // f32 average; half of it all members have alike

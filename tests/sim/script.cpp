@@ -202,8 +202,8 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
         choice.delay = nanoseconds(prng.between(0, style.late_post_max.ns));
     if (prng.chance(style.cancel, 100)) choice.cancel_after = microseconds(prng.between(0, 60'000));
     if (prng.chance(style.budget, 100)) choice.budget = milliseconds(prng.between(1, 800));
-    if (op.tag == kPolicyTag ||
-        op.tag == kListsTag) {  // all give numbers that count alike, and see it through
+    // All give numbers that count alike, and see it through.
+    if (op.tag == kPolicyTag || op.tag == kListsTag) {
         choice.weight = 1.0f;
         choice.finite = true;
         choice.cancel_after.reset();

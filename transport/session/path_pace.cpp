@@ -48,6 +48,10 @@ void Endpoint::Impl::look_at_pace() {
             look.reading.queue = look.reading.queue - all.queue;
             look.reading.beside_others = true;
         }
+    } else {
+        line_.pass(now_);
+        RateReading& only = looks.front().reading;
+        only.queue = std::max(Duration{}, only.queue - line_.floor());
     }
     for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
@@ -121,7 +125,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
 
 // What delay over the least there was is no queue, as far as is known.
 Duration Endpoint::Impl::jitter_of(const Link& link) const {
-    return std::max(line_.floor(), link.pace.finder.floor());
+    return link.far ? line_.floor() + link.pace.finder.floor() : Duration{};
 }
 
 // Equal parts, although those that their paths hold back leave something over: what an op sends over each of

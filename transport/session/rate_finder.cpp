@@ -24,8 +24,9 @@ constexpr uint32_t kDoublingsMax = 3;
 constexpr double kReached = 0.92;
 constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others' bursts come and go
 constexpr int64_t kBusyRtts = 2;
-constexpr int64_t kTryRtts = 4;    // so long neither a queue nor none: a raise shows which
-constexpr double kStarting = 1.3;  // times what the round trip before brought: a slow start, that goes on
+constexpr int64_t kDoubtRtts = 4;    // so long neither a queue nor none: a pause shows which
+constexpr uint32_t kUnanswered = 2;  // times lowered, and nothing that let it be raised again: the same
+constexpr double kStarting = 1.3;    // times what the round trip before brought: a slow start, that goes on
 // Of the rate, or of what the path carried of late: whoever sends less did not make the queue, which may be
 // on the way back. All who see it would lower by the same part, and whoever sends little would for long.
 constexpr double kMine = 0.7;
@@ -76,12 +77,20 @@ void RateFinder::remember(uint64_t rate) {
 
 bool RateFinder::look(RateReading reading, Instant now) {
     if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
+    floor_.look(reading.queue, now);
     if (draining_ && now >= not_before_) {
         draining_ = false;
+        if (floor_.measures() && floor_.end(bearable(reading.rtt_min), reading.rtt_min)) undo();
         not_before_ = now + reading.rtt_min * 5 / 4 + reading.queue;
         return true;
     }
     return collect(reading) && judge(reading, now);
+}
+
+void RateFinder::pass(Instant now) {
+    if (!draining_ || now < not_before_) return;
+    draining_ = false;
+    floor_.give_up();
 }
 
 // Puts looks together until they say something. False: not yet, or there was a gap.
@@ -107,7 +116,6 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     measure(reading);
     const double kept = std::max(0.0, 1 - kForgotten * reading.elapsed.seconds());
     carried_ = std::max(rate_, part(carried_, kept));
-    if (rate_ > 0 && undo(reading, used, now)) return true;
     reading.queue = std::max(Duration{}, reading.queue - floor());
     const bool queued = reading.queue > bearable(reading.rtt_min);
     if (rate_ == 0 && !queued) {
@@ -118,13 +126,15 @@ bool RateFinder::judge(RateReading reading, Instant now) {
         busy_.time = busy_.time + reading.elapsed;
         busy_.bytes += reading.bytes_acked;
     }
-    if (first_ && correct(reading, now)) return true;
+    if (first_ && !floor_.measures() && correct(reading, now)) return true;
     if (now < not_before_) return false;
     if (rate_ == 0) return queued && now >= free_until_ && find(reading, now);
     if (queued) {
         if (borne_since_.ns == 0) borne_since_ = now;
         const bool others = used < kMine || rate_ < part(carried_, kMine);
         if (others && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
+        const bool believable = reading.queue + floor() <= QueueFloor::believed(reading.rtt_min) * 2;
+        if (unanswered_ >= kUnanswered && believable && floor_.due(now)) return measure_floor(reading, now);
         lower(reading, now);
         if (others) carried_ = rate_;  // the path got slower
         return true;
@@ -135,22 +145,26 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     const bool reached = used * static_cast<double>(rate_) >= kReached * static_cast<double>(allowed);
     const bool neither = reading.queue > bearable(reading.rtt_min) / 2;  // a queue nor none
     if (neither) raised_ = 0;
-    const bool may = !neither || now - not_before_ > reading.rtt_min * kTryRtts;
-    return reached && may && raise(reading, now);
+    const bool doubtful = neither && reached && now - not_before_ > reading.rtt_min * kDoubtRtts;
+    if ((doubtful || (reached && floor().ns > 0)) && floor_.due(now)) return measure_floor(reading, now);
+    return reached && !neither && raise(reading, now);
 }
 
-// What the bound was lowered for may turn out to have been no queue.
-bool RateFinder::undo(const RateReading& reading, double used, Instant now) {
-    const uint64_t before =
-        floor_.look({reading.queue, reading.rtt_min, bearable(reading.rtt_min), rate_, used}, now);
-    if (before <= rate_) return false;
-    rate_ = before;
-    draining_ = false;
-    lowered_ = 0;
-    borne_since_ = {};
-    not_before_ = now + reading.rtt_min + reading.queue;
-    reason_ = "the delay varies by itself, by " + std::to_string(floor().ms()) + " ms and more";
+// Sends so little for a while that whatever delay is left is not of this sender.
+bool RateFinder::measure_floor(const RateReading& reading, Instant now) {
+    const Duration pause = floor_.begin(reading.queue + floor(), reading.rtt_min, now);
+    drain_rate_ = std::max(kRateMin, part(std::min(rate_, std::max(best(), kRateMin)), QueueFloor::kPause));
+    draining_ = true;
+    not_before_ = now + pause;
     return true;
+}
+
+// The bound was lowered for delay that was no queue.
+void RateFinder::undo() {
+    rate_ = std::max(rate_, kept_);
+    lowered_ = unanswered_ = 0;
+    borne_since_ = {};
+    reason_ = "the delay varies by itself, by " + std::to_string(floor().ms()) + " ms and more";
 }
 
 // What was delivered until the queue was found is less than the path can; a whole span with the queue there
@@ -210,6 +224,7 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     if (++lowered_ == 1) lowered_from_ = rate_;
     const bool starves = lowered_ > kForeignMin && rate_ < part(lowered_from_, kForeignBelow);
     if (starves || lowered_ > kForeignAfter) return lift(now);
+    if (unanswered_++ == 0 || kept_ == 0) kept_ = rate_;
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
     corrected_ = false;
@@ -224,8 +239,8 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
 bool RateFinder::raise(const RateReading& reading, Instant now) {
     const uint32_t doublings = std::min(raised_++ / kFasterEvery, kDoublingsMax);
     const double first = corrected_ ? kStepCorrected : kStepFirst;
-    const bool surely = reading.queue <= bearable(reading.rtt_min) / 2;
-    rate_ += part(rate_, first_ && surely ? first : kStep * (1u << doublings));
+    unanswered_ = 0;
+    rate_ += part(rate_, first_ ? first : kStep * (1u << doublings));
     not_before_ = now + reading.rtt_min + reading.queue;
     if (doublings > 0) reason_ = "no queue: there is room for more";
     return true;
@@ -235,8 +250,8 @@ bool RateFinder::lift(Instant now) {
     const bool anew = free_pause_.ns == 0 || now > free_until_ + kFreeMax;
     free_pause_ = anew ? kFreeMin : std::min(free_pause_ * 2, kFreeMax);
     free_until_ = now + free_pause_;
-    rate_ = 0;
-    lowered_ = 0;
+    rate_ = carried_ = 0;
+    lowered_ = unanswered_ = 0;
     reason_ = "the queue is not this link's: others fill it";
     return true;
 }

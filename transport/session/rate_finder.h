@@ -5,9 +5,9 @@
 // best rate that was delivered lately once a queue stands, after a pause in which it drains; from there
 // slowly up while there is none. The signal is delay, not loss: random losses change nothing.
 //
-// Delay that stays what it was though the bound falls is no queue, but jitter (queue_floor.h). A queue that
-// pacing does not empty is somebody else's. Then the bound is lifted for a while and TCP competes as it does.
-// Pure: same readings, same decisions.
+// Delay that is left after a pause is no queue of this sender's, but jitter (queue_floor.h). Who sends
+// little of what the path carried yields late. A queue that pacing does not empty is somebody else's. Then
+// the bound is lifted for a while and TCP competes as it does. Pure: same readings, same decisions.
 #pragma once
 
 #include <array>
@@ -34,6 +34,7 @@ public:
     void remember(uint64_t rate);
     // True: rate() changed.
     bool look(RateReading reading, Instant now);
+    void pass(Instant now);  // without one: pauses end all the same
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
     uint64_t found() const { return rate_; }               // the same but for pauses in which a queue drains
@@ -50,7 +51,8 @@ private:
     Duration bearable(Duration rtt_min) const;
     bool collect(RateReading& reading);
     bool judge(RateReading reading, Instant now);
-    bool undo(const RateReading& reading, double used, Instant now);
+    bool measure_floor(const RateReading& reading, Instant now);
+    void undo();
     void measure(const RateReading& reading);
     uint64_t best() const;
     void forget();
@@ -78,10 +80,12 @@ private:
     Instant stands_since_;    // that queue
     uint32_t lowered_ = 0;    // times in a row, the queue standing on
     uint64_t lowered_from_ = 0;
-    Instant borne_since_;  // a queue is seen; 0: none
-    uint32_t raised_ = 0;  // times in a row, no queue to be seen
-    Instant not_before_;   // what was changed shows only then
-    Instant free_until_;   // no bound is set earlier
+    uint32_t unanswered_ = 0;  // times lowered since it was last raised,
+    uint64_t kept_ = 0;        // and what it was before
+    Instant borne_since_;      // a queue is seen; 0: none
+    uint32_t raised_ = 0;      // times in a row, no queue to be seen
+    Instant not_before_;       // what was changed shows only then
+    Instant free_until_;       // no bound is set earlier
     Duration free_pause_;
     std::string reason_ = "no queue was seen";
 };

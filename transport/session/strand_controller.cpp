@@ -148,7 +148,7 @@ bool StrandController::judge_paced(const StrandReading& last, Instant now) {
 
 bool StrandController::judge(const StrandReading& last, Instant now) {
     if (window_.paced) return judge_paced(last, now);
-    const Duration queueing = last.rtt_smoothed - last.rtt_min;
+    const Duration queueing = last.rtt_smoothed - last.rtt_min - last.jitter;
     const bool queue_full = queueing > std::max(last.rtt_min / 4, kFar);
     const double sent_again = static_cast<double>(window_.retransmitted) /
                               static_cast<double>(std::max<uint64_t>(window_.bytes, 1));

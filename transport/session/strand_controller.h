@@ -33,6 +33,7 @@ struct StrandReading {
     Duration buffer_limited;  // mean over the strands
     bool loss_limited = false;
     Duration rtt_min, rtt_smoothed;
+    Duration jitter;  // of the difference: what is no queue
 };
 
 class StrandController {

@@ -98,8 +98,8 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     if (reading.strands == 0) return;
     reading.rtt_smoothed = rtt_sum / reading.strands;
     reading.buffer_limited = reading.buffer_limited / reading.strands;
-    reading.rtt_min = std::min(reading.rtt_min + jitter_of(link), reading.rtt_smoothed);
-    link.losses.look(lost, reading.rtt_min, reading.rtt_smoothed - reading.rtt_min, now_);
+    reading.jitter = jitter_of(link);
+    link.losses.look(lost, reading.rtt_min, reading.rtt_smoothed - reading.rtt_min - reading.jitter, now_);
     guide_strands(link, reading);
     reading.loss_limited = by_loss && link.losses.lossy();
     stats.path_rtt = reading.rtt_smoothed;
