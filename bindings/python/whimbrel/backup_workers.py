@@ -21,9 +21,10 @@ from whimbrel.work import Work
 
 class BackupWorkers:
     """Chooses min_contributors so that the loss falls fastest in time; all members until the losses of two steps are
-    known. All members of an op need the same number, so all observe the same: begin anew together unless a round goes
-    on from one that was committed, with nobody joined or healed; resize() together when members are gone. The formulas and ranges are in
-    whimbrel/backup_workers.h; Invalid and NonFinite name what is wrong. One thread at a time."""
+    known. All members of an op need the same number, so all observe the same: begin anew together unless a round
+    goes on from one that was committed, with nobody joined or healed; resize() together when members are gone. The
+    formulas and ranges are in whimbrel/backup_workers.h; Invalid and NonFinite name what is wrong. One thread at a
+    time."""
 
     def __init__(self, members: int, eta: float, *, min_contributors_min: int = 1, window: int = 5) -> None:
         self._core = _core.BackupWorkers(members, eta, min_contributors_min, window)
