@@ -30,7 +30,9 @@ void Endpoint::Impl::look_at_pace() {
     std::vector<PaceLook> looks;
     for (const auto& [key, link] : links_) {
         if (auto look = look_at_pace_of(*link, elapsed)) looks.push_back(*look);
+        else link->pace.finder.pass(now_);
     }
+    if (looks.size() < 2) line_.pass(now_);
     pace_interval_ = limits::kPaceLookMin;
     pace_due_ = !looks.empty();
     if (looks.empty()) return;
@@ -49,7 +51,6 @@ void Endpoint::Impl::look_at_pace() {
             look.reading.beside_others = true;
         }
     } else {
-        line_.pass(now_);
         RateReading& only = looks.front().reading;
         only.queue = std::max(Duration{}, only.queue - line_.floor());
     }
@@ -118,7 +119,9 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     if (seen > 0) link.far = reading.rtt_min >= limits::kShortPathRtt;
     if (link.far && (seen > 0 || link.has_waiting())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();
-    link.pace.calm = seen > 0 && reading.queue - jitter_of(link) <= std::max(kCalm, reading.rtt_min / 8);
+    const bool measures = line_.measures(now_) || link.pace.finder.measures(now_);
+    const Duration queue = reading.queue - jitter_of(link);
+    link.pace.calm = seen > 0 && !measures && queue <= std::max(kCalm, reading.rtt_min / 8);
     link.pace.reached = link.pace.rate > 0 && static_cast<double>(reading.bytes_acked) >= kReached * allowed;
     return seen > 0 && link.far ? std::optional(look) : std::nullopt;
 }

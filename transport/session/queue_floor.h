@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/limits.h"
 #include "base/time.h"
 
 namespace whim {
@@ -26,38 +27,59 @@ public:
     // to look at what is left then.
     Duration begin(Duration queue, Duration rtt_min, Instant now) {
         const Duration drains = rtt_min + (queue - std::min(queue, floor_)) * 2;
-        from_ = now + drains;
-        next_ = now + std::max(kAgain, rtt_min * kAgainRtts);
-        sum_ = {}, looks_ = 0;
-        measures_ = true;
-        return drains + rtt_min * 2;
+        next_ = now + again(rtt_min);
+        longer_ = 0;
+        return drains + watch(rtt_min, now + drains);
     }
     void look(Duration queue, Instant now) {
         if (!measures_ || now < from_) return;
+        if (looks_ == 0) first_ = queue;
+        last_ = queue;
         sum_ = sum_ + queue;
         ++looks_;
     }
-    void give_up() { measures_ = false; }
-    // It ends. borne: a queue that is no reason to lower. True: more is known to be none than was before.
+    // Round-trip times are smoothed and come late where few segments do: while they fall, the pause goes on
+    // for what this returns. Zero: it may end.
+    Duration longer(Duration borne, Duration rtt_min, Instant now) {
+        const bool falls = looks_ >= kLooksMin && last_ + borne / 4 < first_;
+        return falls && longer_++ < kLongerMax ? watch(rtt_min, now) : Duration{};
+    }
+    // It ends. borne: a queue that is no reason to lower. True: much more is known to be none than was
+    // before.
     bool end(Duration borne, Duration rtt_min) {
         measures_ = false;
         if (looks_ < kLooksMin) return false;
         const Duration left = sum_ / looks_, most = believed(rtt_min), before = floor_;
-        const bool none = left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
+        const bool falls = last_ + borne / 4 < first_;
+        const bool none = falls || left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
         floor_ = none ? Duration{} : std::min(left, most) - borne / 4;
-        return floor_ > before;
+        return floor_ > before + borne / 4;
     }
+    void give_up() { measures_ = false; }
+    // What nobody has measured again for long.
+    void expire(Instant now) {
+        if (!measures_ && now > next_ + kExpires) floor_ = {};
+    }
+    void forget() { floor_ = {}, measures_ = false; }
 
 private:
     static constexpr int64_t kBelieved = 4;  // one part in so many of the round trip, at most,
     static constexpr Duration kBelievedMin = milliseconds(15);  // or so much
-    static constexpr Duration kAgain = seconds(15);
+    static constexpr Duration kAgain = seconds(15), kExpires = seconds(15);
     static constexpr int64_t kAgainRtts = 100;
-    static constexpr uint32_t kLooksMin = 2;
+    static constexpr uint32_t kLooksMin = 2, kLongerMax = 3;
 
-    Duration floor_, sum_;
+    static Duration again(Duration rtt_min) { return std::max(kAgain, rtt_min * kAgainRtts); }
+    Duration watch(Duration rtt_min, Instant from) {
+        from_ = from;
+        sum_ = {}, looks_ = 0;
+        measures_ = true;
+        return std::max(rtt_min * 2, limits::kPaceLookMin * 3);
+    }
+
+    Duration floor_, sum_, first_, last_;
     bool measures_ = false;
-    uint32_t looks_ = 0;
+    uint32_t looks_ = 0, longer_ = 0;
     Instant from_, next_;
 };
 

@@ -77,20 +77,31 @@ void RateFinder::remember(uint64_t rate) {
 
 bool RateFinder::look(RateReading reading, Instant now) {
     if (reading.rtt_min < limits::kShortPathRtt || reading.elapsed.ns <= 0) return false;
+    floor_.expire(now);
     floor_.look(reading.queue, now);
-    if (draining_ && now >= not_before_) {
-        draining_ = false;
-        if (floor_.measures() && floor_.end(bearable(reading.rtt_min), reading.rtt_min)) undo();
-        not_before_ = now + reading.rtt_min * 5 / 4 + reading.queue;
-        return true;
-    }
+    if (draining_ && now >= not_before_) return end_pause(reading, now);
     return collect(reading) && judge(reading, now);
 }
 
 void RateFinder::pass(Instant now) {
+    floor_.expire(now);
     if (!draining_ || now < not_before_) return;
     draining_ = false;
     floor_.give_up();
+}
+
+bool RateFinder::end_pause(const RateReading& reading, Instant now) {
+    const Duration borne = bearable(reading.rtt_min);
+    if (floor_.measures()) {
+        const Duration longer = floor_.longer(borne, reading.rtt_min, now);
+        not_before_ = now + longer;
+        if (longer.ns > 0) return false;
+        if (floor_.end(borne, reading.rtt_min) && lowered_for_it_) undo();
+        settled_ = now + reading.rtt_min * 5 / 4;
+    }
+    draining_ = false;
+    not_before_ = now + reading.rtt_min * 5 / 4 + reading.queue;
+    return true;
 }
 
 // Puts looks together until they say something. False: not yet, or there was a gap.
@@ -106,6 +117,7 @@ bool RateFinder::collect(RateReading& reading) {
     few_ = {};
     if (!gap && reading.bytes_acked >= kTellingBytesMin) return true;
     standing_ = false;
+    if (gap) borne_since_ = neither_since_ = {};
     span_ = {};
     return false;
 }
@@ -134,7 +146,8 @@ bool RateFinder::judge(RateReading reading, Instant now) {
         const bool others = used < kMine || rate_ < part(carried_, kMine);
         if (others && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
         const bool believable = reading.queue + floor() <= QueueFloor::believed(reading.rtt_min) * 2;
-        if (unanswered_ >= kUnanswered && believable && floor_.due(now)) return measure_floor(reading, now);
+        if (unanswered_ >= kUnanswered && believable && floor_.due(now))
+            return measure_floor(reading, true, now);
         lower(reading, now);
         if (others) carried_ = rate_;  // the path got slower
         return true;
@@ -145,13 +158,17 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     const bool reached = used * static_cast<double>(rate_) >= kReached * static_cast<double>(allowed);
     const bool neither = reading.queue > bearable(reading.rtt_min) / 2;  // a queue nor none
     if (neither) raised_ = 0;
-    const bool doubtful = neither && reached && now - not_before_ > reading.rtt_min * kDoubtRtts;
-    if ((doubtful || (reached && floor().ns > 0)) && floor_.due(now)) return measure_floor(reading, now);
+    if (!neither || !reached) neither_since_ = {};
+    else if (neither_since_.ns == 0) neither_since_ = now;
+    const bool doubtful = neither_since_.ns > 0 && now - neither_since_ > reading.rtt_min * kDoubtRtts;
+    if ((doubtful || floor().ns > 0) && floor_.due(now)) return measure_floor(reading, false, now);
     return reached && !neither && raise(reading, now);
 }
 
 // Sends so little for a while that whatever delay is left is not of this sender.
-bool RateFinder::measure_floor(const RateReading& reading, Instant now) {
+bool RateFinder::measure_floor(const RateReading& reading, bool lowered_for_it, Instant now) {
+    lowered_for_it_ = lowered_for_it;
+    neither_since_ = {};
     const Duration pause = floor_.begin(reading.queue + floor(), reading.rtt_min, now);
     drain_rate_ = std::max(kRateMin, part(std::min(rate_, std::max(best(), kRateMin)), QueueFloor::kPause));
     draining_ = true;
@@ -163,6 +180,7 @@ bool RateFinder::measure_floor(const RateReading& reading, Instant now) {
 void RateFinder::undo() {
     rate_ = std::max(rate_, kept_);
     lowered_ = unanswered_ = 0;
+    kept_ = 0;
     borne_since_ = {};
     reason_ = "the delay varies by itself, by " + std::to_string(floor().ms()) + " ms and more";
 }
@@ -240,6 +258,7 @@ bool RateFinder::raise(const RateReading& reading, Instant now) {
     const uint32_t doublings = std::min(raised_++ / kFasterEvery, kDoublingsMax);
     const double first = corrected_ ? kStepCorrected : kStepFirst;
     unanswered_ = 0;
+    kept_ = 0;
     rate_ += part(rate_, first_ ? first : kStep * (1u << doublings));
     not_before_ = now + reading.rtt_min + reading.queue;
     if (doublings > 0) reason_ = "no queue: there is room for more";
@@ -250,8 +269,9 @@ bool RateFinder::lift(Instant now) {
     const bool anew = free_pause_.ns == 0 || now > free_until_ + kFreeMax;
     free_pause_ = anew ? kFreeMin : std::min(free_pause_ * 2, kFreeMax);
     free_until_ = now + free_pause_;
-    rate_ = carried_ = 0;
+    rate_ = carried_ = kept_ = 0;
     lowered_ = unanswered_ = 0;
+    floor_.forget();
     reason_ = "the queue is not this link's: others fill it";
     return true;
 }

@@ -37,8 +37,10 @@ public:
     void pass(Instant now);  // without one: pauses end all the same
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
-    uint64_t found() const { return rate_; }               // the same but for pauses in which a queue drains
-    Duration floor() const { return floor_.floor(); }      // of the queue seen: what is none
+    uint64_t found() const { return rate_; }           // the same but for pauses in which a queue drains
+    Duration floor() const { return floor_.floor(); }  // of the queue seen: what is none
+    // It sends half for a moment, or has just done so: what is delivered says nothing.
+    bool measures(Instant now) const { return floor_.measures() || now < settled_; }
     const std::string& reason() const { return reason_; }  // of the last change but small ones, in words
 
 private:
@@ -51,7 +53,8 @@ private:
     Duration bearable(Duration rtt_min) const;
     bool collect(RateReading& reading);
     bool judge(RateReading reading, Instant now);
-    bool measure_floor(const RateReading& reading, Instant now);
+    bool end_pause(const RateReading& reading, Instant now);
+    bool measure_floor(const RateReading& reading, bool lowered_for_it, Instant now);
     void undo();
     void measure(const RateReading& reading);
     uint64_t best() const;
@@ -80,12 +83,15 @@ private:
     Instant stands_since_;    // that queue
     uint32_t lowered_ = 0;    // times in a row, the queue standing on
     uint64_t lowered_from_ = 0;
-    uint32_t unanswered_ = 0;  // times lowered since it was last raised,
-    uint64_t kept_ = 0;        // and what it was before
-    Instant borne_since_;      // a queue is seen; 0: none
-    uint32_t raised_ = 0;      // times in a row, no queue to be seen
-    Instant not_before_;       // what was changed shows only then
-    Instant free_until_;       // no bound is set earlier
+    uint32_t unanswered_ = 0;      // times lowered since it was last raised,
+    uint64_t kept_ = 0;            // and what it was before
+    Instant borne_since_;          // a queue is seen; 0: none
+    Instant neither_since_;        // so much delay that it is neither a queue nor none; 0: it is either
+    bool lowered_for_it_ = false;  // the bound, for the delay that is measured
+    Instant settled_;              // what is delivered is of the time after that pause again
+    uint32_t raised_ = 0;          // times in a row, no queue to be seen
+    Instant not_before_;           // what was changed shows only then
+    Instant free_until_;           // no bound is set earlier
     Duration free_pause_;
     std::string reason_ = "no queue was seen";
 };
