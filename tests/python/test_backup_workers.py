@@ -1,6 +1,9 @@
 """Backup workers over real groups: one member is always late, and all come to wait for the others alone."""
 
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +54,24 @@ def test_a_straggler_is_not_waited_for(trio):
         commit(trio)
         begin(trio)
     assert chosen[-1] < 3
+
+
+def test_the_loop_of_the_how_to_trains(make_group):
+    text = (Path(__file__).parents[2] / "docs/how-to/wait-for-fewer.md").read_text()
+    loop: dict = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), loop)
+    rounds, eta = 6, 0.25
+    groups = [make_group(f"peer-{n}") for n in range(3)]
+    starts = [np.full(1000, 8.0 + n, np.float32) for n in range(3)]  # the donor's are everybody's
+
+    def descend(group, parameters):
+        loop["train"](group, rounds, eta, lambda x: (float(x @ x) / 2, x.copy()), parameters)
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(descend, *pair) for pair in zip(groups, starts)]:
+            done.result(WAIT_S)
+    assert all(np.array_equal(start, starts[0]) for start in starts)
+    assert 0 < starts[0][0] <= 10 * (1 - eta) ** (rounds - 1), "one round may have gone to nobody's state"
 
 
 def test_steps_are_observed_by_hand():
