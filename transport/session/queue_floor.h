@@ -41,8 +41,8 @@ public:
     // Round-trip times are smoothed and come late where few segments do: while they fall, the pause goes on
     // for what this returns. Zero: it may end.
     Duration longer(Duration borne, Duration rtt_min, Instant now) {
-        const bool falls = looks_ >= kLooksMin && last_ + borne / 4 < first_;
-        return falls && longer_++ < kLongerMax ? watch(rtt_min, now) : Duration{};
+        return looks_ >= kLooksMin && falls(borne) && longer_++ < kLongerMax ? watch(rtt_min, now)
+                                                                             : Duration{};
     }
     // It ends. borne: a queue that is no reason to lower. True: much more is known to be none than was
     // before.
@@ -50,8 +50,8 @@ public:
         measures_ = false;
         if (looks_ < kLooksMin) return false;
         const Duration left = sum_ / looks_, most = believed(rtt_min), before = floor_;
-        const bool falls = last_ + borne / 4 < first_;
-        const bool none = falls || left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
+        const bool none =
+            falls(borne) || left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
         floor_ = none ? Duration{} : std::min(left, most) - borne / 4;
         return floor_ > before + borne / 4;
     }
@@ -69,6 +69,7 @@ private:
     static constexpr int64_t kAgainRtts = 100;
     static constexpr uint32_t kLooksMin = 2, kLongerMax = 3;
 
+    bool falls(Duration borne) const { return last_ + borne / 4 < first_; }
     static Duration again(Duration rtt_min) { return std::max(kAgain, rtt_min * kAgainRtts); }
     Duration watch(Duration rtt_min, Instant from) {
         from_ = from;
