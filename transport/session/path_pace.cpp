@@ -28,13 +28,16 @@ struct Endpoint::Impl::PaceLook {
 void Endpoint::Impl::look_at_pace() {
     const Duration elapsed = now_ - std::exchange(pace_looked_at_, now_);
     std::vector<PaceLook> looks;
+    bool ended = false, goes_on = false;  // a pause
     for (const auto& [key, link] : links_) {
         if (auto look = look_at_pace_of(*link, elapsed)) looks.push_back(*look);
-        else link->pace.finder.pass(now_);
+        else ended |= link->pace.finder.pass(now_);
+        goes_on |= link->pace.finder.pauses();
     }
-    if (looks.size() < 2) line_.pass(now_);
+    if (looks.size() < 2) ended |= line_.pass(now_);
     pace_interval_ = limits::kPaceLookMin;
-    pace_due_ = !looks.empty();
+    pace_due_ = !looks.empty() || goes_on || line_.pauses();
+    if (looks.empty() && ended) share_pace();  // or what is sent next would begin as slowly
     if (looks.empty()) return;
     RateReading all = looks.front().reading;
     for (size_t i = 1; i < looks.size(); ++i) {
@@ -137,8 +140,13 @@ Duration Endpoint::Impl::jitter_of(const Link& link) const {
 void Endpoint::Impl::share_pace() {
     uint64_t active = 0;
     for (const auto& [key, link] : links_) active += link->pace.active_until >= now_;
+    const bool rest = active == 0;  // all: then those have parts that did not for long
+    const auto takes_part = [&](const Link& link) {
+        return rest ? link.far && now_ - link.pace.written_at <= kRests : link.pace.active_until >= now_;
+    };
+    for (const auto& [key, link] : links_) active += rest && takes_part(*link);
     for (const auto& [key, link] : links_) {
-        if (link->pace.active_until < now_) continue;
+        if (!takes_part(*link)) continue;
         const uint64_t own = link->pace.finder.rate(), share = line_.rate() / active;
         set_pace(*link, own == 0 ? share : share == 0 ? own : std::min(own, share));
     }

@@ -55,6 +55,12 @@ Duration RateFinder::bearable(Duration rtt_min) const {
     return std::max({kQueueMin, rtt_min / kQueuePart, thin});
 }
 
+// What other bounds leave over of this one counts as used and as delivered: to lower the bound to what came
+// would take from those that it alone holds back what the others do not use.
+uint64_t RateFinder::unused(const RateReading& reading) const {
+    return reading.allowed == 0 || reading.allowed > rate_ ? 0 : rate_ - reading.allowed;
+}
+
 uint64_t RateFinder::Span::rate() const {
     return time.ns <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / time.seconds());
 }
@@ -83,11 +89,12 @@ bool RateFinder::look(RateReading reading, Instant now) {
     return collect(reading) && judge(reading, now);
 }
 
-void RateFinder::pass(Instant now) {
+bool RateFinder::pass(Instant now) {
     floor_.expire(now);
-    if (!draining_ || now < not_before_) return;
+    if (!draining_ || now < not_before_) return false;
     draining_ = false;
     floor_.give_up();
+    return true;
 }
 
 bool RateFinder::end_pause(const RateReading& reading, Instant now) {
@@ -123,7 +130,7 @@ bool RateFinder::collect(RateReading& reading) {
 }
 
 bool RateFinder::judge(RateReading reading, Instant now) {
-    const double could = static_cast<double>(rate_) * reading.elapsed.seconds();
+    const double could = static_cast<double>(rate_ - unused(reading)) * reading.elapsed.seconds();
     const double used = rate_ == 0 ? 0 : static_cast<double>(reading.bytes_acked) / could;
     measure(reading);
     const double kept = std::max(0.0, 1 - kForgotten * reading.elapsed.seconds());
@@ -154,8 +161,7 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     }
     lowered_ = 0;
     borne_since_ = {};
-    const uint64_t allowed = reading.allowed == 0 ? rate_ : std::min(rate_, reading.allowed);
-    const bool reached = used * static_cast<double>(rate_) >= kReached * static_cast<double>(allowed);
+    const bool reached = used >= kReached;
     const bool neither = reading.queue > bearable(reading.rtt_min) / 2;  // a queue nor none
     if (neither) raised_ = 0;
     if (!neither || !reached) neither_since_ = {};
@@ -246,7 +252,7 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
     corrected_ = false;
-    const uint64_t carried = first_ ? best() : std::min(rate_, best());
+    const uint64_t carried = first_ ? best() : std::min(rate_, best() + unused(reading));
     rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
     drain_rate_ = drain_of(reading, pause);
     draining_ = true;

@@ -34,7 +34,8 @@ public:
     void remember(uint64_t rate);
     // True: rate() changed.
     bool look(RateReading reading, Instant now);
-    void pass(Instant now);  // without one: pauses end all the same
+    bool pass(Instant now);  // without one: pauses end all the same. True: one did
+    bool pauses() const { return draining_; }
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
     uint64_t found() const { return rate_; }           // the same but for pauses in which a queue drains
@@ -51,6 +52,7 @@ private:
         uint64_t rate() const;
     };
     Duration bearable(Duration rtt_min) const;
+    uint64_t unused(const RateReading& reading) const;
     bool collect(RateReading& reading);
     bool judge(RateReading reading, Instant now);
     bool end_pause(const RateReading& reading, Instant now);

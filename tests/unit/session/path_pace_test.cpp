@@ -110,6 +110,24 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
     EXPECT_GT(pace(b), kRate * 6 / 10);
 }
 
+TEST_F(PathPace, APauseEndsForTheKernelTooWhenNothingIsSent) {
+    net.latency = milliseconds(40);
+    Line line(kRate, milliseconds(80));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    join(net, a, b), join(net, a, c);
+    bool paused = false;
+    for (int i = 0; i < 2000 && !paused; ++i) {  // until a pause has just begun
+        const uint64_t before = pace(b);
+        send(milliseconds(5), {&b, &c}, {&line});
+        paused = before > 0 && pace(b) < before * 9 / 10 && line.queue() > milliseconds(10);
+    }
+    ASSERT_TRUE(paused);
+    const uint64_t drains = pace(b);
+    net.run_for(seconds(1));  // no op sends
+    EXPECT_GT(pace(b), drains * 10 / 9);
+    EXPECT_EQ(told(), pace(b) / 2) << "nobody knows yet which of the two strands will be used";
+}
+
 TEST_F(PathPace, AStrandThatIsNotUsedAnyMoreHasNoPart) {
     net.latency = milliseconds(40);
     net.window = 16'000;                   // so that both strands have frames

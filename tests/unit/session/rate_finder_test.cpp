@@ -342,6 +342,24 @@ TEST(RateFinder, IsUsedUpWhenAllThatOtherBoundsLeaveOfItIsUsed) {
     EXPECT_GT(line.finder.found(), found);
 }
 
+// Of a line whose thin links leave a third over.
+TEST(RateFinder, CountsAsDeliveredWhatOtherBoundsLeaveOver) {
+    Readings line;
+    line.look(6, 40e6, milliseconds(40));
+    line.look(10, 39e6, milliseconds(0));
+    const uint64_t found = line.finder.found();
+    ASSERT_GT(found, 39'000'000u);
+    line.allowed = found - 13'000'000;
+    const auto all = static_cast<double>(line.allowed);
+    line.look(1, 0.98 * all, milliseconds(30));
+    EXPECT_LT(line.finder.found(), found) << "all that may be sent is sent, so it is this sender's queue";
+    EXPECT_GT(static_cast<double>(line.finder.found()), 0.9 * static_cast<double>(found));
+    const uint64_t lowered = line.finder.found();
+    line.allowed = lowered - 13'000'000;
+    line.look(10, 0.7 * all, milliseconds(30));
+    EXPECT_LT(line.finder.found(), lowered);
+}
+
 // Others' queue stands on the way back, and is gone for a moment now and then.
 TEST(RateFinder, YieldsNoMoreOnceItSendsLittle) {
     Readings line;
