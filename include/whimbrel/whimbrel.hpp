@@ -71,11 +71,12 @@ public:
         throw Error(error);
     }
 
-    // Like wait, but throws WHIM_IN_PROGRESS as an Error when time is up.
+    // Like wait, but throws WHIM_IN_PROGRESS as an Error that says what the op waits for when time is up.
     void get(uint32_t timeout_ms) {
         if (wait(timeout_ms)) return;
         whim_error error = WHIM_ERROR_INIT;
-        whim_op_error(op_.get(), &error);
+        error.result = WHIM_IN_PROGRESS;
+        whim_op_waiting_for(op_.get(), error.detail, sizeof error.detail);
         throw Error(error);
     }
 
