@@ -55,6 +55,7 @@ public:
     virtual void ended(Code code,
                        const std::string& detail) = 0;  // once; buffers are the application's again
     virtual void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) = 0;
+    virtual void withdraw_exclusions() {}  // all that were requested and are not decided
     virtual void diverged(
         const std::string& reason) = 0;  // this peer's completed result may differ from the run's
     virtual std::string name(Rank rank) = 0;
@@ -358,6 +359,7 @@ private:
     bool is_behind() const;
     bool owes_contribution(uint32_t rank) const;
     bool lacks_result(uint32_t rank) const;
+    bool others_are_busy(Instant now) const;
     std::vector<Rank> laggards(Instant now, Instant idle_since);
     void leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now);
     void leave_out_where_room_is_short(Instant now);
@@ -465,6 +467,7 @@ private:
     // Not waiting for the slow.
     Instant started_{};
     std::vector<bool> behind_;          // by rank: was late once, or was left out and lives
+    std::vector<bool> awaited_call_;    // by rank: this peer wants it left out, as it has not called the op
     std::vector<bool> passed_over_by_;  // by rank: of roots that went on without this peer's contribution
     std::set<std::pair<Instant, uint32_t>> grace_ends_;  // of chunks that have their quorum
     std::vector<bool> missed_;                           // by rank: a chunk was folded here without it

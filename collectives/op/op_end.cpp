@@ -182,7 +182,10 @@ bool Op::closed() const {
     if (end_code_ != Code::OK || mode_ == Mode::abandoned) return true;
     // Others wait for what this peer decides, or reports once it has installed what they have.
     if (frozen_ || !waiting_.empty()) return false;
-    return unreleased_count_ == 0 && retained_.empty() && pending_stable_.empty();
+    if (unreleased_count_ > 0 || !retained_.empty() || !pending_stable_.empty()) return false;
+    // Of parts that are lost nothing is kept, and yet whoever was left out waits to hear that they are.
+    return std::all_of(rooted_.begin(), rooted_.end(),
+                       [](const auto& entry) { return entry.second.listeners.empty(); });
 }
 
 ByteSpan Op::pinned(Pin pin, ByteSpan bytes) {
@@ -204,7 +207,7 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     if (kind == wire::BulkKind::partial)
         return ended_ || ending_ ? std::nullopt : pin_partial(std::move(pin));
     if (kind == wire::BulkKind::contribution) {
-        const bool wanted = chunk.state == ChunkState::open;
+        const bool wanted = chunk.state == ChunkState::open && mode_ == Mode::member;
         const uint32_t root = routed() ? routes_->of(c).up : chunk.root;
         if (ended_ || ending_ || root != to.value || !wanted || chunk.spared) return std::nullopt;
         if (!coded()) {

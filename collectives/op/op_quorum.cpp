@@ -8,6 +8,11 @@
 #include "collectives/op/op.h"
 
 namespace whim::op {
+namespace {
+
+constexpr int64_t kLonger = 3;  // so many times the patience, where somebody may itself have to wait
+
+}  // namespace
 
 // Of copies there is one contribution, and a uniform set cannot lack one in some chunks only.
 bool Op::may_go_without() const { return config_.grace.ns > 0 && !uniform() && !copies(); }
@@ -122,7 +127,7 @@ void Op::on_deadline(Instant now) {
     fold_what_is_due(now);
     if (milestones_.next() && *milestones_.next() <= now) {
         std::vector<bool> expected(birth_count_);
-        for (uint32_t r = 0; r < birth_count_; ++r) expected[r] = alive(r) && posted_[r];
+        for (uint32_t r = 0; r < birth_count_; ++r) expected[r] = alive(r);
         const uint32_t living = birth_count_ - version_, enough = config_.descriptor.min_contributors;
         leave_out(milestones_.behind(now, expected, enough > 1 ? enough : living / 2 + 1, config_.self),
                   "far behind the others", now);
@@ -142,9 +147,22 @@ void Op::begin_grace() {
     if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
 }
 
-// Those that have not called it; else those whose contributions are missing here; else idle roots.
+// Whether somebody who has called it owes something here, and gave a sign lately. What a root owes it may be
+// unable to make: in a uniform op, until all have contributed.
+bool Op::others_are_busy(Instant now) const {
+    for (const auto& [r, last] : progress_) {
+        if (r == self() || !alive(r) || !posted_[r] || now - last >= config_.patience * kLonger) continue;
+        if (owes_contribution(r) || (open_by_root_[r] > 0 && !uniform())) return true;
+    }
+    return false;
+}
+
+// Those that have not called it; else those whose contributions are missing here; else idle roots. As long as
+// others are busy, only how far they are tells whether somebody who calls it late holds them up: left out at
+// once, it could not help when another one turns out to crawl and no more may go.
 std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     std::vector<Rank> found;
+    const bool may_call_late = others_are_busy(now) && config_.plant != Plant::leave_out_late_callers;
     // Of a uniform op a root can do nothing until all have contributed there; milestones tell who holds it
     // up.
     const bool may_wait = uniform() && birth_count_ - version_ > 2;
@@ -154,11 +172,12 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
             // An idle root may itself wait, for a contribution behind other traffic: it gets longer. So does
             // a contributor that may be gone without.
             const bool longer = suspicion == 2 || (suspicion == 1 && may_go_without());
-            const Duration patience = longer ? config_.patience * 3 : config_.patience;
+            const Duration patience = longer ? config_.patience * kLonger : config_.patience;
             const bool idle =
                 last == progress_.end() ? now - idle_since >= patience : now - last->second >= patience;
             if (r == self() || !alive(r) || !idle) continue;
-            const bool blamed = suspicion == 0   ? !posted_[r]
+            const bool blamed = suspicion == 0   ? !posted_[r] && !may_call_late
+                                : !posted_[r]    ? false
                                 : suspicion == 1 ? owes_contribution(r)
                                                  : open_by_root_[r] > 0 && !may_wait;
             if (blamed) found.push_back({r});
@@ -179,6 +198,7 @@ bool Op::owes_contribution(uint32_t rank) const {
     return false;
 }
 
+// All of them or nobody: where one may go and two seem slow, this peer does not know which of them is.
 void Op::leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now) {
     const uint32_t living = birth_count_ - version_;
     const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
@@ -188,6 +208,7 @@ void Op::leave_out(const std::vector<Rank>& ranks, const std::string& reason, In
         for (const Rank rank : ranks) alive[rank.value] = false;
         return install(alive, evicted_, now);
     }
+    for (const Rank rank : ranks) awaited_call_[rank.value] = !posted_[rank.value];
     host_.request_exclusion(ranks, reason + " in op " + to_string(config_.id) + " for " +
                                        std::to_string(config_.patience.ms()) + " ms");
 }

@@ -89,8 +89,9 @@ typedef struct whim_all_reduce_options {
      * state.
      *
      * Each member also makes its share of the result. One that makes it far slower than the others, is later
-     * with it than the grace, or has not called the op, is left out of the op by the coordinator, when two
-     * members wish so, or one has for a second: down to min_contributors. (Where two take part, or one alone
+     * with it than the grace, or has not called the op though nothing moves on without it, is left out of the
+     * op by the coordinator, when two members wish so, or one has for a second: down to min_contributors. Who
+     * merely calls late is no reason as long as others are still busy. (Where two take part, or one alone
      * makes a small op, nobody can tell which one is slow: only one of which nothing is heard in the op for
      * so long. Learnt, a grace is at least a second here.) Its share is made anew by the others. With one
      * contributor set (WHIM_SUM, uniform) this is the only way, judged by contributions too: what has been

@@ -47,6 +47,7 @@
     X(late_contribution, "quorum: a result counts exactly those whose contributions were folded")            \
     X(quorum_below_min, "quorum: no chunk is folded by fewer than min_contributors")                         \
     X(wait_for_the_slow, "quorum: nobody waits for the contribution of the slow")                            \
+    X(leave_out_late_callers, "quorum: who calls late is left out only when it holds up the others")         \
     X(spared_for_good, "quorum: who was passed over by a root contributes to the next one")                  \
     X(write_after_completion, "no buffer is touched after its op completed")                                 \
     X(commit_before_journal, "a decision is on disk before it is published")                                 \

@@ -66,6 +66,7 @@ public:
     void op_ended(OpRecord& record, Code code, const std::string& detail) override;
     void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
                               const std::string& reason) override;
+    void op_withdraw_exclusions(const OpRecord& record) override;
     void op_diverged(const std::string& reason) override;
     std::string op_name(const MemberId& member) override;
     void op_violated(const MemberId& from, const std::string& what) override;

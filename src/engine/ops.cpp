@@ -160,9 +160,7 @@ void Engine::Impl::op_ended(OpRecord& record, Code code, const std::string& deta
     record.answered = true;
     ++(code == Code::OK ? totals_.ops_completed : totals_.ops_failed);
     if (code == Code::OK && record.op && record.options.grace_learnt) learn_from(record);
-    group::MemberOutbox out;
-    member_.withdraw(record.id, now_, out);  // it ended though others were slow
-    run_member(out);
+    op_withdraw_exclusions(record);  // it ended though others were slow
     const OpInfo info = info_of(record);
     // What a part holds is its owner's affair, and so is what gossip came to: there is nothing to compare.
     const bool own = record.gossips() || record.descriptor.collective == Collective::reduce_scatter;
@@ -198,6 +196,12 @@ void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vecto
     request.reason = reason;
     group::MemberOutbox out;
     member_.exclude(std::move(request), now_, out);
+    run_member(out);
+}
+
+void Engine::Impl::op_withdraw_exclusions(const OpRecord& record) {
+    group::MemberOutbox out;
+    member_.withdraw(record.id, now_, out);
     run_member(out);
 }
 

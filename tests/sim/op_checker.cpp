@@ -12,7 +12,8 @@
 namespace whim::sim {
 namespace {
 
-constexpr Duration kWaitMax = seconds(3);  // beside the graces; the crawler would need longer
+constexpr Duration kWaitMax = seconds(3);              // beside the graces; the crawler would need longer
+constexpr Duration kGraceTelling = milliseconds(100);  // less than a round trip: anybody may look late
 
 }  // namespace
 
@@ -239,28 +240,33 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
 }
 
 // An op with a grace ends soon after all but the crawler have called it: once for contributions and once for
-// results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again.
+// results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again; so
+// it may be of one who called late, before.
 void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& member) {
     const size_t members = truth.birth.size();
     const bool may_go_without =
         truth.script.reduce != Reduce::copy && members >= 3 && truth.script.min_contributors < members;
     if (control_.excluded(key.first, key.second, member)) return;
-    if (!crawler_ || member.peer == *crawler_ || truth.script.grace.ns == 0 || !may_go_without) return;
+    if (!crawler_ || member.peer == *crawler_ || !may_go_without) return;
+    if (truth.script.grace < kGraceTelling) return;  // 0: none
     // Where few make the result, nobody can be compared: of those only silence tells.
     const uint64_t width = dtype_bytes(truth.script.dtype);
     bool all_make_some = truth.script.elements * width >= members * chunk_bytes_;
     for (const uint64_t part : truth.script.parts) all_make_some &= part * width >= chunk_bytes_;
     if (!all_make_some) return;
     Instant last{};
-    uint32_t others = 0;
+    std::vector<Instant> calls;
     for (const auto& [m, posted] : truth.posted) {
-        if (m.peer == *crawler_) continue;
-        last = std::max(last, posted.at);
-        ++others;
+        calls.push_back(posted.at);
+        if (m.peer != *crawler_) last = std::max(last, posted.at);
     }
-    if (others + 1 < members) return;
+    if (calls.size() < members) return;
+    // Whoever calls it much later than its quorum may itself be left out, and then nobody else.
+    std::sort(calls.begin(), calls.end());
+    const Instant quorum = calls[std::max(1u, truth.script.min_contributors) - 1];
+    if (last > quorum + truth.script.grace * 2) return;
     const Duration waited = world_.now() - last;
-    const Duration bound = kWaitMax + truth.script.grace * 4;
+    const Duration bound = kWaitMax + truth.script.grace * 6;
     if (waited > bound)
         world_.violate(
             fmt::format("{} waited for the slow: {} ms after all others had called it, of at most {}",

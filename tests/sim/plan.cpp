@@ -205,7 +205,8 @@ void draw_faults(Prng& prng, Plan& plan) {
                           .min_contributors = 60,
                           .zero_weights = 0,
                           .non_finite = 0,
-                          .late_post = 0};
+                          .late_post = prng.chance(1, 2) ? 30u : 0u,
+                          .late_post_max = milliseconds(1000)};
             plan.chunk_bytes = 1'024;
             plan.window_bytes = prng.chance(1, 2) ? 1 << 20 : plan.chunk_bytes * (4 + prng.below(16));
             plan.eager_bytes = plan.chunk_bytes * prng.below(4);

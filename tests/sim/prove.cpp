@@ -81,6 +81,7 @@ bool expected(Plant plant, Kind kind) {
         case Plant::late_contribution:
         case Plant::weigh_the_absent: return kind == Kind::fold;
         case Plant::quorum_below_min: return kind == Kind::sets;
+        case Plant::leave_out_late_callers:  // then nobody may leave out the one that crawls
         case Plant::wait_for_the_slow: return kind == Kind::slow;
         case Plant::count_the_unreported:
         case Plant::root_excludes_root:
@@ -129,9 +130,11 @@ bool expected(Plant plant, Kind kind) {
 bool proved_elsewhere(Plant plant) { return plant == Plant::spared_for_good; }
 
 // Where a bug shows soonest, if anywhere more than elsewhere: results that were passed on must be on their
-// way when members go.
+// way when members go, and somebody else must crawl beside who calls late.
 std::optional<Profile> best_seen_in(Plant plant) {
-    return plant == Plant::adopt_passed_on_late ? std::optional(Profile::double_death) : std::nullopt;
+    if (plant == Plant::adopt_passed_on_late) return Profile::double_death;
+    if (plant == Plant::leave_out_late_callers) return Profile::crawl;
+    return std::nullopt;
 }
 
 // Where those that show seldom have shown: tried first. A change of the library or of the simulator may move

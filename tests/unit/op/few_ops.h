@@ -43,7 +43,7 @@ public:
         uint64_t next_job = 1, retained = 0;
         std::optional<Code> ended_with;
         std::string detail;
-        std::vector<uint32_t> blamed;  // whom it asked to leave out
+        std::vector<uint32_t> blamed;  // whom it asked to leave out, and has not taken back
         std::vector<size_t> copies;    // of each payload whose bytes it was asked the worth of
 
         void send(Rank to, wire::Message message) override {
@@ -67,6 +67,7 @@ public:
         void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
             for (const Rank r : ranks) world->leavers.push_back(r.value), blamed.push_back(r.value);
         }
+        void withdraw_exclusions() override { blamed.clear(); }
         void diverged(const std::string&) override {}
         void violated(Rank from, const std::string&) override { world->violators.push_back(from.value); }
         std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
@@ -128,10 +129,10 @@ public:
         config.grace = setup.grace;
         config.window_bytes = config.eager_bytes = 1u << 20;
         p.op = std::make_unique<Op>(std::move(config), p, pool);
-        p.op->start({});
+        p.op->start(now);
     }
 
-    void install(uint32_t rank) { peers[rank]->op->install(alive, evicted, {}); }
+    void install(uint32_t rank) { peers[rank]->op->install(alive, evicted, now); }
 
     // Moves everything but frames that hold() keeps, until nothing moves.
     template <class Hold> void settle(Hold hold) {
@@ -140,7 +141,7 @@ public:
             for (const auto& p : peers) {
                 for (Job& job : std::exchange(p->jobs, {})) {
                     run_job(job);
-                    p->op->job_done(job.id, {});
+                    p->op->job_done(job.id, now);
                     moved = true;
                 }
             }
@@ -149,7 +150,7 @@ public:
                     messages.push_back(std::move(m));
                     continue;
                 }
-                peers[m.to]->op->on_message({m.from}, m.what, {});
+                peers[m.to]->op->on_message({m.from}, m.what, now);
                 moved = true;
             }
             for (Frame& f : std::exchange(frames, {})) {
@@ -178,10 +179,11 @@ public:
         Arrival arrival{f.header, pool.take(bytes->size())};
         std::memcpy(arrival.buffer->bytes().data(), bytes->data(), bytes->size());
         unpin(f);
-        peers[f.to]->op->on_chunk({f.from}, std::move(arrival), {});
+        peers[f.to]->op->on_chunk({f.from}, std::move(arrival), now);
     }
 
     Setup setup;
+    Instant now{};
     std::vector<bool> alive, evicted;  // what install() installs
     std::vector<std::unique_ptr<Peer>> peers;
     std::vector<Message> messages;
