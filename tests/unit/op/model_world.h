@@ -323,7 +323,9 @@ private:
         Frame& queued = bulk_[index];
         const auto kind = static_cast<wire::BulkKind>(queued.header.kind);
         Op* sender = peers_[queued.from]->dead ? nullptr : peers_[queued.from]->op.get();
-        if (!queued.pinned && peers_[queued.from]->op && !cut(queued.from, queued.to)) {
+        const bool forgotten =
+            !queued.pinned && sender && sender->closed();  // its engine has no record of it
+        if (!queued.pinned && peers_[queued.from]->op && !cut(queued.from, queued.to) && !forgotten) {
             queued.pinned =
                 peers_[queued.from]->op->pin({queued.to}, kind, queued.header.chunk, queued.header.attempt);
             if (queued.pinned) queued.as_pinned.assign(queued.pinned->begin(), queued.pinned->end());
