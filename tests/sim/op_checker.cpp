@@ -13,7 +13,7 @@ namespace whim::sim {
 namespace {
 
 constexpr Duration kWaitMax = seconds(3);              // beside the graces; the crawler would need longer
-constexpr Duration kGraceTelling = milliseconds(100);  // less than a round trip: anybody may look late
+constexpr Duration kGraceTelling = milliseconds(200);  // less than some round trips: anybody may look late
 
 }  // namespace
 

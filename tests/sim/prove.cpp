@@ -145,12 +145,12 @@ uint64_t last_seen_at(Plant plant) {
         case Plant::dither_anew: return 1428;
         case Plant::partials_outlive_trees: return 843;
         case Plant::gossip_leaves_silently: return 448;
-        case Plant::late_contribution: return 374;
+        case Plant::late_contribution: return 999;
         case Plant::stale_incarnation: return 212;
         case Plant::circuit_outlives_link: return 180;
         case Plant::released_contributes: return 145;
         case Plant::circuit_in_arrival_order: return 141;
-        case Plant::wait_for_the_slow: return 119;
+        case Plant::wait_for_the_slow: return 153;
         default: return 0;
     }
 }
