@@ -31,7 +31,6 @@ Op::Op(OpConfig config, OpHost& host, ChunkPool& pool)
     if (config_.patience.ns <= 0) config_.patience = config_.grace;
     behind_ = config_.stragglers;
     behind_.resize(birth_count_, false);
-    awaited_call_.assign(birth_count_, false);
     card_.contributed.resize(birth_count_);
     missed_.assign(birth_count_, false);
     passed_over_by_.assign(birth_count_, false);
@@ -224,14 +223,8 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
                      now);
         return;
     }
+    if (!posted_[from.value] && alive(from.value)) called(from, now);
     posted_[from.value] = true;
-    // What the others could not do without it is no silence of theirs.
-    for (auto& [rank, last] : progress_) last = now;
-    if (grace_since_) grace_since_ = now;
-    if (awaited_call_[from.value]) {
-        awaited_call_[from.value] = false;
-        host_.withdraw_exclusions();
-    }
     abstains_[from.value] = post.abstains;
     window_of_[from.value] = std::max(1u, post.window_chunks);
     begin_grace();

@@ -359,6 +359,7 @@ private:
     bool is_behind() const;
     bool owes_contribution(uint32_t rank) const;
     bool lacks_result(uint32_t rank) const;
+    void called(Rank rank, Instant now);
     bool others_are_busy(Instant now) const;
     std::vector<Rank> laggards(Instant now, Instant idle_since);
     void leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now);
@@ -466,8 +467,9 @@ private:
 
     // Not waiting for the slow.
     Instant started_{};
-    std::vector<bool> behind_;          // by rank: was late once, or was left out and lives
-    std::vector<bool> awaited_call_;    // by rank: this peer wants it left out, as it has not called the op
+    std::vector<bool> behind_;                // by rank: was late once, or was left out and lives
+    std::map<uint32_t, std::string> blamed_;  // whom this peer wants left out, and why
+    Instant called_at_{};                     // when the last member called it
     std::vector<bool> passed_over_by_;  // by rank: of roots that went on without this peer's contribution
     std::set<std::pair<Instant, uint32_t>> grace_ends_;  // of chunks that have their quorum
     std::vector<bool> missed_;                           // by rank: a chunk was folded here without it

@@ -256,8 +256,8 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
         for (uint64_t i = range.first; i < end; ++i) {
             const uint32_t c = static_cast<uint32_t>(i);
             if (chunks_[c].root != self()) continue;
-            const bool gone =
-                chunks_[c].state == ChunkState::released && (ended_ || coded()) && !retained_.contains(c);
+            const bool gone = chunks_[c].state == ChunkState::released && (ended_ || coded()) &&
+                              !retained_.contains(c) && !lost(c);
             if (gone) {
                 host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
                                               "left out of op " + to_string(config_.id) +

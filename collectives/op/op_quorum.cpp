@@ -10,7 +10,8 @@
 namespace whim::op {
 namespace {
 
-constexpr int64_t kLonger = 3;  // so many times the patience, where somebody may itself have to wait
+constexpr int64_t kLonger = 3;     // so many times the patience, where somebody may itself have to wait,
+constexpr int64_t kCallsLate = 5;  // and who calls late, since the last one called
 
 }  // namespace
 
@@ -147,6 +148,19 @@ void Op::begin_grace() {
     if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
 }
 
+// What the others could not do without it is no silence of theirs, and that it has not called is void; but
+// what was said about others is not.
+void Op::called(Rank rank, Instant now) {
+    for (auto& [r, last] : progress_) last = now;
+    if (grace_since_) grace_since_ = now;
+    called_at_ = now;
+    if (blamed_.erase(rank.value) == 0) return;
+    host_.withdraw_exclusions();
+    for (const auto& [r, why] : blamed_) {
+        if (alive(r)) host_.request_exclusion({{r}}, why);
+    }
+}
+
 // Whether somebody who has called it owes something here, and gave a sign lately. What a root owes it may be
 // unable to make: in a uniform op, until all have contributed.
 bool Op::others_are_busy(Instant now) const {
@@ -162,7 +176,9 @@ bool Op::others_are_busy(Instant now) const {
 // once, it could not help when another one turns out to crawl and no more may go.
 std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     std::vector<Rank> found;
-    const bool may_call_late = others_are_busy(now) && config_.plant != Plant::leave_out_late_callers;
+    const bool lately = now - std::max(called_at_, started_) < config_.patience * kCallsLate;
+    const bool may_call_late =
+        lately && others_are_busy(now) && config_.plant != Plant::leave_out_late_callers;
     // Of a uniform op a root can do nothing until all have contributed there; milestones tell who holds it
     // up.
     const bool may_wait = uniform() && birth_count_ - version_ > 2;
@@ -208,9 +224,10 @@ void Op::leave_out(const std::vector<Rank>& ranks, const std::string& reason, In
         for (const Rank rank : ranks) alive[rank.value] = false;
         return install(alive, evicted_, now);
     }
-    for (const Rank rank : ranks) awaited_call_[rank.value] = !posted_[rank.value];
-    host_.request_exclusion(ranks, reason + " in op " + to_string(config_.id) + " for " +
-                                       std::to_string(config_.patience.ms()) + " ms");
+    const std::string why =
+        reason + " in op " + to_string(config_.id) + " for " + std::to_string(config_.patience.ms()) + " ms";
+    for (const Rank rank : ranks) blamed_[rank.value] = why;
+    host_.request_exclusion(ranks, why);
 }
 
 // A chunk that this peer roots is not known to be there.

@@ -57,7 +57,8 @@ enum whim_reduce {
 /* What happens to an input with a NaN or an infinity. */
 enum whim_non_finite {
     WHIM_NON_FINITE_EXCLUDE = 0, /* this peer takes part without contributing */
-    WHIM_NON_FINITE_ABORT = 1,   /* the op ends on all members with WHIM_E_NON_FINITE */
+    WHIM_NON_FINITE_ABORT = 1,   /* the op ends on all members with WHIM_E_NON_FINITE; but for those that
+                                    ended it before, without a member that called it a grace later */
     WHIM_NON_FINITE_ALLOW = 2    /* not looked at */
 };
 
@@ -91,14 +92,14 @@ typedef struct whim_all_reduce_options {
      * Each member also makes its share of the result. One that makes it far slower than the others, is later
      * with it than the grace, or has not called the op though nothing moves on without it, is left out of the
      * op by the coordinator, when two members wish so, or one has for a second: down to min_contributors. Who
-     * merely calls late is no reason as long as others are still busy. (Where two take part, or one alone
-     * makes a small op, nobody can tell which one is slow: only one of which nothing is heard in the op for
-     * so long. Learnt, a grace is at least a second here.) Its share is made anew by the others. With one
-     * contributor set (WHIM_SUM, uniform) this is the only way, judged by contributions too: what has been
-     * sent until then, for as long as the grace and a few round trips, is sent again, and whoever is left out
-     * ends with WHIM_E_EXCLUDED. So it does in whim_reduce_scatter, whose parts have owners. Of copies
-     * (whim_all_gather, whim_broadcast) no contribution is gone without, but an owner that is left out may
-     * lose its part. */
+     * calls some graces late is waited for while others are busy and not far ahead. (Where two take part, or
+     * one alone makes a small op, nobody can tell which one is slow: only one of which nothing is heard in
+     * the op for so long. Learnt, a grace is at least a second here.) Its share is made anew by the others.
+     * With one contributor set (WHIM_SUM, uniform) this is the only way, judged by contributions too: what
+     * has been sent until then, for as long as the grace and a few round trips, is sent again, and whoever is
+     * left out ends with WHIM_E_EXCLUDED. So it does in whim_reduce_scatter, whose parts have owners. Of
+     * copies (whim_all_gather, whim_broadcast) no contribution is gone without, but an owner that is left out
+     * may lose its part. */
     uint32_t grace_ms;
     /* Above 0: this peer gives up its own part after so long, as whim_op_cancel does. Default: none. */
     uint32_t budget_ms;

@@ -12,6 +12,10 @@
 namespace whim::sim {
 namespace {
 
+bool has_one_set(const OpScript& script) {
+    return script.uniform || script.reduce == Reduce::sum || script.reduce == Reduce::majority;
+}
+
 constexpr Duration kWaitMax = seconds(3);              // beside the graces; the crawler would need longer
 constexpr Duration kGraceTelling = milliseconds(200);  // less than some round trips: anybody may look late
 
@@ -219,8 +223,7 @@ bool OpChecker::abstains(const Truth& truth, const Posted& posted) {
 }
 
 void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info) {
-    const bool uniform =
-        truth.script.uniform || truth.script.reduce == Reduce::sum || truth.script.reduce == Reduce::majority;
+    const bool uniform = has_one_set(truth.script);
     if (info.birth != truth.birth)
         return world_.violate(label(key, c.member) + " reports other birth members");
     const auto other_set = [&](const ContributorRun& run) { return run.set != c.runs.front().set; };
@@ -263,10 +266,11 @@ void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& m
     if (calls.size() < members) return;
     // Whoever calls it much later than its quorum may itself be left out, and then nobody else.
     std::sort(calls.begin(), calls.end());
-    const Instant quorum = calls[std::max(1u, truth.script.min_contributors) - 1];
+    const uint32_t wanted = truth.script.min_contributors;
+    const Instant quorum = calls[wanted > 1 ? wanted - 1 : members / 2];
     if (last > quorum + truth.script.grace * 2) return;
     const Duration waited = world_.now() - last;
-    const Duration bound = kWaitMax + truth.script.grace * 6;
+    const Duration bound = kWaitMax + truth.script.grace * (has_one_set(truth.script) ? 6 : 4);
     if (waited > bound)
         world_.violate(
             fmt::format("{} waited for the slow: {} ms after all others had called it, of at most {}",
@@ -383,8 +387,14 @@ void OpChecker::compare(const Key& key, const Truth& truth, const Completion& a,
             world_.violate(label(key, a.member) + " gave other contributors than at " + short_name(b.member));
         return;
     }
-    const bool split =
-        (a.code == Code::OK && is_verdict(b.code)) || (b.code == Code::OK && is_verdict(a.code));
+    // Who calls it a grace later than another one may find it over there, and its own input refused.
+    const auto late = [&](const Completion& bad, const Completion& good) {
+        const Duration grace = truth.script.grace;
+        return bad.code == Code::E_NON_FINITE && grace.ns > 0 &&
+               truth.posted.at(bad.member).at >= truth.posted.at(good.member).at + grace;
+    };
+    const bool split = (a.code == Code::OK && is_verdict(b.code) && !late(b, a)) ||
+                       (b.code == Code::OK && is_verdict(a.code) && !late(a, b));
     if (split) {
         world_.violate(fmt::format("{} ended with {}, at {} with {}", label(key, a.member), code_name(a.code),
                                    short_name(b.member), code_name(b.code)));

@@ -55,8 +55,9 @@ Duration RateFinder::bearable(Duration rtt_min) const {
     return std::max({kQueueMin, rtt_min / kQueuePart, thin});
 }
 
-// What other bounds leave over of this one counts as used and as delivered: to lower the bound to what came
-// would take from those that it alone holds back what the others do not use.
+// What other bounds leave over of this one counts neither as unused nor as undelivered: the bound goes down
+// by the part of what may be sent that did not come. To what came, it would take from those that it alone
+// holds back what the others do not use.
 uint64_t RateFinder::unused(const RateReading& reading) const {
     return reading.allowed == 0 || reading.allowed > rate_ ? 0 : rate_ - reading.allowed;
 }
@@ -252,7 +253,9 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
     corrected_ = false;
-    const uint64_t carried = first_ ? best() : std::min(rate_, best() + unused(reading));
+    const double used =
+        static_cast<double>(best()) / static_cast<double>(std::max<uint64_t>(rate_ - unused(reading), 1));
+    const uint64_t carried = first_ ? best() : part(rate_, std::min(1.0, used));
     rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
     drain_rate_ = drain_of(reading, pause);
     draining_ = true;

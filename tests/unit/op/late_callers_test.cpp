@@ -30,7 +30,10 @@ struct LateCallers : testing::Test {
 TEST_F(LateCallers, AreLeftOutOnceNothingMovesWithoutThem) {
     for (uint32_t r = 0; r < 3; ++r) ops.post(r);
     for (int i = 0; i < 12; ++i) pass(milliseconds(4), 1000);
-    for (uint32_t r = 0; r < 3; ++r) EXPECT_EQ(ops[r].blamed.front(), 3u);
+    for (uint32_t r = 0; r < 3; ++r) {
+        ASSERT_FALSE(ops[r].blamed.empty());
+        EXPECT_EQ(ops[r].blamed.front(), 3u);
+    }
 }
 
 TEST_F(LateCallers, AreWaitedForWhileSomebodyCrawls) {
@@ -42,6 +45,27 @@ TEST_F(LateCallers, AreWaitedForWhileSomebodyCrawls) {
     for (int i = 0; i < 10 && ops[0].blamed.empty(); ++i) pass(milliseconds(4), 2);
     EXPECT_EQ(ops[0].blamed, Blamed{2});
     EXPECT_EQ(ops[1].blamed, Blamed{2});
+}
+
+TEST_F(LateCallers, AreNotWaitedForMuchLonger) {
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    for (int i = 0; i < 20; ++i) pass(milliseconds(4), 1);
+    ASSERT_FALSE(ops[0].blamed.empty());
+    EXPECT_EQ(ops[0].blamed.front(), 3u);
+}
+
+TEST_F(LateCallers, WhoSaysAgainThatItHasCalledShieldsNobody) {
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    wire::OpPost again;
+    for (int i = 0; i < 20; ++i) {
+        for (const FewOps::Message& m : ops.messages) {
+            if (const auto* post = std::get_if<wire::OpPost>(&m.what); post && m.from == 1) again = *post;
+        }
+        pass(milliseconds(4), 1000);
+        if (ops[0].op && !ops[0].ended_with) ops[0].op->on_message({1}, again, ops.now);
+    }
+    ASSERT_FALSE(ops[0].blamed.empty());
+    EXPECT_EQ(ops[0].blamed.front(), 3u);
 }
 
 TEST_F(LateCallers, AreNotBlamedAnyMoreOnceTheyHaveCalled) {
