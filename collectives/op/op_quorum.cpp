@@ -173,7 +173,8 @@ bool Op::others_are_busy(Instant now) const {
 
 // Those that have not called it; else those whose contributions are missing here; else idle roots. As long as
 // others are busy, only how far they are tells whether somebody who calls it late holds them up: left out at
-// once, it could not help when another one turns out to crawl and no more may go.
+// once, it could not help when another one turns out to crawl and no more may go. Nor are those blamed
+// instead who have called: they have been silent for less long than it.
 std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     std::vector<Rank> found;
     const bool lately = now - std::max(called_at_, started_) < config_.patience * kCallsLate;
@@ -182,6 +183,9 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     // Of a uniform op a root can do nothing until all have contributed there; milestones tell who holds it
     // up.
     const bool may_wait = uniform() && birth_count_ - version_ > 2;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        if (may_call_late && alive(r) && !posted_[r]) return {};
+    }
     for (int suspicion = 0; suspicion < 3 && found.empty(); ++suspicion) {
         for (uint32_t r = 0; r < birth_count_; ++r) {
             const auto last = progress_.find(r);
@@ -192,7 +196,7 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
             const bool idle =
                 last == progress_.end() ? now - idle_since >= patience : now - last->second >= patience;
             if (r == self() || !alive(r) || !idle) continue;
-            const bool blamed = suspicion == 0   ? !posted_[r] && !may_call_late
+            const bool blamed = suspicion == 0   ? !posted_[r]
                                 : !posted_[r]    ? false
                                 : suspicion == 1 ? owes_contribution(r)
                                                  : open_by_root_[r] > 0 && !may_wait;

@@ -38,6 +38,14 @@ void check_interrupted_wait(whim_group_options options) {
     other.join();
     CHECK(thrown);
     CHECK(!joining.wait(0));
+    thrown = false;
+    try {
+        joining.get(1);
+    } catch (const whimbrel::Error& error) {
+        thrown = error.result() == WHIM_IN_PROGRESS &&
+                 std::string(error.what()).find("coordinator") != std::string::npos;
+    }
+    CHECK(thrown);  // and says what it waits for
 }
 
 // Two bytes for an element: its upper half.

@@ -12,12 +12,7 @@
 namespace whim::sim {
 namespace {
 
-bool has_one_set(const OpScript& script) {
-    return script.uniform || script.reduce == Reduce::sum || script.reduce == Reduce::majority;
-}
-
-constexpr Duration kWaitMax = seconds(3);              // beside the graces; the crawler would need longer
-constexpr Duration kGraceTelling = milliseconds(200);  // less than some round trips: anybody may look late
+constexpr Duration kWaitMax = seconds(3);  // beside the graces; the crawler would need longer
 
 }  // namespace
 
@@ -223,7 +218,8 @@ bool OpChecker::abstains(const Truth& truth, const Posted& posted) {
 }
 
 void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion& c, const OpInfo& info) {
-    const bool uniform = has_one_set(truth.script);
+    const bool uniform =
+        truth.script.uniform || truth.script.reduce == Reduce::sum || truth.script.reduce == Reduce::majority;
     if (info.birth != truth.birth)
         return world_.violate(label(key, c.member) + " reports other birth members");
     const auto other_set = [&](const ContributorRun& run) { return run.set != c.runs.front().set; };
@@ -243,34 +239,38 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
 }
 
 // An op with a grace ends soon after all but the crawler have called it: once for contributions and once for
-// results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again; so
-// it may be of one who called late, before.
+// results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again.
 void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& member) {
     const size_t members = truth.birth.size();
     const bool may_go_without =
         truth.script.reduce != Reduce::copy && members >= 3 && truth.script.min_contributors < members;
     if (control_.excluded(key.first, key.second, member)) return;
-    if (!crawler_ || member.peer == *crawler_ || !may_go_without) return;
-    if (truth.script.grace < kGraceTelling) return;  // 0: none
+    if (!crawler_ || member.peer == *crawler_ || truth.script.grace.ns == 0 || !may_go_without) return;
     // Where few make the result, nobody can be compared: of those only silence tells.
     const uint64_t width = dtype_bytes(truth.script.dtype);
     bool all_make_some = truth.script.elements * width >= members * chunk_bytes_;
     for (const uint64_t part : truth.script.parts) all_make_some &= part * width >= chunk_bytes_;
     if (!all_make_some) return;
     Instant last{};
+    uint32_t others = 0;
     std::vector<Instant> calls;
     for (const auto& [m, posted] : truth.posted) {
         calls.push_back(posted.at);
-        if (m.peer != *crawler_) last = std::max(last, posted.at);
+        if (m.peer == *crawler_) continue;
+        last = std::max(last, posted.at);
+        ++others;
     }
-    if (calls.size() < members) return;
-    // Whoever calls it much later than its quorum may itself be left out, and then nobody else.
+    if (others + 1 < members) return;
+    // Whoever calls it a grace later than its quorum may itself have been left out, and then nobody else.
     std::sort(calls.begin(), calls.end());
     const uint32_t wanted = truth.script.min_contributors;
     const Instant quorum = calls[wanted > 1 ? wanted - 1 : members / 2];
-    if (last > quorum + truth.script.grace * 2) return;
+    for (const auto& [m, posted] : truth.posted) {
+        const bool late = posted.at > quorum + truth.script.grace;
+        if (late && m.peer != *crawler_ && control_.excluded(key.first, key.second, m)) return;
+    }
     const Duration waited = world_.now() - last;
-    const Duration bound = kWaitMax + truth.script.grace * (has_one_set(truth.script) ? 6 : 4);
+    const Duration bound = kWaitMax + truth.script.grace * 4;
     if (waited > bound)
         world_.violate(
             fmt::format("{} waited for the slow: {} ms after all others had called it, of at most {}",

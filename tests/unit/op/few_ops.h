@@ -21,6 +21,7 @@ public:
         uint64_t elements = 6;
         uint32_t chunk_elements = 1;
         Reduce reduce = Reduce::avg;
+        bool gathers = false;  // all_gather of equal parts, with reduce copy
         uint32_t min_contributors = 1;
         bool in_place = false;
         uint64_t retain_bytes_max = 1u << 20;
@@ -109,6 +110,11 @@ public:
         config.descriptor.uniform = setup.reduce == Reduce::sum;
         config.descriptor.elements = setup.elements;
         config.descriptor.chunk_elements = setup.chunk_elements;
+        const uint64_t part = setup.elements / setup.peers;
+        if (setup.gathers) {
+            config.descriptor.collective = Collective::all_gather;
+            config.descriptor.parts.assign(setup.peers, part);
+        }
         config.descriptor.min_contributors = setup.min_contributors;
         config.reducer = setup.reducer;
         if (!setup.codecs.empty())
@@ -116,7 +122,7 @@ public:
                                                      setup.peers, Plant::none, setup.reducer);
         config.self = {rank};
         config.alive.assign(setup.peers, true);
-        config.in = std::as_bytes(std::span(p.in));
+        config.in = std::as_bytes(setup.gathers ? std::span(p.in).first(part) : std::span(p.in));
         config.out = std::as_writable_bytes(std::span(setup.in_place ? p.in : p.out));
         if (!setup.tensors.empty()) {
             Prng prng(rank);

@@ -12,13 +12,17 @@ using Blamed = std::vector<uint32_t>;
 // Four members of which one may be left out: 2 crawls, 3 calls late.
 struct LateCallers : testing::Test {
     FewOps ops{{.peers = 4, .elements = 64, .chunk_elements = 1, .min_contributors = 3, .grace = kGrace}};
+    std::vector<bool> crawls = {false, false, true, false}, silent = {false, false, false, false};
 
     static constexpr Duration kGrace = milliseconds(10);
     static bool of_crawler(const FewOps::Frame& f) { return f.from == 2; }
-    // Time passes, and some frames of the crawler come through.
+    // Time passes, and some frames of those who crawl come through.
     void pass(Duration time, int frames) {
         ops.now = ops.now + time;
-        ops.settle([&](const FewOps::Frame& f) { return of_crawler(f) && frames-- <= 0; });
+        std::vector<int> left(ops.peers.size(), frames);
+        ops.settle([&](const FewOps::Frame& f) {
+            return silent[f.from] || (crawls[f.from] && left[f.from]-- <= 0);
+        });
         for (const auto& peer : ops.peers) {
             if (!peer->op) continue;
             for (auto due = peer->op->deadline(); due && *due <= ops.now; due = peer->op->deadline())
@@ -75,6 +79,29 @@ TEST_F(LateCallers, AreNotBlamedAnyMoreOnceTheyHaveCalled) {
     ops.post(3);
     ops.settle();
     EXPECT_EQ(ops[0].blamed, Blamed{});
+}
+
+TEST_F(LateCallers, NobodyWhoHasCalledIsBlamedInstead) {
+    crawls = {false, true, false, false};
+    silent = {false, false, true, false};
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    for (int i = 0; i < 12; ++i) pass(milliseconds(4), 1);
+    EXPECT_EQ(ops[0].blamed, Blamed{});
+    for (int i = 0; i < 10 && ops[0].blamed.empty(); ++i) pass(milliseconds(4), 1);
+    ASSERT_FALSE(ops[0].blamed.empty());
+    EXPECT_EQ(ops[0].blamed.front(), 3u);
+}
+
+TEST_F(LateCallers, WhoCallsClearsNobodyElse) {
+    FewOps five{{.peers = 5, .elements = 40, .chunk_elements = 1, .min_contributors = 3, .grace = kGrace}};
+    for (uint32_t r = 0; r < 3; ++r) five.post(r);
+    five.settle();
+    five.now = five.now + kGrace * 4;
+    five[0].op->on_deadline(five.now);
+    ASSERT_EQ(five[0].blamed, (Blamed{3, 4}));
+    five.post(3);
+    five.settle();
+    EXPECT_EQ(five[0].blamed, Blamed{4});
 }
 
 TEST_F(LateCallers, WhoIsLeftOutSendsNoContributionsThatNobodyCounts) {

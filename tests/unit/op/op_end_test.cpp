@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "collectives/codec/parse.h"
 #include "tests/unit/op/few_ops.h"
 
 namespace whim::op {
@@ -146,6 +147,34 @@ TEST(OpEnd, WhoeverIsLeftOutStillGetsTheResultLater) {
     EXPECT_EQ(ops[2].ended_with, Code::OK);
     EXPECT_EQ(ops[2].out, result);
     EXPECT_EQ(result[0], 5.0f) << "the mean of two";
+    EXPECT_TRUE(ops[0].op->closed());
+    EXPECT_TRUE(ops[1].op->closed());
+}
+
+// Of a part that its owner does not give there are no bytes to keep; that there are none it hears late too.
+TEST(OpEnd, WhoeverIsLeftOutHearsLaterWhichPartsAreLost) {
+    const CodecPtr codec = *parse_codec("int8:block=64");
+    FewOps ops({.elements = 192,
+                .chunk_elements = 64,
+                .reduce = Reduce::copy,
+                .gathers = true,
+                .abstains = {true, false, false},
+                .codecs = {codec, codec, codec}});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    const auto crawls = [](const FewOps::Frame& f) { return f.from == 2 || f.to == 2; };
+    ops.settle(crawls);
+    ops.alive[2] = false;
+    ops.install(0);
+    ops.install(1);
+    ops.settle(crawls);
+    ASSERT_EQ(ops[0].ended_with, Code::OK);
+    ASSERT_EQ(ops[1].ended_with, Code::OK);
+    EXPECT_FALSE(ops[0].op->closed()) << "peer 2 will ask";
+    ops.install(2);
+    ops.settle();
+    EXPECT_EQ(ops[2].ended_with, Code::OK) << ops[2].detail;
+    EXPECT_EQ(ops[2].out, ops[0].out);
+    EXPECT_EQ(ops[2].out[0], 0.0f) << "the part of peer 0";
     EXPECT_TRUE(ops[0].op->closed());
     EXPECT_TRUE(ops[1].op->closed());
 }

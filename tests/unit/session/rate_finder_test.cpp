@@ -399,5 +399,19 @@ TEST(RateFinder, APathsOwnQueueHasToStandLongerThanOthersBursts) {
     }
 }
 
+// Of four links three are thin: what may be sent here is a quarter of the bound.
+TEST(RateFinder, GoesDownByThePartThatDidNotComeOfWhatOtherBoundsLeave) {
+    Readings line;
+    line.look(6, 40e6, milliseconds(40));
+    line.look(10, 39e6, milliseconds(0));
+    const auto found = static_cast<double>(line.finder.found());
+    line.allowed = line.finder.found() / 4;
+    line.look(50, 0.75 * found / 4, milliseconds(0));  // until no span is left in which more came
+    ASSERT_EQ(static_cast<double>(line.finder.found()), found);
+    line.look(1, 0.75 * found / 4, milliseconds(30));
+    EXPECT_GT(static_cast<double>(line.finder.found()), 0.7 * found);
+    EXPECT_LT(static_cast<double>(line.finder.found()), 0.75 * found);
+}
+
 }  // namespace
 }  // namespace whim
