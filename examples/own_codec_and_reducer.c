@@ -172,10 +172,12 @@ static void gradient_of(int process, uint64_t round, const float* weights, float
     }
 }
 
-/* Waits for an op and releases it; says what went wrong. */
+/* Waits for an op and releases it; says what went wrong. One that takes too long is cancelled: its buffers
+ * are the caller's again, whatever the result. */
 static whim_result end(whim_op* op, const char* what) {
     whim_error error = WHIM_ERROR_INIT;
-    const whim_result result = whim_op_wait(op, PATIENCE_MS);
+    whim_result result = whim_op_wait(op, PATIENCE_MS);
+    if (result == WHIM_IN_PROGRESS && whim_op_cancel(op) == WHIM_OK) result = whim_op_wait(op, PATIENCE_MS);
     if (result != WHIM_OK && whim_op_error(op, &error) == WHIM_OK)
         fprintf(stderr, "%d: %s: %s: %s\n", (int)getpid(), what, whim_result_name(result), error.detail);
     whim_op_release(op);

@@ -41,8 +41,9 @@ typedef struct whim_coordinator_options {
     const char* listen;
     /* Where /healthz, /metrics and /state are served, "HOST:PORT". Default: nowhere. */
     const char* http;
-    /* Where peers reach it, for invites: "HOST:PORT,HOST:PORT"; port 0 stands for the one listened on.
-     * Default: the listening address when it names one interface, otherwise the machine's host name. */
+    /* Where peers reach it, for invites: "HOST:PORT,HOST:PORT", at most 8; port 0 stands for the one listened
+     * on. Default: the listening address when it names one interface, otherwise that of the interface which
+     * leads to other machines, and the machine's host name. Behind a router, say it. */
     const char* advertise;
     /* 1: admits peers without a token, whatever their key. Default: a valid invite is needed. */
     uint32_t open_admission;

@@ -47,7 +47,8 @@ typedef struct whim_group_options {
      * told; WHIM_SECURITY_NONE with an invite to a run with TLS is refused. */
     uint32_t security;
     /* What whim_coordinator_invite or `whimbrel invite` gave out: run, security, coordinators, their keys,
-     * and the token that admits. A run or coordinators given below replace the invite's. */
+     * and the token that admits. A run or coordinators given below replace the invite's; coordinators of a
+     * run with TLS must still prove the key that the invite names. */
     const char* invite;
     /* The run's name, at most 64 bytes. Needed when there is no invite. */
     const char* run;
@@ -109,11 +110,11 @@ typedef struct whim_group_options {
      0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
-/* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds (name
- * look-ups of listen may take longer). Contacts nobody.
- * Results: WHIM_OK; WHIM_E_INVALID (the detail names the option); WHIM_E_STRUCT_SIZE; WHIM_E_BIND;
- * WHIM_E_TOKEN (the invite cannot be read); WHIM_E_SYSTEM. options NULL: WHIM_E_INVALID, as a run cannot be
- * guessed. */
+/* Makes a peer: reads or makes its key, binds the port, starts the threads. Returns within milliseconds;
+ * looks up names, which may take seconds where a resolver does not answer: that of listen, and those of
+ * coordinators where these decide what to advertise. Contacts nobody else. Results: WHIM_OK; WHIM_E_INVALID
+ * (the detail names the option); WHIM_E_STRUCT_SIZE; WHIM_E_BIND; WHIM_E_TOKEN (the invite cannot be read);
+ * WHIM_E_SYSTEM. options NULL: WHIM_E_INVALID, as a run cannot be guessed. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_group_create(const whim_group_options* options, whim_group** group);
 
 /* Asks for admission; the op completes once this peer is admitted, which takes up to 3 s more when its

@@ -1,7 +1,9 @@
 /* Where the library's log goes. Without a call here: to stderr, one line per entry, at level info.
  *
  * The environment variable WHIMBREL_LOG chooses what is logged, for all or by component: "warn",
- * "info,transport=debug", "off". Components: api, runtime, engine, transport, coordinator.
+ * "info,transport=debug", "off". Components: api, runtime, engine, transport, coordinator. A coordinator in
+ * the same process is a library of its own: it heeds WHIMBREL_LOG and the log of its options, and no call
+ * here.
  *
  * Thread-safety: every function may be called from any thread. Ownership: texts given to a sink are valid
  * only inside it; `user` is yours and must outlive the sink.

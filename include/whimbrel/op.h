@@ -12,6 +12,10 @@
  *     whim_op *op;
  *     if (whim_all_reduce(group, x, x, n, WHIM_F32, WHIM_AVG, NULL, &op) == WHIM_OK) {
  *         whim_result result = whim_op_wait(op, 60000);
+ *         if (result == WHIM_IN_PROGRESS) {  // x is still borrowed: give up, and wait until it is not
+ *             whim_op_cancel(op);
+ *             result = whim_op_wait(op, 60000);
+ *         }
  *         whim_op_release(op);
  *     } */
 #ifndef WHIMBREL_OP_H

@@ -94,7 +94,8 @@ typedef struct whim_commit_options {
     const void* bytes;                /* yours, kept with the round; NULL with bytes_len 0 */
     uint64_t round;                   /* 0: the one this peer began last */
     uint64_t samples;                 /* consumed in the round by this peer; for people and schedulers */
-    uint8_t digest[WHIM_DIGEST_SIZE]; /* of the state after the round; equal on all peers, or they diverged */
+    uint8_t digest[WHIM_DIGEST_SIZE]; /* of the state after the round (whim_digest of experimental.h, or any
+                                       * other); equal on all peers, or they diverged */
 } whim_commit_options;
 
 /* clang-format off */

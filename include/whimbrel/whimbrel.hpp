@@ -3,7 +3,8 @@
 // Header-only, over whimbrel.h, whose documentation holds. Thread-safety: as in C; a handle object itself is
 // moved and destroyed by one thread. Ownership: objects own their handles; buffers stay borrowed until the op
 // completes, so keep them alive at least as long as an Op that may still run. An Op that goes away unfinished
-// runs on.
+// runs on. One that nobody holds, as below, is cancelled and waited for before its get() throws, so that the
+// buffers are yours again when you catch.
 //
 //     whimbrel::Group group(options);
 //     group.join().get(60000);
@@ -48,11 +49,16 @@ private:
     whim_result result_;
 };
 
-// Throws what this thread's last call left behind when the result is an error; passes it on otherwise.
+// Throws when the result is an error, with the detail that this thread's last call left behind if that is
+// what it failed with; passes it on otherwise.
 inline whim_result check(whim_result result) {
     if (result >= 0) return result;
     whim_error error = WHIM_ERROR_INIT;
     whim_last_error(&error);
+    if (error.result != result) {
+        error = WHIM_ERROR_INIT;
+        error.result = result;
+    }
     throw Error(error);
 }
 
@@ -72,7 +78,11 @@ public:
     }
 
     // Like wait, but throws WHIM_IN_PROGRESS as an Error that says what the op waits for when time is up.
-    void get(uint32_t timeout_ms) {
+    void get(uint32_t timeout_ms) && {
+        const Ending ending{op_.get()};
+        static_cast<Op&>(*this).get(timeout_ms);
+    }
+    void get(uint32_t timeout_ms) & {
         if (wait(timeout_ms)) return;
         whim_error error = WHIM_ERROR_INIT;
         error.result = WHIM_IN_PROGRESS;
@@ -136,6 +146,20 @@ public:
 private:
     struct Release {
         void operator()(whim_op* op) const { whim_op_release(op); }
+    };
+    // Of a collective that still runs: cancels it, and waits until it borrows no buffers any more. Inside a
+    // callback nothing can be waited for.
+    struct Ending {
+        whim_op* op;
+        ~Ending() {
+            whim_op_info info = WHIM_OP_INFO_INIT;
+            if (whim_op_poll(op) != WHIM_IN_PROGRESS || whim_op_get_info(op, &info) < 0) return;
+            if (info.kind < WHIM_OP_ALL_REDUCE) return;  // the others borrow none
+            whim_op_cancel(op);
+            whim_result result = WHIM_IN_PROGRESS;
+            while (result == WHIM_IN_PROGRESS || result == WHIM_E_INTERRUPTED)
+                result = whim_op_wait(op, 1000);
+        }
     };
     std::unique_ptr<whim_op, Release> op_;
 };

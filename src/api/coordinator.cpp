@@ -34,6 +34,9 @@ Status set_places(ServerOptions& out, const whim_coordinator_options& in) {
     }
     auto advertise = parse_addresses(in.advertise, "advertise");
     if (!advertise) return advertise.error();
+    if (advertise->size() > limits::kAddressesPerPeerMax)
+        return invalid(fmt::format("advertise: {} addresses; at most {}", advertise->size(),
+                                   limits::kAddressesPerPeerMax));
     out.advertise = std::move(*advertise);
     return {};
 }

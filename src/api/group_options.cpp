@@ -57,8 +57,16 @@ Status set_places(runtime::PeerOptions& out, const whim_group_options& in) {
         return invalid("require_reachable: not together with outbound_only");
     auto coordinators = parse_addresses(in.coordinators, "coordinators");
     if (!coordinators) return coordinators.error();
-    if (!coordinators->empty()) out.coordinators.clear();
-    for (auto& address : *coordinators) out.coordinators.push_back({{std::move(address)}, std::nullopt});
+    if (!coordinators->empty()) {  // other places, but the same key: the token is for its holder only
+        std::optional<PeerId> pin;
+        for (const auto& place : out.coordinators) {
+            if (pin && place.pin != pin)
+                return invalid("coordinators: the invite names several, each with a key; leave these out");
+            pin = place.pin;
+        }
+        out.coordinators.clear();
+        for (auto& address : *coordinators) out.coordinators.push_back({{std::move(address)}, pin});
+    }
     if (out.coordinators.empty()) return invalid("coordinators: needed, as there is no invite");
     return {};
 }

@@ -100,6 +100,9 @@ Result<coordinator::ServerOptions> server_options(const CoordinatorCommand& comm
     }
     const Result<std::vector<Address>> advertise = parse_all(command.advertise);
     if (!advertise.ok()) return fail(Code::E_INVALID, "--advertise: " + advertise.error().detail);
+    if (advertise->size() > limits::kAddressesPerPeerMax)
+        return fail(Code::E_INVALID, fmt::format("--advertise: {} addresses; at most {}", advertise->size(),
+                                                 limits::kAddressesPerPeerMax));
     options.advertise = *advertise;
     return options;
 }

@@ -71,8 +71,10 @@ int run(int argc, char** argv) {
                   "Journal and key; made when it does not exist, resumed when it does")
         ->required();
     c->add_option("--run", coordinator.run, "The run's name; not needed for a directory that has one");
-    c->add_option("--advertise", coordinator.advertise,
-                  "Where peers reach it, HOST:PORT, for invites; may be repeated");
+    c->add_option(
+        "--advertise", coordinator.advertise,
+        "Where peers reach it, HOST:PORT, for invites; may be repeated, up to 8 times. Default: the "
+        "address that leads to other machines, and the host name");
     c->add_option("--security", coordinator.security, "tls or none")
         ->check(CLI::IsMember({"tls", "none"}))
         ->capture_default_str();

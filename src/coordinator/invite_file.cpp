@@ -117,6 +117,9 @@ Result<std::string> make_invite(const std::string& directory, const InviteReques
     const Result<Identity> identity = load_identity(key_path(directory));
     if (!identity.ok()) return identity.error();
     wire::Invite invite = **known;
+    if (request.addresses.size() > limits::kAddressesPerPeerMax)
+        return fail(Code::E_INVALID, fmt::format("{} addresses in an invite; at most {}",
+                                                 request.addresses.size(), limits::kAddressesPerPeerMax));
     if (!request.addresses.empty()) invite.coordinators = {{request.addresses, identity->id()}};
     if (!invite.tls) {
         for (wire::InvitePlace& place : invite.coordinators) place.key = {};

@@ -26,6 +26,7 @@
 #include "coordinator/links_file.h"
 #include "transport/asio/driver.h"
 #include "transport/asio/identity_file.h"
+#include "transport/asio/interfaces.h"
 #include "transport/session/tls_channel.h"
 
 namespace whim::coordinator {
@@ -37,15 +38,6 @@ uint64_t random_u64() {
     uint64_t value = 0;
     randombytes_buf(&value, sizeof value);
     return value;
-}
-
-std::string host_name() {
-    char name[256] = {};
-    return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
-}
-
-bool names_every_interface(const std::string& host) {
-    return host.empty() || host == "0.0.0.0" || host == "::";
 }
 
 void log_to_stderr(const std::string& line) {
@@ -177,8 +169,12 @@ private:
         if (!listening.ok()) return listening.error();
         listening_ = *listening;
         if (options_.advertise.empty()) {
-            const bool everywhere = names_every_interface(options_.listen.host);
-            options_.advertise = {{everywhere ? host_name() : options_.listen.host, 0}};
+            if (!names_every_interface(options_.listen.host)) {
+                options_.advertise = {{options_.listen.host, 0}};
+            } else {  // what leads away from here; a name, which others may not be able to look up, too
+                if (const auto away = interface_away()) options_.advertise.push_back({*away, 0});
+                options_.advertise.push_back({host_name(), 0});
+            }
         }
         for (Address& address : options_.advertise) {
             if (address.port == 0) address.port = listening_.port;

@@ -5,14 +5,11 @@
 #include "runtime/runtime.h"
 #include "runtime/system.h"
 #include "transport/asio/identity_file.h"
+#include "transport/asio/interfaces.h"
 #include "transport/session/tls_channel.h"
 
 namespace whim::runtime {
 namespace {
-
-bool names_every_interface(const std::string& host) {
-    return host.empty() || host == "0.0.0.0" || host == "::";
-}
 
 std::string texts_of(const std::vector<Address>& addresses) {
     std::string text;

@@ -184,6 +184,41 @@ static void refused_at_the_door(run* r) {
     CHECK_IS(whim_group_create(&options, &stranger), WHIM_E_INVALID);
 }
 
+/* Coordinators that are given beside an invite still have to prove the key that it names. */
+static void led_to_another_coordinator(run* r) {
+    whim_group_options options = peer_options(r);
+    whim_group* group = NULL;
+    whim_op* op;
+    run other;
+    char address[WHIM_TEXT_MAX];
+    start_run(&other, 0);
+    options.coordinators = address;
+    CHECK_OK(whim_coordinator_address(other.coordinator, address, sizeof address));
+    CHECK_OK(whim_group_create(&options, &group));
+    CHECK_OK(whim_group_join(group, &op));
+    end_op_saying(op, WHIM_E_IDENTITY, "another peer answers");
+    CHECK_OK(whim_group_destroy(group));
+    stop_run(&other);
+
+    CHECK_OK(whim_coordinator_address(r->coordinator, address, sizeof address));
+    CHECK_OK(whim_group_create(&options, &group));
+    CHECK_OK(whim_group_join(group, &op));
+    end_op(op, WHIM_OK);
+    CHECK_OK(whim_group_destroy(group));
+}
+
+static void more_places_than_an_invite_holds(void) {
+    whim_coordinator_options options = WHIM_COORDINATOR_OPTIONS_INIT;
+    whim_coordinator* coordinator = NULL;
+    whim_error error = WHIM_ERROR_INIT;
+    options.run = "capi";
+    options.data_dir = "/tmp/whimbrel-capi-never-made";
+    options.advertise = "a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1";
+    CHECK_IS(whim_coordinator_start(&options, &coordinator), WHIM_E_INVALID);
+    CHECK_OK(whim_coordinator_last_error(&error));
+    CHECK(strstr(error.detail, "advertise: 9 addresses; at most 8") != NULL);
+}
+
 int main(void) {
     run r;
     start_run(&r, 2);
@@ -196,6 +231,8 @@ int main(void) {
     ops_of_another_kind_hold_no_such_info(&r);
     calls_out_of_place(&r);
     refused_at_the_door(&r);
+    led_to_another_coordinator(&r);
+    more_places_than_an_invite_holds();
     stop_run(&r);
     return 0;
 }

@@ -48,6 +48,27 @@ void check_interrupted_wait(whim_group_options options) {
     CHECK(thrown);  // and says what it waits for
 }
 
+// Whoever catches may free the buffers: an op that nobody else holds does not run on.
+void check_time_out_of_a_temporary() {
+    run r;
+    start_run(&r, 2);
+    float x[4] = {1, 2, 3, 4};
+    whim_op* op = nullptr;
+    CHECK_OK(whim_all_reduce(r.groups[0], x, x, 4, WHIM_F32, WHIM_AVG, nullptr, &op));
+    bool thrown = false;
+    try {
+        whimbrel::Op(op).get(1);
+    } catch (const whimbrel::Error& error) {
+        thrown = error.result() == WHIM_IN_PROGRESS &&
+                 std::string(error.what()).find("peer1") != std::string::npos;
+    }
+    CHECK(thrown);
+    char waits_for[256] = "?";
+    CHECK_OK(whim_group_waiting_for(r.groups[0], waits_for, sizeof waits_for));
+    CHECK(waits_for[0] == '\0');
+    stop_run(&r);
+}
+
 // Two bytes for an element: its upper half.
 struct Halves {
     size_t bytes_max(size_t count) const { return 2 * count; }
@@ -147,6 +168,11 @@ void check_objects() {
 
 int main() {
     check_objects();
+    check_time_out_of_a_temporary();
+    try {
+        whimbrel::check(WHIM_E_TOKEN);  // of no call on this thread
+        return 1;
+    } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_TOKEN); }
     run r;
     start_run(&r, 1);
     {

@@ -1,5 +1,7 @@
 """Collectives of three peers: every dtype, weights, in place and out of place, and what the info says."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -167,3 +169,40 @@ def test_all_gather_and_reduce_scatter(trio):
         ]
     )
     assert torch.equal(torch.cat(parts), torch.arange(7.0) * 6)
+
+
+def test_parts_fill_their_arrays(trio):
+    four = np.zeros(4, np.int32)
+    for length, counts in ((11, ()), (11, (4, 4, 4)), (13, (4, 4, 4)), (0, ()), (12, (4, 2**63, 2**63))):
+        with pytest.raises(TypeError, match="out"):
+            trio[0].all_gather(four, np.zeros(length, np.int32), counts=counts)
+        with pytest.raises(TypeError, match="x"):
+            trio[0].reduce_scatter(np.zeros(length, np.int32), four, counts=counts)
+    for length in (8, 16):  # of a round of two or of four
+        with pytest.raises(errors.Invalid, match="the round has 3"):
+            trio[0].all_gather(four, np.zeros(length, np.int32)).wait(WAIT_S)
+        with pytest.raises(errors.Invalid, match="the round has 3"):
+            trio[0].reduce_scatter(np.zeros(length, np.int32), four).wait(WAIT_S)
+    outs = [np.zeros(0, np.int32) for _ in trio]
+    wait_all([g.all_gather(np.zeros(0, np.int32), out) for g, out in zip(trio, outs, strict=True)])
+
+
+def test_a_result_is_given_out_when_it_is_there(trio):
+    work = trio[0].all_reduce(np.ones(4, np.float32), tag=5)
+    assert work.outcome() is None
+    others = [g.all_reduce(np.ones(4, np.float32), tag=5) for g in trio[1:]]
+    wait_all([work, *others])
+    assert work.outcome().tolist() == [1.0] * 4
+    lost = trio[0].all_reduce(np.ones(4, np.float32), tag=6)
+    lost.cancel()
+    with pytest.raises(errors.Cancelled):
+        lost.wait(WAIT_S)
+    assert lost.outcome() is None
+
+
+def test_the_longest_grace_is_not_learnt(trio):
+    works = [g.all_reduce(np.ones(4, np.float32), grace=float("inf"), min_contributors=2) for g in trio[:2]]
+    time.sleep(2.5)  # longer than one that is learnt begins with
+    works.append(trio[2].all_reduce(np.ones(4, np.float32), grace=float("inf"), min_contributors=2))
+    wait_all(works)
+    assert [len(s.members) for s in works[0].info().contributor_sets] == [3]

@@ -31,9 +31,10 @@ using Text = std::optional<std::string>;
 
 const char* text_or_null(const Text& text) { return text ? text->c_str() : nullptr; }
 
-// -1: learnt (group.py).
+// -1: learnt (group.py). The longest is no end of waiting, and not the number that means learnt.
 uint32_t grace_ms(double seconds) {
-    return seconds == -1.0 ? WHIM_GRACE_LEARNT : milliseconds("grace", seconds);
+    if (seconds == -1.0) return WHIM_GRACE_LEARNT;
+    return std::min(milliseconds("grace", seconds), WHIM_GRACE_LEARNT - 1);
 }
 
 // Groups whose last reference went away inside a callback, where the library refuses to destroy any: each is
@@ -96,7 +97,12 @@ public:
                                         {{"auto", WHIM_SAME_HOST_AUTO}, {"tcp", WHIM_SAME_HOST_TCP}});
         options.rate_limit = whole_number<uint64_t>("rate_limit", rate_limit);
         options.link_rate_limit = whole_number<uint64_t>("link_rate_limit", link_rate_limit);
-        check(whim_group_create(&options, &group_));
+        whim_result result;
+        {
+            const py::gil_scoped_release free;  // names may be looked up
+            result = whim_group_create(&options, &group_);
+        }
+        check(result);
     }
     ~Group() {
         whim_group* group = std::exchange(group_, nullptr);
@@ -222,6 +228,28 @@ public:
         return Op::adopt(interrupts_, op, kept({tensors.held}));
     }
 
+    // The library takes the length of the whole from the counts and the round's members; the array has its
+    // own, so all of them are counted here. Empty: nothing is moved.
+    static std::vector<uint64_t> parts_of(const std::vector<uint64_t>& counts, const char* whole_name,
+                                          const Buffer& whole, const char* part_name, const Buffer& part) {
+        if (counts.empty()) {
+            if (part.count == 0 ? whole.count != 0 : whole.count % part.count != 0)
+                raise_type_error(std::string(whole_name) + ": not a whole number of parts as long as " +
+                                 part_name);
+            return std::vector<uint64_t>(part.count == 0 ? 0 : whole.count / part.count, part.count);
+        }
+        uint64_t left = whole.count;
+        bool fits = true;
+        for (const uint64_t count : counts) {
+            fits = fits && count <= left;
+            if (fits) left -= count;
+        }
+        if (!fits || left != 0)
+            raise_type_error(std::string(whole_name) + ": its " + std::to_string(whole.count) +
+                             " elements are not what the counts add up to");
+        return counts;
+    }
+
     std::shared_ptr<Op> reduce_scatter(const py::object& in, const py::object& out, const std::string& reduce,
                                        const std::vector<uint64_t>& counts, uint64_t tag, uint64_t round,
                                        float weight, uint32_t min_contributors, double grace_s,
@@ -233,10 +261,9 @@ public:
         whim_all_reduce_options options =
             all_reduce_options(tag, round, weight, min_contributors, grace_s, budget_s, uniform, non_finite,
                                priority, share, codec, reducer);
-        options.counts = counts.empty() ? nullptr : counts.data();
-        options.counts_len = static_cast<uint32_t>(counts.size());
-        if (counts.empty() && (into.count == 0 ? from.count != 0 : from.count % into.count != 0))
-            raise_type_error("x: not a whole number of parts as long as out");
+        const std::vector<uint64_t> parts = parts_of(counts, "x", from, "out", into);
+        options.counts = parts.empty() ? nullptr : parts.data();
+        options.counts_len = static_cast<uint32_t>(parts.size());
         whim_op* op = nullptr;
         check(whim_reduce_scatter(group(), from.data, into.data, into.count, from.dtype,
                                   reduction(reduce, reducer), &options, &op));
@@ -252,8 +279,9 @@ public:
         whim_collective_options options =
             collective_options(tag, round, 0, grace_s, budget_s, priority, share);
         options.codec = codec ? codec->c_str() : nullptr;
-        options.counts = counts.empty() ? nullptr : counts.data();
-        options.counts_len = static_cast<uint32_t>(counts.size());
+        const std::vector<uint64_t> parts = parts_of(counts, "out", into, "x", from);
+        options.counts = parts.empty() ? nullptr : parts.data();
+        options.counts_len = static_cast<uint32_t>(parts.size());
         whim_op* op = nullptr;
         check(whim_all_gather(group(), from.data, into.data, from.count, from.dtype, &options, &op));
         return Op::adopt(interrupts_, op, kept({from.held, into.held, in, out}));

@@ -157,6 +157,7 @@ class Group:
         return self._work(
             self._core.round_commit(digest, data, samples, round),
             lambda op: Commit.of(self._named(op.commit_info())),
+            tells_on_error=True,
         )
 
     def round_record(self, round: int) -> Work[Record]:
@@ -427,8 +428,10 @@ class Group:
         )
         return self._work(op, lambda _: x if out is None else out)
 
-    def _work(self, op: _core.Op, result: Callable[[_core.Op], T]) -> Work[T]:
-        return Work(op, result, self._named)
+    def _work(
+        self, op: _core.Op, result: Callable[[_core.Op], T], *, tells_on_error: bool = False
+    ) -> Work[T]:
+        return Work(op, result, self._named, tells_on_error=tells_on_error)
 
     def _named(self, info: Any) -> Any:
         """Decisions and op reports name members by id alone; fills in what they are called."""

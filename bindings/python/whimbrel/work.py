@@ -17,11 +17,20 @@ class Work(Generic[T]):
     """An op of a group. What it borrows (the arrays of a collective) stays alive until it has completed,
     also when this object is dropped. Thread-safe."""
 
-    def __init__(self, op: _core.Op, result: Callable[[_core.Op], T], named: Callable[[Any], Any]) -> None:
-        """Made by a group. result: what the completed op brought; named: fills in what members are called."""
+    def __init__(
+        self,
+        op: _core.Op,
+        result: Callable[[_core.Op], T],
+        named: Callable[[Any], Any],
+        *,
+        tells_on_error: bool = False,
+    ) -> None:
+        """Made by a group. result: what the completed op brought; named: fills in what members are called;
+        tells_on_error: it may have brought something although it ended with an error."""
         self._op = op
         self._result = result
         self._named = named
+        self._tells_on_error = tells_on_error
 
     def wait(self, timeout: float | None = None) -> T:
         """The op's result, when it has one. TimeoutError after `timeout` seconds: the op runs on. Ctrl-C
@@ -42,16 +51,18 @@ class Work(Generic[T]):
         return self._error(status) if status < 0 else None
 
     def outcome(self) -> T | None:
-        """What the op brought, also when it ended with an error (a commit that went on without this peer
-        has one); None when it brought nothing, or still runs."""
+        """What the op brought, of a commit also when it ended with an error (it may have gone on without this
+        peer); None when it brought nothing, or still runs."""
+        status = self._op.poll()
+        if status > 0 or (status < 0 and not self._tells_on_error):
+            return None
         try:
             return self._result(self._op)
         except errors.WrongState:
             return None
 
     def info(self) -> OpInfo:
-        """Who contributed, what was moved, how long it took. Only its round and tag are known before the
-        end."""
+        """Who contributed, what was moved, how long it took. Not known before the end."""
         return OpInfo.of(self._named(self._op.info()))
 
     def waiting_for(self) -> str:
