@@ -66,7 +66,7 @@ struct Peer final : OpHost {
     bool reserve_retained(uint64_t) override { return true; }
     void release_retained(uint64_t) override {}
     void ended(Code code, const std::string& detail) override;
-    void request_exclusion(const std::vector<Rank>&, const std::string&) override {}
+    void request_exclusion(const std::vector<Rank>&, const std::string&, uint32_t) override {}
     void diverged(const std::string&) override {}
     std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
     void violated(Rank, const std::string& what) override { throw std::runtime_error(what); }

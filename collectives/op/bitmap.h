@@ -1,6 +1,7 @@
 // Contributor sets as they travel (bit i of byte i/8: birth rank i) and descriptors in words.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,17 @@ std::string describe(const wire::OpDescriptor& descriptor);                     
 // Sorted, distinct chunk numbers as ranges. Of any chunks of an op they fit one message.
 static_assert((limits::kChunksPerOpMax + 1) / 2 <= limits::kStatusRangesMax);
 std::vector<wire::ChunkRange> to_ranges(const std::vector<uint32_t>& chunks);
+
+// Calls visit(chunk) for what ranges hold below `chunks`. They ascend, as all that to_ranges makes do: what
+// was passed is not visited again, so that no message costs more than a visit to each chunk.
+template <class Visit>
+void each_chunk(const std::vector<wire::ChunkRange>& ranges, size_t chunks, Visit&& visit) {
+    uint64_t next = 0;
+    for (const wire::ChunkRange& range : ranges) {
+        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks);
+        for (next = std::max<uint64_t>(next, range.first); next < end; ++next)
+            visit(static_cast<uint32_t>(next));
+    }
+}
 
 }  // namespace whim::op

@@ -35,7 +35,7 @@ GossipOp::GossipOp(GossipConfig config, OpHost& host, ChunkPool& pool)
 }
 
 void GossipOp::start(Instant now) {
-    now_ = now;
+    now_ = said_waiting_ = now;
     started_ = true;
     for (auto& [rank, n] : neighbours_) {
         n.heard = now;
@@ -248,9 +248,28 @@ std::optional<Instant> GossipOp::deadline() const {
     std::optional<Instant> due = config_.give_up;
     if (config_.grace.ns <= 0) return due;
     for (const auto& [rank, n] : neighbours_) {
-        if (n.open && awaits(rank)) due = earlier(due, n.heard + config_.grace);
+        if (!n.open || !awaits(rank)) continue;
+        due = earlier(due, earlier(n.heard + config_.grace, said_waiting_ + config_.grace / 2));
     }
     return due;
+}
+
+// Whoever waits for one neighbour is itself waited for by the others. To those it waits for not it says that
+// it is there, or each of them would give up a neighbour that is as fast as itself. Whom it waits for it
+// tells nothing: two that wait for each other must not hold on to each other.
+void GossipOp::say_waiting(Instant now) {
+    if (now < said_waiting_ + config_.grace / 2) return;
+    said_waiting_ = now;
+    std::vector<uint32_t> others;
+    bool waits = false;
+    for (const auto& [rank, n] : neighbours_) {
+        if (!n.open) continue;
+        if (awaits(rank)) waits = true;
+        else others.push_back(rank);
+    }
+    for (const uint32_t rank : others) {
+        if (waits) host_.send({rank}, wire::OpGrant{config_.id, 0, said_done_, 0, {}});
+    }
 }
 
 void GossipOp::on_deadline(Instant now) {
@@ -261,6 +280,7 @@ void GossipOp::on_deadline(Instant now) {
         return settle();
     }
     if (config_.grace.ns <= 0) return;
+    say_waiting(now);
     std::vector<uint32_t> late;
     for (const auto& [rank, n] : neighbours_) {
         if (n.open && n.heard + config_.grace <= now && awaits(rank)) late.push_back(rank);

@@ -136,6 +136,7 @@ private:
     bool keep_for_others();
     void end();
     bool awaits(uint32_t rank) const;
+    void say_waiting(Instant now);
     std::string lost_in_words() const;
 
     // gossip_step.cpp
@@ -175,6 +176,7 @@ private:
     std::map<uint32_t, Chunk> chunks_;  // under way
     uint32_t next_ = 0;                 // the first that is not begun
     uint32_t said_done_ = 0;
+    Instant said_waiting_{};  // or when the op began
     std::map<ChunkStep, Held> held_;
     MixRecord record_;
     std::map<uint64_t, RunningJob> jobs_;

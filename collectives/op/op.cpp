@@ -139,13 +139,13 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;
     --open_by_root_[chunk.root];
-    if (mode_ == Mode::member) note_progress({chunk.root});
+    if (mode_ == Mode::member) note_result({chunk.root});
 }
 
 void Op::on_message(Rank from, const wire::Message& message, Instant now) {
     now_ = now;
     if (mode_ == Mode::abandoned) return;
-    progress_[from.value] = now;
+    heard(from, now);
     dispatch(from, message, now);
     settle();
 }
@@ -223,7 +223,7 @@ void Op::on_post(Rank from, const wire::OpPost& post, Instant now) {
                      now);
         return;
     }
-    if (!posted_[from.value] && alive(from.value)) called(from, now);
+    if (!posted_[from.value] && alive(from.value) && !ended_ && !ending_) called(from, now);
     posted_[from.value] = true;
     abstains_[from.value] = post.abstains;
     window_of_[from.value] = std::max(1u, post.window_chunks);
@@ -288,6 +288,7 @@ void Op::install(const std::vector<bool>& alive, const std::vector<bool>& evicte
     for (uint32_t r = 0; r < birth_count_; ++r) news[r] = alive_[r] && !alive[r];
     alive_ = alive;
     version_ = version;
+    view_changed(now);
     reports_.clear();
     if (routed()) fall();
     if (mode_ == Mode::abandoned) {

@@ -54,7 +54,9 @@ public:
     virtual void release_retained(uint64_t bytes) = 0;
     virtual void ended(Code code,
                        const std::string& detail) = 0;  // once; buffers are the application's again
-    virtual void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) = 0;
+    // needed: so many members have to stay in the op.
+    virtual void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason,
+                                   uint32_t needed) = 0;
     virtual void withdraw_exclusions() {}  // all that were requested and are not decided
     virtual void diverged(
         const std::string& reason) = 0;  // this peer's completed result may differ from the run's
@@ -187,6 +189,8 @@ private:
         std::optional<uint32_t> fetching_from;
         std::set<uint32_t> listeners;  // excluded peers that still want it, or may yet ask (listening_)
         uint32_t arrivals = 0;
+        uint32_t fetched =
+            0;  // one more than the version under which its new root has fetched the result here
     };
     struct RunningJob {
         uint32_t chunk = 0;
@@ -350,19 +354,33 @@ private:
     void begin_grace();
     bool may_go_without() const;
     bool goes_without_slow(uint32_t chunk, Rooted& root);
-    void pass_over(uint32_t chunk, const Rooted& root);
+    void pass_over(uint32_t chunk, const std::vector<bool>& set);
     void count_late(Rank from, uint32_t chunk);
     void on_passed_over(Rank from, const std::vector<wire::ChunkRange>& chunks);
     void fold_what_is_due(Instant now);
     void expect_progress(Instant now);
-    void note_progress(Rank rank);
+    void note_contribution(Rank rank);
+    void note_result(Rank rank);
     bool is_behind() const;
+    bool roots_need_all() const;
     bool owes_contribution(uint32_t rank) const;
     bool lacks_result(uint32_t rank) const;
     void called(Rank rank, Instant now);
+    void heard(Rank from, Instant now);
+    void view_changed(Instant now);
+    void begin_anew(Instant now);
+    enum class Blame : uint8_t { silence, behind, no_room };
+    void forgive(const std::function<bool(uint32_t rank, Blame blame)>& void_now);
+    uint32_t quorum(uint32_t of) const;
+    uint32_t stand_min(const std::vector<Rank>& without) const;
+    std::vector<Rank> far_behind(Instant now);
     bool others_are_busy(Instant now) const;
     std::vector<Rank> laggards(Instant now, Instant idle_since);
-    void leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now);
+    struct Blamed {
+        std::string why;
+        Blame blame = Blame::silence;
+    };
+    void leave_out(const std::vector<Rank>& ranks, Blame blame, Instant now);
     void leave_out_where_room_is_short(Instant now);
     void keep_for(uint32_t rank);
 
@@ -467,13 +485,13 @@ private:
 
     // Not waiting for the slow.
     Instant started_{};
-    std::vector<bool> behind_;                // by rank: was late once, or was left out and lives
-    std::map<uint32_t, std::string> blamed_;  // whom this peer wants left out, and why
-    Instant called_at_{};                     // when the last member called it
-    std::vector<bool> passed_over_by_;  // by rank: of roots that went on without this peer's contribution
+    std::vector<bool> behind_;           // by rank: was late once, or was left out and lives
+    std::map<uint32_t, Blamed> blamed_;  // whom this peer wants left out
+    Instant called_at_{};                // when the last member called it
+    std::vector<bool> passed_over_by_;   // by rank: of roots that went on without this peer's contribution
     std::set<std::pair<Instant, uint32_t>> grace_ends_;  // of chunks that have their quorum
     std::vector<bool> missed_;                           // by rank: a chunk was folded here without it
-    Milestones milestones_;
+    Milestones milestones_, results_;                    // of all that is to come, and of results alone
     std::optional<Instant> room_short_since_;
     OpReportCard card_;
 };

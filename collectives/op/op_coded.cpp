@@ -162,7 +162,7 @@ bool Op::open_result(Rank from, const Arrival& arrival) {
             return false;
         }
         // This peer's codec failed. Others may have the whole result by now: it leaves them the op.
-        host_.request_exclusion({config_.self}, what);
+        host_.request_exclusion({config_.self}, what, 1);
         abandon(Code::E_BROKEN_CONTRACT, what, now_);
         return false;
     }

@@ -54,6 +54,7 @@ void Op::settle() {
     if (ending_) {
         if (lends()) return;
         ended_ = true;
+        blamed_.clear();
         refresh_card();
         waiting_.clear();
         encoded_.clear();
@@ -80,6 +81,7 @@ void Op::settle() {
     if (!retain() || !unstage() || lends()) return;
     stop_listening();
     ended_ = true;
+    blamed_.clear();  // the host takes back what was asked
     packed_results_.clear();
     refresh_card();
     if (mode_ == Mode::listener && uniform()) {  // left out while the result was written: nobody asks for it

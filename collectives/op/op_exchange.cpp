@@ -88,12 +88,13 @@ void Op::send_status(uint32_t root, const std::vector<std::pair<uint32_t, wire::
 
 void Op::on_status(Rank from, const wire::OpStatus& status, Instant now) {
     if (!alive(from.value) || status.version < version_ || mode_ != Mode::member) return;
+    uint64_t next = 0;  // what was passed is not visited again
     for (const wire::StatusRange& range : status.ranges) {
         if (range.status > static_cast<uint8_t>(wire::ChunkStatus::released)) return;
         const uint64_t end =
             std::min<uint64_t>(uint64_t{range.chunks.first} + range.chunks.count, chunks_.size());
-        for (uint64_t i = range.chunks.first; i < end; ++i) {
-            const uint32_t c = static_cast<uint32_t>(i);
+        for (next = std::max<uint64_t>(next, range.chunks.first); next < end; ++next) {
+            const uint32_t c = static_cast<uint32_t>(next);
             if (chunks_[c].root != self() || !orphan(c)) continue;
             Rooted& root = rooted(c);
             if (root.status_version != version_) continue;
@@ -173,14 +174,13 @@ void Op::resolve(uint32_t c, Instant now) {
 }
 
 void Op::on_fetch(Rank from, const wire::OpFetch& fetch, Instant) {
-    for (const wire::ChunkRange& range : fetch.chunks) {
-        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
-        for (uint64_t c = range.first; c < end; ++c) {
-            const Chunk& chunk = chunks_[c];
-            if (chunk.state != ChunkState::has || chunk.root != from.value) continue;
-            send_result(static_cast<uint32_t>(c), from.value);
-        }
-    }
+    each_chunk(fetch.chunks, chunks_.size(), [&](uint32_t c) {
+        const Chunk& chunk = chunks_[c];
+        if (chunk.state != ChunkState::has || chunk.root != from.value) return;
+        if (std::exchange(rooted(c).fetched, fetch.version + 1) > fetch.version)
+            return;  // once under each view
+        send_result(c, from.value);
+    });
 }
 
 // This peer was left out of the op but lives. It owns and folds nothing any more and takes only what is
@@ -251,30 +251,25 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
         return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(end_code_), end_detail_});
     listening_[from.value] = true;
     for (auto& [c, root] : rooted_) root.listeners.erase(from.value);  // it says what it lacks
-    for (const wire::ChunkRange& range : listen.chunks) {
-        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
-        for (uint64_t i = range.first; i < end; ++i) {
-            const uint32_t c = static_cast<uint32_t>(i);
-            if (chunks_[c].root != self()) continue;
-            const bool gone = chunks_[c].state == ChunkState::released && (ended_ || coded()) &&
-                              !retained_.contains(c) && !lost(c);
-            if (gone) {
-                host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
-                                              "left out of op " + to_string(config_.id) +
-                                                  "; its results are no longer kept"});
-                return;
-            }
-            Rooted& root = rooted(c);
-            const bool had_it = root.sent[from.value];
-            root.listeners.insert(from.value);
-            retained_all_ = false;
-            if (chunks_[c].state == ChunkState::open) continue;
-            if (!had_it) send_result(c, from.value);
-            if (chunks_[c].state == ChunkState::released) {
-                host_.send(from, wire::OpStable{config_.id, attempt_, version_, {{c, 1}}});
-            }
+    bool gone = false;
+    each_chunk(listen.chunks, chunks_.size(), [&](uint32_t c) {
+        if (gone || chunks_[c].root != self()) return;
+        gone = chunks_[c].state == ChunkState::released && (ended_ || coded()) && !retained_.contains(c) &&
+               !lost(c);
+        if (gone) {
+            return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
+                                                 "left out of op " + to_string(config_.id) +
+                                                     "; its results are no longer kept"});
         }
-    }
+        Rooted& root = rooted(c);
+        const bool had_it = root.sent[from.value];
+        root.listeners.insert(from.value);
+        retained_all_ = false;
+        if (chunks_[c].state == ChunkState::open) return;
+        if (!had_it) send_result(c, from.value);
+        if (chunks_[c].state == ChunkState::released)
+            host_.send(from, wire::OpStable{config_.id, attempt_, version_, {{c, 1}}});
+    });
 }
 
 // A listener that has ended, well or not, keeps nobody from closing the op.

@@ -5,6 +5,7 @@
 // can do; a peer that was passed over by most roots is itself the slow one and blames nobody.
 #include <algorithm>
 
+#include "collectives/op/bitmap.h"
 #include "collectives/op/op.h"
 
 namespace whim::op {
@@ -37,8 +38,7 @@ bool Op::goes_without_slow(uint32_t c, Rooted& root) {
             ++possible;
         }
     }
-    uint32_t enough = config_.descriptor.min_contributors;
-    if (enough <= 1) enough = possible / 2 + 1;
+    uint32_t enough = quorum(possible);
     if (config_.plant == Plant::quorum_below_min && enough > 1) --enough;
     if (present < enough || !weighs) return false;
     const QuorumDecision decision =
@@ -46,32 +46,32 @@ bool Op::goes_without_slow(uint32_t c, Rooted& root) {
     if (decision.until) grace_ends_.insert({*decision.until, c});
     if (decision.kind != QuorumDecision::Kind::finish) return false;
     for (const Rank late : decision.without) behind_[late.value] = true;
-    pass_over(c, root);
     return true;
 }
 
-void Op::pass_over(uint32_t c, const Rooted& root) {
-    ++card_.folded_without_living;
+// Those without whom a chunk was folded need not send it any more. Said once it is folded: should it turn out
+// that what another one gave cannot be, theirs may be wanted after all.
+void Op::pass_over(uint32_t c, const std::vector<bool>& set) {
+    if (!may_go_without()) return;
+    bool without_living = false;
     for (uint32_t r = 0; r < birth_count_; ++r) {
-        if (r == self() || !alive(r) || root.given[r].present || (posted_[r] && !contributes(r, c))) continue;
-        missed_[r] = true;
+        if (r == self() || !alive(r) || set[r] || (posted_[r] && !contributes(r, c))) continue;
+        without_living = missed_[r] = true;
         card_.contributed[r].reset();
         if (posted_[r]) host_.send({r}, wire::OpGrant{config_.id, attempt_, granted_count_, 0, {{c, 1}}});
     }
+    card_.folded_without_living += without_living;
 }
 
 // What this peer would have contributed has no use there any more. Should the chunk's root go, another one
 // will want it.
 void Op::on_passed_over(Rank from, const std::vector<wire::ChunkRange>& chunks) {
     if (!chunks.empty()) passed_over_by_[from.value] = true;
-    for (const wire::ChunkRange& range : chunks) {
-        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
-        for (uint64_t c = range.first; c < end; ++c) {
-            if (chunks_[c].root != from.value || chunks_[c].state != ChunkState::open) continue;
-            chunks_[c].contributed_to = from.value;
-            chunks_[c].spared = true;
-        }
-    }
+    each_chunk(chunks, chunks_.size(), [&](uint32_t c) {
+        if (chunks_[c].root != from.value || chunks_[c].state != ChunkState::open) return;
+        chunks_[c].contributed_to = from.value;
+        chunks_[c].spared = true;
+    });
 }
 
 // Once somebody is known to be behind, no other chunk has to wait out its grace for it.
@@ -97,11 +97,18 @@ void Op::expect_progress(Instant now) {
             if (r != self() && !abstains_[r]) due[r] += open_by_root_[self()];
         }
     }
+    results_.begin(now, open_by_root_, config_.patience);
     milestones_.begin(now, std::move(due), config_.patience);
 }
 
-void Op::note_progress(Rank rank) {
+void Op::note_contribution(Rank rank) {
     if (config_.grace.ns > 0) milestones_.advance(rank, now_);
+}
+
+void Op::note_result(Rank rank) {
+    if (config_.grace.ns <= 0) return;
+    milestones_.advance(rank, now_);
+    results_.advance(rank, now_);
 }
 
 bool Op::is_behind() const {
@@ -118,7 +125,7 @@ std::optional<Instant> Op::deadline() const {
     std::optional<Instant> due;
     if (grace_since_) due = *grace_since_ + config_.patience;
     if (!grace_ends_.empty()) due = earlier(due, grace_ends_.begin()->first);
-    return earlier(due, milestones_.next());
+    return earlier(due, earlier(milestones_.next(), results_.next()));
 }
 
 void Op::on_deadline(Instant now) {
@@ -126,39 +133,89 @@ void Op::on_deadline(Instant now) {
     if (!due || *due > now) return;
     now_ = now;
     fold_what_is_due(now);
-    if (milestones_.next() && *milestones_.next() <= now) {
-        std::vector<bool> expected(birth_count_);
-        for (uint32_t r = 0; r < birth_count_; ++r) expected[r] = alive(r);
-        const uint32_t living = birth_count_ - version_, enough = config_.descriptor.min_contributors;
-        leave_out(milestones_.behind(now, expected, enough > 1 ? enough : living / 2 + 1, config_.self),
-                  "far behind the others", now);
-    }
+    const std::optional<Instant> judge = earlier(milestones_.next(), results_.next());
+    if (judge && *judge <= now) leave_out(far_behind(now), Blame::behind, now);
     if (grace_since_ && *grace_since_ + config_.patience <= now) {
         const Instant idle_since = *grace_since_;
         grace_since_ = now;
         leave_out_where_room_is_short(now);
-        leave_out(laggards(now, idle_since), "no progress", now);
+        leave_out(laggards(now, idle_since), Blame::silence, now);
     }
     settle();
+}
+
+// A member that contributes nothing to a uniform op delivers less than the others however fast it is: it is
+// compared by results alone. About itself this peer asks nothing.
+std::vector<Rank> Op::far_behind(Instant now) {
+    std::vector<bool> expected(birth_count_), all(birth_count_);
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        all[r] = alive(r);
+        expected[r] = all[r] && !(uniform() && !copies() && abstains_[r]);
+    }
+    const uint32_t enough = quorum(birth_count_ - version_);
+    std::vector<Rank> ranks = milestones_.behind(now, expected, enough, config_.self);
+    for (const Rank rank : results_.behind(now, all, enough, config_.self)) {
+        if (!expected[rank.value]) ranks.push_back(rank);
+    }
+    std::erase(ranks, config_.self);
+    return ranks;
+}
+
+// How many of so many have to be there before the others are late: by default most of them.
+uint32_t Op::quorum(uint32_t of) const {
+    const uint32_t enough = config_.descriptor.min_contributors;
+    return enough > 1 ? enough : of / 2 + 1;
 }
 
 // Grace begins once enough members have come to make a result.
 void Op::begin_grace() {
     const auto posted = static_cast<uint32_t>(std::count(posted_.begin(), posted_.end(), true));
-    if (!grace_since_ && posted >= std::max(1u, config_.descriptor.min_contributors)) grace_since_ = now_;
+    if (!grace_since_ && posted >= quorum(birth_count_)) grace_since_ = now_;
 }
 
 // What the others could not do without it is no silence of theirs, and that it has not called is void; but
 // what was said about others is not.
 void Op::called(Rank rank, Instant now) {
+    begin_anew(now);
+    called_at_ = now;
+    forgive([&](uint32_t r, Blame) { return r == rank.value; });
+}
+
+// Nor what they could not do while somebody was in the op who is left out now.
+void Op::view_changed(Instant now) {
+    begin_anew(now);
+    forgive([&](uint32_t r, Blame blame) { return !alive(r) || blame == Blame::silence; });
+}
+
+void Op::begin_anew(Instant now) {
     for (auto& [r, last] : progress_) last = now;
     if (grace_since_) grace_since_ = now;
-    called_at_ = now;
-    if (blamed_.erase(rank.value) == 0) return;
+}
+
+// Takes back what was asked about some; what was asked about others stays.
+void Op::forgive(const std::function<bool(uint32_t rank, Blame blame)>& void_now) {
+    if (std::erase_if(blamed_, [&](const auto& b) { return void_now(b.first, b.second.blame); }) == 0) return;
     host_.withdraw_exclusions();
-    for (const auto& [r, why] : blamed_) {
-        if (alive(r)) host_.request_exclusion({{r}}, why);
+    for (const auto& [r, blamed] : blamed_) {
+        if (alive(r)) host_.request_exclusion({{r}}, blamed.why, stand_min({{r}}));
     }
+}
+
+// It was silent, and is not any more. Whether it is fast enough, the milestones tell.
+void Op::heard(Rank from, Instant now) {
+    progress_[from.value] = now;
+    if (!posted_[from.value] || !blamed_.contains(from.value)) return;
+    forgive([&](uint32_t r, Blame blame) { return r == from.value && blame == Blame::silence; });
+}
+
+// So many have to stay in the op when these go: those that only receive are no contributors.
+uint32_t Op::stand_min(const std::vector<Rank>& without) const {
+    uint32_t only_receive = 0;
+    for (uint32_t r = 0; r < birth_count_; ++r) {
+        const bool stays = alive(r) && std::find(without.begin(), without.end(), Rank{r}) == without.end();
+        only_receive += stays && !copies() && posted_[r] && abstains_[r];
+    }
+    return std::max(1u, config_.descriptor.min_contributors) + only_receive;
 }
 
 // Whether somebody who has called it owes something here, and gave a sign lately. What a root owes it may be
@@ -180,9 +237,8 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     const bool lately = now - std::max(called_at_, started_) < config_.patience * kCallsLate;
     const bool may_call_late =
         lately && others_are_busy(now) && config_.plant != Plant::leave_out_late_callers;
-    // Of a uniform op a root can do nothing until all have contributed there; milestones tell who holds it
-    // up.
-    const bool may_wait = uniform() && birth_count_ - version_ > 2;
+    // Where a root can do nothing until all have contributed there, milestones tell who holds it up.
+    const bool may_wait = roots_need_all() && birth_count_ - version_ > 2;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (may_call_late && alive(r) && !posted_[r]) return {};
     }
@@ -206,6 +262,13 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     return found;
 }
 
+// In a uniform op; and where so few contribute that none of them can be gone without.
+bool Op::roots_need_all() const {
+    uint32_t contributors = 0;
+    for (uint32_t r = 0; r < birth_count_; ++r) contributors += alive(r) && !(posted_[r] && abstains_[r]);
+    return uniform() || (!copies() && quorum(contributors) >= contributors);
+}
+
 // More than the window lets it give nobody owes.
 bool Op::owes_contribution(uint32_t rank) const {
     const bool may_give = given_count_[rank] < uint64_t{granted_count_} + window_chunks();
@@ -219,19 +282,21 @@ bool Op::owes_contribution(uint32_t rank) const {
 }
 
 // All of them or nobody: where one may go and two seem slow, this peer does not know which of them is.
-void Op::leave_out(const std::vector<Rank>& ranks, const std::string& reason, Instant now) {
-    const uint32_t living = birth_count_ - version_;
-    const uint32_t needed = std::max(1u, config_.descriptor.min_contributors);
-    if (ranks.empty() || living - ranks.size() < needed || is_behind()) return;
+void Op::leave_out(const std::vector<Rank>& ranks, Blame blame, Instant now) {
+    if (ranks.empty() || is_behind()) return;
+    const uint32_t needed = stand_min(ranks);
+    if (birth_count_ - version_ - ranks.size() < needed) return;
     if (config_.plant == Plant::root_excludes_root) {
         std::vector<bool> alive = alive_;
         for (const Rank rank : ranks) alive[rank.value] = false;
         return install(alive, evicted_, now);
     }
-    const std::string why =
-        reason + " in op " + to_string(config_.id) + " for " + std::to_string(config_.patience.ms()) + " ms";
-    for (const Rank rank : ranks) blamed_[rank.value] = why;
-    host_.request_exclusion(ranks, why);
+    constexpr const char* kReasons[] = {"no progress", "far behind the others",
+                                        "its results cannot be kept for it"};
+    const std::string why = std::string(kReasons[static_cast<size_t>(blame)]) + " in op " +
+                            to_string(config_.id) + " for " + std::to_string(config_.patience.ms()) + " ms";
+    for (const Rank rank : ranks) blamed_[rank.value] = {why, blame};
+    host_.request_exclusion(ranks, why, needed);
 }
 
 // A chunk that this peer roots is not known to be there.
@@ -251,7 +316,7 @@ void Op::leave_out_where_room_is_short(Instant now) {
         if (r == self() || !alive(r) || !lacks_result(r)) continue;
         if (behind_[r] || now - *room_short_since_ >= config_.patience) slow.push_back({r});
     }
-    leave_out(slow, "its results cannot be kept for it", now);
+    leave_out(slow, Blame::no_room, now);
 }
 
 // One that is left out but lives will ask for the results of this peer's chunks, once no job of its own

@@ -37,7 +37,7 @@ void Op::on_chunk(Rank from, Arrival arrival, Instant now) {
         return;
     }
     if (!takes(header, arrival.buffer->bytes().size())) return;
-    progress_[from.value] = now;
+    heard(from, now);
     const bool newer = header.version > version_ && config_.plant != Plant::newer_frames_do_not_wait;
     if (newer || header.attempt > attempt_ || frozen_) {
         if (wait(from, header.version, header.attempt)) waiting_.push_back({from, std::move(arrival)});
@@ -60,7 +60,7 @@ void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
     if (config_.plant == Plant::late_contribution) count_late(from, c);
     if (chunk.state != ChunkState::open) return;
     Rooted& root = rooted(c);
-    if (root.job || root.given[from.value].present) return;
+    if (root.given[from.value].present) return;
     root.given[from.value] = {.present = true,
                               .weight = arrival.header.weight,
                               .buffer = std::move(arrival.buffer),
@@ -69,7 +69,7 @@ void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
     delivered_[from.value] = true;
     if (chunk.base_root == self()) ++given_count_[from.value];
     if (!missed_[from.value]) card_.contributed[from.value] = now;
-    if (uniform()) note_progress(from);
+    if (uniform()) note_contribution(from);
     try_fold(c, now);
 }
 
@@ -237,6 +237,7 @@ void Op::folded(uint32_t c, const std::vector<bool>& set) {
     adopt(c, config_.self, to_bitmap(set), std::nullopt);
     root.acked[self()] = true;
     if (open_by_root_[self()] == 0) card_.own_chunks_closed = now_;
+    pass_over(c, set);
     if (scatters()) return finish_here(c);
     publish(c);
     close_chunk(c);
@@ -361,18 +362,14 @@ void Op::flush_acks(uint32_t root) {
 }
 
 void Op::on_ack(Rank from, const wire::OpAck& ack, Instant) {
-    for (const wire::ChunkRange& range : ack.chunks) {
-        for (uint64_t c = range.first;
-             c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
-            const uint32_t chunk = static_cast<uint32_t>(c);
-            const auto found = rooted_.find(chunk);
-            if (chunks_[chunk].root != self() || found == rooted_.end()) continue;
-            found->second.listeners.erase(from.value);
-            if (chunks_[chunk].state == ChunkState::open) continue;
-            found->second.acked[from.value] = true;
-            check_stable(chunk);
-        }
-    }
+    each_chunk(ack.chunks, chunks_.size(), [&](uint32_t chunk) {
+        const auto found = rooted_.find(chunk);
+        if (chunks_[chunk].root != self() || found == rooted_.end()) return;
+        found->second.listeners.erase(from.value);
+        if (chunks_[chunk].state == ChunkState::open) return;
+        found->second.acked[from.value] = true;
+        check_stable(chunk);
+    });
     flush_stable();
 }
 
@@ -424,20 +421,16 @@ void Op::release(uint32_t c) {
 }
 
 void Op::on_stable(const wire::OpStable& stable) {
-    for (const wire::ChunkRange& range : stable.chunks) {
-        for (uint64_t c = range.first;
-             c < std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size()); ++c) {
-            if (chunks_[c].state == ChunkState::has) {
-                if (chunks_[c].root == self())
-                    pending_stable_.push_back(static_cast<uint32_t>(c));  // listeners ask the root
-                release(static_cast<uint32_t>(c));
-            } else if (scatters() && chunks_[c].root != self()) {
-                finish_elsewhere(static_cast<uint32_t>(c));
-            } else if (mode_ == Mode::listener) {
-                chunks_[c].stable = true;  // the result itself is on its way
-            }
+    each_chunk(stable.chunks, chunks_.size(), [&](uint32_t c) {
+        if (chunks_[c].state == ChunkState::has) {
+            if (chunks_[c].root == self()) pending_stable_.push_back(c);  // listeners ask the root
+            release(c);
+        } else if (scatters() && chunks_[c].root != self()) {
+            finish_elsewhere(c);
+        } else if (mode_ == Mode::listener) {
+            chunks_[c].stable = true;  // the result itself is on its way
         }
-    }
+    });
     flush_stable();
 }
 

@@ -72,10 +72,7 @@ void Op::on_report(Rank from, const wire::OpReport& message, Instant now) {
                   .completed = message.completed,
                   .set = from_bitmap(message.set, birth_count_),
                   .available = std::vector<bool>(chunks_.size(), false)};
-    for (const wire::ChunkRange& range : message.available) {
-        const uint64_t end = std::min<uint64_t>(uint64_t{range.first} + range.count, chunks_.size());
-        for (uint64_t c = range.first; c < end; ++c) report.available[c] = true;
-    }
+    each_chunk(message.available, chunks_.size(), [&](uint32_t c) { report.available[c] = true; });
     reports_[from.value] = std::move(report);
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (alive(r) && !reports_.contains(r)) return;

@@ -80,7 +80,7 @@ typedef struct whim_all_reduce_options {
     /* Above 0: the op does not wait for members that are later than the others by more than so long. Default:
      * everybody is waited for. WHIM_GRACE_LEARNT: as long as those that are no stragglers usually need,
      * learnt from op to op of the same tag, count and members, 10 ms to 10 s, at first 1 s. Equal on all
-     * members.
+     * members. Give some round trips of the longest path at least: within less, anybody may seem late.
      *
      * "The others" are min_contributors of them; with the default of 1, more than half. Once so many
      * contributions to a part are there, the rest gets the grace, and then counts only if it comes before

@@ -64,7 +64,7 @@ public:
     void op_dismiss_listeners() override;
     void op_release_retained(uint64_t bytes) override;
     void op_ended(OpRecord& record, Code code, const std::string& detail) override;
-    void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
+    void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members, uint32_t needed,
                               const std::string& reason) override;
     void op_withdraw_exclusions(const OpRecord& record) override;
     void op_diverged(const std::string& reason) override;

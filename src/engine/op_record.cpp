@@ -11,10 +11,10 @@ std::optional<Rank> OpRecord::rank_of(const MemberId& member) const {
     return Rank{static_cast<uint32_t>(found - birth.begin())};
 }
 
-void OpRecord::request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) {
+void OpRecord::request_exclusion(const std::vector<Rank>& ranks, const std::string& reason, uint32_t needed) {
     std::vector<MemberId> members;
     for (const Rank rank : ranks) members.push_back(birth[rank.value]);
-    owner_.op_request_exclusion(*this, members, reason);
+    owner_.op_request_exclusion(*this, members, needed, reason);
 }
 
 }  // namespace whim

@@ -27,7 +27,7 @@ public:
     virtual void op_release_retained(uint64_t bytes) = 0;
     virtual void op_ended(OpRecord& record, Code code, const std::string& detail) = 0;
     virtual void op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
-                                      const std::string& reason) = 0;
+                                      uint32_t needed, const std::string& reason) = 0;
     virtual void op_withdraw_exclusions(const OpRecord& record) = 0;
     virtual void op_diverged(const std::string& reason) = 0;
     virtual std::string op_name(const MemberId& member) = 0;
@@ -57,7 +57,8 @@ public:
     void dismiss_listeners_elsewhere() override { owner_.op_dismiss_listeners(); }
     void release_retained(uint64_t bytes) override { owner_.op_release_retained(bytes); }
     void ended(Code code, const std::string& detail) override { owner_.op_ended(*this, code, detail); }
-    void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason) override;
+    void request_exclusion(const std::vector<Rank>& ranks, const std::string& reason,
+                           uint32_t needed) override;
     void withdraw_exclusions() override { owner_.op_withdraw_exclusions(*this); }
     void diverged(const std::string& reason) override { owner_.op_diverged(reason); }
     std::string name(Rank rank) override { return owner_.op_name(birth[rank.value]); }

@@ -64,7 +64,7 @@ void Engine::Impl::start_op(OpRecord& record, bool abstains) {
     } catch (const std::bad_alloc&) {
         const std::string why = "no memory for the staging copy of an in-place op of " +
                                 std::to_string(record.out.size()) + " bytes; give it an output of its own";
-        if (record.birth.size() > 1) op_request_exclusion(record, {self()}, why);
+        if (record.birth.size() > 1) op_request_exclusion(record, {self()}, 1, why);
         return op_ended(record, Code::E_NO_MEMORY, why);
     }
     if (left_out) install_in(record);
@@ -123,7 +123,7 @@ void Engine::Impl::cancel(AppOp app, Instant now) {
         late ? "the budget of " + std::to_string(record->options.budget.ms()) + " ms is over"
              : "cancelled by this peer";
     // Of gossip only the neighbours need to know, and its op tells them.
-    if (record->birth.size() > 1 && !record->gossips()) op_request_exclusion(*record, {self()}, why);
+    if (record->birth.size() > 1 && !record->gossips()) op_request_exclusion(*record, {self()}, 1, why);
     if (record->op) record->op->abandon(Code::E_CANCELLED, why, now);
     else record->end_after_scan = fail(Code::E_CANCELLED, why);
 }
@@ -187,12 +187,12 @@ void Engine::Impl::learn_from(const OpRecord& record) {
 }
 
 void Engine::Impl::op_request_exclusion(const OpRecord& record, const std::vector<MemberId>& members,
-                                        const std::string& reason) {
+                                        uint32_t needed, const std::string& reason) {
     wire::OpExcludeRequest request;
     request.op = record.id;
     request.members = members;
     request.birth_count = static_cast<uint32_t>(record.birth.size());
-    request.min_contributors = record.descriptor.min_contributors;
+    request.min_contributors = needed;
     request.reason = reason;
     group::MemberOutbox out;
     member_.exclude(std::move(request), now_, out);

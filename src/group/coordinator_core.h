@@ -150,6 +150,8 @@ private:
     const MemberId* next_to_leave(const OpId& op, std::map<MemberId, Complaint>& against, Instant now);
     void leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
                    CoordinatorOutbox& out);
+    bool may_be_stale(const OpId& op, const Complaint& complaint, Instant now);
+    bool room_for_exclusion(WhoAsks who, CoordinatorOutbox& out);
     bool stands_in(const OpId& op, const MemberId& id) const;  // neither out of the view nor of the op
 
     // round_keeper.cpp
@@ -179,6 +181,8 @@ private:
     std::map<Incarnation, std::map<Incarnation, Standing>> reports_;  // suspect, reporter
     std::map<Incarnation, Probing> probing_;                          // suspect
     std::map<OpId, std::map<MemberId, Complaint>> complaints_;
+    std::map<OpId, std::pair<Instant, MemberId>> last_left_out_;  // by the wish of others
+    bool told_of_room_ = false;                                   // that there is none for more exclusions
     uint64_t next_nonce_ = 1;
     LinkMatrix links_;
     std::map<ProcessKey, Arrival> arrivals_;

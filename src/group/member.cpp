@@ -98,10 +98,15 @@ Status Member::round_commit(Round round, wire::Vote vote, bool diverged, Instant
 void Member::exclude(wire::OpExcludeRequest request, Instant now, MemberOutbox& out) {
     arrive(now);
     if (phase_ != Phase::member) return;
-    const bool asked = std::any_of(excludes_.begin(), excludes_.end(), [&](const wire::OpExcludeRequest& r) {
+    const auto asked = std::find_if(excludes_.begin(), excludes_.end(), [&](const wire::OpExcludeRequest& r) {
         return r.op == request.op && r.members == request.members;
     });
-    if (asked || excludes_.size() >= limits::kOpExclusionsMax) return;
+    if (asked != excludes_.end()) {
+        if (asked->min_contributors == request.min_contributors) return;
+        *asked = request;
+        return send(std::move(request), out);
+    }
+    if (excludes_.size() >= limits::kOpExclusionsMax) return;
     excludes_.push_back(request);
     send(std::move(request), out);
 }

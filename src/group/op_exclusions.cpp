@@ -4,12 +4,18 @@
 // goes first. What one says that is itself left out counts no longer, nor what it takes back because the op
 // has ended at it all the same.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "group/coordinator_core.h"
 
 namespace whim::group {
+namespace {
+
+constexpr Duration kTakenBackBy = limits::kSecondVoiceWait / 2;  // a view there and the answer back
+
+}  // namespace
 
 bool CoordinatorCore::stands_in(const OpId& op, const MemberId& id) const {
     return ledger_.find(id) != nullptr &&
@@ -29,8 +35,11 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
         if (!stands_in(request.op, from.info.id)) return;
         if (std::find(born->begin(), born->end(), id) == born->end() || !stands_in(request.op, id)) continue;
         if (id == from.info.id) leave_out(request, id, WhoAsks::itself, out);
-        else if (complaints_.size() < limits::kOpExclusionsMax)
-            complaints_[request.op][id].voices.try_emplace(from.info.id.incarnation, Voice{now, request});
+        else if (complaints_.size() < limits::kOpExclusionsMax) {
+            auto& voices = complaints_[request.op][id].voices;
+            const auto voice = voices.try_emplace(from.info.id.incarnation, Voice{now, request}).first;
+            voice->second.request = request;  // said again, by what it knows now
+        }
     }
 }
 
@@ -38,13 +47,33 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
 void CoordinatorCore::hear_complaints(Instant now, CoordinatorOutbox& out) {
     for (auto& [op, against] : complaints_) {
         while (const MemberId* id = next_to_leave(op, against, now)) {
+            if (!room_for_exclusion(WhoAsks::another, out)) return;  // heard again when there is
             const auto found = against.find(*id);
-            const wire::OpExcludeRequest request = found->second.voices.begin()->second.request;
+            wire::OpExcludeRequest request = found->second.voices.begin()->second.request;
+            for (const auto& [from, voice] : found->second.voices)
+                request.min_contributors = std::max(request.min_contributors, voice.request.min_contributors);
             leave_out(request, found->first, WhoAsks::another, out);
+            last_left_out_[op] = {now, found->first};
             against.erase(found);
         }
     }
+    std::erase_if(last_left_out_,
+                  [&](const auto& entry) { return now >= entry.second.first + kTakenBackBy; });
     std::erase_if(complaints_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+// What is said of others just after somebody has been left out may be from before: they waited for it.
+// Whoever has heard of that takes it back. Those that were accused together go together.
+bool CoordinatorCore::may_be_stale(const OpId& op, const Complaint& complaint, Instant now) {
+    const auto last = last_left_out_.find(op);
+    if (last == last_left_out_.end() || now >= last->second.first + kTakenBackBy) return false;
+    const bool together =
+        std::all_of(complaint.voices.begin(), complaint.voices.end(), [&](const auto& voice) {
+            const std::vector<MemberId>& named = voice.second.request.members;
+            return std::find(named.begin(), named.end(), last->second.second) != named.end();
+        });
+    if (!together) wake_at(last->second.first + kTakenBackBy);
+    return !together;
 }
 
 // Of those with enough against them the one with most, then the one accused first; nullptr when there is none
@@ -67,6 +96,7 @@ const MemberId* CoordinatorCore::next_to_leave(const OpId& op, std::map<MemberId
     const auto standing =
         std::count_if(born->begin(), born->end(), [&](const MemberId& id) { return stands_in(op, id); });
     for (const auto& [id, complaint] : against) {
+        if (may_be_stale(op, complaint, now)) continue;
         const size_t count = complaint.voices.size();
         Instant since = complaint.voices.begin()->second.since;
         for (const auto& [from, voice] : complaint.voices) since = std::min(since, voice.since);
@@ -81,6 +111,20 @@ const MemberId* CoordinatorCore::next_to_leave(const OpId& op, std::map<MemberId
     return next;
 }
 
+// Said once, until there is room again: when a round begins, ops of old ones are forgotten.
+bool CoordinatorCore::room_for_exclusion(WhoAsks who, CoordinatorOutbox& out) {
+    const bool itself = who == WhoAsks::itself;
+    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
+    if (ledger_.view.exclusions.size() < room) {
+        if (!itself) told_of_room_ = false;
+        return true;
+    }
+    if (itself || !std::exchange(told_of_room_, true))
+        out.push_back(LogLine{fmt::format("nobody else is left out of ops: {} exclusions are open",
+                                          ledger_.view.exclusions.size())});
+    return false;
+}
+
 void CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
                                 CoordinatorOutbox& out) {
     const std::vector<MemberId>& born = *born_in(request.op.round);
@@ -88,14 +132,11 @@ void CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const Mem
         return other != id && stands_in(request.op, other);
     });
     // Whoever gives an op up for itself is let go even where others may not be left out any more.
-    const bool itself = who == WhoAsks::itself;
-    const bool too_few = !itself && remaining < std::max<int64_t>(1, request.min_contributors);
-    const uint32_t room = limits::kOpExclusionsMax - (itself ? 0 : limits::kOpExclusionsOwn);
-    if (too_few || ledger_.view.exclusions.size() >= room) {
-        out.push_back(LogLine{fmt::format("{} is not left out of op {}: {}", label(id), to_string(request.op),
-                                          too_few ? fmt::format("{} contributors would remain of at least {}",
-                                                                remaining, request.min_contributors)
-                                                  : std::string("too many exclusions are open"))});
+    if (!room_for_exclusion(who, out)) return;
+    if (who != WhoAsks::itself && remaining < std::max<int64_t>(1, request.min_contributors)) {
+        out.push_back(
+            LogLine{fmt::format("{} is not left out of op {}: {} contributors would remain of at least {}",
+                                label(id), to_string(request.op), remaining, request.min_contributors)});
         return;
     }
     out.push_back(LogLine{

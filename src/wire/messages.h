@@ -74,7 +74,8 @@ struct ProbeReply {
     template <class A> void fields(A& a) { a(nonce), a(target), a(reachable), a(silent_ms); }
 };
 
-// Leave living members out of one op. Refused when fewer than min_contributors would remain of birth_count.
+// Leave living members out of one op. Refused when fewer than min_contributors would remain of birth_count:
+// what the op needs, and those that are known to contribute nothing.
 // Of nobody: what the sender asked before counts no longer.
 struct OpExcludeRequest {
     OpId op;

@@ -4,7 +4,7 @@
 #include <whimbrel/whimbrel.h>
 
 // 1 when a call went well; says what did not.
-static int well(whim_result result) {
+static int ok(whim_result result) {
     whim_error error = WHIM_ERROR_INIT;
     if (result >= 0) return 1;
     whim_last_error(&error);
@@ -29,17 +29,17 @@ static int both(whim_op* ops[2]) {
 }
 
 // One round of both: their arrays are averaged.
-static int average(whim_group* groups[2], float x[2][4]) {
+static int average(whim_group* peers[2], float x[2][4]) {
     whim_op* ops[2];
     int i;
     for (i = 0; i < 2; i++)
-        if (!well(whim_round_begin(groups[i], NULL, &ops[i]))) return 0;
+        if (!ok(whim_round_begin(peers[i], NULL, &ops[i]))) return 0;
     if (!both(ops)) return 0;
     for (i = 0; i < 2; i++)
-        if (!well(whim_all_reduce(groups[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]))) return 0;
+        if (!ok(whim_all_reduce(peers[i], x[i], x[i], 4, WHIM_F32, WHIM_AVG, NULL, &ops[i]))) return 0;
     if (!both(ops)) return 0;
     for (i = 0; i < 2; i++)
-        if (!well(whim_round_commit(groups[i], NULL, &ops[i]))) return 0;
+        if (!ok(whim_round_commit(peers[i], NULL, &ops[i]))) return 0;
     return both(ops);
 }
 
@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
     options.invite = invite;
     options.listen = "127.0.0.1:0";
     for (i = 0; i < 2; i++) {
-        if (!well(whim_group_create(&options, &groups[i]))) return 1;
-        if (!well(whim_group_join(groups[i], &ops[i]))) return 1;
+        if (!ok(whim_group_create(&options, &groups[i]))) return 1;
+        if (!ok(whim_group_join(groups[i], &ops[i]))) return 1;
     }
     good = both(ops) && average(groups, x);
 

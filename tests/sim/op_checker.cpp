@@ -13,6 +13,9 @@ namespace whim::sim {
 namespace {
 
 constexpr Duration kWaitMax = seconds(3);  // beside the graces; the crawler would need longer
+constexpr uint64_t kChunksTelling = 6;     // made by each
+constexpr Duration kOneWayMax = milliseconds(100);
+constexpr Duration kGraceTelling = milliseconds(200);  // less than some round trips: anybody may look slow
 
 }  // namespace
 
@@ -238,6 +241,16 @@ void OpChecker::check_fold(const Key& key, const Truth& truth, const Completion&
         world_.violate(label(key, c.member) + " does not say whose every element is");
 }
 
+// When as many had called it as have to before the others are late; too few: never.
+Instant OpChecker::quorum_of(const Truth& truth) {
+    std::vector<Instant> calls;
+    for (const auto& [m, posted] : truth.posted) calls.push_back(posted.at);
+    std::sort(calls.begin(), calls.end());
+    const uint32_t wanted = truth.script.min_contributors;
+    const size_t nth = wanted > 1 ? wanted - 1 : truth.birth.size() / 2;
+    return nth < calls.size() ? calls[nth] : Instant{INT64_MAX / 2};
+}
+
 // An op with a grace ends soon after all but the crawler have called it: once for contributions and once for
 // results they may wait, then the coordinator leaves it out, and of a uniform op everything is sent again.
 void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& member) {
@@ -252,22 +265,33 @@ void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& m
     for (const uint64_t part : truth.script.parts) all_make_some &= part * width >= chunk_bytes_;
     if (!all_make_some) return;
     Instant last{};
-    uint32_t others = 0;
-    std::vector<Instant> calls;
+    uint32_t others = 0, contributors = 0, possible = 0;
     for (const auto& [m, posted] : truth.posted) {
-        calls.push_back(posted.at);
+        possible += !abstains(truth, posted);
         if (m.peer == *crawler_) continue;
         last = std::max(last, posted.at);
         ++others;
+        contributors += !abstains(truth, posted);
     }
-    if (others + 1 < members) return;
+    if (others + 1 < members || contributors < truth.script.min_contributors) return;
     // Whoever calls it a grace later than its quorum may itself have been left out, and then nobody else.
-    std::sort(calls.begin(), calls.end());
     const uint32_t wanted = truth.script.min_contributors;
-    const Instant quorum = calls[wanted > 1 ? wanted - 1 : members / 2];
+    const Instant quorum = quorum_of(truth);
+    // Where nobody can be gone without, roots are late for whom they wait for; of three, the crawler may be
+    // the first to complain; what somebody does who calls it late, others may seem to; and by a few chunks of
+    // each nobody can be compared well.
+    const bool need_all = (wanted > 1 ? wanted : possible / 2 + 1) >= possible;
+    const bool large = truth.script.elements * width >= members * chunk_bytes_ * kChunksTelling;
+    const bool judges = truth.script.grace >= kGraceTelling && !need_all && members > 3 && large;
+    bool nobody_late = truth.posted.size() == members;
+    for (const auto& [m, posted] : truth.posted)
+        nobody_late = nobody_late && posted.at + kOneWayMax <= quorum + truth.script.grace;
     for (const auto& [m, posted] : truth.posted) {
-        const bool late = posted.at > quorum + truth.script.grace;
-        if (late && m.peer != *crawler_ && control_.excluded(key.first, key.second, m)) return;
+        if (m.peer == *crawler_ || !control_.excluded(key.first, key.second, m)) continue;
+        if (posted.at > quorum + truth.script.grace) return;
+        if (judges && nobody_late)
+            world_.violate(fmt::format("{} was left out of {}, neither slow nor late", short_name(m),
+                                       label(key, member)));
     }
     const Duration waited = world_.now() - last;
     const Duration bound = kWaitMax + truth.script.grace * 4;
@@ -387,14 +411,14 @@ void OpChecker::compare(const Key& key, const Truth& truth, const Completion& a,
             world_.violate(label(key, a.member) + " gave other contributors than at " + short_name(b.member));
         return;
     }
-    // Who calls it a grace later than another one may find it over there, and its own input refused.
-    const auto late = [&](const Completion& bad, const Completion& good) {
+    // Who calls it a grace later than its quorum may find it over at the others, and its own input refused.
+    const auto late = [&](const Completion& bad) {
         const Duration grace = truth.script.grace;
         return bad.code == Code::E_NON_FINITE && grace.ns > 0 &&
-               truth.posted.at(bad.member).at >= truth.posted.at(good.member).at + grace;
+               truth.posted.at(bad.member).at >= quorum_of(truth) + grace;
     };
-    const bool split = (a.code == Code::OK && is_verdict(b.code) && !late(b, a)) ||
-                       (b.code == Code::OK && is_verdict(a.code) && !late(a, b));
+    const bool split = (a.code == Code::OK && is_verdict(b.code) && !late(b)) ||
+                       (b.code == Code::OK && is_verdict(a.code) && !late(a));
     if (split) {
         world_.violate(fmt::format("{} ended with {}, at {} with {}", label(key, a.member), code_name(a.code),
                                    short_name(b.member), code_name(b.code)));

@@ -82,6 +82,7 @@ private:
     bool stands(const Key& key, const MemberId& member) const;
     uint32_t possible_contributors(const Key& key, const Truth& truth) const;
     static bool abstains(const Truth& truth, const Posted& posted);
+    static Instant quorum_of(const Truth& truth);
     void compare(const Key& key, const Truth& truth, const Completion& a, const Completion& b);
     bool speaks_for_the_run(const Key& key, const MemberId& member) const;
     void check_wait(const Key& key, const Truth& truth, const MemberId& member);

@@ -204,7 +204,7 @@ void draw_faults(Prng& prng, Plan& plan) {
                           .grace = 100,
                           .min_contributors = 60,
                           .zero_weights = 0,
-                          .non_finite = 0,
+                          .non_finite = prng.chance(1, 3) ? 20u : 0u,
                           .late_post = prng.chance(1, 2) ? 30u : 0u,
                           .late_post_max = milliseconds(1000)};
             plan.chunk_bytes = 1'024;

@@ -233,7 +233,8 @@ public:
     static std::vector<uint64_t> parts_of(const std::vector<uint64_t>& counts, const char* whole_name,
                                           const Buffer& whole, const char* part_name, const Buffer& part) {
         if (counts.empty()) {
-            if (part.count == 0 ? whole.count != 0 : whole.count % part.count != 0)
+            const bool cut = part.count > 0 && whole.count > 0 && whole.count % part.count == 0;
+            if (!cut && (part.count > 0 || whole.count > 0))
                 raise_type_error(std::string(whole_name) + ": not a whole number of parts as long as " +
                                  part_name);
             return std::vector<uint64_t>(part.count == 0 ? 0 : whole.count / part.count, part.count);

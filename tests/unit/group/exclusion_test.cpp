@@ -90,5 +90,58 @@ TEST(Exclusion, AMemberMayGiveUpItsOwnPartWhenTooManyOthersAreOut) {
     EXPECT_EQ(w.coordinator->view().exclusions.size(), limits::kOpExclusionsMax) << "what a view can list";
 }
 
+TEST(Exclusion, WhoIsNotLeftOutForWantOfRoomIsOnceThereIsSome) {
+    World w;
+    w.found(3);
+    const auto accuse = [&](uint64_t round, uint64_t tag) {
+        wire::OpExcludeRequest r = request(tag, {w.id(2)});
+        r.op.round = {round};
+        for (const uint8_t n : {1, 3}) {
+            CoordinatorOutbox out;
+            w.coordinator->on_message(peer_id(n), w.peers[n].boot, r, w.now, out);
+            w.perform(out);
+        }
+    };
+    for (uint64_t tag = 0; tag < limits::kOpExclusionsMax; ++tag) accuse(1, tag);
+    uint64_t round = 1;
+    const auto next_round = [&] {
+        w.commit_all(round++);
+        for (const uint8_t n : {1, 2, 3}) ASSERT_TRUE(w.begin(n, round - 1).ok());
+        w.run(seconds(2));
+    };
+    next_round();
+    accuse(round, 7777);
+    const size_t said = w.log.size();
+    w.run(seconds(3));
+    EXPECT_TRUE(left_out(w, 7777).empty());
+    EXPECT_LE(w.log.size(), said + 1) << "it says so once";
+    for (int i = 0; i < 4 && left_out(w, 7777).empty(); ++i) next_round();
+    EXPECT_EQ(left_out(w, 7777), std::vector{w.id(2)});
+}
+
+TEST(Exclusion, WhatIsNeededIsWhatTheLastRequestSays) {
+    World w;
+    w.found(4);
+    const auto ask_for = [&](uint8_t n, uint32_t needed) {
+        wire::OpExcludeRequest r = request(7, {w.id(2)});
+        r.min_contributors = needed;
+        ask(w, n, r);
+    };
+    ask_for(1, 4);
+    ask_for(1, 3);
+    ask_for(3, 3);
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)});
+    ask(w, 1, [&] {
+        wire::OpExcludeRequest r = request(8, {w.id(2)});
+        r.min_contributors = 3;
+        return r;
+    }());
+    wire::OpExcludeRequest knows_more = request(8, {w.id(2)});
+    knows_more.min_contributors = 4;  // one of them contributes nothing
+    ask(w, 3, knows_more);
+    w.run(limits::kSecondVoiceWait * 2);
+    EXPECT_TRUE(left_out(w, 8).empty());
+}
+
 }  // namespace
 }  // namespace whim::group

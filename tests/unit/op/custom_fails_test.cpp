@@ -78,11 +78,13 @@ TEST(CustomFails, ADecoderThatWritesBeyond) {
 }
 
 // Who roots the one chunk of an op of 16 elements.
-uint32_t root_of_one_chunk() {
+uint32_t root_of_one_chunk(uint32_t peers = 3) {
     FewOps::Setup setup = setup_of(test::custom_codec());
     setup.elements = 16;
+    setup.peers = peers;
+    setup.codecs.assign(peers, test::custom_codec());
     FewOps probe(setup);
-    for (uint32_t r = 0; r < 3; ++r) probe.post(r);
+    for (uint32_t r = 0; r < peers; ++r) probe.post(r);
     probe.settle([](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
     return probe.frames.at(0).from;
 }
@@ -128,6 +130,36 @@ TEST(CustomFails, BytesThatOnlyOneMakes) {
     ASSERT_FALSE(ops.violators.empty());
     for (const uint32_t r : ops.violators) EXPECT_EQ(r, bad);
     for (uint32_t r = 0; r < 3; ++r) EXPECT_FALSE(ops[r].ended_with);
+}
+
+// Three have to contribute. With one of them refused, the one that was to be gone without is wanted after
+// all.
+TEST(CustomFails, WhoWasLateIsWantedWhenAnotherIsRefused) {
+    FewOps::Setup setup = setup_of(test::custom_codec());
+    setup.peers = 4;
+    setup.elements = 16;
+    setup.min_contributors = 3;
+    setup.grace = milliseconds(10);
+    setup.codecs.assign(4, test::custom_codec());
+    const uint32_t root = root_of_one_chunk(4), bad = (root + 1) % 4, late = (root + 2) % 4;
+    setup.codecs[bad] = codec_with([](CodecParts& p) {
+        p.encode = [](const Values& in, MutableByteSpan out) -> std::optional<size_t> {
+            return *test::custom_encode(in, out) - 1;
+        };
+    });
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 4; ++r) ops.post(r);
+    ops.settle([&](const FewOps::Frame& f) { return f.from == late; });
+    ops.now = ops.now + milliseconds(11);
+    ops[root].op->on_deadline(ops.now);
+    ops.settle([&](const FewOps::Frame& f) { return f.from == late; });
+    ASSERT_EQ(ops.violators, std::vector<uint32_t>{bad});
+    ops.alive[bad] = false, ops.evicted[bad] = true;
+    for (uint32_t r = 0; r < 4; ++r) {
+        if (r != bad) ops.install(r);
+    }
+    ops.settle();
+    for (uint32_t r = 0; r < 4; ++r) EXPECT_TRUE(r == bad || ops[r].ended_with == Code::OK) << r;
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ public:
         uint64_t next_job = 1, retained = 0;
         std::optional<Code> ended_with;
         std::string detail;
+        uint32_t needed = 0;           // have to stay, when it asked last
         std::vector<uint32_t> blamed;  // whom it asked to leave out, and has not taken back
         std::vector<size_t> copies;    // of each payload whose bytes it was asked the worth of
 
@@ -65,7 +66,8 @@ public:
             ended_with = code;
             detail = text;
         }
-        void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override {
+        void request_exclusion(const std::vector<Rank>& ranks, const std::string&, uint32_t least) override {
+            needed = least;
             for (const Rank r : ranks) world->leavers.push_back(r.value), blamed.push_back(r.value);
         }
         void withdraw_exclusions() override { blamed.clear(); }

@@ -35,7 +35,7 @@ struct Host final : OpHost {
     }
     void release_retained(uint64_t bytes) override { reserved -= bytes; }
     void ended(Code c, const std::string& why) override { code = c, detail = why; }
-    void request_exclusion(const std::vector<Rank>&, const std::string&) override { ADD_FAILURE(); }
+    void request_exclusion(const std::vector<Rank>&, const std::string&, uint32_t) override { ADD_FAILURE(); }
     void diverged(const std::string&) override { ADD_FAILURE(); }
     std::string name(Rank r) override { return "peer " + std::to_string(r.value); }
     void violated(Rank, const std::string&) override { ++violations; }
@@ -135,11 +135,42 @@ TEST(GossipEnd, WhatALeaverGaveCountsIfItTookTheStepItself) {
     }
 }
 
+// Rank 2 does not come; rank 1, whose values are there, hears that it is waited for somebody else.
+TEST(GossipEnd, WhoeverWaitsSaysSoToThoseItWaitsForNot) {
+    Bench b(2, milliseconds(100));
+    b.post(1, b.descriptor);
+    for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 0, 4);
+    const size_t grants = b.host.sent<wire::OpGrant>().size();
+    ASSERT_EQ(b.op->deadline(), Instant{} + milliseconds(50));
+    b.op->on_deadline(Instant{} + milliseconds(50));
+    const auto said = b.host.sent<wire::OpGrant>();
+    ASSERT_EQ(said.size(), grants + 1);
+    EXPECT_EQ(said.back().first, 1u);
+    EXPECT_TRUE(b.host.sent<wire::OpFail>().empty());
+    b.op->on_deadline(Instant{} + milliseconds(100));
+    ASSERT_EQ(b.host.sent<wire::OpFail>().size(), 1u) << "rank 2 is left out as ever";
+    EXPECT_EQ(b.host.sent<wire::OpFail>()[0].first, 2u);
+}
+
+// And whoever hears it waits on: for as long as it is said, and a grace.
+TEST(GossipEnd, WhoeverSaysThatItWaitsIsWaitedFor) {
+    Bench b(1, milliseconds(100));
+    for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+    for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 0, 4);
+    const wire::OpGrant waits{Bench::op_id(), 0, 0, 0, {}};
+    for (const int ms : {50, 100, 150}) b.op->on_message({2}, waits, Instant{} + milliseconds(ms));
+    b.op->on_deadline(Instant{} + milliseconds(200));
+    EXPECT_TRUE(b.host.sent<wire::OpFail>().empty());
+    b.op->on_deadline(Instant{} + milliseconds(250));
+    EXPECT_EQ(b.host.sent<wire::OpFail>().size(), 1u);
+}
+
 TEST(GossipEnd, ASlowNeighbourIsLeftOutAndTold) {
     Bench b(1, milliseconds(100));
     b.post(1, b.descriptor);
     b.frame(1, 0, 0, 4);
     b.frame(1, 1, 0, 4);
+    b.op->on_deadline(Instant{} + milliseconds(50));
     ASSERT_EQ(b.op->deadline(), Instant{} + milliseconds(100));
     EXPECT_NE(b.op->waiting_for().find("for peer 2 to call it"), std::string::npos);
     b.op->on_deadline(Instant{} + milliseconds(99));
@@ -166,6 +197,8 @@ TEST(GossipEnd, GraceRunsFromWhatANeighbourWaitsFor) {
         run_job(job);
         b.op->job_done(job.id, later);
     }
+    b.op->on_deadline(later);  // what it may have to say is said
+    b.op->on_deadline(later + milliseconds(60));
     EXPECT_EQ(b.op->deadline(), later + milliseconds(100));
 }
 

@@ -44,7 +44,7 @@ struct Peer final : OpHost {
     bool reserve_retained(uint64_t bytes) override;
     void release_retained(uint64_t bytes) override { retained -= bytes; }
     void ended(Code code, const std::string& detail) override;
-    void request_exclusion(const std::vector<Rank>&, const std::string&) override {
+    void request_exclusion(const std::vector<Rank>&, const std::string&, uint32_t) override {
         violation = "asked the coordinator to leave somebody out";
     }
     void diverged(const std::string&) override { violation = "said that it diverged"; }

@@ -74,6 +74,18 @@ protected:
         ops_[1].op->on_chunk({from}, std::move(arrival), {});
     }
 
+    // Of the chunks that it roots.
+    void send_result_of_all_from(uint32_t rank) {
+        for (uint32_t chunk = 0; chunk < 6; ++chunk) {
+            wire::BulkHeader header;
+            header.kind = static_cast<uint8_t>(wire::BulkKind::result);
+            header.op = {.round = {1}, .tag = 7};
+            header.chunk = chunk;
+            header.contributors = to_bitmap({true, true, true});
+            ops_[1].op->on_chunk({rank}, {header, ops_.pool.take(sizeof(float))}, {});
+        }
+    }
+
     FewOps ops_{{}};
     wire::OpPost announcement_;
     std::vector<float> memory_ = std::vector<float>(6, -1.0f), input_ = std::vector<float>(6, 1.0f);
@@ -167,6 +179,27 @@ TEST_F(Hostile, ReportsOfNoAttemptAreNotDecidedOn) {
     ops_[1].op->on_message({2}, wire::OpReport{id, 0, 1, false, {7}, {}}, {});
     EXPECT_EQ(ops_.violators.size(), 2u);
     EXPECT_EQ(ops_[1].op->attempt(), 1u);  // nobody has what rank 0 was to give
+}
+
+// One message names each chunk as often as it holds ranges.
+TEST_F(Hostile, WhatIsAskedAgainAndAgainIsSentOnce) {
+    OpConfig config = whole();
+    config.descriptor.reduce = Reduce::avg;
+    start(std::move(config));
+    announce(0), announce(2);
+    send_result_of_all_from(0);
+    ops_[1].op->install({false, true, true}, {true, false, false}, {});  // rank 2 has its chunks now
+    ops_.frames.clear();
+    const std::vector<wire::ChunkRange> often(1000, {0, UINT32_MAX});
+    const OpId id{.round = {1}, .tag = 7};
+    for (int i = 0; i < 3; ++i) {
+        ops_[1].op->on_message({2}, wire::OpFetch{id, 0, 1, often}, {});
+        ops_[1].op->on_message({2}, wire::OpAck{id, 0, often}, {});
+        ops_[1].op->on_message({2}, wire::OpStatus{id, 0, 1, {{{0, UINT32_MAX}, 0}, {{0, UINT32_MAX}, 0}}},
+                               {});
+    }
+    EXPECT_GT(ops_.frames.size(), 0u);
+    EXPECT_LE(ops_.frames.size(), 2u) << "of two orphans";
 }
 
 TEST_F(Hostile, BytesThatWereLetGoAreNotSent) {

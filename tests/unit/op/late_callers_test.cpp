@@ -2,6 +2,8 @@
 // Method: a few ops whose frames and clock a test moves by hand (few_ops.h).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/op/few_ops.h"
 
 namespace whim::op {
@@ -113,6 +115,139 @@ TEST_F(LateCallers, WhoIsLeftOutSendsNoContributionsThatNobodyCounts) {
     ops.alive[2] = false;
     ops.install(2);
     EXPECT_FALSE(ops.pin(frame));
+}
+
+// ---- who is blamed, and until when
+
+using Few = FewOps::Setup;
+constexpr Duration kGrace = milliseconds(10);
+
+void deadlines(FewOps& ops) {
+    for (const auto& peer : ops.peers) {
+        for (auto due = peer->op ? peer->op->deadline() : std::nullopt; due && *due <= ops.now;
+             due = peer->op->deadline())
+            peer->op->on_deadline(ops.now);
+    }
+}
+
+TEST(Blamed, NobodyWhereTooFewContributorsWouldStay) {
+    Few setup{.peers = 4, .elements = 8, .min_contributors = 3, .grace = kGrace};
+    setup.abstains = {true, false, false, false};
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    for (int i = 0; i < 20; ++i) {
+        ops.now = ops.now + milliseconds(4);
+        ops.settle();
+        deadlines(ops);
+    }
+    for (uint32_t r = 0; r < 3; ++r) {
+        EXPECT_TRUE(ops[r].blamed.empty()) << "without rank 3 two contribute, and three have to";
+        EXPECT_FALSE(ops[r].ended_with);
+    }
+    ops.post(3);
+    ops.settle();
+    for (uint32_t r = 0; r < 4; ++r) EXPECT_EQ(ops[r].ended_with, Code::OK);
+}
+
+TEST(Blamed, ThoseWhoOnlyReceiveHaveToStayToo) {
+    Few setup{.peers = 5, .elements = 10, .min_contributors = 3, .grace = kGrace};
+    setup.abstains = {true, false, false, false, false};
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 4; ++r) ops.post(r);
+    ops.settle();
+    ops.now = ops.now + kGrace * 6;
+    deadlines(ops);
+    EXPECT_EQ(ops[1].blamed, std::vector<uint32_t>{4});
+    EXPECT_EQ(ops[1].needed, 4u) << "three, and rank 0";
+}
+
+// Of a sum, in which all give and get; this one only gets, and as fast as all.
+TEST(Blamed, NobodyForContributingNothing) {
+    Few setup{.peers = 4, .elements = 128, .reduce = Reduce::sum, .min_contributors = 2, .grace = kGrace};
+    setup.abstains = {false, false, true, false};
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 4; ++r) ops.post(r);
+    for (int i = 0; i < 60; ++i) {
+        std::vector<int> left(4, 4);  // frames that each sends in a while, results first
+        ops.now = ops.now + milliseconds(2);
+        const auto is_result = [](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; };
+        std::stable_partition(ops.frames.begin(), ops.frames.end(), is_result);
+        ops.settle([&](const FewOps::Frame& f) { return left[f.from]-- <= 0; });
+        deadlines(ops);
+    }
+    EXPECT_TRUE(ops.leavers.empty());
+}
+
+TEST(Blamed, NobodyByACallerWhoIsAlone) {
+    FewOps ops({.peers = 4, .elements = 8, .grace = kGrace});
+    ops.post(0);
+    ops.now = ops.now + kGrace * 20;
+    deadlines(ops);
+    EXPECT_TRUE(ops[0].blamed.empty()) << "most have not called: it is the early one";
+    ops.post(1), ops.post(2);
+    ops.settle();
+    ops.now = ops.now + kGrace * 6;
+    deadlines(ops);
+    EXPECT_EQ(ops[0].blamed, std::vector<uint32_t>{3});
+}
+
+TEST(Blamed, NobodyForSilenceThatIsOver) {
+    FewOps ops({.peers = 4, .elements = 64, .reduce = Reduce::sum, .min_contributors = 3, .grace = kGrace});
+    for (uint32_t r = 0; r < 4; ++r) ops.post(r);
+    const auto stalls = [](const FewOps::Frame& f) { return f.from == 2; };
+    ops.settle(stalls);
+    for (int i = 0; i < 10 && ops[0].blamed.empty(); ++i) {
+        ops.now = ops.now + milliseconds(4);
+        deadlines(ops);
+    }
+    ASSERT_FALSE(ops[0].blamed.empty());
+    ASSERT_EQ(ops[0].blamed.front(), 2u);
+    int frames = 4;  // more come later
+    ops.settle([&](const FewOps::Frame& f) { return f.from == 2 && (f.to != 0 || frames-- <= 0); });
+    EXPECT_TRUE(ops[0].blamed.empty());
+    EXPECT_FALSE(ops[0].ended_with);
+}
+
+// What roots could not do while they waited for one who is out now.
+TEST(Blamed, NobodyForWhatAnotherHeldUp) {
+    FewOps ops({.peers = 4, .elements = 64, .reduce = Reduce::sum, .min_contributors = 2, .grace = kGrace});
+    for (uint32_t r = 0; r < 4; ++r) ops.post(r);
+    ops.settle([](const FewOps::Frame& f) { return f.from == 2; });
+    for (int i = 0; i < 10 && ops[0].blamed.empty(); ++i) {
+        ops.now = ops.now + milliseconds(4);
+        deadlines(ops);
+    }
+    ASSERT_FALSE(ops[0].blamed.empty());
+    ASSERT_EQ(ops[0].blamed.front(), 2u);
+    ops.alive[2] = false;
+    for (const uint32_t r : {0u, 1u, 3u}) ops.install(r);
+    EXPECT_TRUE(ops[0].blamed.empty());
+    ops.leavers.clear();
+    ops.now = ops.now + kGrace / 2;
+    deadlines(ops);
+    EXPECT_TRUE(ops.leavers.empty());
+    ops.settle();
+    for (const uint32_t r : {0u, 1u, 3u}) EXPECT_EQ(ops[r].ended_with, Code::OK);
+}
+
+TEST(Blamed, NobodyOnceTheOpIsOver) {
+    const Few setup{.peers = 5, .elements = 1, .min_contributors = 2, .grace = kGrace};
+    FewOps probe(setup), ops(setup);
+    for (uint32_t r = 0; r < 5; ++r) probe.post(r);
+    probe.settle([](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
+    const uint32_t root = probe.frames.at(0).from;  // the only one
+    for (uint32_t r = 0; r < 3; ++r) ops.post((root + r) % 5);
+    for (int i = 0; i < 12 && !ops[root].ended_with; ++i) {
+        ops.now = ops.now + milliseconds(4);
+        ops.settle();
+        deadlines(ops);
+        ops.settle();
+    }
+    ASSERT_EQ(ops[root].ended_with, Code::OK);
+    ops[root].blamed.clear();  // as the engine does
+    ops.post((root + 3) % 5);
+    ops.settle();
+    EXPECT_TRUE(ops[root].blamed.empty());
 }
 
 }  // namespace

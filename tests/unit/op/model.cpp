@@ -9,7 +9,7 @@ void Peer::send_chunk(Rank to, const wire::BulkHeader& header, uint32_t) {
     world->queue_chunk(rank, to.value, header);
 }
 
-void Peer::request_exclusion(const std::vector<Rank>& ranks, const std::string&) {
+void Peer::request_exclusion(const std::vector<Rank>& ranks, const std::string&, uint32_t) {
     world->leave_out(*this, ranks);
 }
 

@@ -44,7 +44,7 @@ struct Peer final : OpHost {
     bool reserve_retained(uint64_t bytes) override;
     void release_retained(uint64_t bytes) override { retained -= bytes; }
     void ended(Code code, const std::string& detail) override;
-    void request_exclusion(const std::vector<Rank>& ranks, const std::string&) override;
+    void request_exclusion(const std::vector<Rank>& ranks, const std::string&, uint32_t) override;
     void diverged(const std::string&) override { differs = true; }
     void violated(Rank from, const std::string& what) override {
         violation = "peer " + std::to_string(from.value) + ": " + what;
