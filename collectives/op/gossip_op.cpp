@@ -254,9 +254,9 @@ std::optional<Instant> GossipOp::deadline() const {
     return due;
 }
 
-// Whoever waits for one neighbour is itself waited for by the others. To those it waits for not it says that
-// it is there, or each of them would give up a neighbour that is as fast as itself. Whom it waits for it
-// tells nothing: two that wait for each other must not hold on to each other.
+// Whoever waits for one neighbour is itself waited for by the others. To those that have shown, by going on,
+// that they have all it gave, it says that it is there, or each of them would give up a neighbour that is as
+// fast as itself. Others it tells nothing: what they wait for may be its own line.
 void GossipOp::say_waiting(Instant now) {
     if (now < said_waiting_ + config_.grace / 2) return;
     said_waiting_ = now;
@@ -265,10 +265,13 @@ void GossipOp::say_waiting(Instant now) {
     for (const auto& [rank, n] : neighbours_) {
         if (!n.open) continue;
         if (awaits(rank)) waits = true;
-        else others.push_back(rank);
+        else if (n.posted && n.unsent.empty()) others.push_back(rank);
     }
+    if (!waits) return;
+    for (const auto& [at, held] : held_)
+        std::erase_if(others, [&](uint32_t rank) { return held.to.contains(rank); });
     for (const uint32_t rank : others) {
-        if (waits) host_.send({rank}, wire::OpGrant{config_.id, 0, said_done_, 0, {}});
+        host_.send({rank}, wire::OpGrant{config_.id, 0, said_done_, 0, {}});
     }
 }
 

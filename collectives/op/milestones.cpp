@@ -52,6 +52,14 @@ bool Milestones::trails(uint32_t rank, const Arrivals& passed) const {
     return true;
 }
 
+bool Milestones::keeps_up(Rank rank) const {
+    for (size_t r = 0; r < due_.size(); ++r) {
+        const bool as_much = uint64_t{due_[rank.value]} * 4 >= uint64_t{due_[r]} * 3;
+        if (as_much && uint64_t{delivered_[rank.value]} * 2 <= delivered_[r]) return false;
+    }
+    return true;
+}
+
 // Whoever passed the step has delivered everything, and that is most of those it says something about.
 bool Milestones::done(const Arrivals& passed, uint32_t compared) const {
     uint32_t count = 0;

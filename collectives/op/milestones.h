@@ -35,6 +35,9 @@ public:
     // others to be late; of fewer that have so much to deliver, all but one. self: who asks.
     std::vector<Rank> behind(Instant now, const std::vector<bool>& expected, uint32_t enough, Rank self);
 
+    // It has more than half of what anybody has who is to deliver as much.
+    bool keeps_up(Rank rank) const;
+
 private:
     bool comparable(uint32_t rank, uint32_t step) const;
     bool trails(uint32_t rank, const Arrivals& passed) const;

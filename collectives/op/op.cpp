@@ -139,7 +139,7 @@ void Op::adopt(uint32_t c, Rank from, const std::vector<uint8_t>& contributors,
     chunk.set = set_index(from_bitmap(contributors, birth_count_));
     --open_count_;
     --open_by_root_[chunk.root];
-    if (mode_ == Mode::member) note_result({chunk.root});
+    if (mode_ == Mode::member) note_progress({chunk.root}, true);
 }
 
 void Op::on_message(Rank from, const wire::Message& message, Instant now) {

@@ -359,10 +359,11 @@ private:
     void on_passed_over(Rank from, const std::vector<wire::ChunkRange>& chunks);
     void fold_what_is_due(Instant now);
     void expect_progress(Instant now);
-    void note_contribution(Rank rank);
-    void note_result(Rank rank);
+    void note_progress(Rank rank, bool result);
     bool is_behind() const;
     bool roots_need_all() const;
+    bool enough_called(uint32_t enough) const;
+    Instant early_since() const;
     bool owes_contribution(uint32_t rank) const;
     bool lacks_result(uint32_t rank) const;
     void called(Rank rank, Instant now);

@@ -177,8 +177,9 @@ void Op::on_fetch(Rank from, const wire::OpFetch& fetch, Instant) {
     each_chunk(fetch.chunks, chunks_.size(), [&](uint32_t c) {
         const Chunk& chunk = chunks_[c];
         if (chunk.state != ChunkState::has || chunk.root != from.value) return;
-        if (std::exchange(rooted(c).fetched, fetch.version + 1) > fetch.version)
-            return;  // once under each view
+        uint32_t& fetched = rooted(c).fetched;
+        if (fetched > fetch.version) return;  // once under each view
+        fetched = fetch.version + 1;
         send_result(c, from.value);
     });
 }

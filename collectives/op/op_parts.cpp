@@ -18,7 +18,7 @@ void Op::finish_elsewhere(uint32_t c) {
     --open_count_;
     --open_by_root_[chunk.root];
     --unreleased_count_;
-    if (mode_ == Mode::member) note_result({chunk.root});
+    if (mode_ == Mode::member) note_progress({chunk.root}, true);
 }
 
 void Op::finish_elsewhere_all() {

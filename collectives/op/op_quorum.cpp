@@ -101,14 +101,15 @@ void Op::expect_progress(Instant now) {
     milestones_.begin(now, std::move(due), config_.patience);
 }
 
-void Op::note_contribution(Rank rank) {
-    if (config_.grace.ns > 0) milestones_.advance(rank, now_);
-}
-
-void Op::note_result(Rank rank) {
+// A contribution, or a result. Who has caught up is not far behind any more.
+void Op::note_progress(Rank rank, bool result) {
     if (config_.grace.ns <= 0) return;
     milestones_.advance(rank, now_);
-    results_.advance(rank, now_);
+    if (result) results_.advance(rank, now_);
+    const auto blamed = blamed_.find(rank.value);
+    if (blamed == blamed_.end() || blamed->second.blame != Blame::behind || !milestones_.keeps_up(rank))
+        return;
+    forgive([&](uint32_t r, Blame) { return r == rank.value; });
 }
 
 bool Op::is_behind() const {
@@ -124,6 +125,7 @@ std::optional<Instant> Op::deadline() const {
     if (config_.grace.ns <= 0 || ended_ || ending_ || mode_ != Mode::member) return std::nullopt;
     std::optional<Instant> due;
     if (grace_since_) due = *grace_since_ + config_.patience;
+    else if (enough_called(1)) due = early_since() + config_.patience * kCallsLate;
     if (!grace_ends_.empty()) due = earlier(due, grace_ends_.begin()->first);
     return earlier(due, earlier(milestones_.next(), results_.next()));
 }
@@ -135,6 +137,8 @@ void Op::on_deadline(Instant now) {
     fold_what_is_due(now);
     const std::optional<Instant> judge = earlier(milestones_.next(), results_.next());
     if (judge && *judge <= now) leave_out(far_behind(now), Blame::behind, now);
+    if (!grace_since_ && enough_called(1) && early_since() + config_.patience * kCallsLate <= now)
+        grace_since_ = now;
     if (grace_since_ && *grace_since_ + config_.patience <= now) {
         const Instant idle_since = *grace_since_;
         grace_since_ = now;
@@ -167,11 +171,19 @@ uint32_t Op::quorum(uint32_t of) const {
     return enough > 1 ? enough : of / 2 + 1;
 }
 
-// Grace begins once enough members have come to make a result.
+// Grace begins once enough members have come to make a result: most of them, where one would do. Whoever
+// calls it with fewer there is early, for some graces at least.
 void Op::begin_grace() {
-    const auto posted = static_cast<uint32_t>(std::count(posted_.begin(), posted_.end(), true));
-    if (!grace_since_ && posted >= quorum(birth_count_)) grace_since_ = now_;
+    if (!grace_since_ && enough_called(quorum(birth_count_ - version_))) grace_since_ = now_;
 }
+
+bool Op::enough_called(uint32_t enough) const {
+    uint32_t called = 0;
+    for (uint32_t r = 0; r < birth_count_; ++r) called += alive(r) && posted_[r];
+    return called >= std::max(enough, config_.descriptor.min_contributors);
+}
+
+Instant Op::early_since() const { return std::max(called_at_, started_); }
 
 // What the others could not do without it is no silence of theirs, and that it has not called is void; but
 // what was said about others is not.
@@ -184,6 +196,7 @@ void Op::called(Rank rank, Instant now) {
 // Nor what they could not do while somebody was in the op who is left out now.
 void Op::view_changed(Instant now) {
     begin_anew(now);
+    begin_grace();  // of fewer, most may be there
     forgive([&](uint32_t r, Blame blame) { return !alive(r) || blame == Blame::silence; });
 }
 
@@ -234,11 +247,13 @@ bool Op::others_are_busy(Instant now) const {
 // instead who have called: they have been silent for less long than it.
 std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
     std::vector<Rank> found;
-    const bool lately = now - std::max(called_at_, started_) < config_.patience * kCallsLate;
+    const bool lately = now - early_since() < config_.patience * kCallsLate;
     const bool may_call_late =
         lately && others_are_busy(now) && config_.plant != Plant::leave_out_late_callers;
-    // Where a root can do nothing until all have contributed there, milestones tell who holds it up.
-    const bool may_wait = roots_need_all() && birth_count_ - version_ > 2;
+    // Where a root can do nothing until all have contributed there, milestones tell who holds it up: in a
+    // uniform op, where they know of contributions too. Else it gets longer still.
+    const bool may_wait = uniform() && birth_count_ - version_ > 2;
+    const int64_t roots_get = roots_need_all() ? kCallsLate : kLonger;
     for (uint32_t r = 0; r < birth_count_; ++r) {
         if (may_call_late && alive(r) && !posted_[r]) return {};
     }
@@ -247,8 +262,10 @@ std::vector<Rank> Op::laggards(Instant now, Instant idle_since) {
             const auto last = progress_.find(r);
             // An idle root may itself wait, for a contribution behind other traffic: it gets longer. So does
             // a contributor that may be gone without.
-            const bool longer = suspicion == 2 || (suspicion == 1 && may_go_without());
-            const Duration patience = longer ? config_.patience * kLonger : config_.patience;
+            const int64_t times = suspicion == 2                       ? roots_get
+                                  : suspicion == 1 && may_go_without() ? kLonger
+                                                                       : 1;
+            const Duration patience = config_.patience * times;
             const bool idle =
                 last == progress_.end() ? now - idle_since >= patience : now - last->second >= patience;
             if (r == self() || !alive(r) || !idle) continue;
@@ -295,7 +312,12 @@ void Op::leave_out(const std::vector<Rank>& ranks, Blame blame, Instant now) {
                                         "its results cannot be kept for it"};
     const std::string why = std::string(kReasons[static_cast<size_t>(blame)]) + " in op " +
                             to_string(config_.id) + " for " + std::to_string(config_.patience.ms()) + " ms";
-    for (const Rank rank : ranks) blamed_[rank.value] = {why, blame};
+    for (const Rank rank : ranks) {
+        const auto known = blamed_.find(rank.value);
+        if (known != blamed_.end() && known->second.blame != Blame::silence)
+            continue;  // it is more than that
+        blamed_[rank.value] = {why, blame};
+    }
     host_.request_exclusion(ranks, why, needed);
 }
 

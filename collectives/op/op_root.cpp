@@ -69,7 +69,7 @@ void Op::on_contribution(Rank from, Arrival& arrival, Instant now) {
     delivered_[from.value] = true;
     if (chunk.base_root == self()) ++given_count_[from.value];
     if (!missed_[from.value]) card_.contributed[from.value] = now;
-    if (uniform()) note_contribution(from);
+    if (uniform()) note_progress(from, false);
     try_fold(c, now);
 }
 

@@ -77,6 +77,7 @@ private:
     struct Voice {
         Instant since;
         wire::OpExcludeRequest request;
+        std::optional<Instant> withdrawn;
     };
     struct Complaint {  // about one member of one op
         std::map<Incarnation, Voice> voices;
@@ -148,7 +149,7 @@ private:
                  CoordinatorOutbox& out);
     void hear_complaints(Instant now, CoordinatorOutbox& out);
     const MemberId* next_to_leave(const OpId& op, std::map<MemberId, Complaint>& against, Instant now);
-    void leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
+    bool leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
                    CoordinatorOutbox& out);
     bool may_be_stale(const OpId& op, const Complaint& complaint, Instant now);
     bool room_for_exclusion(WhoAsks who, CoordinatorOutbox& out);

@@ -13,6 +13,8 @@
 namespace whim::group {
 namespace {
 
+// Whoever takes one thing back says the others again, and has said them all the time.
+constexpr Duration kSaidAgainBy = milliseconds(100);
 constexpr Duration kTakenBackBy = limits::kSecondVoiceWait / 2;  // a view there and the answer back
 
 }  // namespace
@@ -29,7 +31,10 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
     if (born == nullptr || std::find(born->begin(), born->end(), from.info.id) == born->end()) return;
     if (const auto found = complaints_.find(request.op);
         request.members.empty() && found != complaints_.end()) {
-        for (auto& [id, complaint] : found->second) complaint.voices.erase(from.info.id.incarnation);
+        for (auto& [id, complaint] : found->second) {
+            const auto voice = complaint.voices.find(from.info.id.incarnation);
+            if (voice != complaint.voices.end() && !voice->second.withdrawn) voice->second.withdrawn = now;
+        }
     }
     for (const MemberId& id : request.members) {
         if (!stands_in(request.op, from.info.id)) return;
@@ -37,8 +42,9 @@ void CoordinatorCore::exclude(const Admission& from, const wire::OpExcludeReques
         if (id == from.info.id) leave_out(request, id, WhoAsks::itself, out);
         else if (complaints_.size() < limits::kOpExclusionsMax) {
             auto& voices = complaints_[request.op][id].voices;
-            const auto voice = voices.try_emplace(from.info.id.incarnation, Voice{now, request}).first;
+            const auto voice = voices.try_emplace(from.info.id.incarnation, Voice{now, request, {}}).first;
             voice->second.request = request;  // said again, by what it knows now
+            voice->second.withdrawn.reset();
         }
     }
 }
@@ -49,11 +55,16 @@ void CoordinatorCore::hear_complaints(Instant now, CoordinatorOutbox& out) {
         while (const MemberId* id = next_to_leave(op, against, now)) {
             if (!room_for_exclusion(WhoAsks::another, out)) return;  // heard again when there is
             const auto found = against.find(*id);
-            wire::OpExcludeRequest request = found->second.voices.begin()->second.request;
-            for (const auto& [from, voice] : found->second.voices)
-                request.min_contributors = std::max(request.min_contributors, voice.request.min_contributors);
-            leave_out(request, found->first, WhoAsks::another, out);
-            last_left_out_[op] = {now, found->first};
+            wire::OpExcludeRequest request;
+            uint32_t needed = 0;
+            for (const auto& [from, voice] : found->second.voices) {
+                if (voice.withdrawn) continue;
+                request = voice.request;
+                needed = std::max(needed, request.min_contributors);
+            }
+            request.min_contributors = needed;
+            if (leave_out(request, found->first, WhoAsks::another, out))
+                last_left_out_[op] = {now, found->first};
             against.erase(found);
         }
     }
@@ -87,6 +98,8 @@ const MemberId* CoordinatorCore::next_to_leave(const OpId& op, std::map<MemberId
     for (auto& [id, complaint] : against) {
         std::erase_if(complaint.voices, [&](const auto& voice) {
             const auto from = ledger_.living.find(voice.first);
+            const std::optional<Instant> withdrawn = voice.second.withdrawn;
+            if (withdrawn && now - *withdrawn >= kSaidAgainBy) return true;
             return from == ledger_.living.end() || !stands_in(op, from->second.info.id);
         });
         if (born == nullptr || !stands_in(op, id)) complaint.voices.clear();
@@ -97,9 +110,17 @@ const MemberId* CoordinatorCore::next_to_leave(const OpId& op, std::map<MemberId
         std::count_if(born->begin(), born->end(), [&](const MemberId& id) { return stands_in(op, id); });
     for (const auto& [id, complaint] : against) {
         if (may_be_stale(op, complaint, now)) continue;
-        const size_t count = complaint.voices.size();
-        Instant since = complaint.voices.begin()->second.since;
-        for (const auto& [from, voice] : complaint.voices) since = std::min(since, voice.since);
+        size_t count = 0;
+        Instant since = now;
+        for (const auto& [from, voice] : complaint.voices) {
+            if (voice.withdrawn) continue;
+            since = std::min(since, voice.since);
+            ++count;
+        }
+        if (count == 0) {
+            wake_at(now + kSaidAgainBy);  // to forget it
+            continue;
+        }
         const Instant alone_until = since + limits::kSecondVoiceWait;
         if (standing >= 3 && count < 2 && now < alone_until) {
             wake_at(alone_until);
@@ -125,19 +146,19 @@ bool CoordinatorCore::room_for_exclusion(WhoAsks who, CoordinatorOutbox& out) {
     return false;
 }
 
-void CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
+bool CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const MemberId& id, WhoAsks who,
                                 CoordinatorOutbox& out) {
     const std::vector<MemberId>& born = *born_in(request.op.round);
     const auto remaining = std::count_if(born.begin(), born.end(), [&](const MemberId& other) {
         return other != id && stands_in(request.op, other);
     });
     // Whoever gives an op up for itself is let go even where others may not be left out any more.
-    if (!room_for_exclusion(who, out)) return;
+    if (!room_for_exclusion(who, out)) return false;
     if (who != WhoAsks::itself && remaining < std::max<int64_t>(1, request.min_contributors)) {
         out.push_back(
             LogLine{fmt::format("{} is not left out of op {}: {} contributors would remain of at least {}",
                                 label(id), to_string(request.op), remaining, request.min_contributors)});
-        return;
+        return false;
     }
     out.push_back(LogLine{
         fmt::format("{} is left out of op {}: {}", label(id), to_string(request.op), request.reason)});
@@ -146,6 +167,7 @@ void CoordinatorCore::leave_out(const wire::OpExcludeRequest& request, const Mem
         {request.op, id, ledger_.view.epoch.next(), request.reason.substr(0, limits::kRemovalBytesMax)});
     decide(std::move(decision), out);
     publish_view(out);
+    return true;
 }
 
 }  // namespace whim::group

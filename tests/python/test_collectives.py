@@ -177,12 +177,12 @@ def test_parts_fill_their_arrays(trio):
         with pytest.raises(TypeError, match="out"):
             trio[0].all_gather(four, np.zeros(length, np.int32), counts=counts)
         with pytest.raises(TypeError, match="x"):
-            trio[0].reduce_scatter(np.zeros(length, np.int32), four, counts=counts)
+            trio[0].reduce_scatter(np.zeros(length, np.int32), four, reduce="sum", counts=counts)
     for length in (8, 16):  # of a round of two or of four
         with pytest.raises(errors.Invalid, match="the round has 3"):
             trio[0].all_gather(four, np.zeros(length, np.int32)).wait(WAIT_S)
         with pytest.raises(errors.Invalid, match="the round has 3"):
-            trio[0].reduce_scatter(np.zeros(length, np.int32), four).wait(WAIT_S)
+            trio[0].reduce_scatter(np.zeros(length, np.int32), four, reduce="sum").wait(WAIT_S)
     outs = [np.zeros(0, np.int32) for _ in trio]
     wait_all([g.all_gather(np.zeros(0, np.int32), out) for g, out in zip(trio, outs, strict=True)])
 

@@ -119,6 +119,49 @@ TEST(Exclusion, WhoIsNotLeftOutForWantOfRoomIsOnceThereIsSome) {
     EXPECT_EQ(left_out(w, 7777), std::vector{w.id(2)});
 }
 
+// Who takes something else back repeats this: it has stood all the time.
+TEST(Exclusion, WhatIsSaidAgainAtOnceHasStoodAllTheTime) {
+    World w;
+    w.found(4);
+    const auto again = [&] {
+        w.with(1, [&](MemberOutbox& out) { w.peers[1].member->withdraw({{1}, 7, 0}, w.now, out); });
+        ask(w, 1, request(7, {w.id(2)}));
+    };
+    ask(w, 1, request(7, {w.id(2)}));
+    for (int i = 0; i < 9; ++i) {
+        w.run(milliseconds(100));
+        again();
+    }
+    EXPECT_TRUE(left_out(w, 7).empty());
+    w.run(milliseconds(200));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)});
+}
+
+TEST(Exclusion, ARefusalIsNoExclusion) {
+    World w;
+    w.found(4);
+    wire::OpExcludeRequest refused = request(7, {w.id(2)});
+    refused.min_contributors = 4;
+    for (const uint8_t n : {1, 3}) ask(w, n, refused);
+    EXPECT_TRUE(left_out(w, 7).empty());
+    for (const uint8_t n : {1, 3}) ask(w, n, request(7, {w.id(4)}));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(4)}) << "at once";
+}
+
+TEST(Exclusion, WhatIsSaidJustAfterAnExclusionMayBeFromBefore) {
+    World w;
+    w.found(5);
+    for (const uint8_t n : {1, 3}) ask(w, n, request(7, {w.id(2)}));
+    ASSERT_EQ(left_out(w, 7), std::vector{w.id(2)});
+    for (const uint8_t n : {1, 3}) ask(w, n, request(7, {w.id(4)}));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)});
+    w.with(1, [&](MemberOutbox& out) { w.peers[1].member->withdraw({{1}, 7, 0}, w.now, out); });
+    w.run(milliseconds(700));
+    EXPECT_EQ(left_out(w, 7), std::vector{w.id(2)}) << "one took it back";
+    for (const uint8_t n : {1, 3}) ask(w, n, request(8, {w.id(2), w.id(4)}));
+    EXPECT_EQ(left_out(w, 8), (std::vector{w.id(2), w.id(4)})) << "both were named together";
+}
+
 TEST(Exclusion, WhatIsNeededIsWhatTheLastRequestSays) {
     World w;
     w.found(4);

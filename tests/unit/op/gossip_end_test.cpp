@@ -135,11 +135,19 @@ TEST(GossipEnd, WhatALeaverGaveCountsIfItTookTheStepItself) {
     }
 }
 
-// Rank 2 does not come; rank 1, whose values are there, hears that it is waited for somebody else.
-TEST(GossipEnd, WhoeverWaitsSaysSoToThoseItWaitsForNot) {
+// Rank 2 does not come; rank 1, which has gone on, hears that somebody else is waited for. Before it has gone
+// on it hears nothing.
+TEST(GossipEnd, WhoeverWaitsSaysSoToThoseThatHaveAllItGave) {
     Bench b(2, milliseconds(100));
     b.post(1, b.descriptor);
     for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 0, 4);
+    const size_t before = b.host.sent<wire::OpGrant>().size();
+    Bench not_yet(2, milliseconds(100));
+    not_yet.post(1, not_yet.descriptor);
+    for (const uint32_t chunk : {0u, 1u}) not_yet.frame(1, chunk, 0, 4);
+    not_yet.op->on_deadline(Instant{} + milliseconds(50));
+    EXPECT_EQ(not_yet.host.sent<wire::OpGrant>().size(), before);
+    for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 1, 4);
     const size_t grants = b.host.sent<wire::OpGrant>().size();
     ASSERT_EQ(b.op->deadline(), Instant{} + milliseconds(50));
     b.op->on_deadline(Instant{} + milliseconds(50));

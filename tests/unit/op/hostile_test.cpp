@@ -193,7 +193,8 @@ TEST_F(Hostile, WhatIsAskedAgainAndAgainIsSentOnce) {
     const std::vector<wire::ChunkRange> often(1000, {0, UINT32_MAX});
     const OpId id{.round = {1}, .tag = 7};
     for (int i = 0; i < 3; ++i) {
-        ops_[1].op->on_message({2}, wire::OpFetch{id, 0, 1, often}, {});
+        for (const uint32_t version : {1u, 0u})
+            ops_[1].op->on_message({2}, wire::OpFetch{id, 0, version, often}, {});
         ops_[1].op->on_message({2}, wire::OpAck{id, 0, often}, {});
         ops_[1].op->on_message({2}, wire::OpStatus{id, 0, 1, {{{0, UINT32_MAX}, 0}, {{0, UINT32_MAX}, 0}}},
                                {});
