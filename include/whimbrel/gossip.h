@@ -77,8 +77,9 @@ typedef struct whim_neighbour_options {
      * says so (excluded_self); its neighbours go on without. WHIM_NON_FINITE_ABORT: the op ends with
      * WHIM_E_NON_FINITE here and on all whom edges join. */
     uint32_t non_finite;
-    /* Above 0: a neighbour that keeps a step waiting for so long is left out by this peer and told so; both
-     * go on without each other. Default: nobody is. */
+    /* Above 0: a neighbour that keeps a step waiting for so long without a sign is left out by this peer and
+     * told so; both go on without each other. One that itself waits for another gives signs. Default: nobody
+     * is. */
     uint32_t grace_ms;
     /* Above 0: after so long the op ends, with a result: what has been mixed so far. The neighbours hear of
      * it and go on without. Default: none. whim_op_cancel ends it without a result. */
