@@ -58,7 +58,7 @@ enum whim_reduce {
 enum whim_non_finite {
     WHIM_NON_FINITE_EXCLUDE = 0, /* this peer takes part without contributing */
     WHIM_NON_FINITE_ABORT = 1,   /* the op ends on all members with WHIM_E_NON_FINITE; but for those that
-                                    ended it before, without a member that called it a grace later */
+                                    ended it before, without a member of which they heard a grace later */
     WHIM_NON_FINITE_ALLOW = 2    /* not looked at */
 };
 

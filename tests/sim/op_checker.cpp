@@ -411,11 +411,13 @@ void OpChecker::compare(const Key& key, const Truth& truth, const Completion& a,
             world_.violate(label(key, a.member) + " gave other contributors than at " + short_name(b.member));
         return;
     }
-    // Who calls it a grace later than its quorum may find it over at the others, and its own input refused.
+    // Whose call comes a grace later than its quorum may find it over at the others, and its own input
+    // refused. With a grace below some round trips that may be anybody's.
     const auto late = [&](const Completion& bad) {
         const Duration grace = truth.script.grace;
+        const Duration travels = grace < kGraceTelling ? grace : Duration{};
         return bad.code == Code::E_NON_FINITE && grace.ns > 0 &&
-               truth.posted.at(bad.member).at >= quorum_of(truth) + grace;
+               truth.posted.at(bad.member).at + travels >= quorum_of(truth) + grace;
     };
     const bool split = (a.code == Code::OK && is_verdict(b.code) && !late(b)) ||
                        (b.code == Code::OK && is_verdict(a.code) && !late(a));
