@@ -77,23 +77,11 @@ TEST(CustomFails, ADecoderThatWritesBeyond) {
     expect_all_end(ops, "decode wrote beyond its 16 elements");
 }
 
-// Who roots the one chunk of an op of 16 elements.
-uint32_t root_of_one_chunk(uint32_t peers = 3) {
-    FewOps::Setup setup = setup_of(test::custom_codec());
-    setup.elements = 16;
-    setup.peers = peers;
-    setup.codecs.assign(peers, test::custom_codec());
-    FewOps probe(setup);
-    for (uint32_t r = 0; r < peers; ++r) probe.post(r);
-    probe.settle([](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
-    return probe.frames.at(0).from;
-}
-
 // One peer's codec alone fails, on a result: that peer goes, the others end well.
 TEST(CustomFails, OnOnePeerThatRootsNothing) {
     FewOps::Setup setup = setup_of(test::custom_codec());
     setup.elements = 16;
-    const uint32_t bad = (root_of_one_chunk() + 1) % 3;
+    const uint32_t bad = (root_of_one_chunk(setup) + 1) % 3;
     setup.codecs[bad] = codec_with([](CodecParts& p) {
         p.decode = [](ByteSpan, std::span<float> out) {
             out.data()[out.size()] = 1;
@@ -118,7 +106,7 @@ TEST(CustomFails, OnOnePeerThatRootsNothing) {
 TEST(CustomFails, BytesThatOnlyOneMakes) {
     FewOps::Setup setup = setup_of(test::custom_codec());
     setup.elements = 16;
-    const uint32_t bad = (root_of_one_chunk() + 1) % 3;
+    const uint32_t bad = (root_of_one_chunk(setup) + 1) % 3;
     setup.codecs[bad] = codec_with([](CodecParts& p) {
         p.encode = [](const Values& in, MutableByteSpan out) -> std::optional<size_t> {
             return *test::custom_encode(in, out) - 1;
@@ -141,7 +129,7 @@ TEST(CustomFails, WhoWasLateIsWantedWhenAnotherIsRefused) {
     setup.min_contributors = 3;
     setup.grace = milliseconds(10);
     setup.codecs.assign(4, test::custom_codec());
-    const uint32_t root = root_of_one_chunk(4), bad = (root + 1) % 4, late = (root + 2) % 4;
+    const uint32_t root = root_of_one_chunk(setup), bad = (root + 1) % 4, late = (root + 2) % 4;
     setup.codecs[bad] = codec_with([](CodecParts& p) {
         p.encode = [](const Values& in, MutableByteSpan out) -> std::optional<size_t> {
             return *test::custom_encode(in, out) - 1;

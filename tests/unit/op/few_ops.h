@@ -200,4 +200,13 @@ public:
     ChunkPool pool{1u << 20};
 };
 
+// Who makes the result of an op of one chunk.
+inline uint32_t root_of_one_chunk(FewOps::Setup setup) {
+    setup.abstains.clear();
+    FewOps probe(std::move(setup));
+    for (uint32_t r = 0; r < probe.setup.peers; ++r) probe.post(r);
+    probe.settle([](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
+    return probe.frames.at(0).from;
+}
+
 }  // namespace whim::op
