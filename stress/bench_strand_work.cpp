@@ -122,7 +122,7 @@ class End final : public EndpointOwner {
 public:
     End(const Identity& identity, bool cheap, uint32_t strands, uint32_t workers)
         : id_(identity.id()), strands_(strands), memory_(64 * size_t{kFrameBytes}),
-          pool_(std::max(workers, 1u), [](uint64_t) {}) {
+          pool_(std::max(workers, 1u), [](uint64_t, std::exception_ptr) {}) {
         if (cheap) channels_ = std::make_unique<CheapChannels>(id_);
         else channels_ = std::move(TlsChannelFactory::create(identity).value());
         endpoint_.emplace(EndpointConfig{id_, "bench", AsioDriver::now().ns * 1ull, false}, channels_.get(),

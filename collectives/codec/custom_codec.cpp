@@ -121,11 +121,26 @@ Status CustomCodec::try_decode(ByteSpan bytes, std::span<float> out) const {
     return {};
 }
 
-Status CustomCodec::try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
-    if (parts_.accumulate && !acc.empty()) {
-        if (const Status fits = check_length(bytes, acc.size()); !fits.ok()) return fits;
-        return parts_.accumulate(bytes, weight, acc) ? Status{} : Status(refused(bytes, acc.size()));
+// By the application's own function, which has to agree with decode: whose fault a refusal is, decode says.
+Status CustomCodec::accumulated(ByteSpan bytes, float weight, std::span<float> acc) const {
+    const size_t count = acc.size();
+    if (const Status fits = check_length(bytes, count); !fits.ok()) return fits;
+    std::vector<float> room(acc.begin(), acc.end());
+    room.resize(count + kGuardFloats, kGuardFloat);
+    const auto sums = std::span(room).first(count);
+    const bool good = parts_.accumulate(bytes, weight, sums);
+    if (!untouched(std::span(room).subspan(count), kGuardFloat))
+        return broke(fmt::format("accumulate wrote beyond its {} elements", count));
+    if (!good || kernels::first_beyond(sums, std::numeric_limits<float>::max())) {
+        if (const Status opens = check(bytes, count); !opens.ok()) return opens;
+        if (!good) return broke(fmt::format("accumulate refuses {} bytes that decode takes", bytes.size()));
     }
+    std::copy(sums.begin(), sums.end(), acc.begin());
+    return {};
+}
+
+Status CustomCodec::try_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const {
+    if (parts_.accumulate && !acc.empty()) return accumulated(bytes, weight, acc);
     const Result<std::vector<float>> elements = decoded(bytes, acc.size());
     if (!elements.ok()) return elements.error();
     kernels::accumulate_floats(Dtype::f32, std::as_bytes(std::span(*elements)).data(), weight, acc);

@@ -57,6 +57,7 @@ private:
     void do_decode(ByteSpan bytes, std::span<float> out) const override;
     void do_accumulate(ByteSpan bytes, float weight, std::span<float> acc) const override;
 
+    Status accumulated(ByteSpan bytes, float weight, std::span<float> acc) const;
     Result<std::vector<float>> decoded(ByteSpan bytes, size_t count) const;
     Status check_length(ByteSpan bytes, size_t count) const;
     Error broke(const std::string& what) const;

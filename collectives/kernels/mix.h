@@ -2,7 +2,7 @@
 // sum and difference is rounded by itself, in the order written below, and a NaN result is the canonical one.
 // The forms add differences to what is there, so that members who agree stay as they are, bit for bit, and
 // what one gains over an edge the other loses. Of f16 and bf16 all is computed in f32, and rounded once at
-// the end.
+// the end. What two values beyond half of the largest add up to, or differ by, may be infinite.
 #pragma once
 
 #include <span>

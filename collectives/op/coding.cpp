@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/prng.h"
 #include "collectives/kernels/floats.h"
+#include "collectives/kernels/screen.h"
 
 namespace whim::op {
 namespace {
@@ -29,7 +31,20 @@ template <class T> T get(ByteSpan in, size_t at) {
     return value;
 }
 
-Error overflow(const Error& why) { return fail(why.code, "the result cannot be encoded: " + why.detail); }
+// Contributions are finite, so that it is their sum that is not.
+Error overflow(const Error& why) {
+    const bool too_large = why.code == Code::E_NON_FINITE;
+    return fail(too_large ? Code::E_UNSUPPORTED : why.code, "the result cannot be encoded: " + why.detail);
+}
+
+// Of the quotients.
+std::optional<size_t> first_overflow(std::span<const float> sums, float divisor) {
+    if (divisor >= 1.0f) return kernels::first_beyond(sums, std::numeric_limits<float>::max());
+    for (size_t i = 0; i < sums.size(); ++i) {
+        if (!std::isfinite(sums[i] / divisor)) return i;
+    }
+    return std::nullopt;
+}
 
 bool bundled(const Codec& codec, Reduce reduce, bool kept) {
     return codec.sparse() && reduce != Reduce::copy && !kept;
@@ -91,6 +106,7 @@ Coding::Made Coding::fold(std::span<const Contribution> contributions, uint64_t 
         const Contribution& only = contributions.front();
         if (const Status ok = codec_->decode(only.bytes, out); !ok.ok())
             return {0, refusal_of(only.rank, ok.error())};
+        if (encoded.size() < only.bytes.size()) return {0, own_growth()};
         std::copy(only.bytes.begin(), only.bytes.end(), encoded.begin());
         return {only.bytes.size(), std::nullopt};
     }
@@ -150,6 +166,13 @@ Coding::Made Coding::encode(std::span<const float> sums, float divisor, uint64_t
     return {*bytes, std::nullopt};
 }
 
+// Room was taken for what bytes_max said then.
+Coding::Refusal Coding::own_growth() const {
+    return {std::nullopt, fail(Code::E_BROKEN_CONTRACT, "codec " + codec_->text() +
+                                                            ": bytes_max is not always the same, or "
+                                                            "larger for fewer elements")};
+}
+
 Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::span<float> sums,
                             MutableByteSpan encoded, std::span<float> out) const {
     std::fill(sums.begin(), sums.end(), 0.0f);
@@ -160,16 +183,14 @@ Coding::Made Coding::bundle(std::span<const Contribution> contributions, std::sp
         weights += weight;
         if (const Status ok = codec_->accumulate(c.bytes, weight, sums); !ok.ok())
             return {0, refusal_of(c.rank, ok.error())};
+        if (encoded.size() - at < kBundleHeadBytes + c.bytes.size()) return {0, own_growth()};
         put(encoded, at, static_cast<uint32_t>(c.bytes.size()));
         put(encoded, at + 4, c.weight);
         std::copy(c.bytes.begin(), c.bytes.end(),
                   encoded.begin() + static_cast<std::ptrdiff_t>(at + kBundleHeadBytes));
         at += kBundleHeadBytes + c.bytes.size();
     }
-    if (at > limits::kBulkPayloadBytesMax)
-        return {0, Refusal{std::nullopt,
-                           fail(Code::E_BROKEN_CONTRACT, codec_->text() + ": bytes_max is larger for "
-                                                                          "fewer elements")}};
+    if (at > limits::kBulkPayloadBytesMax) return {0, own_growth()};
     if (const Status ok = finish(sums, weights, out); !ok.ok()) return {0, Refusal{std::nullopt, ok.error()}};
     return {at, std::nullopt};
 }
@@ -179,7 +200,8 @@ Status Coding::unpack(ByteSpan result, size_t contributors, std::span<float> sum
     if (!bundles_) return codec_->decode(result, out);
     const Result<float> weights = add_up(result, contributors, sums);
     if (!weights.ok()) return weights.error();
-    return finish(sums, *weights, out);
+    const Status finished = finish(sums, *weights, out);
+    return finished.ok() ? finished : fail(Code::E_PROTOCOL, finished.error().detail);  // no root sends it
 }
 
 // avg divides by the sum of weights.
@@ -187,6 +209,9 @@ Status Coding::finish(std::span<const float> sums, float weights, std::span<floa
     const float divisor = reduce_ == Reduce::avg ? weights : 1.0f;
     if (!(divisor > 0.0f && std::isfinite(divisor)))
         return fail(Code::E_PROTOCOL, "the weights of a bundle make no average");
+    if (const auto at = first_overflow(sums, divisor))
+        return fail(Code::E_UNSUPPORTED,
+                    "element " + std::to_string(*at) + " of the result is more than f32 holds");
     kernels::encode_floats(Dtype::f32, {.values = sums, .divisor = divisor},
                            std::as_writable_bytes(out).data());
     return {};
@@ -206,8 +231,9 @@ Result<float> Coding::add_up(ByteSpan bundle, size_t contributors, std::span<flo
         if (bytes > bundle.size() - at)
             return fail(Code::E_PROTOCOL, "contribution " + std::to_string(i) + " of a bundle exceeds it");
         if (const Status ok = codec_->accumulate(bundle.subspan(at, bytes), weight, sums); !ok.ok())
-            return fail(Code::E_PROTOCOL,
-                        "contribution " + std::to_string(i) + " of a bundle: " + ok.error().detail);
+            return fail(
+                ok.error().code == Code::E_BROKEN_CONTRACT ? Code::E_BROKEN_CONTRACT : Code::E_PROTOCOL,
+                "contribution " + std::to_string(i) + " of a bundle: " + ok.error().detail);
         weights += weight;
         at += bytes;
     }

@@ -97,6 +97,7 @@ private:
                 std::span<float> out) const;
     Result<float> add_up(ByteSpan bundle, size_t contributors, std::span<float> sums) const;
     Status finish(std::span<const float> sums, float weights, std::span<float> out) const;
+    Refusal own_growth() const;
     Dither dither(uint64_t stream) const { return {seed_, stream}; }
 
     CodecPtr codec_;

@@ -207,7 +207,7 @@ void GossipOp::advance(uint32_t c) {
     if (chunk.step == rows_.steps()) finish(c);
 }
 
-// One step. Who mixes nobody stays as it is, and what Chebyshev carries from step to step begins anew.
+// One step. Who mixes nobody stays as it is; the step after it has no values of before.
 void GossipOp::mix(uint32_t c, Chunk& chunk) {
     const GossipRows::Row& row = rows_.row(chunk.step);
     RunningJob running;

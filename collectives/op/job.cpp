@@ -33,7 +33,20 @@ void scan(const Job& job) {
     }
 }
 
+// This peer's own was looked at before the op began.
+std::optional<Coding::Refusal> first_not_finite(const Job& job) {
+    for (size_t i = 0; i < job.inputs.size(); ++i) {
+        if (job.ranks[i] == job.self) continue;
+        if (const auto at = first_non_finite(job.dtype, job.inputs[i].bytes))
+            return Coding::Refusal{job.ranks[i], fail(Code::E_PROTOCOL, "element " + std::to_string(*at) +
+                                                                            " of it is not finite")};
+    }
+    return std::nullopt;
+}
+
 void fold_custom(const Job& job, Scratch& scratch) {
+    if (job.finite) job.outcome->refusal = first_not_finite(job);
+    if (job.outcome->refusal) return;
     const Contributions in{.dtype = job.dtype, .inputs = job.inputs, .ranks = job.ranks};
     if (const Status reduced = job.reducer->reduce(in, job.out, scratch.sums); !reduced.ok())
         job.outcome->refusal = Coding::Refusal{std::nullopt, reduced.error()};
@@ -49,7 +62,9 @@ void encode(const Job& job) {
 // What somebody sent was refused. A codec of the application that refuses what this peer itself encoded is
 // to blame, not the sender.
 Coding::Refusal judged(const Job& job, const Coding::Refusal& refusal, ByteSpan own) {
-    if (!refusal.rank || own.empty()) return refusal;
+    if (!refusal.rank) return refusal;
+    if (*refusal.rank == job.self) return Coding::own_refusal(refusal.why);
+    if (own.empty()) return refusal;
     const Status sound = job.coding->codec().check(own, job.out.size() / sizeof(float));
     if (sound.ok()) return refusal;
     return Coding::own_refusal(sound.error());

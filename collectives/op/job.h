@@ -40,6 +40,7 @@ struct Job {
     MutableByteSpan out = {};                       // folds; may be inputs[i] for one i
     std::shared_ptr<JobOutcome> outcome = nullptr;  // all but a fold without a reducer, and spread
     ReducerPtr reducer = nullptr;                   // fold, of Reduce::custom
+    bool finite = false;                            // which takes no NaN and no infinity from others
 
     // Memory of the application that lies in several places. Not empty: what inputs[own] is, and then that is
     // empty; where out is copied to in the end, unless the job is refused.

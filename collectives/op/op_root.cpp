@@ -164,6 +164,8 @@ void Op::try_fold(uint32_t c, Instant now) {
     if (coded()) return fold_coded(c, order, std::move(running));
     if (config_.reducer) {
         job.reducer = config_.reducer;
+        job.finite = config_.descriptor.finite;
+        job.self = self();
         job.outcome = running.outcome = std::make_shared<JobOutcome>();
     }
     for (const auto& [position, r] : order) {

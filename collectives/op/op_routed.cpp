@@ -120,7 +120,8 @@ void Op::fold_routed(uint32_t c, Instant now) {
                                 " members contribute, " + std::to_string(needed) + " are required",
                             now);
     const bool averages = config_.descriptor.reduce == Reduce::avg;
-    if (roots && averages && !weights_hold(running.weight)) return;
+    if (averages && (roots || !std::isfinite(running.weight)) && !weights_hold(running.weight)) return;
+    if (!averages) running.weight = 1.0f;  // travels, and means nothing
     job.id = host_.next_job_id();
     node.job = job.id;
     if (job.inputs.empty()) return partial_done(running);

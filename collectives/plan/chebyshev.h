@@ -6,8 +6,9 @@
 //
 // which is y_q = T_q(W/lambda) / T_q(1/lambda) y_0 without numbers that grow. The mean is preserved like by
 // plain steps, whatever lambda is. With a lambda that is too low the contraction is less than what the bound
-// says, with one that is too high it is less than possible; neither diverges. When somebody dies, the steps
-// begin anew from where they are, with the new matrix. (arXiv 2302.04083, 1702.08704)
+// says, with one that is too high it is less than possible; neither diverges. Both are fixed for the whole
+// op: when somebody dies the others go on with them, and what it would have given is left out. (arXiv
+// 2302.04083, 1702.08704)
 #pragma once
 
 #include <cstdint>

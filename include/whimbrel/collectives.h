@@ -193,7 +193,7 @@ typedef struct whim_collective_options {
     uint32_t priority;
     uint32_t share;
     /* Of whim_broadcast and whim_all_gather: f32 only; what was given, too, is then what the codec made of it
-     * in the result. */
+     * in the result. The others refuse one. */
     const char* codec;
     /* Of whim_all_gather, as in whim_all_reduce_options; NULL for the others. */
     const uint64_t* counts;

@@ -143,7 +143,8 @@ typedef struct whim_reducer {
     uint32_t min_contributors;
     /* Writes `count` elements to out, which overlaps no input. Anything but WHIM_OK ends the op for all with
      * WHIM_E_BROKEN_CONTRACT. Called for each chunk, by the member that roots it; NaN and infinities occur
-     * among the inputs only with WHIM_NON_FINITE_ALLOW. */
+     * among the inputs only with WHIM_NON_FINITE_ALLOW: a member that sends some otherwise breaks the
+     * protocol, and is cut off. All members say the same of it, or the op ends with WHIM_E_MISMATCH. */
     whim_result (*reduce)(void* context, const whim_reduce_input* in, void* out);
     void (*release)(void* context); /* as of a codec */
 } whim_reducer;

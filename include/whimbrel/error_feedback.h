@@ -49,7 +49,7 @@ WHIM_API whim_result whim_error_feedback_apply(whim_error_feedback* feedback, co
  * unless the op had a codec of the application. Results: WHIM_OK; WHIM_E_INVALID (NULL; an op of another
  * length or group); WHIM_E_WRONG_STATE (nothing was applied, the op runs, or ended without a result);
  * WHIM_E_UNSUPPORTED (an op that is no all-reduce of f32); WHIM_E_NON_FINITE (what was applied holds a NaN or
- * an infinity: abort). */
+ * an infinity, or more than the codec does: none of it was sent; abort). */
 WHIM_API WHIM_MUST_CHECK whim_result whim_error_feedback_stage(whim_error_feedback* feedback,
                                                                whim_group* group, const whim_op* op);
 

@@ -82,6 +82,13 @@ template <class Options> Status no_counts(const Options& options) {
                                                     : Status{};
 }
 
+// What is agreed on is exact.
+Status no_codec(const whim_collective_options& options) {
+    const std::string_view text = options.codec ? options.codec : "";
+    if (text.empty() || text == "none") return {};
+    return fail(Code::E_UNSUPPORTED, fmt::format("codec {}: barriers and agree have none", text));
+}
+
 Status set_dtype(PostOptions& post, uint32_t dtype) {
     const auto known = dtype_from_int(dtype);
     if (!known) return invalid(fmt::format("dtype {} is unknown", dtype));
@@ -241,6 +248,7 @@ whim_result whim_barrier(whim_group* group, const whim_collective_options* optio
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = no_codec(given); !ok) return ok.error();
         set_common(post, given);
         post.dtype = Dtype::u8;
         post.reduce = Reduce::max;
@@ -256,6 +264,7 @@ whim_result whim_agree(whim_group* group, const int64_t* in, int64_t* out, size_
         PostOptions post;
         if (const Status ok = read_options(options, given, "options"); !ok) return ok.error();
         if (const Status ok = no_counts(given); !ok) return ok.error();
+        if (const Status ok = no_codec(given); !ok) return ok.error();
         if (how >= std::size(kHow)) return invalid(fmt::format("how {} is unknown", how));
         post.dtype = Dtype::i64;
         post.reduce = kHow[how];

@@ -8,6 +8,7 @@
 #include "api/handles.h"
 #include "collectives/codec/error_feedback.h"
 #include "collectives/reducer/fold.h"
+#include "runtime/float_env.h"
 #include "runtime/sent.h"
 
 using namespace whim;
@@ -69,6 +70,7 @@ whim_result whim_error_feedback_apply(whim_error_feedback* feedback, const float
         const size_t count = f.input.size();
         if (count > 0 && (!update || !out)) return invalid("update or out is NULL");
         f.feedback.drop();
+        const UsualFloats usual;
         f.feedback.add_to({update, count}, f.input);
         std::copy(f.input.begin(), f.input.end(), out);
         f.applied = true;
@@ -77,7 +79,10 @@ whim_result whim_error_feedback_apply(whim_error_feedback* feedback, const float
 }
 
 whim_result whim_error_feedback_stage(whim_error_feedback* feedback, whim_group* group, const whim_op* op) {
-    return with(feedback, [&](whim_error_feedback& f) { return stage(f, group, op); });
+    return with(feedback, [&](whim_error_feedback& f) {
+        const UsualFloats usual;
+        return stage(f, group, op);
+    });
 }
 
 whim_result whim_error_feedback_commit(whim_error_feedback* feedback) {

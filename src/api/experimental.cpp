@@ -10,6 +10,7 @@
 
 #include "api/structs.h"
 #include "collectives/outer/diloco.h"
+#include "runtime/float_env.h"
 #include "state/digest.h"
 
 using namespace whim;
@@ -71,6 +72,7 @@ void whim_diloco_destroy(whim_diloco* diloco) { delete diloco; }
 whim_result whim_diloco_contribute(const whim_diloco* diloco, const float* live, float* out) {
     return with(diloco, [&](const Diloco& algorithm) -> Status {
         if (!live || !out) return invalid("live or out is NULL");
+        const UsualFloats usual;
         algorithm.contribute({live, algorithm.size()}, {out, algorithm.size()});
         return {};
     });
@@ -80,6 +82,7 @@ whim_result whim_diloco_apply(whim_diloco* diloco, const float* mean) {
     return with(diloco, [&](Diloco& algorithm) -> Status {
         if (!mean) return invalid("mean is NULL");
         if (const Status good = check_provisional(algorithm, false); !good) return good;
+        const UsualFloats usual;
         algorithm.apply({mean, algorithm.size()});
         return {};
     });

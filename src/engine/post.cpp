@@ -177,6 +177,7 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority ||
                 (o.reducer && o.reducer->uniform());
     if (o.reducer) d.reducer = o.reducer->text();
+    d.finite = o.reducer && o.non_finite != NonFinitePolicy::allow;
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
     d.elements = o.bytes() / bytes;

@@ -71,12 +71,14 @@ Status Runtime::open() {
     driver_->attach(engine_->endpoint());
     driver_->after_events([this] { step(); });  // also after poke(), which follows every call of ours
     board_ = std::make_shared<Board>();
-    workers_ = std::make_unique<WorkerPool>(options_.worker_threads, [this](uint64_t job_id) {
-        (void)enqueue([this, job_id] {
-            engine_->job_done(job_id, now());
-            driver_->poke();
+    workers_ = std::make_unique<WorkerPool>(
+        options_.worker_threads, [this](uint64_t job_id, std::exception_ptr thrown) {
+            (void)enqueue([this, job_id, thrown = std::move(thrown)] {
+                if (thrown) std::rethrow_exception(thrown);  // ends the runtime, as if thrown on this thread
+                engine_->job_done(job_id, now());
+                driver_->poke();
+            });
         });
-    });
     if (channels_ && options_.worker_threads > 1) driver_->share_work(*workers_);
     io_thread_ = std::thread([this] { run_io(); });
     log(LogLevel::info, "runtime", "peer {} ({}) listens on {} and is {}", short_name(id_), options_.name,

@@ -15,7 +15,8 @@ constexpr uint64_t kPreemptionsMax = 10;  // that count, of those since the last
 
 }  // namespace
 
-WorkerPool::WorkerPool(uint32_t threads, std::function<void(uint64_t)> done) : done_(std::move(done)) {
+WorkerPool::WorkerPool(uint32_t threads, std::function<void(uint64_t, std::exception_ptr)> done)
+    : done_(std::move(done)) {
     for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -102,8 +103,11 @@ void WorkerPool::run() {
         const op::Job job = std::move(next.front());
         next.pop_front();
         lock.unlock();
-        op::run_job(job, scratch);
-        done_(job.id);
+        std::exception_ptr thrown;
+        try {
+            op::run_job(job, scratch);
+        } catch (...) { thrown = std::current_exception(); }
+        done_(job.id, thrown);
         lock.lock();
     }
 }

@@ -19,8 +19,8 @@ namespace whim::runtime {
 
 class WorkerPool final : public Helpers {
 public:
-    // done: called on a worker after each job, with no lock held.
-    WorkerPool(uint32_t threads, std::function<void(uint64_t job_id)> done);
+    // done: called on a worker after each job, with no lock held; thrown: what the job threw, or null.
+    WorkerPool(uint32_t threads, std::function<void(uint64_t job_id, std::exception_ptr thrown)> done);
     ~WorkerPool() override;  // stop()
 
     void submit(op::Job job);
@@ -40,7 +40,7 @@ private:
     void run();
     void run_next(Shared& shared, std::unique_lock<std::mutex>& lock);
 
-    const std::function<void(uint64_t)> done_;
+    const std::function<void(uint64_t, std::exception_ptr)> done_;
     std::mutex mu_;
     std::condition_variable ready_;
     std::deque<op::Job> queue_, encoding_;  // guarded by mu_

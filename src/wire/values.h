@@ -173,6 +173,7 @@ struct OpDescriptor {
     uint32_t source = UINT32_MAX;      // birth rank of a broadcast's source
     std::string codec = {};            // its canonical text; "": elements travel as they are
     std::string reducer = {};          // of Reduce::custom: its text
+    bool finite = false;               // of a reducer: it is promised inputs without NaN and infinities
     std::vector<uint64_t> parts = {};  // elements of each birth rank, of all_gather and reduce_scatter
     uint64_t plan = 0;                 // digest of a plan with trees; 0: the direct plan
     uint32_t tensors = 0;              // that the buffer is cut into; 0: it is one
@@ -183,7 +184,7 @@ struct OpDescriptor {
         a(collective), a(dtype), a(reduce), a(uniform), a(elements), a(chunk_elements), a(min_contributors),
             a(source);
         a.text(codec, limits::kCodecTextBytesMax), a.text(reducer, limits::kReducerTextBytesMax);
-        a.list(parts, limits::kMembersMax, 8), a(plan), a(tensors), a(tensors_digest);
+        a(finite), a.list(parts, limits::kMembersMax, 8), a(plan), a(tensors), a(tensors_digest);
         if (collective_gossips(collective)) a(gossip);
     }
 };

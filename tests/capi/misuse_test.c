@@ -118,6 +118,18 @@ static void ops_of_another_kind_hold_no_such_info(run* r) {
     for (i = 0; i < 2; i++) whim_op_release(ops[i]);
 }
 
+static void what_is_agreed_on_has_no_codec(run* r) {
+    whim_collective_options options = WHIM_COLLECTIVE_OPTIONS_INIT;
+    int64_t value = 1;
+    whim_op* op = NULL;
+    whim_error error = WHIM_ERROR_INIT;
+    options.codec = "int8";
+    CHECK_IS(whim_barrier(r->groups[0], &options, &op), WHIM_E_UNSUPPORTED);
+    CHECK_IS(whim_agree(r->groups[0], &value, &value, 1, WHIM_AGREE_MAX, &options, &op), WHIM_E_UNSUPPORTED);
+    CHECK_OK(whim_last_error(&error));
+    CHECK(strstr(error.detail, "int8"));
+}
+
 static void calls_out_of_place(run* r) {
     whim_group_options options = peer_options(r);
     whim_group* outsider = NULL;
@@ -225,6 +237,7 @@ int main(void) {
     nulls_are_refused(&r);
     bad_arguments_are_named(&r);
     more_than_an_op_holds_is_refused(&r);
+    what_is_agreed_on_has_no_codec(&r);
     disagreeing_peers_are_both_named(&r, 9, WHIM_F32, 60);
     disagreeing_peers_are_both_named(&r, 8, WHIM_I32, 61);
     a_tag_is_used_once_at_a_time(&r);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "base/prng.h"
@@ -170,21 +171,22 @@ int guest_of(const Address& at) {
     return guest;
 }
 
-void send_byte(int socket, std::optional<int> descriptor) {
+void send_byte(int socket, std::optional<int> descriptor, size_t times = 1) {
     char byte = 0;
     iovec content{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> space{};
     msghdr message{};
     message.msg_iov = &content;
     message.msg_iovlen = 1;
     if (descriptor) {
         message.msg_control = space.data();
-        message.msg_controllen = space.size();
+        message.msg_controllen = CMSG_SPACE(times * sizeof(int));
         cmsghdr* const head = CMSG_FIRSTHDR(&message);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(head), &*descriptor, sizeof(int));
+        head->cmsg_len = CMSG_LEN(times * sizeof(int));
+        for (size_t i = 0; i < times; ++i)
+            std::memcpy(CMSG_DATA(head) + i * sizeof(int), &*descriptor, sizeof(int));
     }
     EXPECT_EQ(sendmsg(socket, &message, 0), 1);
 }
@@ -217,6 +219,25 @@ TEST(SameHost, GuestsWithoutFitMemoryAreShownOut) {
     close(mute);
     ASSERT_TRUE(pair.connect());
     EXPECT_TRUE(pair.a->wait([] { return shared_mappings() == 4; }));
+}
+
+// The room for one has room for two, by how it is aligned.
+TEST(SameHost, DescriptorsThatNobodyAskedForAreClosed) {
+    Pair pair(true, true);
+    const auto open_ones = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const int memory = memory_of(2 * sizeof(RingMemory), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    const auto before = open_ones();
+    for (int i = 0; i < 20; ++i) {
+        const int guest = guest_of(pair.at);
+        send_byte(guest, memory, 2);
+        char consent = 0;
+        EXPECT_EQ(recv(guest, &consent, 1, 0), 0);
+        close(guest);
+    }
+    EXPECT_EQ(open_ones(), before);
+    close(memory);
 }
 
 TEST(SameHost, AGuestWhoBreaksTheRingLosesItsStrandOnly) {

@@ -4,6 +4,9 @@
 #include "proxy.h"
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <new>
 #include <set>
 
 #include "runtime/worker_pool.h"
@@ -35,7 +38,7 @@ public:
     std::atomic<uint64_t> tasks = 0, helped = 0;
 
 private:
-    WorkerPool pool_{3, [](uint64_t) {}};
+    WorkerPool pool_{3, [](uint64_t, std::exception_ptr) {}};
 };
 
 struct Process {
@@ -97,7 +100,7 @@ TEST(StrandWork, CarriesBulkBothWaysWhileStrandsAreLost) {
 }
 
 TEST(WorkerPool, SharesEachTaskOnce) {
-    WorkerPool pool(3, [](uint64_t) {});
+    WorkerPool pool(3, [](uint64_t, std::exception_ptr) {});
     for (size_t count = 0; count < 2'000; ++count) {
         std::vector<std::atomic<int>> runs(count % 17);
         pool.share(runs.size(), [&](size_t i) { ++runs[i]; });
@@ -105,8 +108,43 @@ TEST(WorkerPool, SharesEachTaskOnce) {
     }
 }
 
+// What a job throws goes to whoever waits for it, and the worker goes on.
+TEST(WorkerPool, TellsWhatAJobThrew) {
+    ReducerParts parts;
+    parts.name = "test-throws";
+    parts.dtypes = 1u << static_cast<uint32_t>(Dtype::f32);
+    parts.reduce = [](const Contributions&, MutableByteSpan) -> bool { throw std::bad_alloc(); };
+    std::mutex mu;
+    std::condition_variable done;
+    std::vector<std::string> told;
+    WorkerPool pool(1, [&](uint64_t id, std::exception_ptr thrown) {
+        std::string what = std::to_string(id);
+        try {
+            if (thrown) std::rethrow_exception(thrown);
+        } catch (const std::bad_alloc&) { what += " threw"; }
+        const std::lock_guard lock(mu);
+        told.push_back(what);
+        done.notify_one();
+    });
+    std::vector<float> in = {1}, out = {0};
+    op::Job job{.id = 1, .reduce = Reduce::custom};
+    job.inputs.push_back({std::as_bytes(std::span(in)), 1.0f});
+    job.ranks = {0};
+    job.out = std::as_writable_bytes(std::span(out));
+    job.outcome = std::make_shared<op::JobOutcome>();
+    job.reducer = std::make_shared<CustomReducer>(parts);
+    pool.submit(job);
+    job.id = 2;
+    job.reduce = Reduce::sum;
+    job.reducer = nullptr;
+    pool.submit(job);
+    std::unique_lock lock(mu);
+    ASSERT_TRUE(done.wait_for(lock, std::chrono::seconds(20), [&] { return told.size() == 2; }));
+    EXPECT_EQ(told, (std::vector<std::string>{"1 threw", "2"}));
+}
+
 TEST(WorkerPool, ThatWasStoppedLeavesAllToTheCaller) {
-    WorkerPool pool(2, [](uint64_t) {});
+    WorkerPool pool(2, [](uint64_t, std::exception_ptr) {});
     pool.stop();
     std::set<std::thread::id> threads;
     pool.share(5, [&](size_t) { threads.insert(std::this_thread::get_id()); });

@@ -194,6 +194,12 @@ OpChoice choice_of(uint64_t seed, const ScriptStyle& style, Round round, const O
     choice.non_finite = policy == 0   ? NonFinitePolicy::abort
                         : policy == 1 ? NonFinitePolicy::allow
                                       : NonFinitePolicy::exclude;
+    // Of what a reducer may be given all say the same.
+    if (op.median) {
+        const bool any = stream(seed, 0xf1417e, round, op.tag, 0).chance(1, 4);
+        if (any) choice.non_finite = NonFinitePolicy::allow;
+        else if (policy == 1) choice.non_finite = NonFinitePolicy::exclude;
+    }
     if (!op.parts.empty()) choice.in_place = false;
     if ((!op.codec.empty() || op.gossips()) && choice.non_finite == NonFinitePolicy::allow)
         choice.non_finite = NonFinitePolicy::exclude;

@@ -62,17 +62,19 @@ bool send_descriptor(int socket, int descriptor) {
     return ::sendmsg(socket, &message.head, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-// -1: not exactly one. The kernel closes those for which there is no room.
+// -1: not exactly one. The kernel closes those for which there is no room, but space is aligned: two fit.
 int receive_descriptor(int socket) {
     DescriptorMessage message;
     if (::recvmsg(socket, &message.head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1) return -1;
     const cmsghdr* const head = CMSG_FIRSTHDR(&message.head);
-    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
-        head->cmsg_len != CMSG_LEN(sizeof(int)))
-        return -1;
+    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) return -1;
     int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
-    return descriptor;
+    const size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof descriptor;
+    for (size_t i = 0; i < count; ++i) {
+        std::memcpy(&descriptor, CMSG_DATA(head) + i * sizeof descriptor, sizeof descriptor);
+        if (count > 1) ::close(descriptor);
+    }
+    return count == 1 ? descriptor : -1;
 }
 
 Result<SharedMemory> receive_memory(int socket) {

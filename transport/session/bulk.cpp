@@ -138,7 +138,7 @@ void Endpoint::Impl::put_on(const StrandPtr& strand, const SentPartPtr& sent) {
 
 void Endpoint::Impl::pull_bulk(const StrandPtr& strand) {
     const LinkPtr link = strand->link;
-    if (strand->index > strands_for(*link)) {
+    if (!link->among_first(strand->index, strands_for(*link))) {
         lay_down(*link, *strand);
         if (link->open && !link->bulk.empty()) wake_bulk(*link);
         return;

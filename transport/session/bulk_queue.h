@@ -26,8 +26,18 @@ public:
         OutPart part = OutPart::whole(std::make_shared<OutFrame>(std::move(frame)));
         flow_of(part).parts.push_back(std::move(part));
     }
-    // What has to be sent again goes before the others of its flow.
-    void push_front(OutPart part) { flow_of(part).parts.push_front(std::move(part)); }
+    // What has to be sent again goes before the others of its flow. Parts of one frame that lie together are
+    // one again: over many strands at once, many frames would be begun and none of them end.
+    void push_front(OutPart part) {
+        Flow& flow = flow_of(part);
+        OutPart* const next = flow.parts.empty() ? nullptr : &flow.parts.front();
+        const bool joins = next && next->of == part.of && !next->gives_up() && !part.gives_up() &&
+                           part.offset + part.bytes == next->offset;
+        if (!joins) return flow.parts.push_front(std::move(part));
+        next->offset = part.offset;
+        next->bytes += part.bytes;
+        --size_;
+    }
 
     // Of frames that were begun: those are at the front of their flows.
     bool has_begun() const {

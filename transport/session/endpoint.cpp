@@ -55,8 +55,9 @@ void Endpoint::Impl::wake_control(Link& link) {
 // One idle strand is enough for one frame; busy ones look at the queue by themselves. Always the first that
 // is idle: what is little goes where the window is open already. Copies need the others.
 void Endpoint::Impl::wake_bulk(Link& link) {
-    const size_t count = std::min<size_t>(link.slots.size() - 1, strands_for(link));
-    for (size_t index = 1; index <= count; ++index) {
+    const size_t count = strands_for(link);
+    for (size_t index = 1; index < link.slots.size(); ++index) {
+        if (!link.among_first(index, count)) return;
         const StrandPtr& strand = link.slots[index].strand;
         if (!strand || !strand->idle) continue;
         wake(*strand);
@@ -152,6 +153,7 @@ void Endpoint::Impl::dialed(StrandHandle handle, Instant now) {
     if (strand->state == StrandState::probing) {
         const LinkPtr link = strand->link;
         drop(strand, Driver::tell);  // somebody listens: that is all that was asked
+        link->refusals.clear();
         if (link->open) link->next_probe = now + backoff(++link->probes);
         return;
     }

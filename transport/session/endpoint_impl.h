@@ -207,6 +207,8 @@ private:
 
     // timers.cpp
     std::optional<Instant> link_deadline(const Link& link) const;
+    static Instant control_missed_at(const Link& link);
+    bool path_in_doubt(const Link& link) const;
     void run_strand_deadline(const StrandPtr& strand);
     void run_link(const LinkPtr& link);
     void run_dials(const LinkPtr& link);

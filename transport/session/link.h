@@ -131,6 +131,7 @@ struct Link {
     std::optional<Instant> control_lost_at;  // while other strands live
     std::optional<Instant> next_probe;
     uint32_t probes = 0;
+    std::set<size_t> refusals;  // addresses that refused a probe; none once one did anything else
     StrandPtr probe;
     bool unpark_due = false;
 
@@ -162,6 +163,7 @@ struct Link {
     std::vector<Failure> failures;  // of this race, the last of each address
     std::set<size_t> in_vain;       // addresses whose last hello did not lead to a strand
     uint32_t retries = 0;           // of addresses that failed while others were silent
+    bool asks = false;              // beside a path that says nothing: first who is there
     bool silence = false;           // somebody in this race did not answer in time
     std::string failure_detail;     // of the last race that was lost
 
@@ -180,6 +182,12 @@ struct Link {
     uint32_t strands_spread() const {
         return spreads ? std::min(std::max(strands_used(), limits::kStrandsLossy), bulk_strands)
                        : strands_used();
+    }
+    // Whether that bulk strand is among the first `count` that are there: where one is missing, the next
+    // takes its place, also one that only the other side wanted.
+    bool among_first(size_t index, size_t count) const {
+        for (size_t i = 1; i < index && count > 0; ++i) count -= slots[i].strand != nullptr;
+        return count > 0;
     }
     bool control_up() const { return slots[0].strand != nullptr; }
     bool any_up() const {

@@ -42,7 +42,10 @@ void Endpoint::Impl::lose(const StrandPtr& strand, LinkDownKind kind, const std:
     if (strand->via) bulk_detour_failed(link, *strand, detail);
     if (was != StrandState::probing) return;
     link->next_probe = now_ + backoff(++link->probes);
-    if (kind == LinkDownKind::refused) tell_down(link, kind, detail);
+    if (kind != LinkDownKind::refused) return link->refusals.clear();
+    const bool another = link->refusals.insert(strand->address).second;
+    // One of several may never have been this peer's, seen from here.
+    if (another && link->refusals.size() == link->options.addresses.size()) tell_down(link, kind, detail);
 }
 
 void Endpoint::Impl::violated(const StrandPtr& strand, const std::string& detail) {
@@ -78,6 +81,7 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
     link->control_lost_at.reset();
     if (!link->options.dial && !link->options.addresses.empty()) {
         link->probes = 0;
+        link->refusals.clear();
         link->next_probe = now_ + limits::kProbeDelay;
     }
     tell_down(link, kind, detail);

@@ -104,7 +104,8 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
     reading.elapsed = elapsed;
     Duration queues{};
     uint32_t seen = 0;
-    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+    for (size_t index = 1; index < link.slots.size() && link.among_first(index, link.strands_used());
+         ++index) {
         const StrandPtr& strand = link.slots[index].strand;
         const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!sample) continue;
@@ -156,7 +157,8 @@ void Endpoint::Impl::share_pace() {
 void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
     link.pace.rate = rate;
     std::vector<Strand*> used;
-    for (size_t index = 1; index < link.slots.size() && index <= link.strands_used(); ++index) {
+    for (size_t index = 1; index < link.slots.size() && link.among_first(index, link.strands_used());
+         ++index) {
         if (link.slots[index].strand) used.push_back(link.slots[index].strand.get());
     }
     uint64_t most = 0, delivering = 0;

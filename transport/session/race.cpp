@@ -6,7 +6,8 @@
 //
 // A race is among direct addresses only. A path through a third member is sought beside it (detour.cpp);
 // while a link has one, each address has one chance in a race, as a hello lets go of the path that works.
-// Where the last hello was in vain, it is first asked who is there.
+// Where the last hello was in vain, it is first asked who is there. So it is where the control strand is
+// there and nobody answers on it: then a race goes on beside it.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -28,6 +29,7 @@ void Endpoint::Impl::begin_race(const LinkPtr& link) {
     link->failures.clear();
     link->retries = 0;
     link->silence = false;
+    link->asks = link->control_up() && !via_of(*link);
     link->control().dialed_at = now_;
     send_racer(link);
 }
@@ -64,6 +66,7 @@ void Endpoint::Impl::lead_race(const StrandPtr& strand) {
 // Somebody else may answer there at once, race after race, which without TLS only a hello shows. Each would
 // cost the path that works, or a detour its greeting.
 bool Endpoint::Impl::asks_first(const Link& link, const Strand& racer) {
+    if (link.asks) return true;
     const bool greets = link.detour && link.detour->state == StrandState::greeting;
     return link.in_vain.contains(racer.address) && (greets || via_of(link));
 }
@@ -72,6 +75,8 @@ bool Endpoint::Impl::asks_first(const Link& link, const Strand& racer) {
 void Endpoint::Impl::found(const StrandPtr& racer) {
     const LinkPtr link = racer->link;
     drop(racer, Driver::tell);
+    if (link->control_up() && !via_of(*link) && !silent(*link)) return end_race(*link);
+    link->asks = false;
     link->in_vain.erase(racer->address);
     link->untried.push_front(racer->address);
     send_racer(link);
@@ -89,6 +94,7 @@ void Endpoint::Impl::end_race(Link& link) {
     link.untried.clear();
     link.next_racer.reset();
     link.failures.clear();
+    link.asks = false;
     for (const StrandPtr& racer : std::vector<StrandPtr>(link.racers)) drop(racer, Driver::tell);
 }
 

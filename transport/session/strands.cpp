@@ -40,8 +40,9 @@ void Endpoint::Impl::wanted_changed(Link& link) {
     link.wanted_due = true;
     wake_control(link);
     if (!link.has_waiting()) return;
-    for (size_t index = 1; index <= std::min<size_t>(link.strands_used(), link.slots.size() - 1); ++index) {
-        if (link.slots[index].strand) wake(*link.slots[index].strand);
+    for (size_t index = 1; index < link.slots.size(); ++index) {
+        if (link.slots[index].strand && link.among_first(index, link.strands_used()))
+            wake(*link.slots[index].strand);
     }
 }
 
@@ -85,7 +86,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
         }
         if (index == 0 || !before) continue;  // a new one has not been there all the time
         lost += again;
-        if (index > link.strands_used()) continue;
+        if (!link.among_first(index, link.strands_used())) continue;
         ++reading.strands;
         reading.bytes_acked += now->acked_since(since.bytes_acked);
         reading.bytes_retransmitted += again;

@@ -166,6 +166,7 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
             if (!rtt) return true;
             link.answered = now_;
             link.detour_pauses = 0;
+            if (link.asks && link.control_up() && !via_of(link)) end_race(link);  // after all
             link.rtts.add(*rtt);
             Duration& smoothed = link.stats.rtt_smoothed;
             smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};

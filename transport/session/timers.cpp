@@ -31,10 +31,15 @@ std::string Endpoint::Impl::silence_of(const Strand& strand) const {
     return "no answer in " + std::to_string(tenths / 10) + fraction + " s (a firewall?)";
 }
 
+// A dial and its handshakes take three round trips.
+Instant Endpoint::Impl::control_missed_at(const Link& link) {
+    return *link.control_lost_at + limits::kControlRedialGrace + link.stats.rtt_smoothed * 4;
+}
+
 std::optional<Instant> Endpoint::Impl::link_deadline(const Link& link) const {
     if (link.stuck || link.unpark_due) return now_;
     std::optional<Instant> at = link.heartbeat.next;
-    if (link.control_lost_at) at = earlier(at, *link.control_lost_at + limits::kControlRedialGrace);
+    if (link.control_lost_at) at = earlier(at, control_missed_at(link));
     if (!link.probe) at = earlier(at, link.next_probe);
     at = earlier(at, link.next_racer);
     at = earlier(at, detour_at(link));
@@ -104,7 +109,7 @@ void Endpoint::Impl::run_link(const LinkPtr& link) {
         unpark(link);
         if (!link->open) return;
     }
-    if (link->control_lost_at && *link->control_lost_at + limits::kControlRedialGrace <= now_) {
+    if (link->control_lost_at && control_missed_at(*link) <= now_) {
         link->control_lost_at.reset();
         for (size_t index = 1; index < link->slots.size(); ++index) {
             const StrandPtr strand = link->slots[index].strand;
@@ -132,6 +137,15 @@ void Endpoint::Impl::beat(Link& link) {
     look_at_strands(link);
     look_at_losses(link);
     wake_control(link);
+    if (path_in_doubt(link) && !racing(link) && !link.control().next_dial) link.control().next_dial = now_;
+}
+
+// Nobody answers, and nobody says that the connection is lost. A NAT or a firewall may have forgotten it, or
+// an address changed: then a new one works, and TCP would not find out for a quarter of an hour. Another is
+// dialled beside it, and first asked who is there: a peer that is frozen, or cut off, does not answer there
+// either.
+bool Endpoint::Impl::path_in_doubt(const Link& link) const {
+    return link.dials_directly() && link.control_up() && !via_of(link) && silent(link);
 }
 
 void Endpoint::Impl::run_dials(const LinkPtr& link) {
@@ -140,7 +154,8 @@ void Endpoint::Impl::run_dials(const LinkPtr& link) {
         Slot& slot = link->slots[index];
         if (!slot.next_dial || *slot.next_dial > now_) continue;
         slot.next_dial.reset();
-        const bool wanted = !slot.strand || (slot.strand->via && config_.plant != Plant::never_direct_again);
+        const bool returns = slot.strand && slot.strand->via && config_.plant != Plant::never_direct_again;
+        const bool wanted = !slot.strand || returns || (index == 0 && path_in_doubt(*link));
         const bool under_way = index == 0 ? racing(*link) : slot.dialing != nullptr;
         if (wanted && !under_way) dial(link, static_cast<uint8_t>(index));
     }
@@ -185,7 +200,8 @@ void Endpoint::Impl::probe(const LinkPtr& link) {
     link->next_probe.reset();
     const StrandPtr strand = make_dialer(link, 0);
     strand->state = StrandState::probing;
-    strand->to = link->options.addresses[link->probes % link->options.addresses.size()];
+    strand->address = link->probes % link->options.addresses.size();
+    strand->to = link->options.addresses[strand->address];
     strand->where = "at " + to_string(strand->to);
     strand->begun = now_;
     strand->deadline = now_ + limits::kDialPatienceMin;

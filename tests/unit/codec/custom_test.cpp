@@ -4,6 +4,7 @@
 #include "collectives/codec/custom_codec.h"
 
 #include "base/limits.h"
+#include "collectives/codec/zstd_codec.h"
 #include "tests/unit/codec/cases.h"
 #include "tests/unit/codec/custom_parts.h"
 
@@ -96,6 +97,9 @@ TEST(CustomCodec, BoundsThatAreNone) {
     parts.bytes_max = [](size_t) { return SIZE_MAX; };
     expect_broken(parts, "more than a frame");
     EXPECT_GT(CustomCodec(parts).encoded_bytes_max(16), limits::kBulkPayloadBytesMax);
+    parts.bytes_max = [calls](size_t count) { return custom_bytes(count) + ++*calls; };
+    const ZstdCodec packed(std::make_shared<CustomCodec>(parts), 3);
+    EXPECT_EQ(bytes_of(packed, std::vector<float>(40, 1.5f)).error().code, Code::E_BROKEN_CONTRACT);
 }
 
 TEST(CustomCodec, WhatDecodeDoesWrong) {

@@ -29,7 +29,9 @@ public:
         std::vector<bool> abstains = {};     // nobody
         std::vector<uint64_t> tensors = {};  // instead of in and out: lengths of tensors that lie apart
         std::vector<CodecPtr> codecs = {};   // each peer's; then chunk_elements fits them
-        ReducerPtr reducer = nullptr;        // of Reduce::custom
+        ReducerPtr reducer = nullptr;        // of Reduce::custom,
+        bool finite = false;                 // which takes no NaN and no infinity
+        std::shared_ptr<const plan::Plan> plan = nullptr;
         Duration grace = {};
         std::vector<double> byte_ns = {};  // each peer's, for any payload; 0
     };
@@ -119,6 +121,9 @@ public:
         }
         config.descriptor.min_contributors = setup.min_contributors;
         config.reducer = setup.reducer;
+        config.descriptor.finite = setup.finite;
+        config.plan = setup.plan;
+        config.descriptor.plan = setup.plan ? 1 : 0;
         if (!setup.codecs.empty())
             config.coding = std::make_shared<Coding>(setup.codecs[rank], setup.reduce, false, config.id,
                                                      setup.peers, Plant::none, setup.reducer);

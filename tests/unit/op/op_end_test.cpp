@@ -2,6 +2,7 @@
 // Method: a few ops whose frames a test holds back by hand (few_ops.h).
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "collectives/codec/parse.h"
@@ -217,6 +218,46 @@ TEST(OpEnd, WeightsThatAddUpToInfinityAreRefused) {
         EXPECT_EQ(ops[r].ended_with, Code::E_WEIGHTS);
         EXPECT_NE(ops[r].detail.find("add up to more"), std::string::npos) << ops[r].detail;
         EXPECT_EQ(ops[r].out, std::vector<float>(6, -1.0f));
+    }
+}
+
+// Also where nobody but an inner member of a tree adds them up; a sum has none.
+TEST(OpEnd, WeightsThatAddUpToInfinityInATree) {
+    auto chain = std::make_shared<plan::Plan>(plan::Plan{
+        .kind = plan::Kind::forest, .members = 3, .parts = {}, .tables = {{1, 2, 2}}, .relays = {}});
+    chain->parts = {{plan::kShares, 2, plan::Shape::trees, 0, 0}};
+    const float huge = std::numeric_limits<float>::max();
+    for (const Reduce reduce : {Reduce::avg, Reduce::sum}) {
+        FewOps ops({.reduce = reduce, .weights = {huge, huge, 0}, .plan = chain});
+        for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+        ops.settle([&](const FewOps::Frame& f) {
+            EXPECT_TRUE(std::isfinite(f.header.weight));
+            return false;
+        });
+        for (uint32_t r = 0; r < 3; ++r)
+            EXPECT_EQ(ops[r].ended_with, reduce == Reduce::avg ? Code::E_WEIGHTS : Code::OK) << ops[r].detail;
+    }
+}
+
+// Contributions hold what the codec does, their sum does not.
+TEST(OpEnd, AResultThatIsTooLargeForItsCodec) {
+    for (const char* text : {"int8", "topk:1/1"}) {
+        const CodecPtr codec = *parse_codec(text);
+        FewOps ops({.peers = 2,
+                    .elements = 32,
+                    .chunk_elements = 32,
+                    .reduce = Reduce::sum,
+                    .codecs = {codec, codec}});
+        for (uint32_t r = 0; r < 2; ++r) {
+            ops[r].in[5] = 3e38f;
+            ops.post(r);
+        }
+        ops.settle();
+        for (uint32_t r = 0; r < 2; ++r) {
+            EXPECT_EQ(ops[r].ended_with, Code::E_UNSUPPORTED) << text;
+            EXPECT_NE(ops[r].detail.find("element 5"), std::string::npos) << ops[r].detail;
+            EXPECT_EQ(ops[r].out, std::vector<float>(32, -1.0f));
+        }
     }
 }
 

@@ -32,6 +32,7 @@ public:
         options.dial = false;
         options.local_instance = {1};
         options.bulk_strands = bulk_strands;
+        options.tune_strands = tune_strands;
         options.expected = expected;
         endpoint.open_link(from, options, now);
         return true;
@@ -116,6 +117,7 @@ public:
     std::vector<std::string> answers;  // to tests of addresses
     bool accept = true;
     uint32_t bulk_strands = 1;
+    bool tune_strands = false;
     std::optional<PeerId> expected;
     int messages = 0;
     int bulk = 0, bulk_whole = 0;

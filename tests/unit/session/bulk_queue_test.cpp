@@ -24,6 +24,30 @@ TEST(BulkQueue, OneFlowKeepsItsOrder) {
     EXPECT_EQ(queue.bytes(), 0u);
 }
 
+// What one lost strand had under way of a frame goes back as one: not a part of it to each of the others.
+TEST(BulkQueue, PartsThatLieTogetherAreOneAgain) {
+    BulkQueue queue;
+    queue.push(frame(7, 50, 1, 0, 9));
+    OutPart rest = OutPart::whole(std::make_shared<OutFrame>(frame(7, 1'000)));
+    const auto of = rest.of;
+    const OutPart first = rest.take_front(200), second = rest.take_front(200), third = rest.take_front(200);
+    queue.push_front(rest);   // 600 to 1000
+    queue.push_front(third);  // from 400
+    queue.push_front(first);  // to 200: there is a hole
+    queue.push_front(OutPart::giving_up(of));
+    EXPECT_EQ(queue.size(), 4u);
+    EXPECT_EQ(queue.bytes(), 850u);
+    EXPECT_TRUE(queue.pop().gives_up());
+    EXPECT_EQ(queue.pop().bytes, 200u);
+    const OutPart joined = queue.pop();
+    EXPECT_EQ(joined.of, of);
+    EXPECT_EQ(joined.offset, second.offset + second.bytes);
+    EXPECT_EQ(joined.bytes, 600u);
+    EXPECT_EQ(queue.pop().of->frame.cookie, 9u);
+    EXPECT_EQ(queue.bytes(), 0u);
+    EXPECT_TRUE(queue.empty());
+}
+
 // Bytes that each flow got of the first `total`, with all flows always having something queued.
 std::map<uint64_t, double> share_out(std::vector<BulkFrame> flows, uint64_t total) {
     BulkQueue queue;

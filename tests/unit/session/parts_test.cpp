@@ -101,6 +101,27 @@ TEST_F(Parts, TheFrameThatHoldsTheOthersUpIsSentOnceMore) {
     EXPECT_TRUE(a.at_rest() && b.at_rest());
 }
 
+// Many frames were under way on one strand. Sent again over two of which one stands still, no more are begun
+// at the other side than it takes.
+TEST_F(Parts, FramesThatAreSentAgainAreSentWhole) {
+    net.window = 8u << 20;
+    a.node.held = {strands[1]};
+    a.node.stuck = {strands[2], strands[3]};
+    for (int i = 0; i < 3'000; ++i) a.give(b.key(), 3 * kPart / 2);
+    net.run_for(seconds(2));
+    a.node.held = {strands[2]};
+    a.node.stuck.clear();
+    net.reset_one(1);
+    net.run_for(seconds(5));
+    EXPECT_LE(b.arriving(), limits::kFramesIncompleteMax);
+    a.node.held.clear();
+    net.run_for(seconds(20));
+    EXPECT_EQ(b.received.size(), 3'000u);
+    for (const auto& [cookie, times] : b.received) EXPECT_EQ(times, 1) << cookie;
+    EXPECT_EQ(a.events, Events{"up fresh"}) << a.last_detail;
+    EXPECT_TRUE(a.at_rest() && b.at_rest());
+}
+
 TEST_F(Parts, AFrameGivenUpInTheMiddleEndsAtTheOtherSide) {
     give_and_stand_still();
     a.withdrawn = {1};
