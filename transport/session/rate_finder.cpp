@@ -71,6 +71,7 @@ void RateFinder::measure(const RateReading& reading) {
     span_.bytes += reading.bytes_acked;
     if (span_.time < reading.rtt_min * kSpanRtts) return;
     spans_[spans_seen_++ % spans_.size()] = span_.rate();
+    if (rate_ == 0) most_ = std::max(most_, span_.rate());
     span_ = {};
 }
 
@@ -211,8 +212,13 @@ bool RateFinder::find(const RateReading& reading, Instant now) {
     }
     standing_ = false;
     lowered_ = 0;
-    reason_ = "a queue stood at " + mbit(best());
-    return lower(reading, now);
+    // A path carries what it once did. When others begin as well, less comes through while the queue stands.
+    spans_[0] = most_ = std::max(most_, best());
+    reason_ = "a queue stood at " + mbit(most_);
+    lower(reading, now);
+    forget();
+    most_ = 0;
+    return true;
 }
 
 // The first bound may be of a span in which a burst was lost and little came through. All of the time in
@@ -253,8 +259,8 @@ bool RateFinder::lower(const RateReading& reading, Instant now) {
     const Duration pause = reading.rtt_min * kDrainRtts;
     first_ = rate_ == 0;
     corrected_ = false;
-    const double used =
-        static_cast<double>(best()) / static_cast<double>(std::max<uint64_t>(rate_ - unused(reading), 1));
+    const uint64_t could = std::max<uint64_t>(rate_ - unused(reading), 1);
+    const double used = spans_seen_ == 0 ? 1.0 : static_cast<double>(best()) / static_cast<double>(could);
     const uint64_t carried = first_ ? best() : part(rate_, std::min(1.0, used));
     rate_ = std::max({kRateMin, part(carried, kBelow), rate_ / 2});
     drain_rate_ = drain_of(reading, pause);

@@ -2,8 +2,9 @@
 //
 // TCP alone fills the queue before it learns how fast a path is: cubic until it overflows, several bbr flows
 // with a round trip's worth of bytes. Then heartbeats wait in that queue. So long paths are paced: at the
-// best rate that was delivered lately once a queue stands, after a pause in which it drains; from there
-// slowly up while there is none. The signal is delay, not loss: random losses change nothing.
+// best rate that was delivered lately once a queue stands (at first, at the best that ever was: the queue may
+// be of others' slow starts), after a pause in which it drains; from there slowly up while there is none. The
+// signal is delay, not loss: random losses change nothing.
 //
 // Delay that is left after a pause is no queue of this sender's, but jitter (queue_floor.h). Who sends
 // little of what the path carried yields late. A queue that pacing does not empty is somebody else's. Then
@@ -74,6 +75,7 @@ private:
     QueueFloor floor_;
     Span busy_;            // while the first queue stood
     Span few_;             // looks that are not judged yet
+    uint64_t most_ = 0;    // of all spans, while there is no bound
     uint64_t before_ = 0;  // what the span before the last one brought, while there is no bound
     uint64_t rate_ = 0;
     uint64_t carried_ = 0;  // the largest bound of late

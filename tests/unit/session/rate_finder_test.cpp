@@ -295,6 +295,18 @@ TEST(RateFinder, TakesTheBurstsOfASlowStartForNoBound) {
     EXPECT_LE(line.finder.found(), 40'000'000u);
 }
 
+// Others begin as well: their queue stands, and little comes through.
+TEST(RateFinder, AFirstBoundIsTheMostThatEverCame) {
+    Readings line;
+    for (double rate = 4e6; rate <= 32e6; rate *= 2) line.look(2, rate, Duration{});
+    line.look(5, 12e6, milliseconds(20));
+    EXPECT_GE(line.finder.found(), 30'000'000u);
+    EXPECT_LE(line.finder.found(), 32'000'000u);
+    line.look(62, 12e6, milliseconds(30));  // that is all there is now, after all
+    EXPECT_GT(line.finder.found(), 0u);
+    EXPECT_LT(line.finder.found(), 20'000'000u);
+}
+
 TEST(RateFinder, CorrectsAFirstBoundByWhatCameWhileTheQueueDrained) {
     Readings line;
     line.look(5, 8e6, milliseconds(20));  // a burst was lost
