@@ -251,7 +251,10 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
     if (ending_ || (ended_ && end_code_ != Code::OK))
         return host_.send(from, wire::OpFail{config_.id, static_cast<int32_t>(end_code_), end_detail_});
     listening_[from.value] = true;
-    for (auto& [c, root] : rooted_) root.listeners.erase(from.value);  // it says what it lacks
+    std::vector<uint32_t> wanted;  // until now: it says what it lacks
+    for (auto& [c, root] : rooted_) {
+        if (root.listeners.erase(from.value) > 0) wanted.push_back(c);
+    }
     bool gone = false;
     each_chunk(listen.chunks, chunks_.size(), [&](uint32_t c) {
         if (gone || chunks_[c].root != self()) return;
@@ -271,6 +274,7 @@ void Op::on_listen(Rank from, const wire::OpListen& listen, Instant) {
         if (chunks_[c].state == ChunkState::released)
             host_.send(from, wire::OpStable{config_.id, attempt_, version_, {{c, 1}}});
     });
+    for (const uint32_t c : wanted) check_stable(c);  // kept for it alone
 }
 
 // A listener that has ended, well or not, keeps nobody from closing the op.

@@ -228,3 +228,19 @@ def test_commit_data_and_samples_are_recorded(make_group):
     votes = [group.round_record(round).wait(10).votes for round in (1, 2)]
     assert [(v[0].data, v[0].samples) for v in votes] == [(b"0", 8), (b"1", 8)]
     assert diloco.committed == 2
+
+
+def test_the_outer_step_has_the_same_bits_where_subnormals_are_flushed():
+    """An element whose delta stays zero decays below the smallest normal number."""
+    digests = []
+    for flush in (False, True):
+        torch.set_flush_denormal(flush)
+        try:
+            state = whimbrel._core.Diloco(np.zeros(64, np.float32), 0.7, 0.9)
+            for mean in [1e-37] + [0.0] * 40:
+                state.apply(np.full(64, mean, np.float32))
+                state.commit()
+            digests.append(state.digest())
+        finally:
+            torch.set_flush_denormal(False)
+    assert digests[0] == digests[1]

@@ -208,6 +208,22 @@ TEST(OpEnd, AListenerHearsThatTheOpFailed) {
     EXPECT_EQ(ops[2].ended_with, Code::E_TOO_FEW) << "it would wait for ever";
 }
 
+// It says again what it lacks: what is no longer among it is kept for nobody.
+TEST(OpEnd, ResultsAreKeptForAListenerUntilItHasThem) {
+    FewOps ops({.peers = 3, .in_place = true});
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle([](const FewOps::Frame& f) { return f.to == 2 && f.kind() == wire::BulkKind::result; });
+    ops.alive[2] = false;
+    for (uint32_t r = 0; r < 3; ++r) ops.install(r);
+    ops.settle([](const FewOps::Frame& f) { return f.to == 2 && f.kind() == wire::BulkKind::result; });
+    for (const uint32_t r : {0u, 1u}) ASSERT_EQ(ops[r].ended_with, Code::OK) << r;
+    ASSERT_GT(ops[0].retained + ops[1].retained, 0u);
+    for (const uint32_t r : {0u, 1u})
+        ops[r].op->on_message({2}, wire::OpListen{.op = {.round = {1}, .tag = 7}, .version = 1, .chunks = {}},
+                              ops.now);
+    EXPECT_EQ(ops[0].retained + ops[1].retained, 0u);
+}
+
 TEST(OpEnd, WeightsThatAddUpToInfinityAreRefused) {
     const float huge = std::numeric_limits<float>::max();
     FewOps ops({.peers = 2, .weights = {huge, huge}});
