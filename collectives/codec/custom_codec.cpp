@@ -132,8 +132,13 @@ Status CustomCodec::accumulated(ByteSpan bytes, float weight, std::span<float> a
     if (!untouched(std::span(room).subspan(count), kGuardFloat))
         return broke(fmt::format("accumulate wrote beyond its {} elements", count));
     if (!good || kernels::first_beyond(sums, std::numeric_limits<float>::max())) {
-        if (const Status opens = check(bytes, count); !opens.ok()) return opens;
+        const Result<std::vector<float>> elements = decoded(bytes, count);
+        if (!elements.ok()) return elements.error();
         if (!good) return broke(fmt::format("accumulate refuses {} bytes that decode takes", bytes.size()));
+        std::copy(acc.begin(), acc.end(), sums.begin());
+        kernels::accumulate_floats(Dtype::f32, std::as_bytes(std::span(*elements)).data(), weight, sums);
+        if (!kernels::first_beyond(sums, std::numeric_limits<float>::max()))
+            return broke("accumulate adds other elements than decode gives");
     }
     std::copy(sums.begin(), sums.end(), acc.begin());
     return {};

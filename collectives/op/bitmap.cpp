@@ -62,7 +62,7 @@ std::string describe(const wire::OpDescriptor& d) {
     if (!d.parts.empty()) text += " in parts of " + parts_in_words(d.parts);
     if (d.tensors > 0) text += fmt::format(" in {} tensors (lengths {:016x})", d.tensors, d.tensors_digest);
     if (!d.codec.empty()) text += " as " + d.codec;
-    if (!d.reducer.empty() && !d.finite) text += " of any values, NaN among them";
+    if (!d.reducer.empty() && dtype_is_float(d.dtype) && !d.finite) text += " of any values, NaN among them";
     if (d.plan != 0) text += fmt::format(" by plan {:016x}", d.plan);
     if (d.uniform) text += " (uniform)";
     if (d.source != UINT32_MAX) text += " from rank " + std::to_string(d.source);

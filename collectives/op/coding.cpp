@@ -31,7 +31,7 @@ template <class T> T get(ByteSpan in, size_t at) {
     return value;
 }
 
-// Contributions are finite, so that it is their sum that is not.
+// Contributions are finite, so that it is their sum that is not, or what a reducer made of them.
 Error overflow(const Error& why) {
     const bool too_large = why.code == Code::E_NON_FINITE;
     return fail(too_large ? Code::E_UNSUPPORTED : why.code, "the result cannot be encoded: " + why.detail);

@@ -136,6 +136,11 @@ bool Op::accept(RunningJob& running, Instant now) {
     }
     root.given[*refusal.rank] = {};
     host_.violated({*refusal.rank}, "a contribution to " + where + ": " + refusal.why.detail);
+    if (alive(*refusal.rank)) return false;
+    // It is out already: nobody will be told to go on without it.
+    if (uniform())
+        fail_for_all(refusal.why.code, where + ": of a member that is gone: " + refusal.why.detail, now);
+    else try_fold(running.chunk, now);
     return false;
 }
 

@@ -47,6 +47,8 @@ inline constexpr uint32_t kUnknownStrandsMax = 256;        // accepted, not yet 
 // Rounds and ops.
 inline constexpr uint32_t kCommitBytesMax = 64u << 10;  // the application's bytes in one commit
 inline constexpr uint32_t kOpsOpenMax = 256;            // per group
+inline constexpr uint64_t kOpNumbers = 1u << 29;        // of one process; then they come again
+inline constexpr uint64_t kRoundsOpsKept = 4;           // behind the newest, in which ops may be open
 inline constexpr uint32_t kOpsUnpostedMax = 1024;       // ops peers have posted and we have not
 inline constexpr uint32_t kChunksPerOpMax = 1u << 17;   // so that the ranges of any of them fit a message
 inline constexpr uint32_t kTensorsPerOpMax = 1u << 16;
@@ -131,7 +133,7 @@ inline constexpr uint32_t kInlinePayloadBytesMax = 4096;   // smaller payloads a
 inline constexpr uint32_t kAckFramesMax = 32;              // received before an acknowledgement is due
 inline constexpr uint32_t kAckBytesMax = 256u << 10;       // the same in bytes of messages
 inline constexpr Duration kControlRedialGrace =
-    milliseconds(500);                                     // without control strand before the link is down
+    milliseconds(500);  // without control strand, and four round trips more, before the link is down
 inline constexpr Duration kProbeDelay = milliseconds(10);  // from the loss of all strands to a probing dial
 inline constexpr Duration kStrandSettledAfter =
     milliseconds(100);  // up this long: redialled at once when lost

@@ -170,6 +170,8 @@ void Leader::message(const LinkKey& from, ByteSpan message, Instant now) {
     group::CoordinatorOutbox out;
     coordinator_.on_message(from.peer, from.incarnation.value, *decoded, now, out);
     perform(out, now);
+    // Whose token was good and whose addresses are tried, which is bounded by itself, makes way for nobody.
+    if (coordinator_.tests(from.peer, from.incarnation.value)) strangers_.gone(from);
 }
 
 // Links to coordinators carry no bulk frames; one that comes anyway is thrown away.
@@ -194,13 +196,12 @@ std::optional<Instant> Leader::deadline() const {
 
 void Leader::close_due(Instant now) {
     for (const LinkKey& key : strangers_.overdue(now)) closing_.try_emplace(key, now);
-    for (auto it = closing_.begin(); it != closing_.end();) {
-        if (it->second > now) {
-            ++it;
-            continue;
-        }
-        const LinkKey key = it->first;
-        it = closing_.erase(it);
+    std::vector<LinkKey> due;
+    for (const auto& [key, when] : closing_) {
+        if (when <= now) due.push_back(key);
+    }
+    for (const LinkKey& key : due) {
+        if (closing_.erase(key) == 0) continue;  // admitted, by what the end of another one led to
         strangers_.gone(key);
         endpoint_->close_link(key, now);
         link_down(key, LinkDownKind::closed, "closed by the coordinator", now);

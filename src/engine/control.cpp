@@ -159,7 +159,7 @@ void Engine::Impl::install_view(const wire::View& view) {
         event(EventKind::view_changed, removal.member,
               op_name(removal.member) + (removal.left ? " left: " : " was evicted: ") + removal.reason);
     }
-    if (removed_seen_.size() > limits::kRemovedKeptMax) removed_seen_.erase(removed_seen_.begin());
+    while (removed_seen_.size() > limits::kRemovedKeptMax) removed_seen_.erase(removed_seen_.begin());
     for (const wire::OpExclusion& exclusion : view.exclusions) {
         excluded_.insert({exclusion.op, exclusion.member});
         const auto finished = finished_.find(exclusion.op);
@@ -216,9 +216,8 @@ void Engine::Impl::round_began(const wire::RoundStart& start) {
 }
 
 void Engine::Impl::forget_old_rounds(Round newest) {
-    constexpr uint64_t kRoundsKept = 4;  // an op may stay open across a few rounds
-    if (newest.value <= kRoundsKept) return;
-    const Round oldest{newest.value - kRoundsKept};
+    if (newest.value <= limits::kRoundsOpsKept) return;
+    const Round oldest{newest.value - limits::kRoundsOpsKept};
     std::erase_if(births_, [&](const auto& entry) { return entry.first < oldest; });
     for (auto& [number, record] : records_) {
         if (record->op && record->id.round < oldest)

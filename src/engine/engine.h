@@ -53,6 +53,7 @@ struct EngineConfig {
     uint32_t shared_bytes_min = limits::kSharedBytesMin;    // small in tests
     uint64_t weighed_bytes_min = limits::kWeighedBytesMin;  // of ops with shares by what lines carry
     uint64_t seed = 0;
+    uint64_t first_record = 1;       // simulator only: the number of the first op
     uint64_t planned_bytes_min = 0;  // simulator only: ops are planned as if they were as long
     uint64_t pace_claimed =
         0;  // simulator only: taken for every link's rate instead of what was measured; 0: not

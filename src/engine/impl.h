@@ -167,6 +167,7 @@ private:
     void cut_parts(PostOptions& options, size_t members) const;
     bool overlaps(const PostOptions& options, Rank rank) const;
     std::string place_of(const OpRecord& record, uint64_t element) const;
+    uint64_t next_record();
     Result<wire::OpDescriptor> describe(const PostOptions& options, uint32_t members, Round birth,
                                         const plan::Plan* plan) const;
     // choose_plan.cpp
@@ -262,7 +263,7 @@ private:
     std::map<uint64_t, Incoming> incoming_;
     std::map<uint64_t, uint64_t> job_record_;
     std::map<uint64_t, Scanning> scans_;
-    uint64_t next_record_ = 1, next_job_ = 1, next_token_ = 1;
+    uint64_t next_record_ = config_.first_record, next_job_ = 1, next_token_ = 1;
     std::optional<EagerHolder> eager_holder_;
     LearntGraces graces_;
     uint64_t retained_bytes_ = 0;

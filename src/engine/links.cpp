@@ -15,6 +15,7 @@ constexpr uint32_t kKindBits = 2;
 constexpr uint32_t kAttemptBits = 11;
 static_assert(limits::kChunksPerOpMax <= 1u << kChunkBits);
 static_assert(limits::kMembersMax < 1u << kAttemptBits);
+static_assert(limits::kOpNumbers == uint64_t{1} << (64 - kChunkBits - kKindBits - kAttemptBits));
 
 uint64_t make_cookie(uint64_t record, const wire::BulkHeader& header) {
     return (((record << kAttemptBits | header.attempt) << kKindBits | header.kind) << kChunkBits) |

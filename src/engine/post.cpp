@@ -167,6 +167,14 @@ bool Engine::Impl::overlaps(const PostOptions& o, Rank rank) const {
     return !in_place && in < out + o.out.size() && out < in + o.in.size();
 }
 
+// Of ops that are open each has its own.
+uint64_t Engine::Impl::next_record() {
+    for (;;) {
+        const uint64_t number = next_record_++ % limits::kOpNumbers;
+        if (number != 0 && !records_.contains(number)) return number;
+    }
+}
+
 // What all members must agree on.
 Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t members, Round birth,
                                                   const plan::Plan* plan) const {
@@ -177,7 +185,7 @@ Result<wire::OpDescriptor> Engine::Impl::describe(const PostOptions& o, uint32_t
     d.uniform = o.uniform || o.reduce == Reduce::sum || o.reduce == Reduce::majority ||
                 (o.reducer && o.reducer->uniform());
     if (o.reducer) d.reducer = o.reducer->text();
-    d.finite = o.reducer && o.non_finite != NonFinitePolicy::allow;
+    d.finite = o.reducer && dtype_is_float(o.dtype) && o.non_finite != NonFinitePolicy::allow;
     d.parts = o.parts;
     const auto bytes = static_cast<uint32_t>(dtype_bytes(o.dtype));
     d.elements = o.bytes() / bytes;
@@ -250,7 +258,7 @@ void Engine::Impl::post(AppOp app, Round birth_round, PostOptions options, Insta
     const std::optional<OpId> name = next_id(birth_round, options, rank);
     if (!name) return done(app, Code::E_INVALID, "the two have used the tag too often; take another");
     const OpId id = *name;
-    const uint64_t number = next_record_++;
+    const uint64_t number = next_record();
     auto record = std::make_unique<OpRecord>(*this, number, app, id, std::move(options), std::move(birth));
     OpRecord& r = *record;
     const PostOptions& o = r.options;

@@ -76,6 +76,15 @@ void CoordinatorCore::reject(const ProcessKey& key, Incarnation incarnation, con
     out.push_back(SendToPeer{key.peer, key.boot, std::move(reply)});
 }
 
+// It has begun a new session: what it took back in the old one may be lost, and what stands it says again.
+void CoordinatorCore::forget_what_it_said(Incarnation reporter) {
+    for (auto& [suspect, by] : reports_) by.erase(reporter);
+    std::erase_if(reports_, [](const auto& entry) { return entry.second.empty(); });
+    for (auto& [op, against] : complaints_) {
+        for (auto& [id, complaint] : against) complaint.voices.erase(reporter);
+    }
+}
+
 // "I am still that member."
 void CoordinatorCore::rejoin(const ProcessKey& key, const wire::JoinRequest& request,
                              CoordinatorOutbox& out) {
@@ -94,6 +103,7 @@ void CoordinatorCore::rejoin(const ProcessKey& key, const wire::JoinRequest& req
     }
     if (known != nullptr && known->boot == key.boot) {
         processes_[key].incarnation = request.incarnation;
+        forget_what_it_said(request.incarnation);
         welcome(*known, out);
         return;
     }

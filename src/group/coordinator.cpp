@@ -234,6 +234,10 @@ std::vector<MemberStatus> CoordinatorCore::members() const {
     return all;
 }
 
+bool CoordinatorCore::tests(const PeerId& peer, uint64_t boot) const {
+    return arrivals_.contains({peer, boot});
+}
+
 bool CoordinatorCore::knows(const PeerId& peer, uint64_t boot) const {
     const auto it = processes_.find({peer, boot});
     return it != processes_.end() && it->second.incarnation != Incarnation{};
@@ -307,6 +311,7 @@ std::optional<wire::RoundRecord> Coordinator::record(Round round) const {
 }
 std::vector<MemberStatus> Coordinator::members() const { return core_->members(); }
 bool Coordinator::knows(const PeerId& peer, uint64_t boot) const { return core_->knows(peer, boot); }
+bool Coordinator::tests(const PeerId& peer, uint64_t boot) const { return core_->tests(peer, boot); }
 const LinkMatrix& Coordinator::links() const { return core_->links(); }
 std::string Coordinator::waiting_for() const { return core_->waiting_for(); }
 

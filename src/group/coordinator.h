@@ -114,6 +114,7 @@ public:
         Round round) const;                               // of the last limits::kRoundRecordsKept rounds
     std::vector<MemberStatus> members() const;            // admitted processes in rank order
     bool knows(const PeerId& peer, uint64_t boot) const;  // an admitted process, as members() lists it
+    bool tests(const PeerId& peer, uint64_t boot) const;  // its addresses, before it is admitted
     const LinkMatrix& links() const;                      // between members of the view
     std::string waiting_for() const;                      // why no round begins or ends; "" when none is due
 

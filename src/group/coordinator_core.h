@@ -39,6 +39,7 @@ public:
     void abort_round(const std::string& reason, Instant now, CoordinatorOutbox& out);
     std::vector<MemberStatus> members() const;
     bool knows(const PeerId& peer, uint64_t boot) const;
+    bool tests(const PeerId& peer, uint64_t boot) const;
     const Ledger& ledger() const { return ledger_; }
     FencingToken fencing() const { return fencing_; }
     const std::string& waiting_for() const { return waiting_; }
@@ -106,6 +107,7 @@ private:
 
     // admission.cpp
     void join(const ProcessKey& key, const wire::JoinRequest& request, Instant now, CoordinatorOutbox& out);
+    void forget_what_it_said(Incarnation reporter);
     void rejoin(const ProcessKey& key, const wire::JoinRequest& request, CoordinatorOutbox& out);
     void admit(const ProcessKey& key, const wire::JoinRequest& request, const std::string& unreached,
                Instant now, CoordinatorOutbox& out);

@@ -49,7 +49,9 @@ bool CoordinatorCore::counts(const Process& process, Instant now) const {
 
 bool CoordinatorCore::hears_somebody_else(const Admission& than) const {
     return std::any_of(processes_.begin(), processes_.end(), [&](const auto& entry) {
-        return entry.second.incarnation != than.info.id.incarnation && hears(entry.second);
+        const Process& process = entry.second;
+        const bool admitted = process.incarnation != Incarnation{};  // anybody may call, also from next door
+        return admitted && process.incarnation != than.info.id.incarnation && hears(process);
     });
 }
 
@@ -160,8 +162,9 @@ void CoordinatorCore::hold_judgement(Instant now) {
 
 // While nobody is heard nobody is judged; when somebody is heard again, the others get time to come back too.
 void CoordinatorCore::notice_isolation(Instant now) {
-    const bool heard =
-        std::any_of(processes_.begin(), processes_.end(), [&](const auto& p) { return hears(p.second); });
+    const bool heard = std::any_of(processes_.begin(), processes_.end(), [&](const auto& p) {
+        return p.second.incarnation != Incarnation{} && hears(p.second);
+    });
     if (!heard) isolated_ = !ledger_.view.members.empty();
     else if (std::exchange(isolated_, false)) hold_judgement(now);
 }

@@ -24,8 +24,11 @@ template <size_t I = 0> Result<Entry> decode_as(size_t type, ByteSpan body) {
     }
 }
 
-// Ops may stay open across rounds; two rounds after the commit of the next nobody needs to hear of them.
-bool still_needed(Round round, Round committed) { return round.value + 2 >= committed.value; }
+// Ops may stay open across rounds; two rounds after the commit of the next nobody needs to hear of them, and
+// where nothing is committed members forget them after limits::kRoundsOpsKept.
+bool still_needed(Round round, Round committed, Round newest) {
+    return round.value + 2 >= committed.value && round.value + limits::kRoundsOpsKept >= newest.value;
+}
 
 }  // namespace
 
@@ -79,11 +82,12 @@ const entry::RoundClosed* Ledger::outcome(Round round) const {
 
 wire::View Ledger::grown_view(const std::vector<MemberId>& joined) const {
     wire::View next = view;
-    std::erase_if(next.exclusions,
-                  [&](const wire::OpExclusion& x) { return !still_needed(x.op.round, committed); });
+    std::erase_if(next.exclusions, [&](const wire::OpExclusion& x) {
+        return !still_needed(x.op.round, committed, last_round);
+    });
     next.removed.clear();
     for (const Past& p : past) {
-        if (p.was_member && still_needed(p.round, committed)) next.removed.push_back(p.removal);
+        if (p.was_member && still_needed(p.round, committed, last_round)) next.removed.push_back(p.removal);
     }
     for (const MemberId& id : joined) {
         const auto it = living.find(id.incarnation);

@@ -380,7 +380,7 @@ private:
             }
             case FrameType::ping: {
                 Bytes pong;
-                put_stamp(pong, FrameType::pong, *decode_stamp(body));
+                put_pong(pong, {*decode_ping(body), 0});
                 return feed(handle, pong);
             }
             case FrameType::message: {

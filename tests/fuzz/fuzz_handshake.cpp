@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 1: check(body, decode_hello_reply); break;
         case 2: (void)decode_prefix(body).ok(); break;
         case 3: (void)decode_count(body); break;
-        case 4: (void)decode_stamp(body); break;
+        case 4: (void)decode_ping(body), (void)decode_pong(body); break;
         case 5: {
             const auto count = decode_strands_wanted(body);
             WHIM_ASSERT(!count || (*count >= 1 && *count < limits::kStrandsPerLinkMax));

@@ -94,8 +94,8 @@ private:
             case FrameType::strand_lost:
                 put_count(bytes, static_cast<FrameType>(type), {uint8_t(a % 3), b, a / 3u});
                 break;
-            case FrameType::ping:
-            case FrameType::pong: put_stamp(bytes, static_cast<FrameType>(type), a); break;
+            case FrameType::ping: put_ping(bytes, a); break;
+            case FrameType::pong: put_pong(bytes, {a, b}); break;
             case FrameType::bulk: part(bytes, a, b); break;
             case FrameType::message:
                 put_message(bytes, 1 + a % 4, script_.raw(std::min<size_t>(b, script_.remaining())));

@@ -47,7 +47,7 @@ void frames(const std::filesystem::path& to) {
     put_message(stream, 1, to_bytes("message"));
     put_part(stream, {1, 20, 13}, to_bytes("header"), 7);
     ByteWriter(stream).raw(to_bytes("payload"));
-    put_stamp(stream, FrameType::ping, 1);
+    put_ping(stream, 1);
     put_count(stream, FrameType::ack, {0, 1, 1});
     put_part(stream, {2, 0, 0}, {}, 0);
     put_part(stream, {1, 20, PartHeader::kGivenUp}, to_bytes("header"), 0);

@@ -124,6 +124,7 @@ void Simulation::start_peer(HostId host) {
     e.id = machine.id;
     e.boot = mix64(options_.seed ^ mix64(host * 1000 + machine.boots)) | 1;
     e.run = "sim";
+    if ((options_.seed + host) % 4 == 0) e.first_record = limits::kOpNumbers - 1 - options_.seed % 40;
     e.name = world_.host_name(host);
     switch (plan_.decoy) {
         case Plan::Decoy::none: break;

@@ -204,16 +204,24 @@ bool MemoryNet::move(Pipe& pipe, int side) {
             written += n;
         }
         if (flow.bytes.size() == written) flow.ready = now + latency;
+        if (each_write_waits && written > 0) {
+            const Instant before = flow.writes.empty() ? now : flow.writes.back().second;
+            flow.writes.emplace_back(written, std::max(before, now + latency));
+        }
         writer->written[back.strand] += written;
         if (written > 0) writer->endpoint->did_write(back.strand, written, now);
     }
     if (!flow.done && !flow.bytes.empty() && flow.ready <= now && !pipe.held(side)) {
         worked = true;
         const MutableByteSpan into = flow.to->endpoint->read_buffer(flow.strand);
-        const size_t n =
-            std::min({into.size(), flow.bytes.size(), static_cast<size_t>(1 + prng_.below(cut))});
+        const size_t most = flow.writes.empty() ? flow.bytes.size() : flow.writes.front().first;
+        const size_t n = std::min({into.size(), most, static_cast<size_t>(1 + prng_.below(cut))});
         std::copy_n(flow.bytes.begin(), n, into.begin());
         flow.bytes.erase(flow.bytes.begin(), flow.bytes.begin() + static_cast<ptrdiff_t>(n));
+        if (!flow.writes.empty() && (flow.writes.front().first -= n) == 0) {
+            flow.writes.pop_front();
+            if (!flow.writes.empty()) flow.ready = flow.writes.front().second;
+        }
         flow.to->endpoint->did_read(flow.strand, n, now);
     } else if (!flow.done && flow.bytes.empty() && flow.ends && *flow.ends <= now) {
         worked = true;

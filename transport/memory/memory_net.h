@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -75,6 +76,9 @@ public:
 
     Instant now = Instant{1'000'000'000};
     Duration latency = milliseconds(1);
+    // Whether what is written while other bytes are under way takes as long as they did. Otherwise it comes
+    // with them.
+    bool each_write_waits = false;
     size_t window = 64u << 10;  // bytes under way in one direction
     size_t cut = 20'000;        // longest piece written or read at once
     uint64_t dials_made = 0;
@@ -91,8 +95,9 @@ private:
         Node* to = nullptr;
         StrandHandle strand;
         std::deque<std::byte> bytes;
-        Instant ready;                // when the bytes may arrive
-        std::optional<Instant> ends;  // closed once the bytes are through
+        Instant ready;                                  // when the bytes may arrive
+        std::deque<std::pair<size_t, Instant>> writes;  // if each waits: their bytes, and when they may
+        std::optional<Instant> ends;                    // closed once the bytes are through
         std::string why = "connection reset";
         bool done = false;
     };

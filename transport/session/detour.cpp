@@ -170,6 +170,7 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
     const auto leader = std::find_if(link->racers.begin(), link->racers.end(), greets);
     if (leader != link->racers.end()) depose(link, StrandPtr(*leader));
     if (const StrandPtr old = slot.strand) {
+        if (of->via && !old->via) end_race(*link);  // which was for what the old one lacks; then after pauses
         drop(old, Driver::tell);
         link->heartbeat.stop();
         link->control_lost_at = now_;
@@ -197,7 +198,10 @@ void Endpoint::Impl::settle_route(const LinkPtr& link, const std::optional<LinkK
     link->relays_tried.clear();
     link->next_detour.reset();
     link->detour_pauses = 0;
-    if (route != link->told_via) link->stats.rtt_min = link->stats.rtt_smoothed = Duration{};
+    if (route != link->told_via) {
+        link->stats.rtt_min = link->stats.rtt_smoothed = Duration{};
+        link->forward.forget();
+    }
     if (const StrandPtr other = link->detour) drop(other, Driver::tell);
     if (!route) {
         link->direct_since = now_;

@@ -6,7 +6,7 @@
 namespace whim {
 namespace {
 
-constexpr uint32_t kStampBytes = 8;
+constexpr uint32_t kStampBytes = 8, kPongBytes = 16;
 constexpr uint32_t kCountBytes = 13;
 constexpr uint32_t kWantedBytes = 1;
 
@@ -23,8 +23,8 @@ bool lengths_fit(const FramePrefix& prefix) {
             return prefix.header_bytes >= kPartHeaderBytes &&
                    prefix.header_bytes <= kPartHeaderBytes + limits::kBulkHeaderBytesMax &&
                    prefix.payload_bytes <= limits::kBulkPayloadBytesMax;
-        case FrameType::ping:
-        case FrameType::pong: return prefix.payload_bytes == kStampBytes;
+        case FrameType::ping: return prefix.payload_bytes == kStampBytes;
+        case FrameType::pong: return prefix.payload_bytes == kPongBytes;
         case FrameType::ack:
         case FrameType::strand_lost: return prefix.payload_bytes == kCountBytes;
         case FrameType::strands_wanted: return prefix.payload_bytes == kWantedBytes;
@@ -221,12 +221,27 @@ std::optional<uint32_t> decode_strands_wanted(ByteSpan body) {
     return count;
 }
 
-void put_stamp(Bytes& out, FrameType type, uint64_t stamp) {
-    put_prefix(out, {type, 0, kStampBytes});
-    ByteWriter(out).u64(stamp);
+void put_ping(Bytes& out, uint64_t number) {
+    put_prefix(out, {FrameType::ping, 0, kStampBytes});
+    ByteWriter(out).u64(number);
 }
 
-std::optional<uint64_t> decode_stamp(ByteSpan body) {
+void put_pong(Bytes& out, const Pong& pong) {
+    put_prefix(out, {FrameType::pong, 0, kPongBytes});
+    ByteWriter writer(out);
+    writer.u64(pong.number);
+    writer.u64(pong.clock);
+}
+
+std::optional<Pong> decode_pong(ByteSpan body) {
+    ByteReader in(body);
+    const uint64_t number = in.u64();
+    const Pong pong{number, in.u64()};
+    if (!in.done()) return std::nullopt;
+    return pong;
+}
+
+std::optional<uint64_t> decode_ping(ByteSpan body) {
     ByteReader in(body);
     const uint64_t stamp = in.u64();
     if (!in.done()) return std::nullopt;

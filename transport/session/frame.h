@@ -100,10 +100,16 @@ struct StrandCount {  // body of ack and strand_lost
     uint64_t received = 0;
 };
 
+struct Pong {             // body
+    uint64_t number = 0;  // of the ping
+    uint64_t clock = 0;   // where it was answered, when it came: nanoseconds of any origin
+};
+
 void put_hello(Bytes& out, const Hello& hello);
 void put_hello_reply(Bytes& out, const HelloReply& reply);
 void put_count(Bytes& out, FrameType type, const StrandCount& count);
-void put_stamp(Bytes& out, FrameType type, uint64_t stamp);
+void put_ping(Bytes& out, uint64_t number);
+void put_pong(Bytes& out, const Pong& pong);
 
 // nullopt: not what a correct program sends.
 std::optional<Hello> decode_hello(ByteSpan body);
@@ -111,6 +117,7 @@ std::optional<HelloReply> decode_hello_reply(ByteSpan body);
 std::optional<StrandCount> decode_count(ByteSpan body);
 void put_strands_wanted(Bytes& out, uint32_t count);
 std::optional<uint32_t> decode_strands_wanted(ByteSpan body);  // 1..kStrandsPerLinkMax - 1
-std::optional<uint64_t> decode_stamp(ByteSpan body);
+std::optional<uint64_t> decode_ping(ByteSpan body);
+std::optional<Pong> decode_pong(ByteSpan body);
 
 }  // namespace whim

@@ -14,6 +14,7 @@
 #include "transport/session/bulk_queue.h"
 #include "transport/session/burst.h"
 #include "transport/session/endpoint.h"
+#include "transport/session/forward_delay.h"
 #include "transport/session/frame.h"
 #include "transport/session/in_frames.h"
 #include "transport/session/loss_watch.h"
@@ -62,7 +63,7 @@ struct Heartbeat {
     };
     std::optional<Instant> next;
     bool ping_due = false;
-    std::optional<uint64_t> pong_due;
+    std::optional<Pong> pong_due;
     uint64_t last_number = 0;
     std::array<Ping, kKept> pings{};
 
@@ -71,12 +72,12 @@ struct Heartbeat {
         ping_due = false;
         pong_due.reset();
     }
-    // Round-trip time when `number` answers a ping of ours; each ping is answered once.
-    std::optional<Duration> answered(uint64_t number, Instant now) {
+    // When that ping of ours was sent, if it was; each ping is answered once.
+    std::optional<Instant> answered(uint64_t number) {
         Ping& ping = pings[number % kKept];
         if (number == 0 || ping.number != number) return std::nullopt;
         ping.number = 0;
-        return now - ping.sent;
+        return ping.sent;
     }
 };
 
@@ -109,6 +110,7 @@ struct Link {
     Pace pace;
     LossWatch losses;
     RttHistogram rtts;
+    ForwardDelay forward;
 
     MessageWindow messages;
     BulkQueue bulk;                                   // not taken by a strand

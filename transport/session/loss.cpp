@@ -63,6 +63,7 @@ void Endpoint::Impl::after_loss(const LinkPtr& link, const Strand& strand, LinkD
         slot.next_dial = now_ + backoff(slot.attempts++);
     }
     if (strand.index == 0) {
+        if (link->asks) end_race(*link);  // no strand is left to be careful of
         detour_after(*link, strand.via);
         if (strand.via && racing(*link)) stir_race(*link);
         if (link->any_up()) link->control_lost_at = now_;

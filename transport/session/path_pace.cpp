@@ -45,12 +45,16 @@ void Endpoint::Impl::look_at_pace() {
         all.bytes_acked += reading.bytes_acked;
         all.rtt_min = std::max(all.rtt_min, reading.rtt_min);
         all.queue = std::min(all.queue, reading.queue);
+        all.there =
+            all.there && reading.there ? std::optional(std::min(*all.there, *reading.there)) : std::nullopt;
     }
     if (looks.size() > 1) {  // a single link cannot tell whose queue it sees
         all.allowed = allowed_to(looks);
         line_.look(all, now_);
         for (PaceLook& look : looks) {
             look.reading.queue = look.reading.queue - all.queue;
+            if (all.there) look.reading.there = *look.reading.there - *all.there;
+            else look.reading.there.reset();
             look.reading.beside_others = true;
         }
     } else {
@@ -60,7 +64,11 @@ void Endpoint::Impl::look_at_pace() {
     for (PaceLook& look : looks) look.link->pace.finder.look(look.reading, now_);
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
     share_pace();
-    for (const PaceLook& look : looks) guide_by_pace(look);
+    for (const PaceLook& look : looks) {
+        guide_by_pace(look);
+        look.link->heartbeat.ping_due = true;  // how long the way there takes
+        wake_control(*look.link);
+    }
 }
 
 // With a pace that is known, windows need not be found as well. Those that are too small for it, because a
@@ -120,6 +128,7 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         ++seen;
     }
     if (seen > 0) reading.queue = queues / seen;
+    reading.there = link.forward.queue(now_, std::max(reading.rtt_min, limits::kHeartbeatInterval) * 2);
     if (seen > 0) link.far = reading.rtt_min >= limits::kShortPathRtt;
     if (link.far && (seen > 0 || link.has_waiting())) link.pace.active_until = now_ + reading.rtt_min;
     const double allowed = static_cast<double>(link.pace.rate) * elapsed.seconds();

@@ -39,6 +39,8 @@ constexpr uint64_t kTellingBytes = 64u << 10;    // less says nothing about the 
 constexpr uint64_t kTellingBytesMin = 8u << 10;  // or little after some round trips
 constexpr int64_t kFewRttsMax = 4;
 constexpr uint64_t kRateMin = 32u << 10;
+constexpr uint64_t kMostTimes =
+    3;  // what comes while the first queue stands: so much was no more than a burst
 constexpr Duration kFreeMin = seconds(10);
 constexpr Duration kFreeMax = seconds(160);
 
@@ -137,7 +139,9 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     measure(reading);
     const double kept = std::max(0.0, 1 - kForgotten * reading.elapsed.seconds());
     carried_ = std::max(rate_, part(carried_, kept));
+    most_ = part(most_, kept);
     reading.queue = std::max(Duration{}, reading.queue - floor());
+    reading.queue = own_queue(reading, now);
     const bool queued = reading.queue > bearable(reading.rtt_min);
     if (rate_ == 0 && !queued) {
         busy_ = {};
@@ -171,6 +175,15 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     const bool doubtful = neither_since_.ns > 0 && now - neither_since_ > reading.rtt_min * kDoubtRtts;
     if ((doubtful || floor().ns > 0) && floor_.due(now)) return measure_floor(reading, false, now);
     return reached && !neither && raise(reading, now);
+}
+
+// What is not waited on the way there is waited on the way back, where others send. But not for ever: what
+// tells of the way there may have a queue of its own.
+Duration RateFinder::own_queue(const RateReading& reading, Instant now) {
+    if (reading.queue <= bearable(reading.rtt_min)) round_since_ = {};
+    else if (round_since_.ns == 0) round_since_ = now;
+    const bool long_ago = round_since_.ns > 0 && now - round_since_ > reading.rtt_min * kBorneRtts;
+    return reading.there && !long_ago ? std::min(reading.queue, *reading.there) : reading.queue;
 }
 
 // Sends so little for a while that whatever delay is left is not of this sender.
@@ -213,7 +226,7 @@ bool RateFinder::find(const RateReading& reading, Instant now) {
     standing_ = false;
     lowered_ = 0;
     // A path carries what it once did. When others begin as well, less comes through while the queue stands.
-    spans_[0] = most_ = std::max(most_, best());
+    spans_[0] = most_ = std::max(std::min(most_, best() * kMostTimes), best());
     reason_ = "a queue stood at " + mbit(most_);
     lower(reading, now);
     forget();

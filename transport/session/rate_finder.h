@@ -6,13 +6,15 @@
 // be of others' slow starts), after a pause in which it drains; from there slowly up while there is none. The
 // signal is delay, not loss: random losses change nothing.
 //
-// Delay that is left after a pause is no queue of this sender's, but jitter (queue_floor.h). Who sends
-// little of what the path carried yields late. A queue that pacing does not empty is somebody else's. Then
-// the bound is lifted for a while and TCP competes as it does. Pure: same readings, same decisions.
+// Delay that is left after a pause is no queue of this sender's, but jitter (queue_floor.h). Nor is, for a
+// while, what is not waited on the way there (forward_delay.h): acknowledgements meet others' queues. Who
+// sends little of what the path carried yields late. A queue that pacing does not empty is somebody else's.
+// Then the bound is lifted for a while and TCP competes as it does. Pure: same readings, same decisions.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -24,9 +26,10 @@ namespace whim {
 struct RateReading {
     Duration elapsed;
     uint64_t bytes_acked = 0;
-    uint64_t allowed = 0;        // bytes per second that other bounds leave of this one; 0: all of it
-    bool beside_others = false;  // the queue is what one of several paths has more than the others
-    Duration rtt_min, queue;     // the path's own time, and what is waited on top of it
+    uint64_t allowed = 0;           // bytes per second that other bounds leave of this one; 0: all of it
+    bool beside_others = false;     // the queue is what one of several paths has more than the others
+    Duration rtt_min, queue;        // the path's own time, and what is waited on top of it,
+    std::optional<Duration> there;  // on the way there alone, if that is known
 };
 
 class RateFinder {
@@ -56,6 +59,7 @@ private:
     uint64_t unused(const RateReading& reading) const;
     bool collect(RateReading& reading);
     bool judge(RateReading reading, Instant now);
+    Duration own_queue(const RateReading& reading, Instant now);
     bool end_pause(const RateReading& reading, Instant now);
     bool measure_floor(const RateReading& reading, bool lowered_for_it, Instant now);
     void undo();
@@ -90,6 +94,7 @@ private:
     uint32_t unanswered_ = 0;      // times lowered since it was last raised,
     uint64_t kept_ = 0;            // and what it was before
     Instant borne_since_;          // a queue is seen; 0: none
+    Instant round_since_;          // the same of whole round trips
     Instant neither_since_;        // so much delay that it is neither a queue nor none; 0: it is either
     bool lowered_for_it_ = false;  // the bound, for the delay that is measured
     Instant settled_;              // what is delivered is of the time after that pause again

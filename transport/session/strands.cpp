@@ -115,9 +115,10 @@ void Endpoint::Impl::look_at_strands(Link& link) {
 void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
     const bool rests = reading.bytes_acked == 0 && !link.has_waiting();
     const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
-    for (size_t index = 1; index < link.slots.size() && index <= link.strands_spread(); ++index) {
+    for (size_t index = 1; index < link.slots.size(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
-        if (strand) guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
+        if (strand && link.among_first(index, link.strands_spread()))
+            guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
     }
 }
 

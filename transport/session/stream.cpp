@@ -158,19 +158,25 @@ bool Endpoint::Impl::on_attached_frame(const StrandPtr& strand, FrameType type, 
     switch (type) {
         case FrameType::message: return on_message(strand, body);
         case FrameType::ping:
-            link.heartbeat.pong_due = decode_stamp(body);
+            link.heartbeat.pong_due = Pong{decode_ping(body).value_or(0), static_cast<uint64_t>(now_.ns)};
             wake(*strand);
             return true;
         case FrameType::pong: {
-            const auto rtt = link.heartbeat.answered(decode_stamp(body).value_or(0), now_);
-            if (!rtt) return true;
+            const Pong pong = decode_pong(body).value_or(Pong{});
+            const auto sent = link.heartbeat.answered(pong.number);
+            if (!sent) return true;
+            const Duration rtt = now_ - *sent;
+            link.forward.add(*sent, pong.clock, now_);
             link.answered = now_;
             link.detour_pauses = 0;
-            if (link.asks && link.control_up() && !via_of(link)) end_race(link);  // after all
-            link.rtts.add(*rtt);
+            if (link.control_up() && !via_of(link)) {
+                link.control().unanswered = 0;
+                if (link.asks) end_race(link);
+            }
+            link.rtts.add(rtt);
             Duration& smoothed = link.stats.rtt_smoothed;
-            smoothed = smoothed.ns == 0 ? *rtt : Duration{(smoothed.ns * 7 + rtt->ns) / 8};
-            link.stats.rtt_min = link.stats.rtt_min.ns == 0 ? *rtt : std::min(link.stats.rtt_min, *rtt);
+            smoothed = smoothed.ns == 0 ? rtt : Duration{(smoothed.ns * 7 + rtt.ns) / 8};
+            link.stats.rtt_min = link.stats.rtt_min.ns == 0 ? rtt : std::min(link.stats.rtt_min, rtt);
             link.far = link.far || link.stats.rtt_min >= limits::kShortPathRtt;
             return true;
         }
@@ -329,12 +335,11 @@ void Endpoint::Impl::pull_control(Link& link, Strand& strand) {
         put_count(out.tail(), FrameType::strand_lost,
                   {0, link.control().generation, link.control().received});
     Heartbeat& heartbeat = link.heartbeat;
-    if (heartbeat.pong_due)
-        put_stamp(out.tail(), FrameType::pong, *std::exchange(heartbeat.pong_due, std::nullopt));
+    if (heartbeat.pong_due) put_pong(out.tail(), *std::exchange(heartbeat.pong_due, std::nullopt));
     if (std::exchange(heartbeat.ping_due, false)) {
         const uint64_t number = ++heartbeat.last_number;
         heartbeat.pings[number % Heartbeat::kKept] = {number, now_};
-        put_stamp(out.tail(), FrameType::ping, number);
+        put_ping(out.tail(), number);
     }
     if (std::exchange(link.wanted_due, false)) put_strands_wanted(out.tail(), link.strands_spread());
     for (const uint8_t index : std::exchange(link.losses_due, {})) {

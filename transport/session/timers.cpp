@@ -137,7 +137,9 @@ void Endpoint::Impl::beat(Link& link) {
     look_at_strands(link);
     look_at_losses(link);
     wake_control(link);
-    if (path_in_doubt(link) && !racing(link) && !link.control().next_dial) link.control().next_dial = now_;
+    if (!path_in_doubt(link) || racing(link) || link.control().next_dial) return;
+    const bool again = may_detour(link) && now_ - link.direct_since < limits::kDirectRetryMax;
+    link.control().next_dial = again ? now_ + direct_pause(link) : now_;
 }
 
 // Nobody answers, and nobody says that the connection is lost. A NAT or a firewall may have forgotten it, or

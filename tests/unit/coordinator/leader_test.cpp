@@ -45,10 +45,10 @@ protected:
         journal_ = std::move(*Journal::open(dir_));
         lead();
     }
-    void lead() {
+    void lead(bool dial_back = false) {
         group::CoordinatorConfig config;
         config.run = "run";
-        config.dial_back = false;  // nobody answers here
+        config.dial_back = dial_back;  // nobody answers here
         leader_ = std::move(*Leader::create(
             config, *journal_, [](const std::string&) {}, now_));
         EndpointConfig endpoint;
@@ -57,6 +57,11 @@ protected:
         endpoint.is_coordinator = true;
         endpoint_ = std::make_unique<Endpoint>(endpoint, nullptr, *leader_, driver_);
         leader_->attach(*endpoint_, now_);
+    }
+    void lead_anew(bool dial_back) {
+        endpoint_.reset(), leader_.reset(), journal_.reset();
+        journal_ = std::move(*Journal::open(dir_));
+        lead(dial_back);
     }
     ~LeaderTest() override {
         endpoint_.reset();
@@ -79,9 +84,10 @@ protected:
         std::copy(bytes.begin(), bytes.end(), into.begin());
         endpoint_->did_read(strand, bytes.size(), now_);
     }
-    void join(uint32_t n) {
+    void join(uint32_t n, std::vector<Address> addresses = {}) {
         wire::JoinRequest request;
         request.run = "run";
+        request.addresses = std::move(addresses);
         leader_->message(link(n), wire::encode(request), now_);
     }
     // In the view of round 1; member n has incarnation n + 1.
@@ -143,6 +149,36 @@ TEST_F(LeaderTest, AFloodOfSilentLinksKeepsNobodyOut) {
     EXPECT_EQ(leader_->snapshot(now_).members.size(), 2u);
 }
 
+// Its token was good, and its address swallows dials for a while.
+TEST_F(LeaderTest, WhoseAddressesAreTriedMakesWayForNobody) {
+    lead_anew(true);
+    connect(0);
+    join(0, {{"far", 7}});
+    for (uint32_t n = 1; n <= 2 * limits::kStrangerLinksMax; ++n) {
+        now_ = now_ + milliseconds(1);
+        connect(n);
+        settle();
+    }
+    EXPECT_TRUE(endpoint_->has_link(link(0)));
+    run(limits::kReachTestTime + seconds(1));
+    EXPECT_EQ(leader_->snapshot(now_).members.size(), 1u);
+}
+
+// The end of one link may be what admits the other, in the middle of closing both.
+TEST_F(LeaderTest, LinksThatAreClosedTogether) {
+    lead_anew(true);
+    connect(1), connect(2);
+    join(2, {{"far", 7}});
+    now_ = now_ + limits::kReachTestTime - milliseconds(1);
+    for (const uint32_t n : {1u, 2u}) leader_->message(link(n), Bytes(3, std::byte{255}), now_);
+    now_ = now_ + milliseconds(1);
+    endpoint_->on_deadline(now_);
+    leader_->on_deadline(now_);
+    EXPECT_FALSE(endpoint_->has_link(link(1)));
+    run(seconds(1));
+    EXPECT_EQ(leader_->snapshot(now_).counters.messages_malformed, 2u);
+}
+
 TEST_F(LeaderTest, ARunWhoseMembersTakeTooManyBytesIsFull) {
     wire::JoinRequest request;
     request.run = "run";
@@ -177,9 +213,7 @@ TEST_F(LeaderTest, ALongRunsJournalStaysShortAndIsResumed) {
     }
     EXPECT_LT(journal_->load()->size(), rounds);
     EXPECT_LT(std::filesystem::file_size(dir_ + "/run.db"), 5 * limits::kJournalGrowthMin / 4);
-    endpoint_.reset(), leader_.reset(), journal_.reset();
-    journal_ = std::move(*Journal::open(dir_));
-    lead();
+    lead_anew(false);
     EXPECT_EQ(leader_->snapshot(now_).committed, rounds);
     EXPECT_EQ(leader_->snapshot(now_).members.size(), 1u);
 }

@@ -107,6 +107,34 @@ TEST(Detection, AMemberThatReturnsHasTimeToTakeBackWhatItSaid) {
     }
 }
 
+// What it took back was on its way when its session ended. What stands it says again.
+TEST(Detection, AMemberThatBeginsANewSessionSaysAnewWhatStands) {
+    for (const bool stands : {false, true}) {
+        World w;
+        w.found(4);
+        w.with(1, [&](MemberOutbox& o) {
+            w.peers[1].member->peer_link_down(w.id(2), wire::SuspectKind::closed, "reset", w.now, o);
+        });
+        w.disconnect(1, "reset");
+        if (!stands) {
+            w.with(1, [&](MemberOutbox& o) { w.peers[1].member->peer_link_up(w.id(2), w.now, o); });
+        }
+        w.connect(1);
+        w.run(seconds(10));
+        EXPECT_EQ(w.coordinator->view().members.size(), stands ? 3u : 4u);
+    }
+}
+
+// Nobody knows where it is: perhaps on the coordinator's own side of a cut.
+TEST(Detection, WhoIsNoMemberIsNoWitness) {
+    World w;
+    w.found(3);
+    w.add(9);
+    for (const uint8_t n : {1, 2, 3}) w.cut.insert({0, n}), w.disconnect(n, "network down");
+    w.run(seconds(60));
+    EXPECT_EQ(w.coordinator->view().members.size(), 3u);
+}
+
 TEST(Detection, OfLinksThatAreDownAMemberThatReturnsIsNoWitnessYet) {
     World w;
     w.found(4);

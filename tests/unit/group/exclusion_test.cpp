@@ -2,6 +2,7 @@
 // Method: a World of members in one round; requests in an order that a broken path produces.
 #include <gtest/gtest.h>
 
+#include "group/ledger.h"
 #include "group_world.h"
 
 namespace whim::group {
@@ -120,6 +121,17 @@ TEST(Exclusion, WhoIsNotLeftOutForWantOfRoomIsOnceThereIsSome) {
 }
 
 // Who takes something else back repeats this: it has stood all the time.
+// Members forget ops of rounds long gone, committed or not; so do exclusions.
+TEST(Exclusion, WithoutCommitsOldOnesGoToo) {
+    Ledger ledger;
+    for (uint64_t round = 1; round <= 20; ++round)
+        ledger.view.exclusions.push_back({{{round}, 1, 0}, {}, {1}, ""});
+    ledger.last_round = {20};
+    const wire::View view = ledger.grown_view({});
+    ASSERT_EQ(view.exclusions.size(), 5u);
+    EXPECT_EQ(view.exclusions.front().op.round, Round{16});
+}
+
 TEST(Exclusion, WhatIsSaidAgainAtOnceHasStoodAllTheTime) {
     World w;
     w.found(4);

@@ -90,6 +90,26 @@ TEST(CustomFails, AnAccumulatorThatRefusesAll) {
     }
 }
 
+// On one peer only, and said to be well: the root is not to blame for what this peer makes of its bundle.
+TEST(CustomFails, AnAccumulatorThatAddsWhatIsNotThere) {
+    CodecParts parts = test::custom_parts();
+    parts.sparse = true;
+    FewOps::Setup setup = setup_of(std::make_shared<CustomCodec>(parts));
+    setup.elements = 16;
+    const uint32_t bad = (root_of_one_chunk(setup) + 1) % 3;
+    parts.accumulate = [](ByteSpan, float, std::span<float> acc) {
+        acc[0] = NAN;
+        return true;
+    };
+    setup.codecs[bad] = std::make_shared<CustomCodec>(parts);
+    FewOps ops(setup);
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    ops.settle();
+    EXPECT_EQ(ops[bad].ended_with, Code::E_BROKEN_CONTRACT) << ops[bad].detail;
+    EXPECT_EQ(ops.leavers, std::vector<uint32_t>{bad});
+    EXPECT_TRUE(ops.violators.empty());
+}
+
 TEST(CustomFails, AnAccumulatorThatWritesBeyond) {
     FewOps ops(setup_of(codec_with([](CodecParts& p) {
         p.accumulate = [](ByteSpan, float, std::span<float> acc) {
@@ -202,6 +222,29 @@ TEST(CustomFails, NoReducerIsGivenWhatIsNotFinite) {
         }
         ops.settle();
         for (uint32_t r = 0; r < 3; ++r) EXPECT_TRUE(r == liar || ops[r].ended_with == Code::OK) << r;
+    }
+}
+
+// Its contribution came whole before it went, and is refused after: nobody else will say that it is out.
+TEST(CustomFails, WhoIsGoneIsRefusedAndTheOpGoesOn) {
+    for (const bool left_out : {false, true}) {
+        FewOps::Setup setup{.elements = 1,
+                            .reduce = Reduce::custom,
+                            .reducer = std::make_shared<CustomReducer>(test::median_parts()),
+                            .finite = true};
+        const uint32_t root = root_of_one_chunk(setup), liar = (root + 1) % 3, last = (root + 2) % 3;
+        FewOps ops(setup);
+        ops[liar].in[0] = NAN;
+        ops.post(root), ops.post(liar);
+        ops.settle();
+        ops.alive[liar] = false, ops.evicted[liar] = !left_out;
+        ops.install(root);
+        ops.settle();
+        ops.post(last);
+        ops.install(last);
+        ops.settle();
+        for (const uint32_t r : {root, last}) EXPECT_EQ(ops[r].ended_with, Code::OK) << r;
+        EXPECT_EQ(ops.violators, std::vector<uint32_t>{liar});
     }
 }
 

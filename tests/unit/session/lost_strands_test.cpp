@@ -38,6 +38,22 @@ TEST_F(Silent, AControlStrandIsReplacedWhereTheOtherSideAnswersAnew) {
     EXPECT_EQ(net.live(), 1u);
 }
 
+// It was careful of a strand that is gone now: nobody waits for the dial that swallows its time.
+TEST_F(Silent, WhereTheStrandIsLostAfterAllItIsDialledAtOnce) {
+    b.node.silent = true;
+    net.run_for(seconds(4));
+    b.node.silent = false;
+    a.node.held.clear(), b.node.held.clear();
+    net.reset_one(0);
+    net.run_for(milliseconds(300));
+    EXPECT_EQ(a.events, (Events{"up fresh", "down closed", "up resumed"}));
+    b.node.silent = true;  // and what it cost of patience is forgotten
+    net.reset_all();
+    const uint64_t dials = net.dials_made;
+    net.run_for(seconds(8));
+    EXPECT_GE(net.dials_made, dials + 2);
+}
+
 // Its system takes connections, and nobody answers on them.
 TEST_F(Silent, AFrozenPeerKeepsItsStrand) {
     b.node.silent = true;

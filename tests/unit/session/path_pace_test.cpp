@@ -62,14 +62,19 @@ protected:
     // Bulk goes from `a` to each of `to` for so long; frames are small, the line is a model.
     void send(Duration time, const std::vector<TestPeer*>& to, const std::vector<Line*>& lines,
               size_t frame = kFrame) {
+        const Duration way = net.latency;
+        net.each_write_waits = true;
         for (const Instant until = net.now + time; net.now < until;) {
             for (TestPeer* peer : to) {
                 for (int i = 0; i < 4; ++i) a.give(peer->key(), frame);
             }
+            if (heartbeats_wait) net.latency = way + lines.front()->queue();  // in the same queue
             net.run_for(kStep);
             for (Line* line : lines) line->step(a.node);
         }
+        net.latency = way;
     }
+    bool heartbeats_wait = true;
     uint64_t pace(const TestPeer& to) { return a.endpoint.stats(to.key())->pace; }
     uint64_t rate(const TestPeer& to) { return a.endpoint.rate(to.key()); }
     uint64_t told() {  // to the driver, of the strand that may send fastest
@@ -108,6 +113,22 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
     // Who has nothing more to send leaves its part to the other.
     send(seconds(3), {&b}, {&line});
     EXPECT_GT(pace(b), kRate * 6 / 10);
+}
+
+// Acknowledgements meet others' queue on the way back. It is not this host's line that is full: no bound
+// comes of it for two seconds. Where heartbeats have a queue of their own, that is all there is to see.
+TEST_F(PathPace, AQueueOnTheWayBackIsNotThisHosts) {
+    net.latency = milliseconds(40);
+    Line line(kRate, milliseconds(80));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    join(net, a, b), join(net, a, c);
+    net.run_for(milliseconds(500));
+    heartbeats_wait = false;
+    send(milliseconds(1'800), {&b, &c}, {&line});
+    EXPECT_EQ(pace(b), 0u);
+    EXPECT_GT(line.queue(), milliseconds(60));
+    send(seconds(4), {&b, &c}, {&line});
+    EXPECT_GT(pace(b), 0u);
 }
 
 TEST_F(PathPace, APauseEndsForTheKernelTooWhenNothingIsSent) {

@@ -269,6 +269,7 @@ struct Readings {
     RateFinder finder;
     Instant now{1};
     uint64_t allowed = 0;
+    std::optional<Duration> there;
 
     void look(int count, double rate, Duration queue) {
         for (int i = 0; i < count; ++i) {
@@ -276,6 +277,7 @@ struct Readings {
             reading.elapsed = milliseconds(40);
             reading.bytes_acked = static_cast<uint64_t>(rate * reading.elapsed.seconds());
             reading.allowed = allowed;
+            reading.there = there;
             reading.rtt_min = milliseconds(80);
             reading.queue = queue;
             now = now + reading.elapsed;
@@ -352,6 +354,27 @@ TEST(RateFinder, IsUsedUpWhenAllThatOtherBoundsLeaveOfItIsUsed) {
     line.allowed = 29'000'000;
     line.look(50, 28e6, milliseconds(0));
     EXPECT_GT(line.finder.found(), found);
+}
+
+// A queue of others on the way back: for a while it changes nothing, and what room there is is found.
+TEST(RateFinder, AQueueOnTheWayBackIsOthers) {
+    for (const bool known : {false, true}) {
+        Readings line;
+        line.look(6, 40e6, milliseconds(40));
+        line.look(10, 39e6, milliseconds(0));
+        const uint64_t found = line.finder.found();
+        if (known) line.there = milliseconds(2);
+        for (int i = 0; i < 45; ++i) line.look(1, static_cast<double>(line.finder.rate()), milliseconds(30));
+        EXPECT_EQ(line.finder.found() > found, known);
+        for (int i = 0; i < 20; ++i) line.look(1, static_cast<double>(line.finder.rate()), milliseconds(30));
+        bool lowered = false;
+        for (int i = 0; i < 20; ++i) {
+            const uint64_t before = line.finder.found();
+            line.look(1, static_cast<double>(line.finder.rate()), milliseconds(30));
+            lowered = lowered || line.finder.found() < before;
+        }
+        EXPECT_TRUE(lowered) << "a queue that only bulk has";
+    }
 }
 
 // Of a line whose thin links leave a third over.
