@@ -8,7 +8,7 @@
 namespace whim::group {
 namespace {
 
-constexpr uint8_t kJournalVersion = 1;
+constexpr uint8_t kJournalVersion = 2;  // 1: exclusions of old rounds were kept where nothing was committed
 
 template <size_t I = 0> Result<Entry> decode_as(size_t type, ByteSpan body) {
     if constexpr (I == std::variant_size_v<Entry>) {
@@ -22,12 +22,6 @@ template <size_t I = 0> Result<Entry> decode_as(size_t type, ByteSpan body) {
             return fail(Code::E_STORE, "journal entry of type " + std::to_string(type) + " is malformed");
         return Entry(std::move(value));
     }
-}
-
-// Ops may stay open across rounds; two rounds after the commit of the next nobody needs to hear of them, and
-// where nothing is committed members forget them after limits::kRoundsOpsKept.
-bool still_needed(Round round, Round committed, Round newest) {
-    return round.value + 2 >= committed.value && round.value + limits::kRoundsOpsKept >= newest.value;
 }
 
 }  // namespace
@@ -80,14 +74,18 @@ const entry::RoundClosed* Ledger::outcome(Round round) const {
     return it == closed.rend() ? nullptr : &*it;
 }
 
+// Two rounds after the commit of the next nobody needs to hear of them; where nothing is committed, members
+// forget them after limits::kRoundsOpsKept.
+bool Ledger::ops_may_be_open(Round round) const {
+    return round.value + 2 >= committed.value && round.value + limits::kRoundsOpsKept >= last_round.value;
+}
+
 wire::View Ledger::grown_view(const std::vector<MemberId>& joined) const {
     wire::View next = view;
-    std::erase_if(next.exclusions, [&](const wire::OpExclusion& x) {
-        return !still_needed(x.op.round, committed, last_round);
-    });
+    std::erase_if(next.exclusions, [&](const wire::OpExclusion& x) { return !ops_may_be_open(x.op.round); });
     next.removed.clear();
     for (const Past& p : past) {
-        if (p.was_member && still_needed(p.round, committed, last_round)) next.removed.push_back(p.removal);
+        if (p.was_member && ops_may_be_open(p.round)) next.removed.push_back(p.removal);
     }
     for (const MemberId& id : joined) {
         const auto it = living.find(id.incarnation);

@@ -131,6 +131,7 @@ struct Ledger {
     bool in_view(Incarnation incarnation) const;
     const wire::Removal* removal(const MemberId& id) const;  // nullptr: never admitted, or too long ago
     const entry::RoundClosed* outcome(Round round) const;    // nullptr: not ended, or too long ago
+    bool ops_may_be_open(Round round) const;
     // The view with these members added and everything forgotten that no open op can need. Epoch + 1 if
     // changed.
     wire::View grown_view(const std::vector<MemberId>& joined) const;

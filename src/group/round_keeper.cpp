@@ -231,7 +231,7 @@ void CoordinatorCore::close_round(const CommitAnswer& answer, CoordinatorOutbox&
 }
 
 const std::vector<MemberId>* CoordinatorCore::born_in(Round round) const {
-    if (round.value + 2 < ledger_.committed.value) return nullptr;
+    if (!ledger_.ops_may_be_open(round)) return nullptr;
     if (ledger_.open && ledger_.open->round == round) return &ledger_.open->participants;
     const entry::RoundClosed* closed = ledger_.outcome(round);
     return closed == nullptr ? nullptr : &closed->record.participants;

@@ -251,7 +251,7 @@ TEST(SameHost, AGuestWhoBreaksTheRingLosesItsStrandOnly) {
     ASSERT_EQ(recv(guest, &byte, 1, 0), 1);
     static_cast<RingMemory*>(at)->written.store(RingMemory::kBytes + 1);
     ASSERT_EQ(send(guest, &byte, 1, 0), 1);
-    EXPECT_EQ(recv(guest, &byte, 1, 0), 0);
+    EXPECT_LE(recv(guest, &byte, 1, 0), 0);  // closed; an error where it was before that byte was read
     close(guest), close(memory);
     munmap(at, 2 * sizeof(RingMemory));
     ASSERT_TRUE(pair.connect());

@@ -176,8 +176,9 @@ void Endpoint::Impl::let_go(const LinkPtr& link, const StrandPtr& of) {
         link->control_lost_at = now_;
         link->next_detour.reset();
         // Nobody else sees that it is lost; and the detour may fail.
-        if (of->via && link->dials_directly() && !racing(*link) && !slot.next_dial)
-            slot.next_dial = now_ + limits::kDirectRetryMin;
+        const Instant soon = now_ + limits::kDirectRetryMin;
+        const bool later = !slot.next_dial || (!old->via && *slot.next_dial > soon);
+        if (of->via && link->dials_directly() && !racing(*link) && later) slot.next_dial = soon;
     }
     // One address after another that answers in vain does not put a detour off.
     if (link->failures.empty() || !link->next_detour) detour_after(*link, std::nullopt);

@@ -56,7 +56,7 @@ struct Slot {
 
 // Heartbeats of the control strand: what is due, and the times of the last pings.
 struct Heartbeat {
-    static constexpr size_t kKept = 16;
+    static constexpr size_t kKept = 256;  // those of over two seconds, where they go along with looks
     struct Ping {
         uint64_t number = 0;
         Instant sent;

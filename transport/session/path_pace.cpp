@@ -39,22 +39,23 @@ void Endpoint::Impl::look_at_pace() {
     pace_due_ = !looks.empty() || goes_on || line_.pauses();
     if (looks.empty() && ended) share_pace();  // or what is sent next would begin as slowly
     if (looks.empty()) return;
+    // Where nothing is known of the way there, all that is waited may be waited there.
+    for (PaceLook& look : looks)
+        look.reading.there = std::min(look.reading.queue, look.reading.there.value_or(look.reading.queue));
     RateReading all = looks.front().reading;
     for (size_t i = 1; i < looks.size(); ++i) {
         const RateReading& reading = looks[i].reading;
         all.bytes_acked += reading.bytes_acked;
         all.rtt_min = std::max(all.rtt_min, reading.rtt_min);
         all.queue = std::min(all.queue, reading.queue);
-        all.there =
-            all.there && reading.there ? std::optional(std::min(*all.there, *reading.there)) : std::nullopt;
+        all.there = std::min(*all.there, *reading.there);
     }
     if (looks.size() > 1) {  // a single link cannot tell whose queue it sees
         all.allowed = allowed_to(looks);
         line_.look(all, now_);
         for (PaceLook& look : looks) {
-            look.reading.queue = look.reading.queue - all.queue;
-            if (all.there) look.reading.there = *look.reading.there - *all.there;
-            else look.reading.there.reset();
+            look.reading.there = *look.reading.there - *all.there;
+            look.reading.queue = std::max(look.reading.queue - all.queue, *look.reading.there);
             look.reading.beside_others = true;
         }
     } else {

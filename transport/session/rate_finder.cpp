@@ -128,7 +128,7 @@ bool RateFinder::collect(RateReading& reading) {
     few_ = {};
     if (!gap && reading.bytes_acked >= kTellingBytesMin) return true;
     standing_ = false;
-    if (gap) borne_since_ = neither_since_ = {};
+    if (gap) borne_since_ = neither_since_ = round_since_ = {};
     span_ = {};
     return false;
 }
@@ -299,6 +299,7 @@ bool RateFinder::lift(Instant now) {
     free_until_ = now + free_pause_;
     rate_ = carried_ = kept_ = 0;
     lowered_ = unanswered_ = 0;
+    round_since_ = {};
     floor_.forget();
     reason_ = "the queue is not this link's: others fill it";
     return true;

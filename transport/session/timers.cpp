@@ -139,6 +139,7 @@ void Endpoint::Impl::beat(Link& link) {
     wake_control(link);
     if (!path_in_doubt(link) || racing(link) || link.control().next_dial) return;
     const bool again = may_detour(link) && now_ - link.direct_since < limits::kDirectRetryMax;
+    if (!again) link.direct_tries = 0;
     link.control().next_dial = again ? now_ + direct_pause(link) : now_;
 }
 

@@ -131,6 +131,19 @@ TEST_F(PathPace, AQueueOnTheWayBackIsNotThisHosts) {
     EXPECT_GT(pace(b), 0u);
 }
 
+// Pings go along with looks: so many are under way where a short path has a long queue.
+TEST_F(PathPace, PingsAreAnsweredHoweverLongTheQueue) {
+    net.latency = milliseconds(5);
+    Line line(kRate, milliseconds(10));
+    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
+    join(net, a, b), join(net, a, c);
+    net.run_for(milliseconds(500));
+    net.latency = milliseconds(300);  // others'
+    heartbeats_wait = false;
+    send(seconds(4), {&b, &c}, {&line});
+    EXPECT_GT(a.endpoint.stats(b.key())->rtt_smoothed, milliseconds(400));
+}
+
 TEST_F(PathPace, APauseEndsForTheKernelTooWhenNothingIsSent) {
     net.latency = milliseconds(40);
     Line line(kRate, milliseconds(80));
