@@ -140,6 +140,19 @@ Status Journal::measure() {
     return {};
 }
 
+// Within the transaction that writes. A lock can be broken: a file that somebody removed, a lease that a
+// network file system let go. Whoever holds an older token then must not write between the entries of the
+// newer one.
+Status Journal::still_leads() {
+    const Statement select = prepare(db_, "SELECT value FROM meta WHERE name = 'fencing'");
+    if (!select || sqlite3_step(select.get()) != SQLITE_ROW) return broken("cannot read its fencing token");
+    const auto newest = static_cast<uint64_t>(sqlite3_column_int64(select.get(), 0));
+    if (newest == fencing_.value) return {};
+    return fail(Code::E_STORE, fmt::format("another coordinator has opened {} and leads, with fencing token "
+                                           "{}; this one has {}",
+                                           directory_, newest, fencing_.value));
+}
+
 Status Journal::insert(const std::vector<Bytes>& records) {
     const Statement insert = prepare(db_, "INSERT INTO records (record) VALUES (?1)");
     for (const Bytes& record : records) {
@@ -155,9 +168,11 @@ Status Journal::insert(const std::vector<Bytes>& records) {
 Status Journal::append(const std::vector<Bytes>& records) {
     if (records.empty()) return {};
     if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
-    if (Status s = insert(records); !s.ok()) {
+    Status status = still_leads();
+    if (status.ok()) status = insert(records);
+    if (!status.ok()) {
         (void)run("ROLLBACK");  // what matters is the error that led here
-        return s;
+        return status;
     }
     for (const Bytes& record : records) grown_bytes_ += record.size();
     return run("COMMIT");
@@ -170,7 +185,8 @@ bool Journal::worth_condensing() const {
 Status Journal::replace(const std::vector<Bytes>& records) {
     grown_bytes_ = 0;  // not tried again at once when it fails
     if (Status s = run("BEGIN IMMEDIATE"); !s.ok()) return s;
-    Status status = run("DELETE FROM records");
+    Status status = still_leads();
+    if (status.ok()) status = run("DELETE FROM records");
     if (status.ok()) status = insert(records);
     if (status.ok()) status = run("COMMIT");
     if (!status.ok()) {

@@ -31,9 +31,11 @@ public:
 
     FencingToken fencing() const { return fencing_; }
     const std::string& directory() const { return directory_; }
-    Result<std::vector<Bytes>> load() const;           // oldest first
-    Result<std::optional<Bytes>> first() const;        // the oldest; nullopt: there is none yet
-    Status append(const std::vector<Bytes>& records);  // all or none, in one transaction; durable on return
+    Result<std::vector<Bytes>> load() const;     // oldest first
+    Result<std::optional<Bytes>> first() const;  // the oldest; nullopt: there is none yet
+    // All or none, in one transaction; durable on return. E_STORE also when somebody has opened it since, as
+    // they can where the lock was removed.
+    Status append(const std::vector<Bytes>& records);
 
     // Whether so much was appended since the last time that writing a shorter journal pays.
     bool worth_condensing() const;
@@ -45,7 +47,8 @@ private:
     Status open_database();
     Status take_fencing();
     Status measure();
-    Status insert(const std::vector<Bytes>& records);  // inside a transaction
+    Status still_leads();  // inside a transaction, as the next
+    Status insert(const std::vector<Bytes>& records);
     Status run(const char* sql) const;
     Error broken(const std::string& doing) const;
 

@@ -53,6 +53,24 @@ TEST_F(JournalTest, OneDirectoryHasOneOwner) {
         << second.error().detail;
 }
 
+// Somebody removed the lock of one that was only frozen.
+TEST_F(JournalTest, WhoHoldsAnOlderTokenWritesNoMore) {
+    auto older = Journal::open(dir_);
+    ASSERT_TRUE((*older)->append({record(1)}).ok());
+    std::filesystem::remove(dir_ + "/lock");
+    auto newer = Journal::open(dir_);
+    ASSERT_TRUE(newer.ok()) << newer.error().detail;
+    ASSERT_TRUE((*newer)->append({record(2)}).ok());
+    for (const Status& status : {(*older)->append({record(3)}), (*older)->replace({record(4)})}) {
+        ASSERT_FALSE(status.ok());
+        EXPECT_EQ(status.error().code, Code::E_STORE);
+        EXPECT_NE(status.error().detail.find("fencing token 2; this one has 1"), std::string::npos)
+            << status.error().detail;
+    }
+    ASSERT_TRUE((*newer)->append({record(5)}).ok());
+    EXPECT_EQ(*(*newer)->load(), (std::vector<Bytes>{record(1), record(2), record(5)}));
+}
+
 TEST_F(JournalTest, SurvivesAKilledOwnerAndLetsTheNextOneIn) {
     int ready[2];
     ASSERT_EQ(pipe(ready), 0);
