@@ -265,7 +265,6 @@ private:
     template <class See> void walk_output(See see) const;
     void stage();
     std::vector<MutableByteSpan> staged_places() const;
-    bool is_staged(ByteSpan bytes) const;
     void keep_packed(uint32_t chunk, BufferRef packed);
     void drop_packed(uint32_t chunk);
     BufferRef packed_already(wire::BulkKind kind, uint32_t chunk) const;

@@ -208,6 +208,47 @@ TEST(OpEnd, AListenerHearsThatTheOpFailed) {
     EXPECT_EQ(ops[2].ended_with, Code::E_TOO_FEW) << "it would wait for ever";
 }
 
+// Who is left out may still be taking a result when the others fold anew: it is of the attempt it says.
+TEST(OpEnd, AnotherAttemptDoesNotWriteOverWhatIsOnItsWay) {
+    for (const bool in_place : {false, true}) {
+        FewOps ops({.reduce = Reduce::sum, .in_place = in_place});
+        const auto to_2 = [](const FewOps::Frame& f) {
+            return f.to == 2 && f.kind() == wire::BulkKind::result;
+        };
+        for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+        ops.settle([&](const FewOps::Frame& f) { return f.kind() == wire::BulkKind::result; });
+        const auto found = std::find_if(ops.frames.begin(), ops.frames.end(), to_2);
+        ASSERT_NE(found, ops.frames.end());
+        const FewOps::Frame frame = *found;
+        const auto bytes = ops.pin(frame);
+        ASSERT_TRUE(bytes);
+        const Bytes before(bytes->begin(), bytes->end());
+        ops.alive[2] = false, ops.evicted[2] = true;
+        for (const uint32_t r : {0u, 1u}) ops.install(r);
+        ops.settle(to_2);
+        for (const uint32_t r : {0u, 1u}) ASSERT_EQ(ops[r].ended_with, Code::OK) << r;
+        EXPECT_EQ(Bytes(bytes->begin(), bytes->end()), before);
+        ops.unpin(frame);
+    }
+}
+
+// Who turns out to be slow keeps nobody's memory, where nobody is waited for.
+TEST(OpEnd, NothingIsLentWithAGrace) {
+    for (const bool grace : {false, true}) {
+        FewOps ops({.grace = milliseconds(grace ? 10 : 0)});
+        for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+        ops.settle([](const FewOps::Frame&) { return true; });
+        const FewOps::Frame frame = ops.frames.at(0);
+        ASSERT_EQ(frame.kind(), wire::BulkKind::contribution);
+        const auto bytes = ops.pin(frame);
+        ASSERT_TRUE(bytes);
+        const ByteSpan own = std::as_bytes(std::span(ops[frame.from].in));
+        const bool lent = bytes->data() >= own.data() && bytes->data() < own.data() + own.size();
+        EXPECT_EQ(lent, !grace);
+        ops.unpin(frame);
+    }
+}
+
 // It says again what it lacks: what is no longer among it is kept for nobody.
 TEST(OpEnd, ResultsAreKeptForAListenerUntilItHasThem) {
     FewOps ops({.peers = 3, .in_place = true});
