@@ -265,6 +265,7 @@ private:
     template <class See> void walk_output(See see) const;
     void stage();
     std::vector<MutableByteSpan> staged_places() const;
+    bool is_staged(ByteSpan bytes) const;
     void keep_packed(uint32_t chunk, BufferRef packed);
     void drop_packed(uint32_t chunk);
     BufferRef packed_already(wire::BulkKind kind, uint32_t chunk) const;
@@ -407,6 +408,7 @@ private:
     bool usual_attempt(uint32_t attempt, uint32_t version, const std::vector<uint8_t>& set) const;
     bool may_decide(Rank from, const wire::OpDecide& decision);
     void on_decide(const wire::OpDecide& decision, Instant now);
+    bool may_apply() const;
     void apply_decision(Instant now);
     void all_have_all();
 
@@ -446,7 +448,6 @@ private:
     std::map<uint32_t, Partial> partials_;   // by chunk
     std::vector<bool> closed_;               // chunks that need nothing more from their senders
     std::vector<uint32_t> taken_, granted_;  // of each sender's list: closed from its start on, and said so
-
     // With a codec.
     std::map<uint32_t, BufferRef> encoded_;  // this peer's contributions, while they may be sent
     std::set<uint32_t> encoding_;            // a job reads the chunk's input

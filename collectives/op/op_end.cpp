@@ -192,11 +192,9 @@ bool Op::closed() const {
 
 ByteSpan Op::pinned(Pin pin, ByteSpan bytes) {
     // A slow receiver would keep the application's memory for as long as its strand takes: whoever waits for
-    // nobody lends none, since which one turns out slow shows later. And another attempt would write where a
-    // result leaves from, over what has not been taken yet.
-    const bool anew = uniform() && pin.kind == wire::BulkKind::result;
-    const bool kept = behind_[pin.to] || config_.grace.ns > 0 || anew;
-    if (kept && !pin.buffer && !bytes.empty()) {
+    // nobody lends none, since which one turns out slow shows later.
+    const bool kept = behind_[pin.to] || config_.grace.ns > 0;
+    if (kept && (!pin.buffer || pin.buffer == staging_) && !bytes.empty()) {
         pin.buffer = pool_.take(bytes.size());
         std::memcpy(pin.buffer->bytes().data(), bytes.data(), bytes.size());
         bytes = pin.buffer->bytes();
@@ -246,8 +244,9 @@ std::optional<ByteSpan> Op::pin(Rank to, wire::BulkKind kind, uint32_t c, uint32
     pin.buffer = packed_already(kind, c);
     if (pin.buffer) return pinned(pin, pin.buffer->bytes());
     const ByteSpan bytes = read_output(c, pin.buffer);
+    if (is_staged(bytes)) pin.buffer = staging_;
     const ByteSpan lent = pinned(std::move(pin), bytes);
-    keep_packed(c, pins_.back().buffer);  // one copy does for all receivers
+    if (pins_.back().buffer != staging_) keep_packed(c, pins_.back().buffer);  // one does for all receivers
     return lent;
 }
 
@@ -257,6 +256,7 @@ void Op::unpin(Rank to, wire::BulkKind kind, uint32_t c, uint32_t attempt) {
     });
     WHIM_ASSERT(found != pins_.end());
     pins_.erase(found);
+    if (decision_ && may_apply()) apply_decision(now_);
     settle();
 }
 

@@ -95,6 +95,12 @@ std::vector<MutableByteSpan> Op::staged_places() const {
     return places;
 }
 
+bool Op::is_staged(ByteSpan bytes) const {
+    if (!staging_) return false;
+    const MutableByteSpan all = staging_->bytes();
+    return bytes.data() >= all.data() && bytes.data() + bytes.size() <= all.data() + all.size();
+}
+
 // A result that spans tensors, or was copied, for receivers to come: it need not be for each of them.
 void Op::keep_packed(uint32_t c, BufferRef packed) {
     if (coded() || !packed) return;
@@ -112,7 +118,8 @@ BufferRef Op::packed_already(wire::BulkKind kind, uint32_t c) const {
         if (chunk == c && kind == wire::BulkKind::result) return packed;
     }
     const auto found = std::find_if(pins_.begin(), pins_.end(), [&](const Pin& pin) {
-        return pin.buffer && pin.kind == kind && pin.chunk == c && pin.attempt == attempt_;
+        return pin.buffer && pin.buffer != staging_ && pin.kind == kind && pin.chunk == c &&
+               pin.attempt == attempt_;
     });
     return found == pins_.end() ? nullptr : found->buffer;
 }

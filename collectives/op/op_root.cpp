@@ -215,7 +215,7 @@ void Op::job_done(uint64_t job_id, Instant now) {
     if (running.encodes) encoded(running.chunk, running, now);
     else if (running.partial) partial_done(running);
     else fold_done(job_id, running, now);
-    if (decision_ && jobs_ == 0) apply_decision(now);
+    if (decision_ && may_apply()) apply_decision(now);
     if (mode_ == Mode::listener && jobs_ == 0) listen();
     settle();
 }

@@ -108,7 +108,17 @@ void Op::on_decide(const wire::OpDecide& decision, Instant now) {
     }
     if (decision.version < version_ || !frozen_) return;
     decision_ = decision;
-    if (jobs_ == 0 || ended_ || unstaging_) apply_decision(now);  // else when no job writes to the output
+    if (may_apply()) apply_decision(now);
+}
+
+// Not while a job writes to the output; nor would another attempt write over results that have not left yet,
+// which say of which attempt they are.
+bool Op::may_apply() const {
+    if (ended_ || unstaging_) return true;
+    const auto leaves = [&](const Pin& pin) {
+        return pin.kind == wire::BulkKind::result && (!pin.buffer || pin.buffer == staging_);
+    };
+    return jobs_ == 0 && (decision_->attempt == attempt_ || std::none_of(pins_.begin(), pins_.end(), leaves));
 }
 
 void Op::apply_decision(Instant now) {

@@ -210,8 +210,8 @@ TEST(OpEnd, AListenerHearsThatTheOpFailed) {
 
 // Who is left out may still be taking a result when the others fold anew: it is of the attempt it says.
 TEST(OpEnd, AnotherAttemptDoesNotWriteOverWhatIsOnItsWay) {
-    for (const bool in_place : {false, true}) {
-        FewOps ops({.reduce = Reduce::sum, .in_place = in_place});
+    for (const auto& [in_place, grace] : {std::pair(false, 0), {true, 0}, {false, 10}, {true, 10}}) {
+        FewOps ops({.reduce = Reduce::sum, .in_place = in_place, .grace = milliseconds(grace)});
         const auto to_2 = [](const FewOps::Frame& f) {
             return f.to == 2 && f.kind() == wire::BulkKind::result;
         };
@@ -226,9 +226,11 @@ TEST(OpEnd, AnotherAttemptDoesNotWriteOverWhatIsOnItsWay) {
         ops.alive[2] = false, ops.evicted[2] = true;
         for (const uint32_t r : {0u, 1u}) ops.install(r);
         ops.settle(to_2);
-        for (const uint32_t r : {0u, 1u}) ASSERT_EQ(ops[r].ended_with, Code::OK) << r;
         EXPECT_EQ(Bytes(bytes->begin(), bytes->end()), before);
+        EXPECT_EQ(ops[frame.from].ended_with.has_value(), grace > 0) << "with a grace nobody waits for it";
         ops.unpin(frame);
+        ops.settle(to_2);
+        for (const uint32_t r : {0u, 1u}) EXPECT_EQ(ops[r].ended_with, Code::OK) << r;
     }
 }
 
