@@ -33,6 +33,7 @@ public:
         bool finite = false;                 // which takes no NaN and no infinity
         std::shared_ptr<const plan::Plan> plan = nullptr;
         Duration grace = {};
+        Plant plant = Plant::none;
         std::vector<double> byte_ns = {};  // each peer's, for any payload; 0
     };
 
@@ -140,6 +141,7 @@ public:
         config.weight = setup.weights.empty() ? 1.0f : setup.weights[rank];
         config.abstains = !setup.abstains.empty() && setup.abstains[rank];
         config.grace = setup.grace;
+        config.plant = setup.plant;
         config.window_bytes = config.eager_bytes = 1u << 20;
         p.op = std::make_unique<Op>(std::move(config), p, pool);
         p.op->start(now);

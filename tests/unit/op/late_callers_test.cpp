@@ -51,6 +51,14 @@ TEST_F(LateCallers, AreWaitedForWhileSomebodyCrawls) {
     EXPECT_EQ(ops[1].blamed, Blamed{2});
 }
 
+// The planted bug shows: whoever calls late is blamed though somebody crawls, and uses up the only place.
+TEST_F(LateCallers, WouldBeLeftOutInItsPlace) {
+    ops.setup.plant = Plant::leave_out_late_callers;
+    for (uint32_t r = 0; r < 3; ++r) ops.post(r);
+    for (int i = 0; i < 6; ++i) pass(milliseconds(4), 2);
+    EXPECT_EQ(ops[0].blamed, Blamed{3});
+}
+
 TEST_F(LateCallers, AreNotWaitedForMuchLonger) {
     for (uint32_t r = 0; r < 3; ++r) ops.post(r);
     for (int i = 0; i < 20; ++i) pass(milliseconds(4), 1);
