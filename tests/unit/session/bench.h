@@ -110,6 +110,20 @@ public:
         return decode_hello_reply(ByteSpan(answer).subspan(kFramePrefixBytes, prefix->payload_bytes));
     }
 
+    // A session with these bulk strands. False: one was refused.
+    bool begin_session(StrandHandle control, const std::vector<StrandHandle>& bulk, Hello hello) {
+        hello.bulk_strands = static_cast<uint8_t>(bulk.size());
+        bulk_strands = hello.bulk_strands;
+        const auto reply = greet(control, hello);
+        if (!reply) return false;
+        hello.theirs = reply->mine;
+        return std::all_of(bulk.begin(), bulk.end(), [&](StrandHandle strand) {
+            ++hello.index;
+            const auto answer = greet(strand, hello);
+            return answer && answer->status == HelloStatus::ok;
+        });
+    }
+
     std::vector<StrandHandle> dialed;
     std::set<StrandHandle> closed;
     Events events;

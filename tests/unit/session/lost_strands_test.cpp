@@ -111,18 +111,9 @@ TEST(FarAway, ALostControlStrandCostsNoOtherStrand) {
 // carries on.
 TEST(OneIsLeft, AStrandThatOnlyTheOtherSideWanted) {
     Bench bench;
-    bench.bulk_strands = 2;
     bench.tune_strands = true;
     const StrandHandle control = bench.arrive(), one = bench.arrive(), two = bench.arrive();
-    Hello hello = hello_of();
-    hello.bulk_strands = 2;
-    const auto reply = bench.greet(control, hello);
-    ASSERT_TRUE(reply);
-    hello.theirs = reply->mine;
-    for (const StrandHandle bulk : {one, two}) {
-        ++hello.index;
-        ASSERT_EQ(bench.greet(bulk, hello)->status, HelloStatus::ok);
-    }
+    ASSERT_TRUE(bench.begin_session(control, {one, two}, hello_of()));
     ASSERT_TRUE(bench.endpoint.send_bulk(kFar, {{}, 1'000, 1}, bench.now));
     EXPECT_TRUE(bench.drain(two).empty()) << "one is wanted";
     EXPECT_FALSE(bench.drain(one).empty());

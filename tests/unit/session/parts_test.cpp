@@ -194,18 +194,7 @@ TEST(PartsProperty, EachFrameArrivesOnceWhateverBreaks) {
 // What no correct sender says ends the link. The other side has two bulk strands.
 class HostileParts : public ::testing::Test {
 protected:
-    void SetUp() override {
-        Hello hello = hello_of();
-        hello.bulk_strands = 2;
-        bench.bulk_strands = 2;
-        const auto reply = bench.greet(control, hello);
-        ASSERT_TRUE(reply);
-        hello.theirs = reply->mine;
-        for (const StrandHandle bulk : {one, two}) {
-            ++hello.index;
-            ASSERT_EQ(bench.greet(bulk, hello)->status, HelloStatus::ok);
-        }
-    }
+    void SetUp() override { ASSERT_TRUE(bench.begin_session(control, {one, two}, hello_of())); }
     // With its payload, unless that is held back.
     void send(StrandHandle strand, const PartHeader& part, uint32_t payload, bool all = true) {
         Bytes bytes;

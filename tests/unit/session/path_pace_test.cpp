@@ -74,6 +74,13 @@ protected:
         }
         net.latency = way;
     }
+    // Both links go over that line, and their own times are known.
+    void join_over(Line& line, Duration one_way) {
+        net.latency = one_way;
+        a.node.path = [&line](StrandHandle strand) { return line.sample(strand); };
+        join(net, a, b), join(net, a, c);
+        net.run_for(milliseconds(500));
+    }
     bool heartbeats_wait = true;
     uint64_t pace(const TestPeer& to) { return a.endpoint.stats(to.key())->pace; }
     uint64_t rate(const TestPeer& to) { return a.endpoint.rate(to.key()); }
@@ -90,11 +97,8 @@ protected:
 constexpr uint64_t kRate = 10'000'000;
 
 TEST_F(PathPace, LinksShareTheirHostsLine) {
-    net.latency = milliseconds(40);
     Line line(kRate, milliseconds(80));
-    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
-    join(net, a, b), join(net, a, c);
-    net.run_for(milliseconds(500));
+    join_over(line, milliseconds(40));
     EXPECT_EQ(pace(b), 0u) << "nothing is known";
     EXPECT_EQ(rate(b), 0u);
     send(seconds(6), {&b, &c}, {&line});
@@ -118,11 +122,8 @@ TEST_F(PathPace, LinksShareTheirHostsLine) {
 // Acknowledgements meet others' queue on the way back. It is not this host's line that is full: no bound
 // comes of it for two seconds. Where heartbeats have a queue of their own, that is all there is to see.
 TEST_F(PathPace, AQueueOnTheWayBackIsNotThisHosts) {
-    net.latency = milliseconds(40);
     Line line(kRate, milliseconds(80));
-    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
-    join(net, a, b), join(net, a, c);
-    net.run_for(milliseconds(500));
+    join_over(line, milliseconds(40));
     heartbeats_wait = false;
     send(milliseconds(1'800), {&b, &c}, {&line});
     EXPECT_EQ(pace(b), 0u);
@@ -133,11 +134,8 @@ TEST_F(PathPace, AQueueOnTheWayBackIsNotThisHosts) {
 
 // Pings go along with looks: so many are under way where a short path has a long queue.
 TEST_F(PathPace, PingsAreAnsweredHoweverLongTheQueue) {
-    net.latency = milliseconds(5);
     Line line(kRate, milliseconds(10));
-    a.node.path = [&](StrandHandle strand) { return line.sample(strand); };
-    join(net, a, b), join(net, a, c);
-    net.run_for(milliseconds(500));
+    join_over(line, milliseconds(5));
     net.latency = milliseconds(300);  // others'
     heartbeats_wait = false;
     send(seconds(4), {&b, &c}, {&line});
