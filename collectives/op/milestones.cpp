@@ -86,11 +86,16 @@ std::vector<Rank> Milestones::behind(Instant now, const std::vector<bool>& expec
         const QuorumRules rules{std::clamp(enough, std::min(2u, count - 1), count - 1), grace_, {}};
         const QuorumDecision decision = decide_quorum(now, begun_, passed, compared, rules);
         if (decision.kind != QuorumDecision::Kind::finish) continue;
-        std::vector<Rank> late;
+        std::vector<Rank> trailing;
         for (const Rank rank : decision.without) {
-            if (done(passed, count) || trails(rank.value, passed)) late.push_back(rank);
+            if (trails(rank.value, passed)) trailing.push_back(rank);
         }
-        if (!late.empty()) return late;
+        if (!trailing.empty()) {
+            // The others may wait for them: asked again when these have had time to go.
+            if (trailing.size() < decision.without.size()) judgements_.push_back(now + grace_);
+            return trailing;
+        }
+        if (done(passed, count)) return decision.without;
     }
     return {};
 }

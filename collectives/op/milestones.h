@@ -3,10 +3,11 @@
 // What the member with the most to deliver is to deliver here is cut into kMilestones equal steps. A member
 // is behind when enough others passed a step `grace` ago that it has not reached, and it has no more than
 // half of what they have: whoever is a little slower is waited for as long as there is something else to wait
-// for. When most have delivered all of theirs, half does not matter. A step says nothing about members
-// that have much less than it to deliver, and where it is about two it says nothing to either of them. So
-// nobody is behind whose data is merely late by less than the grace, or more than the others'; and whoever
-// sees all others crawl, because its own line does, finds none of them behind the rest.
+// for, which may be what it waits for itself. When most have delivered all of theirs, and nobody has half or
+// less, half does not matter. A step says nothing about members that have much less than it to deliver, and
+// where it is about two it says nothing to either of them. So nobody is behind whose data is merely late by
+// less than the grace, or more than the others'; and whoever sees all others crawl, because its own line
+// does, finds none of them behind the rest.
 #pragma once
 
 #include <cstdint>

@@ -59,6 +59,23 @@ TEST(Milestones, ALittleSlowerIsWaitedForUntilTheOthersAreDone) {
     EXPECT_NEAR(static_cast<double>(ms), 6400 + 200, 20);
 }
 
+// Most are done, one has most of what it owes and may wait for the one that has little: which goes first.
+TEST(Milestones, WhoMayWaitForACrawlerIsNotBlamedWithIt) {
+    const std::vector<uint32_t> delivered{12, 12, 12, 10, 6};
+    Milestones milestones;
+    milestones.begin({}, std::vector<uint32_t>(5, 12), kGrace);
+    for (uint32_t r = 0; r < 5; ++r) {
+        for (uint32_t unit = 0; unit < delivered[r]; ++unit) milestones.advance({r}, {});
+    }
+    Instant now = Instant{} + kGrace;
+    std::vector<bool> expected(5, true);
+    EXPECT_EQ(milestones.behind(now, expected, 3, {0}), std::vector<Rank>{{4}});
+    expected[4] = false;  // it is gone, and nothing more has come
+    ASSERT_EQ(milestones.next(), now + kGrace);
+    now = now + kGrace;
+    EXPECT_EQ(milestones.behind(now, expected, 3, {0}), std::vector<Rank>{{3}});
+}
+
 TEST(Milestones, WhoeverIsSlowFindsAllTheOthersAlike) {
     // As seen by the last: of all others little comes, and not the same of each.
     const Flock flock{.due = {64, 64, 64, 64}, .per_ms = {0.010, 0.009, 0.007, 0.012}};
