@@ -160,20 +160,6 @@ TEST(Refusal, OfForeignBlocks) {
     }
 }
 
-TEST(Refusal, SeesACodeAtEveryPlaceOfABlock) {
-    for (const char* text : {"int8", "e4m3", "e5m2"}) {
-        const CodecPtr codec = codec_of(text);
-        const std::vector<float> x(600, 1);
-        const Bytes bytes = encoded(*codec, {.values = x});
-        const size_t block = codec->cut_elements();
-        for (size_t i = 0; i < x.size(); ++i) {
-            Bytes changed = bytes;
-            changed[i + 2 * (i / block + 1)] = text[0] == 'i' ? std::byte{0x80} : std::byte{0xff};
-            expect_refused(*codec, changed, x.size(), "block " + std::to_string(i / block) + " of");
-        }
-    }
-}
-
 // The instruction sets look at vectors of several lengths, and at what is left one by one.
 class RefusalOnTarget : public testing::TestWithParam<int64_t> {};
 
@@ -193,6 +179,37 @@ TEST_P(RefusalOnTarget, FindsTheValueAtEveryPlace) {
                 Bytes out(codec->encoded_bytes_max(x.size()));
                 ASSERT_FALSE(codec->encode({.values = x}, out).ok()) << text << " " << at;
             }
+        }
+    }
+}
+
+// Blocks of less than a vector, of several, and with something left beyond the last.
+TEST_P(RefusalOnTarget, SeesACodeAtEveryPlaceOfABlock) {
+    const OnlyTarget only(GetParam());
+    struct Foreign {
+        const char* codec;
+        size_t bits;
+        unsigned code;
+    };
+    for (const Foreign& f :
+         {Foreign{"int8", 8, 0x80}, Foreign{"int8:block=16", 8, 0x80}, Foreign{"int8:block=208", 8, 0x80},
+          Foreign{"e4m3", 8, 0xff}, Foreign{"e5m2", 8, 0x7c}, Foreign{"int4", 4, 0x8},
+          Foreign{"int4:block=16", 4, 0x8}, Foreign{"int4:block=48", 4, 0x8},
+          Foreign{"int4:block=176", 4, 0x8}, Foreign{"int2", 2, 0x2}, Foreign{"int2:block=16", 2, 0x2},
+          Foreign{"int2:block=288", 2, 0x2}}) {
+        const CodecPtr codec = codec_of(f.codec);
+        const std::vector<float> x(610, 1);
+        const Bytes bytes = encoded(*codec, {.values = x});
+        const size_t block = codec->cut_elements();
+        const size_t block_bytes = 2 + block * f.bits / 8;
+        ASSERT_TRUE(codec->check(bytes, x.size()).ok()) << f.codec;
+        for (size_t i = 0; i < x.size(); ++i) {
+            Bytes changed = bytes;
+            const size_t bit = i % block * f.bits;
+            std::byte& at = changed[i / block * block_bytes + 2 + bit / 8];
+            const auto mask = static_cast<std::byte>(((1u << f.bits) - 1) << bit % 8);
+            at = (at & ~mask) | static_cast<std::byte>(f.code << bit % 8);
+            expect_refused(*codec, changed, x.size(), "block " + std::to_string(i / block) + " of");
         }
     }
 }
