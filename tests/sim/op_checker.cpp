@@ -279,8 +279,10 @@ void OpChecker::check_wait(const Key& key, const Truth& truth, const MemberId& m
     const Instant quorum = quorum_of(truth);
     // Where nobody can be gone without, roots are late for whom they wait for; of three, the crawler may be
     // the first to complain; what somebody does who calls it late, others may seem to; and by a few chunks of
-    // each nobody can be compared well.
+    // each nobody can be compared well. Of three of which two contribute, each of the two is as late as the
+    // other: the third cannot tell whose line it is.
     const bool need_all = (wanted > 1 ? wanted : possible / 2 + 1) >= possible;
+    if (need_all && members == 3 && possible == 2) return;
     const bool large = truth.script.elements * width >= members * chunk_bytes_ * kChunksTelling;
     const bool judges = truth.script.grace >= kGraceTelling && !need_all && members > 3 && large;
     bool nobody_late = truth.posted.size() == members;
