@@ -65,6 +65,8 @@ std::optional<StepSeen> from_agreed(std::span<const double> mean, uint32_t membe
     const double norms2 = places[kOwnNorm2] / contributed * seen.contributors;
     seen.variance = sample_variance(norms2, seen.mean_norm2, seen.contributors);
     seen.loss = places[kLoss];
+    // A list that somebody made up may name less than one contributor, or a negative square.
+    if (!std::isfinite(seen.variance) || seen.mean_norm2 < 0) return std::nullopt;
     return seen;
 }
 

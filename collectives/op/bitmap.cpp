@@ -46,6 +46,7 @@ std::string describe_gossip(const wire::OpDescriptor& d) {
     if (terms.first_step > 0) text += " from step " + std::to_string(terms.first_step);
     if (terms.seed > 0) text += " of seed " + std::to_string(terms.seed);
     if (terms.edges > 0) text += " with digest " + std::to_string(terms.edges);
+    if (terms.grace_ms > 0) text += " with a grace of " + std::to_string(terms.grace_ms) + " ms";
     return text + ", of " + std::to_string(d.elements) + " " + std::string(dtype_name(d.dtype)) + ", " +
            std::to_string(d.chunk_elements) + " elements a chunk";
 }

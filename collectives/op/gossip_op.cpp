@@ -85,15 +85,19 @@ void GossipOp::on_post(Rank from, const wire::OpPost& post) {
 void GossipOp::on_fail(Rank from, const wire::OpFail& said) {
     const std::optional<Code> code = code_from_int(said.code);
     if (!code || !alive_[from.value]) return;
-    if (*code == Code::E_MISMATCH || *code == Code::E_NON_FINITE) return fail_for_all(*code, said.detail);
-    if (*code != Code::OK) forget_last_given(from.value);
+    const bool for_all = *code == Code::E_MISMATCH || *code == Code::E_NON_FINITE;
+    if (for_all) fail_for_all(*code, said.detail);  // unless this peer has ended already
+    else if (*code != Code::OK) forget_last_given(from.value);
     close(from.value);
 }
 
-// Of each chunk, the values of the last step that a neighbour has given and this peer has not mixed: it
-// leaves without having taken that step, so that neither has the other's.
+// Of each chunk that a neighbour is not done with, the values of the last step that it has given and this
+// peer has not mixed: it leaves without having taken that step, so that neither has the other's.
 void GossipOp::forget_last_given(uint32_t rank) {
+    const auto found = neighbours_.find(rank);
+    if (found == neighbours_.end()) return;
     for (auto& [c, chunk] : chunks_) {
+        if (c < found->second.done) continue;
         const auto last = std::find_if(chunk.given.rbegin(), chunk.given.rend(),
                                        [&](const auto& given) { return given.first.second == rank; });
         if (last != chunk.given.rend()) chunk.given.erase(std::next(last).base());
@@ -162,9 +166,10 @@ void GossipOp::stop(const std::string& why) {
 void GossipOp::say_leaving(Code code, const std::string& why) {
     if (config_.plant == Plant::gossip_leaves_silently) return;
     for (const auto& [rank, n] : neighbours_) {
-        if (n.open)
-            host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(code),
-                                            host_.name(config_.self) + " ends its part: " + why});
+        if (!n.open) continue;
+        if (done_below() > 0) host_.send({rank}, wire::OpGrant{config_.id, 0, done_below(), 0, {}});
+        host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(code),
+                                        host_.name(config_.self) + " ends its part: " + why});
     }
 }
 

@@ -72,7 +72,7 @@ typedef struct whim_all_reduce_options {
     uint32_t min_contributors;
     /* Tells the round's ops apart; free again once the op has completed. Default 0. Equal on all members. */
     uint64_t tag;
-    /* The round the op belongs to. Default: the one this peer began last. */
+    /* The round the op belongs to. Default: the one whose begin completed here last. */
     uint64_t round;
     /* For WHIM_AVG: how much this contribution counts; finite, not negative. Copied. NULL: 1. Zero is allowed
      * as long as not all are zero (WHIM_E_WEIGHTS); a grace does not end before one is more. */

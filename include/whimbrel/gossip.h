@@ -58,7 +58,7 @@ typedef struct whim_neighbour_options {
     uint32_t graph;
     /* Tells the round's ops apart, as in whim_all_reduce_options. */
     uint64_t tag;
-    /* The round the op belongs to. Default: the one this peer began last. */
+    /* The round the op belongs to. Default: the one whose begin completed here last. */
     uint64_t round;
     /* Steps of averaging, 1 to WHIM_GOSSIP_STEPS_MAX. Default 1. */
     uint32_t steps;
@@ -75,11 +75,11 @@ typedef struct whim_neighbour_options {
     uint32_t edges_len;
     /* whim_non_finite, of this peer's input. WHIM_NON_FINITE_EXCLUDE: it takes no part, keeps its values and
      * says so (excluded_self); its neighbours go on without. WHIM_NON_FINITE_ABORT: the op ends with
-     * WHIM_E_NON_FINITE here and on all whom edges join. */
+     * WHIM_E_NON_FINITE here and on all whom edges join and who have not ended it yet. */
     uint32_t non_finite;
     /* Above 0: a neighbour that keeps a step waiting for so long without a sign is left out by this peer and
-     * told so; both go on without each other. One that itself waits for another gives signs. Default: nobody
-     * is. */
+     * told so; both go on without each other. One that itself waits for another gives signs, by its own
+     * grace: it is equal on all members. Default: nobody is. */
     uint32_t grace_ms;
     /* Above 0: after so long the op ends, with a result: what has been mixed so far. The neighbours hear of
      * it and go on without. Default: none. whim_op_cancel ends it without a result. */

@@ -134,7 +134,8 @@ WHIM_API WHIM_MUST_CHECK whim_result whim_group_leave(whim_group* group, const c
 
 /* Ends everything at once: open ops complete with WHIM_E_LEFT, their buffers are free and no callback is
  * running when it returns. Waits for the group's threads, which takes milliseconds and never for the network.
- * NULL is fine. Results: WHIM_OK; WHIM_E_WOULD_DEADLOCK inside one of its callbacks (the group lives on). */
+ * NULL is fine. Results: WHIM_OK; WHIM_E_WOULD_DEADLOCK inside a callback, of any group (the group lives on).
+ */
 WHIM_API whim_result whim_group_destroy(whim_group* group);
 
 /* Makes all waits of other threads on this group's ops return WHIM_E_INTERRUPTED now. Ops and group go on as

@@ -92,7 +92,7 @@ typedef struct whim_commit_options {
     uint32_t struct_size;
     uint32_t bytes_len;               /* at most WHIM_COMMIT_BYTES_MAX */
     const void* bytes;                /* yours, kept with the round; NULL with bytes_len 0 */
-    uint64_t round;                   /* 0: the one this peer began last */
+    uint64_t round;                   /* 0: the one whose begin completed last */
     uint64_t samples;                 /* consumed in the round by this peer; for people and schedulers */
     uint8_t digest[WHIM_DIGEST_SIZE]; /* of the state after the round (whim_digest of experimental.h, or any
                                        * other); equal on all peers, or they diverged */

@@ -29,6 +29,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -320,7 +321,10 @@ public:
 
 private:
     struct Destroy {
-        void operator()(whim_group* group) const { whim_group_destroy(group); }
+        void operator()(whim_group* group) const {
+            if (whim_group_destroy(group) != WHIM_E_WOULD_DEADLOCK) return;
+            std::thread([group] { whim_group_destroy(group); }).detach();  // once the callback is over
+        }
     };
     template <class Start> static Op start(Start start) {
         whim_op* op = nullptr;

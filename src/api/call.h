@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "runtime/values.h"
@@ -23,6 +24,8 @@ whim_result carry_out(Call&& call) noexcept {
         return status ? static_cast<whim_result>(WHIM_OK) : remember(status.error());
     } catch (const std::bad_alloc&) {
         return remember({Code::E_NO_MEMORY, {}});
+    } catch (const std::system_error& problem) {  // such as no further thread
+        return remember({Code::E_SYSTEM, problem.what()});
     } catch (const std::exception& problem) {
         return remember({Code::E_INTERNAL, problem.what()});
     } catch (...) { return remember({Code::E_INTERNAL, "an exception of no known kind"}); }

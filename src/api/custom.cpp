@@ -189,7 +189,7 @@ Status try_out(const Table* given, const char* what, char* report, size_t report
     auto parts = parts_of(*owned);
     if (!parts) return parts.error();
     const auto result = try_parts(*parts);
-    if (report) copy_text(report, report_size, result.text);
+    if (report) copy_lines(report, report_size, result.text);
     return result.good ? Status{} : Status(fail(Code::E_BROKEN_CONTRACT, result.text));
 }
 

@@ -55,11 +55,18 @@ template <class Info> Status write_info(Info* out, const Info& value, const char
     return {};
 }
 
-// Cut to fit, always terminated.
-inline void copy_text(char* out, size_t size, std::string_view text) {
-    const size_t bytes = std::min(text.size(), size - 1);
+// Cut to fit, between characters, and always terminated.
+inline void copy_lines(char* out, size_t size, std::string_view text) {
+    const auto inside = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+    size_t bytes = std::min(text.size(), size - 1);
+    while (bytes > 0 && bytes < text.size() && inside(bytes)) --bytes;
     std::memcpy(out, text.data(), bytes);
     std::memset(out + bytes, 0, size - bytes);
+}
+
+// One line. Others may have written part of it: names, reasons, errors.
+inline void copy_text(char* out, size_t size, std::string_view text) {
+    copy_lines(out, size, printable(text));
 }
 
 template <size_t Size> void copy_text(char (&out)[Size], std::string_view text) {

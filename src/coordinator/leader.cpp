@@ -93,7 +93,7 @@ void Leader::perform(const group::CoordinatorOutbox& out, Instant now) {
             const LinkKey key = key_of(drop->peer, drop->boot);
             const auto stats = endpoint_->stats(key);
             if (stats && stats->up) closing_.try_emplace(key, now + limits::kLastWordsTime);
-            else endpoint_->close_link(key, now), strangers_.gone(key);
+            else endpoint_->close_link(key, now), refused_.erase(key), strangers_.gone(key);
         }
         if (const auto* send = std::get_if<group::SendToPeer>(&effect)) transmit(*send, now);
         if (const auto* test = std::get_if<group::TestAddress>(&effect))
@@ -113,9 +113,13 @@ void Leader::transmit(const group::SendToPeer& send, Instant now) {
     const LinkKey key = key_of(send.peer, send.boot);
     if (const auto* reply = std::get_if<wire::JoinReply>(&send.message)) {
         const bool accepted = reply->code == static_cast<int32_t>(Code::OK);
-        if (accepted) closing_.erase(key), strangers_.gone(key);  // refused before, admitted now
+        if (accepted) closing_.erase(key), refused_.erase(key), strangers_.gone(key);  // refused before
         if (!accepted && reply->incarnation == Incarnation{}) ++counters_.refusals;
-        if (!accepted && endpoint_->has_link(key)) note_stranger(key, now);
+        if (!accepted && endpoint_->has_link(key)) {
+            note_stranger(key, now);
+            // An evicted member asks anew, once; whoever goes on asking may do so on a fresh link.
+            if (!refused_.insert(key).second) closing_.try_emplace(key, now + limits::kLastWordsTime);
+        }
     }
     if (!endpoint_->has_link(key)) return;
     Bytes bytes = wire::encode(send.message);
@@ -152,13 +156,16 @@ void Leader::link_up(const LinkKey& key, LinkSession, Instant now) {
 }
 
 void Leader::link_down(const LinkKey& key, LinkDownKind kind, const std::string& detail, Instant now) {
+    refused_.erase(key);
     group::CoordinatorOutbox out;
     const std::string text = std::string(link_down_name(kind)) + (detail.empty() ? "" : ": " + detail);
     coordinator_.link_down(key.peer, key.incarnation.value, text, now, out);
     perform(out, now);
 }
 
+// Who was refused for good is not heard again on this link: each request would cost a step over all members.
 void Leader::message(const LinkKey& from, ByteSpan message, Instant now) {
+    if (closing_.contains(from)) return;
     const Result<wire::Message> decoded = wire::decode(message);
     if (!decoded.ok()) {
         ++counters_.messages_malformed;
@@ -239,8 +246,7 @@ Snapshot Leader::snapshot(Instant now) const {
     s.journal_error = journal_status_.ok() ? "" : journal_status_.error().detail;
     s.epoch = coordinator_.view().epoch.value;
     s.committed = coordinator_.committed().value;
-    if (const auto record = coordinator_.record(coordinator_.committed()))
-        s.committed_digest = to_hex(record->digest);
+    if (const auto digest = coordinator_.committed_digest()) s.committed_digest = to_hex(*digest);
     s.open_round = coordinator_.open_round().value;
     s.waiting_for = coordinator_.waiting_for();
     s.counters = counters_;

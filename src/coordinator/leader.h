@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "coordinator/journal.h"
@@ -66,6 +67,7 @@ private:
     Endpoint* endpoint_ = nullptr;
     Status journal_status_;
     std::map<LinkKey, Instant> closing_;  // links to drop once their last message has had time to leave
+    std::set<LinkKey> refused_;           // links that were told no, and nothing better since
     Strangers strangers_;
     Counters counters_;
     std::string run_;

@@ -95,8 +95,9 @@ void Engine::Impl::run_member(const group::MemberOutbox& out) {
                 const Code code = ended->mine.ok() ? Code::OK : ended->mine.error().code;
                 if (ended->mine.ok() && ended->outcome.committed)
                     diverged_.reset();  // the run took this state
-                done(app->second, code, ended->mine.ok() ? "" : ended->mine.error().detail,
-                     CommitInfo{ended->outcome});
+                const std::string detail = ended->mine.ok() ? "" : ended->mine.error().detail;
+                if (ended->known) done(app->second, code, detail, CommitInfo{ended->outcome});
+                else done(app->second, code, detail);
                 commit_apps_.erase(app);
             }
         } else if (const auto* found = std::get_if<group::RecordFound>(&effect)) {

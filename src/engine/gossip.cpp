@@ -75,6 +75,7 @@ Status Engine::Impl::describe_gossip(wire::OpDescriptor& d, const PostOptions& o
     d.gossip.steps = o.gossip.steps;
     d.gossip.first_step = gossip::period_steps(spec) == 1 ? 0 : o.gossip.first_step;
     d.gossip.seed = spec.seed;
+    d.gossip.grace_ms = static_cast<uint32_t>(o.grace.ms());
     d.gossip.edges = spec.kind == GraphKind::listed ? op::edges_digest(spec.edges) : 0;
     const uint64_t bytes = dtype_bytes(d.dtype);
     const uint64_t payloads = op::gossip_frames_max(spec, o.gossip.steps) * limits::kGossipAheadMin;

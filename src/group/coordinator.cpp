@@ -167,11 +167,16 @@ void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuer
         reply.record = closed->record;
         // What a message cannot carry is left out: first the reports about ops, then the last ranks' bytes.
         std::vector<wire::Vote>& votes = reply.record.votes;
-        const auto too_large = [&] {
-            return wire::encode_record(reply.record).size() + 64 > limits::kMessageBytesMax;
-        };
-        if (too_large()) std::for_each(votes.begin(), votes.end(), [](wire::Vote& v) { v.ops.clear(); });
-        for (auto v = votes.rbegin(); v != votes.rend() && too_large(); ++v) v->bytes.clear();
+        constexpr size_t kRoom = limits::kMessageBytesMax - 64;
+        size_t size = wire::encode_record(reply.record).size();
+        if (size > kRoom) {
+            for (wire::Vote& v : votes) v.ops.clear();
+            size = wire::encode_record(reply.record).size();
+        }
+        for (auto v = votes.rbegin(); v != votes.rend() && size > kRoom; ++v) {
+            size -= v->bytes.size();
+            v->bytes.clear();
+        }
     }
     send(from, std::move(reply), out);
 }
@@ -308,6 +313,11 @@ std::optional<wire::RoundRecord> Coordinator::record(Round round) const {
     const entry::RoundClosed* closed = core_->ledger().outcome(round);
     if (closed == nullptr || !closed->outcome.committed) return std::nullopt;
     return closed->record;
+}
+std::optional<Digest> Coordinator::committed_digest() const {
+    const entry::RoundClosed* closed = core_->ledger().outcome(committed());
+    if (closed == nullptr || !closed->outcome.committed) return std::nullopt;
+    return closed->record.digest;
 }
 std::vector<MemberStatus> Coordinator::members() const { return core_->members(); }
 bool Coordinator::knows(const PeerId& peer, uint64_t boot) const { return core_->knows(peer, boot); }

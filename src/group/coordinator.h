@@ -112,6 +112,7 @@ public:
     Round open_round() const;  // begun and not ended; 0: none
     std::optional<wire::RoundRecord> record(
         Round round) const;                               // of the last limits::kRoundRecordsKept rounds
+    std::optional<Digest> committed_digest() const;       // of the last round; a record may be megabytes
     std::vector<MemberStatus> members() const;            // admitted processes in rank order
     bool knows(const PeerId& peer, uint64_t boot) const;  // an admitted process, as members() lists it
     bool tests(const PeerId& peer, uint64_t boot) const;  // its addresses, before it is admitted

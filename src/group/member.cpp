@@ -188,8 +188,7 @@ void Member::end_incarnation(const Error& why, MemberOutbox& out) {
     if (vote_) {
         wire::RoundOutcome unknown;
         unknown.round = vote_->round;
-        unknown.reason = why.detail;
-        out.push_back(RoundEnded{std::move(unknown), why});
+        out.push_back(RoundEnded{std::move(unknown), why, false});
     }
     for (const auto& [nonce, round] : queries_) out.push_back(RecordFound{nonce, std::nullopt});
     ready_.reset();

@@ -54,7 +54,8 @@ struct RoundRefused {
 struct RoundEnded {
     wire::RoundOutcome outcome;
     Status mine;
-};  // answers round_commit; mine: E_DIVERGED, E_EXCLUDED, ...
+    bool known = true;  // else this peer was gone before the outcome came: only its round counts
+};                      // answers round_commit; mine: E_DIVERGED, E_EXCLUDED, ...
 struct RecordFound {
     uint64_t nonce = 0;
     std::optional<wire::RoundRecord> record;

@@ -12,6 +12,8 @@
 #include <optional>
 #include <string>
 
+#include "base/printable.h"
+
 namespace whim::runtime {
 namespace {
 
@@ -94,7 +96,7 @@ public:
 
     void write(LogLevel level, std::string_view component, std::string_view text) {
         const std::lock_guard lock(mu_);
-        sink_(level, component, text);
+        sink_(level, component, printable(text));  // others may have written part of it
     }
 
     static Result<Filter> filter_of_environment() {

@@ -79,8 +79,8 @@ Result<Runtime::Handle> Runtime::round_begin(Round state_round) {
 
 Result<Runtime::Handle> Runtime::round_commit(Round round, wire::Vote vote) {
     return start(OpKind::round_commit,
-                 [round, vote = std::move(vote)](Engine& engine, AppOp app, Instant at) {
-                     engine.round_commit(app, round == Round{} ? engine.round() : round, vote, at);
+                 [round = begun_or(round), vote = std::move(vote)](Engine& engine, AppOp app, Instant at) {
+                     engine.round_commit(app, round, vote, at);
                  });
 }
 
@@ -91,9 +91,16 @@ Result<Runtime::Handle> Runtime::record(Round round) {
 
 Result<Runtime::Handle> Runtime::post(OpKind kind, Round birth, PostOptions options) {
     if (const Status ok = check_overlaps(options.tensors); !ok.ok()) return ok.error();
-    return start(kind, [birth, options](Engine& engine, AppOp app, Instant at) {
-        engine.post(app, birth == Round{} ? engine.round() : birth, options, at);
+    return start(kind, [birth = begun_or(birth), options](Engine& engine, AppOp app, Instant at) {
+        engine.post(app, birth, options, at);
     });
+}
+
+// The last one whose begin has completed, as members agree on that: the next may have begun here already, and
+// not yet elsewhere.
+Round Runtime::begun_or(Round named) {
+    const std::lock_guard lock(mu_);
+    return named == Round{} ? begun_ : named;
 }
 
 Status Runtime::limit_rate(uint64_t all_links, uint64_t each_link) {
@@ -167,6 +174,7 @@ void Runtime::complete(AppDone done) {
         auto node = open_.extract(done.app);
         if (node.empty()) return;
         handle = std::move(node.mapped());
+        if (const auto* began = std::get_if<RoundInfo>(&done.info)) begun_ = began->round;
     }
     if (done.code != Code::OK) log(LogLevel::info, "runtime", "{}: {}", code_name(done.code), done.detail);
     handle->complete(std::move(done), now());

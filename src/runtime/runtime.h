@@ -67,6 +67,7 @@ private:
 
     using Command = std::function<void(Engine&, AppOp, Instant)>;
     Result<Handle> start(OpKind kind, Command command);
+    Round begun_or(Round named);
     Status enqueue(std::function<void()> on_io_thread);  // E_LEFT, or what broke, once it has ended
 
     // On the I/O thread.
@@ -102,6 +103,7 @@ private:
     std::mutex mu_;                 // leaf
     std::optional<Error> ended_;    // guarded by mu_: why nothing more is accepted
     AppOp last_app_;                // guarded by mu_
+    Round begun_;                   // guarded by mu_: what the application knows to have begun
     std::map<AppOp, Handle> open_;  // guarded by mu_
 
     std::unique_ptr<WorkerPool> workers_;

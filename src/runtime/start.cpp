@@ -143,8 +143,8 @@ void Runtime::shutdown() {
     timer_.reset();
     engine_.reset();  // closes its strands with the driver
     driver_.reset();
-    io_.reset();
     complete_all(why);
+    io_.reset();
     if (board_) board_->close();
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/ids.h"
 #include "base/limits.h"
+#include "base/printable.h"
 #include "base/status.h"
 #include "wire/address.h"
 #include "wire/values.h"

@@ -17,7 +17,12 @@ constexpr uint64_t kPreemptionsMax = 10;  // that count, of those since the last
 
 WorkerPool::WorkerPool(uint32_t threads, std::function<void(uint64_t, std::exception_ptr)> done)
     : done_(std::move(done)) {
-    for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    try {
+        for (uint32_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    } catch (...) {  // such as a limit on threads: those that run hold this object
+        stop();
+        throw;
+    }
 }
 
 WorkerPool::~WorkerPool() { stop(); }

@@ -154,10 +154,11 @@ struct GossipTerms {
     uint32_t steps = 0;
     uint64_t first_step = 0;  // where in the sequence of a graph that changes from step to step
     uint64_t seed = 0;
-    uint64_t edges = 0;  // digest of a list of edges; else 0
+    uint64_t edges = 0;     // digest of a list of edges; else 0
+    uint32_t grace_ms = 0;  // whoever waits gives signs by it
     bool operator==(const GossipTerms&) const = default;
     template <class A> void fields(A& a) {
-        a(graph), a(chebyshev), a(steps), a(first_step), a(seed), a(edges);
+        a(graph), a(chebyshev), a(steps), a(first_step), a(seed), a(edges), a(grace_ms);
     }
 };
 

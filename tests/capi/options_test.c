@@ -233,9 +233,22 @@ static void names_and_texts(void) {
     CHECK(whim_version() == WHIM_VERSION && strcmp(whim_version_text(), "0.1.0") == 0);
 }
 
+/* What others may read is UTF-8 and one line, whatever the name was made of. */
+static void a_name_is_shown_as_text(void) {
+    whim_group_options options = options_of_a_peer();
+    whim_group_info info = WHIM_GROUP_INFO_INIT;
+    whim_group* group = NULL;
+    options.security = WHIM_SECURITY_NONE;
+    options.name = "B\xfcro\n3 \xc3\xa9";
+    CHECK_OK(whim_group_create(&options, &group));
+    CHECK_OK(whim_group_get_info(group, &info));
+    CHECK(strcmp(info.name, "B?ro?3 \xc3\xa9") == 0);
+    CHECK_OK(whim_group_destroy(group));
+}
+
 static int entries = 0;
 static void count_entry(int32_t level, const char* component, const char* text, void* user) {
-    CHECK(user == &entries && level >= WHIM_LOG_TRACE && component[0] && text[0]);
+    CHECK(user == &entries && level >= WHIM_LOG_TRACE && component[0] && text[0] && !strchr(text, '\n'));
     entries++;
 }
 
@@ -248,6 +261,7 @@ static void the_log_goes_where_it_is_told(void) {
     CHECK_OK(whim_log_set_sink(count_entry, &entries));
     CHECK_OK(whim_log_set_filter("info"));
     options.security = WHIM_SECURITY_NONE; /* is warned about */
+    options.name = "two\nlines";
     CHECK_OK(whim_group_create(&options, &group));
     CHECK_OK(whim_group_destroy(group));
     loud = entries;
@@ -272,6 +286,7 @@ int main(void) {
     ranges_of_a_coordinator_are_checked();
     coordinators_check_theirs();
     names_and_texts();
+    a_name_is_shown_as_text();
     the_log_goes_where_it_is_told();
     return 0;
 }

@@ -69,6 +69,27 @@ void check_time_out_of_a_temporary() {
     stop_run(&r);
 }
 
+// The last handle of a group goes inside a callback of another: it ends all the same, soon after.
+void check_destroyed_inside_a_callback(whim_group_options options) {
+    options.coordinators = "127.0.0.1:1";
+    options.listen = "127.0.0.1:0";
+    auto doomed = std::make_shared<whimbrel::Group>(options);
+    whimbrel::Op joining = doomed->join();  // ends with the group
+    std::atomic<bool> ended{false};
+    CHECK_OK(whim_op_on_complete(
+        joining.handle(), [](whim_op*, void* flag) { *static_cast<std::atomic<bool>*>(flag) = true; },
+        &ended));
+    whimbrel::Group other(options);
+    whimbrel::Op op = other.leave();  // which it cannot: that ends at once
+    CHECK_OK(whim_op_on_complete(
+        op.handle(),
+        [](whim_op*, void* last) { static_cast<std::shared_ptr<whimbrel::Group>*>(last)->reset(); },
+        &doomed));
+    for (int ms = 0; ms < PATIENCE_MS && !ended; ++ms)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(ended);
+}
+
 // Two bytes for an element: its upper half.
 struct Halves {
     size_t bytes_max(size_t count) const { return 2 * count; }
@@ -197,6 +218,7 @@ int main() {
             return 1;
         } catch (const whimbrel::Error& error) { CHECK(error.result() == WHIM_E_STALE_ROUND); }
         check_interrupted_wait(peer_options(&r));
+        check_destroyed_inside_a_callback(peer_options(&r));
         CHECK(!outsider.next_event());
         CHECK(outsider.info().incarnation == 0);
     }

@@ -184,6 +184,33 @@ TEST(NetAddress, ANameIsRefusedOnlyWhenAllItsAddressesAre) {
     EXPECT_EQ(verdict({nobody, no_route, nobody}), DialError::unreachable);
 }
 
+TEST(NetAddress, ANameIsLookedUpAndDialled) {
+    asio::io_context io;
+    tcp::acceptor alive(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const uint16_t port = alive.local_endpoint().port();
+    std::optional<tcp::endpoint> met;
+    const auto dialer = std::make_shared<Dialer>(
+        io, Address{"localhost", port}, [&](tcp::socket socket) { met = socket.remote_endpoint(); },
+        [](DialError, const std::string& cause) { ADD_FAILURE() << cause; });
+    dialer->start();
+    io.run_for(std::chrono::seconds(10));
+    ASSERT_TRUE(met);
+    EXPECT_EQ(met->port(), port);
+}
+
+// Nor does anybody wait for a lookup that is not wanted any more.
+TEST(NetAddress, ALookupMayOutliveWhoeverAsked) {
+    for (int i = 0; i < 20; ++i) {
+        asio::io_context io;
+        const auto dialer = std::make_shared<Dialer>(
+            io, Address{"localhost", 1}, [](tcp::socket) { ADD_FAILURE() << "connected"; },
+            [](DialError, const std::string&) { ADD_FAILURE() << "answered"; });
+        dialer->start();
+        dialer->cancel();
+        io.run_for(std::chrono::milliseconds(1));
+    }
+}
+
 TEST(NetAddress, FamiliesAreTriedInTurns) {
     const auto v4 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v4::loopback(), port); };
     const auto v6 = [](uint16_t port) { return tcp::endpoint(asio::ip::address_v6::loopback(), port); };

@@ -26,6 +26,11 @@ def test_each_error_code_has_its_class(status, value, retryable, text):
     assert cls.__doc__.lower().startswith(text.lower())
 
 
+def test_without_a_detail_an_error_says_what_its_code_means():
+    error = errors.make_error(errors.Interrupted.value, "")
+    assert str(error) == "the wait was interrupted; the op runs on"
+
+
 def test_ranges_are_base_classes():
     assert issubclass(errors.TagInUse, errors.UsageError)
     assert issubclass(errors.NoMemory, errors.MachineError)

@@ -12,8 +12,7 @@
 namespace whim {
 
 Dialer::Dialer(asio::io_context& io, const Address& to, Connected connected, Failed failed)
-    : io_(io), to_(to), connected_(std::move(connected)), failed_(std::move(failed)), resolver_(io),
-      timer_(io) {}
+    : io_(io), to_(to), connected_(std::move(connected)), failed_(std::move(failed)), timer_(io) {}
 
 void Dialer::close_all() {
     timer_.cancel();
@@ -25,7 +24,7 @@ void Dialer::cancel() {
     done_ = true;
     connected_ = nullptr;
     failed_ = nullptr;
-    resolver_.cancel();
+    if (lookup_) std::exchange(lookup_, nullptr)->cancel();
     close_all();
 }
 
@@ -33,16 +32,12 @@ void Dialer::start() {
     asio::error_code not_numeric;
     const asio::ip::address address = asio::ip::make_address(to_.host, not_numeric);
     if (!not_numeric) return start_with({tcp::endpoint(address, to_.port)});
-    const auto flags = tcp::resolver::numeric_service | tcp::resolver::address_configured;
-    resolver_.async_resolve(to_.host, std::to_string(to_.port), flags,
-                            [self = shared_from_this()](const asio::error_code& error, const auto& results) {
-                                if (self->done_) return;
-                                if (error || results.empty()) return self->fail(error);
-                                std::deque<tcp::endpoint> found;
-                                for (const auto& result : results) found.push_back(result.endpoint());
-                                self->candidates_ = interleaved(found);
-                                self->try_next();
-                            });
+    lookup_ = look_up(io_, to_, [self = shared_from_this()](const asio::error_code& error, auto found) {
+        if (self->done_) return;
+        if (error || found.empty()) return self->fail(error);
+        self->candidates_ = interleaved(found);
+        self->try_next();
+    });
 }
 
 void Dialer::start_with(std::deque<tcp::endpoint> candidates) {

@@ -12,6 +12,7 @@
 
 #include <asio/steady_timer.hpp>
 
+#include "transport/asio/lookup.h"
 #include "transport/asio/sockets.h"
 #include "transport/session/endpoint.h"
 
@@ -47,7 +48,7 @@ private:
     const Address to_;
     Connected connected_;
     Failed failed_;
-    tcp::resolver resolver_;
+    std::shared_ptr<Lookup> lookup_;
     asio::steady_timer timer_;  // when the next attempt begins
     std::deque<tcp::endpoint> candidates_;
     std::vector<AttemptPtr> attempts_;       // under way

@@ -54,6 +54,7 @@ void Circuits::wants_write(StrandHandle strand) {
 void Circuits::forget(uint64_t circuit) {
     const End& end = ends_.at(circuit);
     for (const Sent& piece : end.unacknowledged) pieces_.release(piece.number);
+    for (const auto& [offset, bytes] : end.arrived) held_bytes_ -= bytes.size();
     by_strand_.erase(end.strand);
     due_.erase(circuit);
     ends_.erase(circuit);
@@ -107,25 +108,34 @@ void Circuits::take_up(const LinkKey& from, const wire::CircuitOpen& message) {
 
 void Circuits::arrived(uint64_t circuit, End& end, uint64_t offset, Bytes bytes) {
     const uint64_t room = end.taken + end.window_bytes;
+    const uint64_t size = bytes.size();
     if (end.closed || bytes.empty()) return;
+    // The other end has nothing to say before this one has, and that begins with its answer.
+    if (end.state == EndState::opening) return broken(circuit, "bytes came before the answer");
     const bool granted =
-        offset <= room && bytes.size() <= room - offset && bytes.size() <= room - end.appended;
+        offset <= room && size <= room - offset && end.appended <= room && size <= room - end.appended;
     if (!granted) return broken(circuit, "more was sent than was granted");
+    if (end.arrived.size() >= limits::kCircuitPiecesMax || held_bytes_ + size > limits::kCircuitHeldBytesMax)
+        return broken(circuit, "more came out of order than this peer holds");
     if (end.bulk && config_.plant == Plant::circuit_in_arrival_order) offset = end.appended;
-    end.appended += bytes.size();
-    end.arrived.emplace(offset, std::move(bytes));
+    end.appended += size;
+    if (end.arrived.emplace(offset, std::move(bytes)).second) held_bytes_ += size;
     due_.insert(circuit);
 }
 
 void Circuits::credited(uint64_t circuit, End& end, uint64_t taken) {
     if (taken > end.sent) return broken(circuit, "more was taken than was sent");
     end.far_taken = std::max(end.far_taken, taken);
-    std::erase_if(end.unacknowledged, [&](const Sent& piece) {
-        if (piece.end > end.far_taken) return false;
-        pieces_.release(piece.number);
-        return true;
-    });
+    while (!end.unacknowledged.empty() && end.unacknowledged.front().end <= end.far_taken) {
+        pieces_.release(end.unacknowledged.front().number);
+        end.unacknowledged.pop_front();
+    }
     due_.insert(circuit);
+}
+
+void Circuits::drop_first(End& end) {
+    held_bytes_ -= end.arrived.begin()->second.size();
+    end.arrived.erase(end.arrived.begin());
 }
 
 // The relay or the other end does not keep to the rules: the strand is lost, and so is the circuit.
@@ -133,7 +143,7 @@ void Circuits::broken(uint64_t circuit, const std::string& what) {
     End& end = ends_.at(circuit);
     ++counters_.overrun;
     outbox_.push_back({end.relay, wire::CircuitClose{circuit, what}});
-    end.arrived.clear();
+    while (!end.arrived.empty()) drop_first(end);
     end.closed = what;
     due_.insert(circuit);
 }
@@ -220,7 +230,7 @@ void Circuits::deliver(uint64_t circuit) {
         if (head->first > end->taken) break;
         const uint64_t skip = end->taken - head->first;
         if (skip >= head->second.size()) {
-            end->arrived.erase(head);
+            drop_first(*end);
             continue;
         }
         const StrandHandle strand = end->strand;
@@ -229,7 +239,7 @@ void Circuits::deliver(uint64_t circuit) {
         WHIM_ASSERT(count > 0);
         std::copy_n(head->second.begin() + static_cast<std::ptrdiff_t>(skip), count, into.begin());
         end->taken += count;
-        if (skip + count == head->second.size()) end->arrived.erase(head);
+        if (skip + count == head->second.size()) drop_first(*end);
         endpoint_->did_read(strand, count, now_);
     }
     End* end = find(circuit);

@@ -128,6 +128,7 @@ private:
     void take_up(const LinkKey& from, const wire::CircuitOpen& message);
     void arrived(uint64_t circuit, End& end, uint64_t offset, Bytes bytes);
     void credited(uint64_t circuit, End& end, uint64_t taken);
+    void drop_first(End& end);
     void broken(uint64_t circuit, const std::string& what);
     void forget(uint64_t circuit);
 
@@ -151,6 +152,7 @@ private:
     std::set<uint64_t> due_;
     std::map<uint64_t, Arriving> arriving_;  // bulk frames, by token
     uint64_t last_token_ = 0;
+    uint64_t held_bytes_ = 0;  // arrived at all ends and not taken by the endpoint
     PieceStore pieces_;
     std::vector<CircuitFrame> outbox_;
     Relay relay_;

@@ -97,11 +97,15 @@ void Relay::forward(const LinkKey& from, const wire::CircuitHeader& header,
     const size_t side = side_of(*circuit, from);
     Way& way = circuit->ways[side];
     if (!within_window(*circuit, side, header.offset, bytes->size())) return;  // others came meanwhile
+    if (way.pieces.size() >= limits::kCircuitPiecesMax) {
+        ++counters_.overrun;
+        return close(from, header.circuit, "too many pieces", "the other end sent too many pieces");
+    }
     const uint64_t end = header.offset + bytes->size();
     way.sent += bytes->size();
     BulkFrame frame{wire::encode(header), static_cast<uint32_t>(bytes->size()),
                     pieces_.keep(std::move(bytes))};
-    way.pieces.push_back({end, frame.cookie});
+    way.pieces.emplace(end, frame.cookie);
     outbox_.push_back({circuit->ends[1 - side], std::move(frame)});
 }
 
@@ -114,11 +118,9 @@ void Relay::on(const LinkKey& from, const wire::CircuitCredit& message) {
         return close(from, message.circuit, "more was taken than was sent",
                      "the other end took what never was");
     way.taken = std::max(way.taken, message.taken);
-    std::erase_if(way.pieces, [&](const Way::Piece& piece) {
-        if (piece.end > way.taken) return false;
-        pieces_.release(piece.number);
-        return true;
-    });
+    const auto untaken = way.pieces.upper_bound(way.taken);
+    for (auto piece = way.pieces.begin(); piece != untaken; ++piece) pieces_.release(piece->second);
+    way.pieces.erase(way.pieces.begin(), untaken);
     outbox_.push_back({circuit->ends[1 - taker], message});
 }
 
@@ -139,7 +141,7 @@ void Relay::close(const LinkKey& from, uint64_t id, const std::string& to_from, 
 void Relay::forget(Circuit& circuit) {
     reserved_bytes_ -= 2ull * circuit.window_bytes;
     for (const Way& way : circuit.ways) {
-        for (const Way::Piece& piece : way.pieces) pieces_.release(piece.number);
+        for (const auto& [end, number] : way.pieces) pieces_.release(number);
     }
     const Leg first{circuit.ends[0], circuit.id}, second{circuit.ends[1], circuit.id};
     legs_.erase(first);

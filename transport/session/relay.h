@@ -51,14 +51,10 @@ public:
     const Counters& counters() const { return counters_; }
 
 private:
-    struct Way {             // from one end to the other
-        uint64_t sent = 0;   // bytes forwarded
-        uint64_t taken = 0;  // by the other end
-        struct Piece {
-            uint64_t end = 0;
-            uint64_t number = 0;  // in the store
-        };
-        std::deque<Piece> pieces;
+    struct Way {                                   // from one end to the other
+        uint64_t sent = 0;                         // bytes forwarded
+        uint64_t taken = 0;                        // by the other end
+        std::multimap<uint64_t, uint64_t> pieces;  // not taken yet: number in the store, by end
     };
     struct Circuit {
         uint64_t id = 0;

@@ -98,10 +98,11 @@ def _make_classes() -> dict[int, type[Error]]:
 
 
 _CLASSES = _make_classes()
+_TEXTS = {value: text for _, value, _, text in _core.status_list()}
 globals().update({cls.__name__: cls for cls in _CLASSES.values()})
 __all__ = ["Error", *(cls.__name__ for cls in (*_RANGES.values(), *_CLASSES.values()))]
 
 
 def make_error(value: int, detail: str) -> Error:
-    """The exception of a result code; the extension raises what this returns."""
-    return _CLASSES.get(value, BugError)(detail)
+    """The exception of a result code; the extension raises what this returns. Without a detail, the code's text."""
+    return _CLASSES.get(value, BugError)(detail or _TEXTS.get(value, ""))

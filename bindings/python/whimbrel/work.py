@@ -95,4 +95,5 @@ class Work(Generic[T]):
         return self.wait(0)
 
     def _error(self, status: int) -> Exception:
-        return errors.make_error(status, self._op.error()[1])
+        ended, detail = self._op.error()
+        return errors.make_error(status, detail if ended == status else "")

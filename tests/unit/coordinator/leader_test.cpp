@@ -150,6 +150,22 @@ TEST_F(LeaderTest, AFloodOfSilentLinksKeepsNobodyOut) {
 }
 
 // Its token was good, and its address swallows dials for a while.
+// Each would cost a step over all members: who was refused may ask again on another link.
+TEST_F(LeaderTest, ALinkIsRefusedOnceAndNotHeardAgain) {
+    for (const bool back : {false, true}) {  // as one that says it was a member: its first no is not for good
+        const uint32_t n = back ? 2 : 1;
+        connect(n);
+        wire::JoinRequest request;
+        request.run = back ? "run" : "another run";
+        if (back) request.incarnation = {77};
+        const uint64_t heard = leader_->snapshot(now_).counters.messages_received;
+        for (int i = 0; i < 100; ++i) leader_->message(link(n), wire::encode(request), now_);
+        EXPECT_EQ(leader_->snapshot(now_).counters.messages_received, heard + (back ? 2 : 1));
+        run(limits::kLastWordsTime + milliseconds(400));
+        EXPECT_FALSE(endpoint_->has_link(link(n)));
+    }
+}
+
 TEST_F(LeaderTest, WhoseAddressesAreTriedMakesWayForNobody) {
     lead_anew(true);
     connect(0);

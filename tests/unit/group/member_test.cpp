@@ -233,6 +233,7 @@ TEST(Member, TheEvictedAnswerEverythingAndMayJoinAgain) {
         ASSERT_EQ(one.take<Evicted>().size(), 1u);
         EXPECT_EQ(one.take<Evicted>()[0].error.detail, "silent");
         EXPECT_EQ(one.take<RoundEnded>().at(0).mine.error().code, Code::E_EVICTED);
+        EXPECT_FALSE(one.take<RoundEnded>().at(0).known) << "it may have been committed";
         EXPECT_EQ(one.take<RoundRefused>().at(0).error.code, Code::E_EVICTED);
         EXPECT_FALSE(one.take<RecordFound>().at(0).record);
         EXPECT_FALSE(one.member.admitted());

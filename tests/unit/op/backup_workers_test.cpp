@@ -245,12 +245,21 @@ TEST(AgreedStep, RefusesWhatIsNoMeanOfLists) {
     nobody.contributed = false;
     for (const MemberSaw& bad : {none, many, nobody, MemberSaw{}})
         EXPECT_FALSE(from_agreed(to_agree(bad, 3), 3));
+    // As a faulty root might make the mean: next to nobody has contributed.
+    MemberSaw loud = good;
+    loud.own_norm2 = 1e150;
+    std::vector<double> made_up = to_agree(loud, 3);
+    ASSERT_TRUE(from_agreed(made_up, 3));
+    const std::vector<double> quiet = to_agree(MemberSaw{.roots = true, .contributors = 2}, 3);
+    for (size_t i = 0; i < made_up.size(); ++i)
+        if (made_up[i] == 1 && quiet[i] == 0) made_up[i] = 1e-200;
+    EXPECT_FALSE(from_agreed(made_up, 3));
     Prng random(4);
     for (int i = 0; i < 10'000; ++i) {  // whatever it takes can be observed
         std::vector<double> list(agreed_len(3));
         for (double& x : list) {
-            const double sizes[] = {0, 1, -1, 1e-9, 1e150, -1e150, 2, std::nan("")};
-            x = random.chance(1, 3) ? sizes[random.below(8)] : random.unit_float() * 3;
+            const double sizes[] = {0, 1, -1, 1e-9, 1e150, -1e150, 2, std::nan(""), 1e-200};
+            x = random.chance(1, 3) ? sizes[random.below(9)] : random.unit_float() * 3;
         }
         const std::optional<StepSeen> seen = from_agreed(list, 3);
         if (!seen) continue;

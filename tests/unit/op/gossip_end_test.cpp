@@ -261,6 +261,58 @@ TEST(GossipEnd, WhatIsKeptForOthersWaitsForRoom) {
     EXPECT_TRUE(b.op->closed());
 }
 
+// Neighbours for whom the op failed need nothing of what a member that has its result keeps for them.
+TEST(GossipEnd, WhatIsKeptForANeighbourGoesWhenTheOpFailsThere) {
+    for (const Code why : {Code::E_MISMATCH, Code::E_NON_FINITE, Code::E_CANCELLED}) {
+        Bench b(1);
+        for (const uint32_t r : {1u, 2u}) {
+            b.post(r, b.descriptor);
+            for (const uint32_t c : {0u, 1u}) b.frame(r, c, 0, 4);
+        }
+        b.work();
+        ASSERT_EQ(b.host.code, Code::OK);
+        ASSERT_GT(b.host.reserved, 0u);
+        for (const uint32_t r : {1u, 2u})
+            b.op->on_message({r}, wire::OpFail{Bench::op_id(), static_cast<int32_t>(why), "of a third"}, {});
+        EXPECT_EQ(b.host.reserved, 0u);
+        EXPECT_TRUE(b.op->closed());
+        EXPECT_EQ(b.host.code, Code::OK);
+    }
+}
+
+// Rank 1 is done with chunk 0 when its budget ends, while this peer still waits for rank 2.
+TEST(GossipEnd, WhatALeaverGaveOfAChunkItIsDoneWithCounts) {
+    Bench b(1);
+    for (const uint32_t from : {1u, 2u}) b.post(from, b.descriptor);
+    for (const uint32_t chunk : {0u, 1u}) b.frame(1, chunk, 0, 4);
+    b.op->on_message({1}, wire::OpGrant{Bench::op_id(), 0, 1, 0, {}}, {});
+    b.op->on_message({1}, wire::OpFail{Bench::op_id(), static_cast<int32_t>(Code::E_EXCLUDED), "late"}, {});
+    for (const uint32_t chunk : {0u, 1u}) b.frame(2, chunk, 0, 4);
+    b.work();
+    EXPECT_EQ(b.host.code, Code::OK);
+    EXPECT_FLOAT_EQ(b.out[0], 3);             // 1 + 2 (4 - 1)/3
+    EXPECT_FLOAT_EQ(b.out[2], 3 + 1.0f / 3);  // 3 + (4 - 3)/3
+}
+
+TEST(GossipEnd, WhoLeavesSaysWhichChunksItIsDoneWith) {
+    Bench b(1, {}, 1024, Instant{} + milliseconds(50));
+    for (const uint32_t from : {1u, 2u}) {
+        b.post(from, b.descriptor);
+        b.frame(from, 0, 0, 4);
+    }
+    b.work();
+    ASSERT_FALSE(b.host.code) << "chunk 1 is still to come";
+    b.host.messages.clear();
+    b.op->on_deadline(Instant{} + milliseconds(50));
+    b.work();
+    ASSERT_EQ(b.host.messages.size(), 4u);
+    for (const size_t i : {0u, 2u}) {
+        EXPECT_EQ(std::get<wire::OpGrant>(b.host.messages[i].second).chunks_closed, 1u);
+        EXPECT_EQ(std::get<wire::OpFail>(b.host.messages[i + 1].second).code,
+                  static_cast<int32_t>(Code::E_EXCLUDED));
+    }
+}
+
 TEST(GossipEnd, NobodyIsSentMoreThanItTakes) {
     Bench b(1, {}, 8);
     EXPECT_EQ(b.host.frames.size(), 2u);  // one chunk each, eagerly

@@ -85,6 +85,64 @@ private:
     uint64_t number_ = 0;
 };
 
+// Fed by hand: what a relay may do to an end.
+class CircuitEnd : public ::testing::Test {
+protected:
+    struct NoNetwork final : StrandDriver {
+        void dial(StrandHandle, const Address&) override {}
+        void close(StrandHandle) override {}
+        void wants_write(StrandHandle) override {}
+    };
+    void piece(uint64_t circuit, uint64_t offset, size_t size) {
+        const Bytes header = wire::encode(wire::CircuitHeader{wire::kCircuitHeaderKind, circuit, offset});
+        const BulkSink sink = end.bulk_begin(relay, header, static_cast<uint32_t>(size));
+        if (sink.token != 0) end.bulk_end(sink.token, true);
+    }
+    std::string closed_for() {
+        for (const CircuitFrame& frame : end.take_outbox()) {
+            const auto* message = std::get_if<wire::Message>(&frame.what);
+            if (message && std::holds_alternative<wire::CircuitClose>(*message))
+                return std::get<wire::CircuitClose>(*message).detail;
+        }
+        return "";
+    }
+
+    const LinkKey relay{peer_id(3), {3}}, far{peer_id(2), {2}};
+    NoNetwork network;
+    Circuits end{{.seed = 4}, network};
+};
+
+TEST_F(CircuitEnd, NothingComesBeforeTheAnswer) {
+    end.dial_through(StrandHandle{1}, relay, far, true);
+    const std::vector<CircuitFrame> asked = end.take_outbox();
+    ASSERT_EQ(asked.size(), 1u);
+    const uint64_t circuit = std::get<wire::CircuitOpen>(std::get<wire::Message>(asked[0].what)).circuit;
+    piece(circuit, 1, 1000);
+    EXPECT_EQ(closed_for(), "bytes came before the answer");
+}
+
+TEST_F(CircuitEnd, CrumbsOutOfOrderAreCounted) {
+    end.set_self(far);
+    end.on_message(relay, wire::CircuitOpen{7, relay, far, true, limits::kCircuitBulkWindowBytes}, {});
+    for (uint64_t at = 1; at <= limits::kCircuitPiecesMax; ++at) piece(7, at, 1);
+    EXPECT_EQ(closed_for(), "");
+    piece(7, limits::kCircuitPiecesMax + 1, 1);
+    EXPECT_EQ(closed_for(), "more came out of order than this peer holds");
+}
+
+TEST_F(CircuitEnd, WhatAllEndsHoldIsBounded) {
+    end.set_self(far);
+    const uint64_t window = limits::kCircuitBulkWindowBytes, half = window / 2;
+    uint64_t circuit = 0;
+    for (std::string why; why.empty() && circuit < limits::kCircuitEndsMax;) {
+        end.on_message(relay, wire::CircuitOpen{++circuit, relay, far, true, limits::kCircuitBulkWindowBytes},
+                       {});
+        piece(circuit, half, half);
+        why = closed_for();
+    }
+    EXPECT_EQ(circuit, limits::kCircuitHeldBytesMax / half + 1);
+}
+
 TEST_F(CircuitWorld, GoesThroughAThirdMemberAndBack) {
     RoutedPeer &a = add(1), &b = add(2), &c = add(3);
     meet({&c});

@@ -163,6 +163,33 @@ TEST_F(RelayTest, PiecesStayUntilTheFarEndHasThem) {
     EXPECT_FALSE(pieces.pin(second));
 }
 
+TEST_F(RelayTest, WhatIsTakenGoesWhateverTheOrder) {
+    open(5, true), accept(5);
+    for (const uint64_t at : {2u, 0u, 1u}) piece(a, 5, at * 100, 100);
+    ASSERT_EQ(outbox.size(), 3u);
+    const auto cookie = [&](size_t i) { return std::get<BulkFrame>(outbox[i].what).cookie; };
+    const uint64_t third = cookie(0), first = cookie(1), second = cookie(2);
+    relay.on(b, wire::CircuitCredit{5, 200});
+    EXPECT_FALSE(pieces.pin(first));
+    EXPECT_FALSE(pieces.pin(second));
+    EXPECT_TRUE(pieces.pin(third));
+}
+
+TEST_F(RelayTest, CrumbsAreCountedToo) {
+    Relay wide{[](const LinkKey&) { return ""; }, limits::kCarriedBytesMax, pieces, outbox};
+    wide.open(a, wire::CircuitOpen{5, a, b, true, limits::kCircuitBulkWindowBytes}, 1u << 22);
+    wide.on(b, wire::CircuitAnswer{5, true, limits::kCircuitBulkWindowBytes, ""});
+    for (uint64_t at = 0; at <= limits::kCircuitPiecesMax; ++at) {
+        outbox.clear();
+        const wire::CircuitHeader header{wire::kCircuitHeaderKind, 5, at};
+        if (wide.takes(a, header, 1)) wide.forward(a, header, std::make_shared<const Bytes>(1));
+    }
+    ASSERT_NE(sent<wire::CircuitClose>(a), nullptr);
+    EXPECT_EQ(sent<wire::CircuitClose>(a)->detail, "too many pieces");
+    EXPECT_NE(sent<wire::CircuitClose>(b), nullptr);
+    EXPECT_EQ(wide.carried(), 0u);
+}
+
 TEST_F(RelayTest, ALostLinkEndsItsCircuitsAtBothEnds) {
     open(5), accept(5);
     open(6);
