@@ -224,7 +224,9 @@ static int step(whim_group* group, int process, uint64_t* committed, float* weig
     if (whim_digest(next, sizeof next, commit.digest) < 0) return 0;
     if (whim_round_commit(group, &commit, &op) < 0) return 0;
     result = end(op, "commit");
-    if (result == WHIM_E_ROUND_ABORTED) return 1; /* the weights are as they were */
+    /* The weights are as they were; where the others have gone on without this member, the next round heals
+     * it. */
+    if (result == WHIM_E_ROUND_ABORTED || result == WHIM_E_EXCLUDED || result == WHIM_E_DIVERGED) return 1;
     if (result != WHIM_OK) return 0;
     memcpy(weights, next, sizeof next);
     *committed = round;

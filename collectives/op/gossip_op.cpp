@@ -163,11 +163,16 @@ void GossipOp::stop(const std::string& why) {
     forget_neighbours();
 }
 
+// Before neighbours part: what this one gave of these chunks counts, as it has taken all their steps.
+void GossipOp::say_done(uint32_t rank) {
+    if (done_below() > 0) host_.send({rank}, wire::OpGrant{config_.id, 0, done_below(), 0, {}});
+}
+
 void GossipOp::say_leaving(Code code, const std::string& why) {
     if (config_.plant == Plant::gossip_leaves_silently) return;
     for (const auto& [rank, n] : neighbours_) {
         if (!n.open) continue;
-        if (done_below() > 0) host_.send({rank}, wire::OpGrant{config_.id, 0, done_below(), 0, {}});
+        say_done(rank);
         host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(code),
                                         host_.name(config_.self) + " ends its part: " + why});
     }
@@ -295,6 +300,7 @@ void GossipOp::on_deadline(Instant now) {
     }
     for (const uint32_t rank : late) {
         if (!running()) break;
+        say_done(rank);
         host_.send({rank}, wire::OpFail{config_.id, static_cast<int32_t>(Code::E_EXCLUDED),
                                         host_.name(config_.self) + " waited " +
                                             std::to_string(config_.grace.ms()) + " ms and goes on without"});

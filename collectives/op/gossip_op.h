@@ -131,6 +131,7 @@ private:
     void fail_for_all(Code code, const std::string& detail);
     void stop(const std::string& why);
     void say_leaving(Code code, const std::string& why);
+    void say_done(uint32_t rank);
     void forget_neighbours();
     void settle();
     bool keep_for_others();

@@ -91,8 +91,9 @@ std::vector<Rank> Milestones::behind(Instant now, const std::vector<bool>& expec
             if (trails(rank.value, passed)) trailing.push_back(rank);
         }
         if (!trailing.empty()) {
-            // The others may wait for them: asked again when these have had time to go.
-            if (trailing.size() < decision.without.size()) judgements_.push_back(now + grace_);
+            // The others may wait for them: asked again when these have had time to go, or before.
+            if (trailing.size() < decision.without.size() && judgements_.empty())
+                judgements_.push_back(now + grace_);
             return trailing;
         }
         if (done(passed, count)) return decision.without;

@@ -45,11 +45,10 @@ typedef struct whim_round_options {
 #define WHIM_ROUND_OPTIONS_INIT {sizeof(whim_round_options), 0, 0}
 /* clang-format on */
 
-/* Says that this peer is ready for the next round; the op completes when the round begins. A run below its
- * replicas_min waits. Does not block. Results of the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of
- * the op: WHIM_OK; WHIM_E_EXCLUDED (the round began without this peer, which was not ready in time: begin
- * again); WHIM_E_EVICTED (join again); WHIM_E_WRONG_STATE when not joined, or another begin is pending;
- * WHIM_E_LEFT. */
+/* Says that this peer is ready for the next round; the op completes when the round begins, or the one after
+ * it where this peer was not ready in time. A run below its replicas_min waits. Does not block. Results of
+ * the call: WHIM_OK; WHIM_E_INVALID; WHIM_E_STRUCT_SIZE. Of the op: WHIM_OK; WHIM_E_EVICTED (join again);
+ * WHIM_E_WRONG_STATE when not joined, or another begin is pending; WHIM_E_LEFT. */
 WHIM_API WHIM_MUST_CHECK whim_result whim_round_begin(whim_group* group, const whim_round_options* options,
                                                       whim_op** op);
 

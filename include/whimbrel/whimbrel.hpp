@@ -29,6 +29,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -323,7 +324,9 @@ private:
     struct Destroy {
         void operator()(whim_group* group) const {
             if (whim_group_destroy(group) != WHIM_E_WOULD_DEADLOCK) return;
-            std::thread([group] { whim_group_destroy(group); }).detach();  // once the callback is over
+            try {  // once the callback is over
+                std::thread([group] { whim_group_destroy(group); }).detach();
+            } catch (const std::system_error&) {}  // no further thread: it lives on
         }
     };
     template <class Start> static Op start(Start start) {

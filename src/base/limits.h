@@ -112,7 +112,7 @@ inline constexpr Duration kReachTestSpare =
 inline constexpr uint32_t kReachTestsMax = 512;  // dials at once; newcomers beyond are not tested
 inline constexpr Duration kAttemptDelay =
     milliseconds(250);  // from one attempt to the next address of the same peer or name (RFC 8305)
-inline constexpr uint32_t kLookupsMax = 64;  // names of which the system says nothing, at once in a process
+inline constexpr uint32_t kLookupsMax = 64;  // names that a process looks up at once
 
 // Session layer.
 inline constexpr uint32_t kHelloBytesMax = 4096;          // a hello or its reply
@@ -203,12 +203,13 @@ inline constexpr uint32_t kCircuitDataBytesMax = 16u << 10;        // one messag
 inline constexpr uint32_t kCircuitPieceBytes = 64u << 10;          // one bulk frame of a bulk strand's bytes
 inline constexpr uint32_t kCircuitControlWindowBytes = 32u << 10;  // under way in one direction
 inline constexpr uint32_t kCircuitBulkWindowBytes = 6u << 20;      // the same of a bulk strand
-inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;      // windows of all circuits carried for others
-inline constexpr uint64_t kCircuitHeldBytesMax = 256ull << 20;  // arrived at all ends here, and not in order
-inline constexpr uint32_t kCircuitPiecesMax = 1u << 17;         // of one direction, not taken yet
-inline constexpr uint32_t kCarriedCircuitsMax = 1024;           // carried for others
-inline constexpr uint32_t kCircuitEndsMax = 4096;               // of our own
-inline constexpr uint32_t kDetoursInARow = 8;                   // relays asked before a pause
+inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;  // windows of all circuits carried for others
+inline constexpr uint64_t kCircuitHeldBytesMax = 128ull
+                                                 << 20;  // at our ends, through one relay, not in order
+inline constexpr uint32_t kCircuitPiecesMax = 1u << 17;  // of one direction, not taken yet
+inline constexpr uint32_t kCarriedCircuitsMax = 1024;    // carried for others
+inline constexpr uint32_t kCircuitEndsMax = 4096;        // of our own
+inline constexpr uint32_t kDetoursInARow = 8;            // relays asked before a pause
 inline constexpr Duration kDetourDelay =
     milliseconds(1000);  // without control strand, before a relay is asked
 inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same

@@ -44,10 +44,10 @@ void wait_for(const whimbrel::Group& group, whimbrel::Op& op) {
 std::string BenchRun::start_coordinator(const BenchOptions& options) {
     char directory[] = "/tmp/whimbrel-bench-XXXXXX";
     if (mkdtemp(directory) == nullptr) throw std::runtime_error("no scratch directory in /tmp");
-    directory_ = directory;
+    directory_.path = directory;
     coordinator::ServerOptions server;
     server.run = "bench";
-    server.data_dir = directory_;
+    server.data_dir = directory_.path;
     server.listen = value_of(parse_address(options.coordinator), "--coordinator: ");
     server.tls = options.security == "tls";
     server.run_options.replicas_min = options.peers;
@@ -56,6 +56,11 @@ std::string BenchRun::start_coordinator(const BenchOptions& options) {
     const std::string invite = value_of(coordinator_->invite(kInviteSeconds), "");
     std::fprintf(stderr, "the others run the same with --invite %s\n", invite.c_str());
     return invite;
+}
+
+BenchRun::Directory::~Directory() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
 }
 
 BenchRun::BenchRun(const BenchOptions& options) {
@@ -82,8 +87,6 @@ BenchRun::BenchRun(const BenchOptions& options) {
 BenchRun::~BenchRun() {
     group_.reset();
     coordinator_.reset();
-    std::error_code ignored;
-    if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
 }
 
 // A round without somebody is committed by those who are in it, and the next one is begun.

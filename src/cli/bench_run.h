@@ -47,7 +47,11 @@ private:
     bool begin_round(uint32_t peers);
     std::vector<double> reduce(const std::vector<double>& mine, whim_reduce how);
 
-    std::string directory_;  // of the coordinator; "" when it is elsewhere
+    struct Directory {
+        ~Directory();
+        std::string path;
+    };
+    Directory directory_;  // of the coordinator, gone after it; "" when it is elsewhere
     std::unique_ptr<coordinator::CoordinatorServer> coordinator_;
     std::unique_ptr<whimbrel::Group> group_;
     bool tls_ = true;

@@ -64,7 +64,7 @@ int run_state(const StateCommand& command) {
     if (!page.ok()) return fail_with(page.error().detail);
     if (command.json) {
         fmt::print("{}", page->body);
-        return 0;
+        return end_of(*page, command.http);
     }
     try {
         print_table(json::parse(page->body));

@@ -198,6 +198,19 @@ TEST(NetAddress, ANameIsLookedUpAndDialled) {
     EXPECT_EQ(met->port(), port);
 }
 
+TEST(NetAddress, ManyNamesAreLookedUpInTurns) {
+    asio::io_context io;
+    uint32_t answers = 0;
+    std::vector<std::shared_ptr<Lookup>> lookups;
+    for (uint32_t i = 0; i < 3 * limits::kLookupsMax; ++i)
+        lookups.push_back(look_up(
+            io, {"localhost", 1},
+            [&](const asio::error_code& error, const auto& found) { answers += !error && !found.empty(); }));
+    io.run_for(std::chrono::seconds(20));
+    EXPECT_EQ(answers, 3 * limits::kLookupsMax);
+    for (const auto& lookup : lookups) lookup->cancel();
+}
+
 // Nor does anybody wait for a lookup that is not wanted any more.
 TEST(NetAddress, ALookupMayOutliveWhoeverAsked) {
     for (int i = 0; i < 20; ++i) {

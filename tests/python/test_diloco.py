@@ -8,7 +8,7 @@ import pytest
 import torch
 import whimbrel
 from torch import nn
-from whimbrel.torch import DiLoCo
+from whimbrel.torch import DiLoCo, RunIsOver
 from whimbrel.torch.parameters import FlatParameters
 
 
@@ -83,6 +83,52 @@ def test_bfloat16_parameters_are_read_as_float32():
     assert before.dtype == torch.float32
     flat.write(before)
     assert torch.equal(flat.read(flat.new()), before)
+
+
+def test_what_a_module_cannot_hold_is_no_movement(make_group):
+    """The anchor of a bfloat16 module is finer than the module: standing still moves nothing."""
+    model = torch.nn.Linear(7, 3).to(torch.bfloat16)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    group = make_group("alone")
+    diloco = DiLoCo(model, optimizer, group, sync_every=1, outer_lr=0.37, outer_momentum=0.0)
+
+    def step(gradient):
+        for p in model.parameters():
+            p.grad = torch.full_like(p, gradient)
+        optimizer.step()
+
+    step(0.3)
+    anchor = diloco._anchor.clone()
+    parameters = FlatParameters(model)
+    live = parameters.read(parameters.new())
+    assert not torch.equal(anchor, live) and torch.equal(anchor.to(torch.bfloat16).float(), live)
+    step(0.0)
+    assert diloco.committed == 2
+    assert torch.allclose(diloco._anchor, anchor, rtol=0, atol=1e-8)
+
+
+def test_who_misses_the_last_round_is_told(make_group, monkeypatch):
+    monkeypatch.setattr("whimbrel.torch.membership.ON_WAIT_S", 0.2)
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    group = make_group("first")
+    told = []
+    diloco = DiLoCo(
+        model, optimizer, group, sync_every=1, rounds_max=2, observer=lambda p: told.append(p.what)
+    )
+    inner_steps(model, optimizer, 1, 2)
+    assert diloco.finished and diloco.committed == 2
+    late = make_model()
+    with pytest.raises(RunIsOver, match="round 2, the last, was committed without this replica"):
+        DiLoCo(late, torch.optim.SGD(late.parameters(), 0.1), make_group("late"), sync_every=1, rounds_max=2)
+
+    def over(on_wait):  # as for one that was left out of the last round
+        raise RunIsOver("the last round was committed without this replica")
+
+    diloco.finished, diloco._membership.state_round = False, 1
+    diloco._membership.begin = over
+    inner_steps(model, optimizer, 1, 1)
+    assert diloco.finished and told[-1] == "missed"
 
 
 def test_what_cannot_be_trained_is_refused():

@@ -130,6 +130,67 @@ def test_replicas_agree_after_ctrl_c_in_one(pair, method, pressed):
     assert digest == digest_2 and torch.equal(parameters, parameters_2)
 
 
+@pytest.mark.parametrize("where", ["weight", "begin", "contribute", "second broadcast"])
+def test_a_round_that_has_begun_is_not_left_to_the_others(pair, where):
+    """Replica 0 is interrupted after a round has begun and before its part in it: the other one waits for it."""
+
+    def job(n):
+        model = make_model(seed=n)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        presses = []
+
+        def press(what, call):
+            calls[what] = calls.get(what, 0) + 1
+            if n == 0 and what == where and calls[what] == call and not presses:
+                presses.append(what)
+                raise KeyboardInterrupt
+
+        calls: dict[str, int] = {}
+
+        def weight():
+            press("weight", 2)
+            return 1.0
+
+        if n == 0 and where == "second broadcast":
+            broadcast, made = pair[0].broadcast, itertools.count()
+
+            def wrapped(*args, **kwargs):
+                if next(made) == 4:  # of the second healing
+                    presses.append(where)
+                    raise KeyboardInterrupt
+                return broadcast(*args, **kwargs)
+
+            pair[0].broadcast = wrapped
+        weights = itertools.chain([0.0], itertools.repeat(1.0))  # so that round 2 begins with healing too
+        diloco = DiLoCo(
+            model,
+            optimizer,
+            pair[n],
+            sync_every=2,
+            rounds_max=5,
+            weight=(lambda: next(weights)) if where == "second broadcast" else weight,
+            observer=lambda p: press("begin", 2) if p.what == "begin" else None,
+        )
+        read = diloco._parameters.read
+
+        def reads(out):
+            press("contribute", 2)
+            return read(out)
+
+        diloco._parameters.read = reads
+        while not diloco.finished:
+            try:
+                inner_steps(model, optimizer, seed=n * 1000 + diloco.step, steps=1)
+            except KeyboardInterrupt:
+                optimizer.zero_grad()
+        assert bool(presses) == (n == 0)
+        return diloco.committed, diloco.digest(), flat(model)
+
+    first, second = run_replicas([lambda: job(0), lambda: job(1)])
+    assert first[:2] == second[:2] and first[0] == 5
+    assert torch.equal(first[2], second[2])
+
+
 def test_the_op_that_was_given_up_has_no_hold_on_the_next(pair):
     """The other member takes no part in the first all-reduce, so that it is open when Ctrl-C comes."""
     hit = press_in(pair[0], "all_reduce", call=1)

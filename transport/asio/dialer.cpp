@@ -33,6 +33,7 @@ void Dialer::start() {
     const asio::ip::address address = asio::ip::make_address(to_.host, not_numeric);
     if (!not_numeric) return start_with({tcp::endpoint(address, to_.port)});
     lookup_ = look_up(io_, to_, [self = shared_from_this()](const asio::error_code& error, auto found) {
+        if (self->lookup_) std::exchange(self->lookup_, nullptr)->cancel();  // its thread is done with io
         if (self->done_) return;
         if (error || found.empty()) return self->fail(error);
         self->candidates_ = interleaved(found);

@@ -1,7 +1,6 @@
-// A detached thread that shares nothing with anybody but the Lookup.
+// Detached threads that share nothing with anybody but a queue of what is asked.
 #include "transport/asio/lookup.h"
 
-#include <atomic>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -15,7 +14,21 @@
 namespace whim {
 namespace {
 
-std::atomic<uint32_t> unanswered = 0;
+struct Asked {
+    std::shared_ptr<Lookup> lookup;
+    Address of;
+};
+
+struct Queue {
+    std::mutex mu;
+    std::deque<Asked> waiting;  // guarded by mu
+    uint32_t threads = 0;       // guarded by mu
+};
+
+Queue& queue() {
+    static Queue& of_the_process = *new Queue;  // threads may look until the very end
+    return of_the_process;
+}
 
 std::deque<tcp::endpoint> addresses_of(const Address& of, asio::error_code& error) {
     asio::io_context here;
@@ -27,7 +40,32 @@ std::deque<tcp::endpoint> addresses_of(const Address& of, asio::error_code& erro
     return found;
 }
 
+// Until nothing is asked.
+void answer_all() {
+    for (;;) {
+        Asked next;
+        {
+            const std::lock_guard lock(queue().mu);
+            if (queue().waiting.empty()) {
+                --queue().threads;
+                return;
+            }
+            next = std::move(queue().waiting.front());
+            queue().waiting.pop_front();
+        }
+        if (!next.lookup->wanted()) continue;
+        asio::error_code error;
+        auto endpoints = addresses_of(next.of, error);
+        next.lookup->answer(error, std::move(endpoints));
+    }
+}
+
 }  // namespace
+
+bool Lookup::wanted() {
+    const std::lock_guard lock(mu_);
+    return asked_.has_value();
+}
 
 void Lookup::cancel() {
     const std::lock_guard lock(mu_);
@@ -44,25 +82,22 @@ void Lookup::answer(const asio::error_code& error, std::deque<tcp::endpoint> end
 }
 
 std::shared_ptr<Lookup> look_up(asio::io_context& io, const Address& of, Lookup::Found found) {
-    const auto lookup = std::make_shared<Lookup>();
-    lookup->asked_.emplace(io.get_executor());
-    lookup->found_ = std::move(found);
-    const auto refuse = [&] { lookup->answer(asio::error::host_not_found_try_again, {}); };
-    if (unanswered.fetch_add(1) >= limits::kLookupsMax) {
-        --unanswered;
-        refuse();
-        return lookup;
+    const auto lookup = std::make_shared<Lookup>(io, std::move(found));
+    {
+        const std::lock_guard lock(queue().mu);
+        queue().waiting.push_back({lookup, of});
+        if (queue().threads >= limits::kLookupsMax) return lookup;  // the first that is free takes it
+        ++queue().threads;
     }
     try {
-        std::thread([lookup, of] {
-            asio::error_code error;
-            auto endpoints = addresses_of(of, error);
-            --unanswered;
-            lookup->answer(error, std::move(endpoints));
-        }).detach();
-    } catch (const std::system_error&) {  // no further thread
-        --unanswered;
-        refuse();
+        std::thread(answer_all).detach();
+    } catch (const std::system_error&) {  // no further thread: others take it, or nobody does
+        std::deque<Asked> left;
+        {
+            const std::lock_guard lock(queue().mu);
+            if (--queue().threads == 0) left.swap(queue().waiting);
+        }
+        for (const Asked& asked : left) asked.lookup->answer(asio::error::host_not_found_try_again, {});
     }
     return lookup;
 }

@@ -54,7 +54,9 @@ void Circuits::wants_write(StrandHandle strand) {
 void Circuits::forget(uint64_t circuit) {
     const End& end = ends_.at(circuit);
     for (const Sent& piece : end.unacknowledged) pieces_.release(piece.number);
-    for (const auto& [offset, bytes] : end.arrived) held_bytes_ -= bytes.size();
+    for (const auto& [offset, bytes] : end.arrived) held_bytes_[end.relay] -= bytes.size();
+    if (const auto held = held_bytes_.find(end.relay); held != held_bytes_.end() && held->second == 0)
+        held_bytes_.erase(held);
     by_strand_.erase(end.strand);
     due_.erase(circuit);
     ends_.erase(circuit);
@@ -115,11 +117,12 @@ void Circuits::arrived(uint64_t circuit, End& end, uint64_t offset, Bytes bytes)
     const bool granted =
         offset <= room && size <= room - offset && end.appended <= room && size <= room - end.appended;
     if (!granted) return broken(circuit, "more was sent than was granted");
-    if (end.arrived.size() >= limits::kCircuitPiecesMax || held_bytes_ + size > limits::kCircuitHeldBytesMax)
+    uint64_t& held = held_bytes_[end.relay];
+    if (end.arrived.size() >= limits::kCircuitPiecesMax || held + size > limits::kCircuitHeldBytesMax)
         return broken(circuit, "more came out of order than this peer holds");
     if (end.bulk && config_.plant == Plant::circuit_in_arrival_order) offset = end.appended;
     end.appended += size;
-    if (end.arrived.emplace(offset, std::move(bytes)).second) held_bytes_ += size;
+    if (end.arrived.emplace(offset, std::move(bytes)).second) held += size;
     due_.insert(circuit);
 }
 
@@ -134,7 +137,7 @@ void Circuits::credited(uint64_t circuit, End& end, uint64_t taken) {
 }
 
 void Circuits::drop_first(End& end) {
-    held_bytes_ -= end.arrived.begin()->second.size();
+    held_bytes_[end.relay] -= end.arrived.begin()->second.size();
     end.arrived.erase(end.arrived.begin());
 }
 

@@ -152,7 +152,7 @@ private:
     std::set<uint64_t> due_;
     std::map<uint64_t, Arriving> arriving_;  // bulk frames, by token
     uint64_t last_token_ = 0;
-    uint64_t held_bytes_ = 0;  // arrived at all ends and not taken by the endpoint
+    std::map<LinkKey, uint64_t> held_bytes_;  // by relay: arrived and not taken by the endpoint
     PieceStore pieces_;
     std::vector<CircuitFrame> outbox_;
     Relay relay_;

@@ -149,7 +149,6 @@ TEST_F(LeaderTest, AFloodOfSilentLinksKeepsNobodyOut) {
     EXPECT_EQ(leader_->snapshot(now_).members.size(), 2u);
 }
 
-// Its token was good, and its address swallows dials for a while.
 // Each would cost a step over all members: who was refused may ask again on another link.
 TEST_F(LeaderTest, ALinkIsRefusedOnceAndNotHeardAgain) {
     for (const bool back : {false, true}) {  // as one that says it was a member: its first no is not for good
@@ -166,6 +165,7 @@ TEST_F(LeaderTest, ALinkIsRefusedOnceAndNotHeardAgain) {
     }
 }
 
+// Its token was good, and its address swallows dials for a while.
 TEST_F(LeaderTest, WhoseAddressesAreTriedMakesWayForNobody) {
     lead_anew(true);
     connect(0);

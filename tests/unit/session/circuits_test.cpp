@@ -130,7 +130,8 @@ TEST_F(CircuitEnd, CrumbsOutOfOrderAreCounted) {
     EXPECT_EQ(closed_for(), "more came out of order than this peer holds");
 }
 
-TEST_F(CircuitEnd, WhatAllEndsHoldIsBounded) {
+// And a relay that overdoes it takes nothing from the others.
+TEST_F(CircuitEnd, WhatEndsHoldIsBoundedByRelay) {
     end.set_self(far);
     const uint64_t window = limits::kCircuitBulkWindowBytes, half = window / 2;
     uint64_t circuit = 0;
@@ -141,6 +142,12 @@ TEST_F(CircuitEnd, WhatAllEndsHoldIsBounded) {
         why = closed_for();
     }
     EXPECT_EQ(circuit, limits::kCircuitHeldBytesMax / half + 1);
+    const LinkKey other{peer_id(4), {4}};
+    end.on_message(other, wire::CircuitOpen{++circuit, other, far, true, limits::kCircuitBulkWindowBytes},
+                   {});
+    const Bytes header = wire::encode(wire::CircuitHeader{wire::kCircuitHeaderKind, circuit, half});
+    end.bulk_end(end.bulk_begin(other, header, 1000).token, true);
+    EXPECT_EQ(closed_for(), "");
 }
 
 TEST_F(CircuitWorld, GoesThroughAThirdMemberAndBack) {

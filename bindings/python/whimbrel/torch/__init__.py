@@ -1,5 +1,5 @@
 """Training PyTorch models over a whimbrel group. `whimbrel` itself does not need torch; this does."""
 
-from whimbrel.torch.diloco import DiLoCo, Progress
+from whimbrel.torch.diloco import DiLoCo, Progress, RunIsOver
 
-__all__ = ["DiLoCo", "Progress"]
+__all__ = ["DiLoCo", "Progress", "RunIsOver"]

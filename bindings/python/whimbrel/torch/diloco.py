@@ -32,6 +32,7 @@ from whimbrel.work import Work
 log = logging.getLogger("whimbrel.torch")
 
 REDUCE_TAG = 0x7772_6564_0000
+RECORD_S = 5.0
 HEALS_MAX = 8  # rounds in a row in which the others heal without this replica, before it says so
 
 
@@ -39,7 +40,7 @@ HEALS_MAX = 8  # rounds in a row in which the others heal without this replica, 
 class Progress:
     """Something that happened, for an observer: "begin" (round, healed), "reduce_begin" (round), "reduce"
     (info), "reduce_failed" (reason), "commit" (commit, digest, seconds), "excluded", "evicted" (reason),
-    "rejoined"."""
+    "rejoined", "missed" (reason: the last round was committed without this replica)."""
 
     what: str
     fields: dict[str, Any]
@@ -51,6 +52,10 @@ class _Vote:
     digest: bytes
     start: float
     round: int
+
+
+class RunIsOver(RuntimeError):
+    """The last round (rounds_max) was committed without this replica: nobody will give it the run's state."""
 
 
 class DiLoCo:
@@ -82,7 +87,9 @@ class DiLoCo:
         """weight: how much this replica's contribution counts, for example its tokens; asked at each outer
         step. codec: how pseudo-gradients travel, as in docs/reference/codecs.md, for example "int8"; the same on
         all replicas. samples, commit_data: kept with each round beside the vote (positions of the data loader, at
-        most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`."""
+        most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`. One that
+        misses it finishes without the run's state, and says so ("missed"); RunIsOver when that is so to begin
+        with."""
         if sync_every < 1:
             raise ValueError("sync_every must be at least 1")
         self.group = group
@@ -100,6 +107,8 @@ class DiLoCo:
         self._membership = Membership(group, self._report)
         self._vote: _Vote | None = None  # for the provisional state
         self._cut_short = False
+        self._residue: torch.Tensor | None = None  # what the module's dtype cannot hold of the anchor
+        self._healed = False  # in the round this replica is in, or it needed nothing
         self._first: bytes | None = None  # digest of the state that all began with
         self._healing: healing.Healing | None = None  # under way
         try:
@@ -145,7 +154,7 @@ class DiLoCo:
         self.local_steps += 1
         if self._cut_short:
             self._scratch = self._parameters.new()  # an op of the old round may still borrow the other
-            self._end_round()
+            self._end_round(self._propose)
         if self.local_steps < self.sync_every or self.finished:
             return
         self.local_steps = 0
@@ -153,9 +162,10 @@ class DiLoCo:
         self._end_round(self._propose)
 
     def _end_round(self, propose: Callable[[], None] | None = None) -> None:
-        """Proposes what was learnt, waits for the outcome of what was proposed, and begins the next round."""
+        """Proposes what was learnt, unless that was done, waits for the outcome of what was proposed, and begins
+        the next round. The others wait for a proposal to the round this replica is in."""
         try:
-            if propose is not None:
+            if propose is not None and self._healed and self._membership.in_round:
                 propose()
             if self._vote is not None:
                 self._settle(self._vote)
@@ -164,7 +174,13 @@ class DiLoCo:
         if self._rounds_max is not None and self.committed >= self._rounds_max:
             self.finished = True
         else:
-            self._begin()
+            try:
+                self._begin()
+            except RunIsOver as error:
+                self._membership.give_up()
+                self.finished = True
+                log.warning("%s", error)
+                self._report("missed", reason=str(error))
         self._cut_short = False
 
     def _propose(self) -> None:
@@ -183,15 +199,23 @@ class DiLoCo:
     def _reduce(self) -> torch.Tensor | None:
         """The average pseudo-gradient; None when the op ended without a result."""
         self._parameters.read(self._scratch)
+        if self._residue is not None:
+            self._scratch += self._residue  # how far the module has moved is no rounding of the anchor's
         self._state.contribute(self._scratch, self._scratch)
-        work = self.group.all_reduce(
-            self._scratch,
-            reduce="avg",
-            tag=REDUCE_TAG,
-            round=self._round.round,
-            weight=_value(self._weight),
-            codec=self._codec,
-        )
+        weight = _value(self._weight)
+        try:
+            work = self.group.all_reduce(
+                self._scratch,
+                reduce="avg",
+                tag=REDUCE_TAG,
+                round=self._round.round,
+                weight=weight,
+                codec=self._codec,
+            )
+        except errors.Error:
+            self._membership.done()  # asked again it would be refused again
+            raise
+        self._membership.done()
         try:
             self._report("reduce_begin", round=self._round)
             mean = work.wait()
@@ -241,21 +265,25 @@ class DiLoCo:
             self._state.commit()
         if final:
             self._membership.state_round = vote.round
-            self._parameters.write(self._anchor)
+            self._write_anchor()
         self._vote = None
 
     def _begin(self) -> None:
         """Enters the next round with the run's state."""
         left_behind = 0
         while True:
-            if self._healing is None:
-                self._round = self._membership.begin()
+            if not self._membership.in_round:
+                self._healed = False
+                self._drop_healing()
+            self._round = self._membership.begin(self._look_for_the_end if self._rounds_max else None)
             try:
-                if healing.needed(self._round):
+                if not self._healed and healing.needed(self._round):
                     self._heal()
+                self._healed = True
             except errors.Evicted as error:
                 self._membership.rejoin(error)
-            except (errors.StaleRound, errors.Excluded) as error:
+            except (errors.StaleRound, errors.Excluded, errors.SourceLost) as error:
+                self._membership.done()
                 left_behind += 1
                 if left_behind == HEALS_MAX:
                     raise
@@ -263,7 +291,20 @@ class DiLoCo:
                 self._report("excluded", reason=str(error))
             else:
                 break
+        self._cut_short = False
         self._report("begin", round=self._round, healed=self._round.heal_self)
+
+    def _look_for_the_end(self) -> None:
+        """Whoever missed the last round waits in vain: those that hold its state begin no other."""
+        assert self._rounds_max is not None
+        try:
+            self.group.round_record(self._rounds_max).wait(RECORD_S)
+        except (errors.Invalid, TimeoutError):
+            return
+        raise RunIsOver(
+            f"round {self._rounds_max}, the last, was committed without this replica: begin with the state of a"
+            " replica that has it"
+        )
 
     def _heal(self) -> None:
         """An interrupted wait leaves the healing for the next call: the others wait for this replica's part."""
@@ -272,23 +313,31 @@ class DiLoCo:
         if self._round.heal_self:
             self._membership.state_round = 0  # half-way the arrays hold some of both states
         try:
-            self._healing.finish()
+            if not self._healing.finished:
+                self._healing.finish()
         except errors.Interrupted:
             raise
         except Exception:
             self._drop_healing()
             raise
-        self._healing = None
         self._membership.state_round = self._round.committed
         outdated = self._round.heal_self
+        first = self._first
         if self._round.committed == 0:
             # All take the donor's bits, again and again until a round is committed. A module that has learnt
             # from these very bits keeps what it learnt.
             first = self._state.digest()
             outdated = first != self._first
-            self._first = first
         if outdated:
-            self._parameters.write(self._anchor)
+            self._write_anchor()
+        self._first = first  # last: a call that was interrupted writes again
+
+    def _write_anchor(self) -> None:
+        """To the module. What its dtype rounds away is no movement of this replica's: the next contribution is
+        without it."""
+        self._parameters.write(self._anchor)
+        if not self._parameters.exact:
+            self._residue = self._anchor - self._parameters.read(self._parameters.new())
 
     def _drop_healing(self) -> None:
         if self._healing is not None:

@@ -41,6 +41,8 @@ class Healing:
         self._donor = round.donor_rank if round.donor_rank is not None else 0
         self._holds_state = round.committed == 0 or not round.heal_self
         self._attempt = 0
+        self.round = round
+        self.finished = False
         self._steps = torch.tensor([state.steps])
         self._broadcasts: list[Work[Any]] = []
         self._poll: Work[torch.Tensor] | None = None  # for another donor
@@ -50,6 +52,7 @@ class Healing:
             try:
                 if self._poll is None:
                     self._broadcast()
+                    self.finished = True
                     return
                 self._donor = self._lowest_holder(self._poll)
                 self._attempt += 1
@@ -67,13 +70,12 @@ class Healing:
     def _broadcast(self) -> None:
         if not self._broadcasts:
             self._steps[0] = self._state.steps
-            arrays: list[Any] = [self._steps, self._state.anchor(), self._state.momentum()]
-            tag = TAG + 8 * self._attempt
-            self._broadcasts = [
-                self._group.broadcast(array, self._donor, tag=tag + n, round=self._round.round)
-                for n, array in enumerate(arrays)
-                if len(array)
-            ]
+        arrays: list[Any] = [self._steps, self._state.anchor(), self._state.momentum()]
+        tag = TAG + 8 * self._attempt
+        there = [(n, array) for n, array in enumerate(arrays) if len(array)]
+        for n, array in there[len(self._broadcasts) :]:  # an interrupted call has made the first of them
+            work = self._group.broadcast(array, self._donor, tag=tag + n, round=self._round.round)
+            self._broadcasts.append(work)
         lost = None
         for work in self._broadcasts:  # all of them: what is still under way would write into the arrays
             try:

@@ -16,6 +16,7 @@ from whimbrel.work import Work
 
 log = logging.getLogger("whimbrel.torch")
 
+ON_WAIT_S = 5.0
 GIVE_UP_S = 10.0  # a cancelled op ends without the network; this is for a machine that is very busy
 
 
@@ -33,7 +34,8 @@ def give_up(works: Iterable[Work[Any]]) -> None:
 
 class Membership:
     """Keeps a group in the run's rounds. state_round: the last committed round whose state this peer holds.
-    An interrupted wait leaves its op for the next call of begin()."""
+    An interrupted wait leaves its op for the next call of begin(). A round lasts until its part in it is done:
+    the others wait for that, whatever interrupts this peer."""
 
     def __init__(self, group: Group, report: Callable[..., None]) -> None:
         self.group = group
@@ -41,23 +43,32 @@ class Membership:
         self._report = report
         self._joining: Work[Group] | None = None
         self._beginning: Work[Round] | None = None
+        self._past: Work[Round] | None = None  # the beginning of a round whose part is done
 
-    def begin(self) -> Round:
-        """The next round this peer takes part in. Waits as long as that takes; errors that waiting cannot
-        mend pass."""
+    @property
+    def in_round(self) -> bool:
+        """A round has begun here, and its part is still to be done."""
+        begun = self._beginning
+        return begun is not None and begun is not self._past and begun.done() and begun.exception() is None
+
+    def done(self) -> None:
+        """The part in this round is done, or cannot be."""
+        self._past = self._beginning
+
+    def begin(self, on_wait: Callable[[], None] | None = None) -> Round:
+        """The round this peer is in, else the next it takes part in. Waits as long as that takes, and calls
+        on_wait every few seconds; errors that waiting cannot mend pass, and those of on_wait."""
         if self._joining is not None:
             self._join()
         while True:
             try:
-                return self._begun()
-            except errors.Excluded as error:
-                log.warning("left out of a round, beginning the next: %s", error)
-                self._report("excluded", reason=str(error))
+                return self._begun(on_wait)
             except errors.Evicted as error:
                 self.rejoin(error)
 
     def rejoin(self, reason: Exception) -> None:
         """Joins again as a new member; the next round heals it."""
+        self.done()
         log.warning("evicted, joining again: %s", reason)
         self._report("evicted", reason=str(reason))
         self._join()
@@ -76,18 +87,21 @@ class Membership:
         log.info("joined again")
         self._report("rejoined")
 
-    def _begun(self) -> Round:
-        if self._beginning is None:
+    def _begun(self, on_wait: Callable[[], None] | None) -> Round:
+        if self._beginning is None or self._beginning is self._past:
             self._beginning = self.group.round_begin(self.state_round)
         try:
-            round = self._beginning.wait()
+            while True:
+                try:
+                    return self._beginning.wait(ON_WAIT_S if on_wait else None)
+                except TimeoutError:
+                    if on_wait:
+                        on_wait()
         except errors.Interrupted:
             raise
         except errors.Error:
             self._beginning = None
             raise
-        self._beginning = None
-        return round
 
     def give_up(self) -> None:
         """For one that will not call begin() again."""

@@ -24,6 +24,7 @@ class FlatParameters:
                 raise TypeError(
                     f"a parameter is {p.dtype} on {p.device}; floating point on cpu or cuda is needed"
                 )
+        self.exact = all(p.dtype in (torch.float32, torch.float64) for p in self.parameters)  # holds any float32
         self.count = sum(p.numel() for p in self.parameters)
 
     def new(self) -> Tensor:
