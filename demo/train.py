@@ -94,6 +94,9 @@ class Reporter:
     def _on_excluded(self, reason: str) -> None:
         self.emit("out", how="excluded", reason=reason)
 
+    def _on_missed(self, reason: str) -> None:
+        self.emit("out", how="missed the last round", reason=reason)
+
     def _on_evicted(self, reason: str) -> None:
         self.emit("out", how="evicted", reason=reason)
 
@@ -181,9 +184,10 @@ def replicate(arguments: argparse.Namespace) -> None:
                 reporter.emit("eval", round=round.round, step=diloco.step, loss=evaluate(model, held_out))
 
         train(model, optimizer, sampler, diloco, settings, reporter, after_round)
-        reporter.emit(
-            "done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex()
-        )
+        if diloco.committed >= settings.rounds:  # else it missed the last round, as it has said
+            reporter.emit(
+                "done", round=diloco.committed, outer_steps=diloco.outer_steps, digest=diloco.digest().hex()
+            )
         reporter.finish()
         group.leave("finished").wait(10)
 

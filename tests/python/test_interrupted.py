@@ -2,6 +2,7 @@
 this replica, rounds that are aborted before the first commit."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -189,6 +190,52 @@ def test_a_round_that_has_begun_is_not_left_to_the_others(pair, where):
     first, second = run_replicas([lambda: job(0), lambda: job(1)])
     assert first[:2] == second[:2] and first[0] == 5
     assert torch.equal(first[2], second[2])
+
+
+def test_ctrl_c_waits_until_an_op_is_noted(make_group):
+    """Pressed while an op is posted: it is posted once, and the next step goes on."""
+    group = make_group("alone")
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    diloco = DiLoCo(model, optimizer, group, sync_every=1)
+    for method in ("all_reduce", "round_commit", "round_begin"):
+        start, pressed = getattr(group, method), []
+
+        def posts(*args, start=start, pressed=pressed, **kwargs):
+            work = start(*args, **kwargs)
+            if not pressed:
+                pressed.append(True)
+                signal.raise_signal(signal.SIGINT)  # as if the handler ran just when the call returns
+            return work
+
+        setattr(group, method, posts)
+        with pytest.raises(KeyboardInterrupt):
+            inner_steps(model, optimizer, 1, 1)
+        setattr(group, method, start)
+        optimizer.zero_grad()
+        inner_steps(model, optimizer, 2, 2)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert diloco.committed >= 6
+
+
+def test_one_step_after_ctrl_c_is_one_outer_step(make_group):
+    group = make_group("alone")
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    asked = itertools.count()
+
+    def weight():
+        if next(asked) == 1:
+            raise KeyboardInterrupt
+        return 1.0
+
+    diloco = DiLoCo(model, optimizer, group, sync_every=1, weight=weight)
+    inner_steps(model, optimizer, 1, 1)
+    with pytest.raises(KeyboardInterrupt):
+        inner_steps(model, optimizer, 2, 1)
+    optimizer.zero_grad()
+    inner_steps(model, optimizer, 3, 1)
+    assert diloco.committed == 2 and next(asked) == 3
 
 
 def test_the_op_that_was_given_up_has_no_hold_on_the_next(pair):

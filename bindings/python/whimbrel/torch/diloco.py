@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 from whimbrel import _core, errors
 from whimbrel.group import Group
 from whimbrel.torch import healing
+from whimbrel.torch.interrupts import held_back
 from whimbrel.torch.membership import Membership, give_up
 from whimbrel.torch.parameters import FlatParameters
 from whimbrel.values import Commit, Round
@@ -33,6 +34,7 @@ log = logging.getLogger("whimbrel.torch")
 
 REDUCE_TAG = 0x7772_6564_0000
 RECORD_S = 5.0
+RECORDS_KEPT = 16  # rounds of which a coordinator keeps the record
 HEALS_MAX = 8  # rounds in a row in which the others heal without this replica, before it says so
 
 
@@ -87,9 +89,9 @@ class DiLoCo:
         """weight: how much this replica's contribution counts, for example its tokens; asked at each outer
         step. codec: how pseudo-gradients travel, as in docs/reference/codecs.md, for example "int8"; the same on
         all replicas. samples, commit_data: kept with each round beside the vote (positions of the data loader, at
-        most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`. One that
-        misses it finishes without the run's state, and says so ("missed"); RunIsOver when that is so to begin
-        with."""
+        most 64 KiB). rounds_max: the round after whose commit the replica trains alone; see `finished`; the
+        same on all replicas. One that misses it finishes without the run's state, and says so ("missed"): it leaves
+        the group then, or closes it. RunIsOver when that is so to begin with."""
         if sync_every < 1:
             raise ValueError("sync_every must be at least 1")
         self.group = group
@@ -108,6 +110,8 @@ class DiLoCo:
         self._vote: _Vote | None = None  # for the provisional state
         self._cut_short = False
         self._residue: torch.Tensor | None = None  # what the module's dtype cannot hold of the anchor
+        self._waiting_for = ""
+        self._record: Work[Any] | None = None  # of a round that may have been the last
         self._healed = False  # in the round this replica is in, or it needed nothing
         self._first: bytes | None = None  # digest of the state that all began with
         self._healing: healing.Healing | None = None  # under way
@@ -154,18 +158,21 @@ class DiLoCo:
         self.local_steps += 1
         if self._cut_short:
             self._scratch = self._parameters.new()  # an op of the old round may still borrow the other
-            self._end_round(self._propose)
+            if self._end_round(self._propose):
+                self.local_steps = 0
+                return
         if self.local_steps < self.sync_every or self.finished:
             return
         self.local_steps = 0
         self._cut_short = True  # until the next round has begun
         self._end_round(self._propose)
 
-    def _end_round(self, propose: Callable[[], None] | None = None) -> None:
+    def _end_round(self, propose: Callable[[], None]) -> bool:
         """Proposes what was learnt, unless that was done, waits for the outcome of what was proposed, and begins
-        the next round. The others wait for a proposal to the round this replica is in."""
+        the next round. The others wait for a proposal to the round this replica is in. Whether it proposed."""
+        owes = self._healed and self._membership.in_round
         try:
-            if propose is not None and self._healed and self._membership.in_round:
+            if owes:
                 propose()
             if self._vote is not None:
                 self._settle(self._vote)
@@ -177,11 +184,12 @@ class DiLoCo:
             try:
                 self._begin()
             except RunIsOver as error:
-                self._membership.give_up()
                 self.finished = True
+                self._membership.give_up()
                 log.warning("%s", error)
                 self._report("missed", reason=str(error))
         self._cut_short = False
+        return owes
 
     def _propose(self) -> None:
         """The provisional outer step, and the vote for it."""
@@ -190,7 +198,7 @@ class DiLoCo:
             return
         try:
             self._state.apply(mean)
-            self._vote = self._cast_vote()
+            self._cast_vote()
         except BaseException:
             if self._state.provisional:
                 self._state.abort()
@@ -203,7 +211,8 @@ class DiLoCo:
             self._scratch += self._residue  # how far the module has moved is no rounding of the anchor's
         self._state.contribute(self._scratch, self._scratch)
         weight = _value(self._weight)
-        try:
+        with held_back():
+            self._membership.done()  # also where it is refused: asked again it would be again
             work = self.group.all_reduce(
                 self._scratch,
                 reduce="avg",
@@ -212,10 +221,6 @@ class DiLoCo:
                 weight=weight,
                 codec=self._codec,
             )
-        except errors.Error:
-            self._membership.done()  # asked again it would be refused again
-            raise
-        self._membership.done()
         try:
             self._report("reduce_begin", round=self._round)
             mean = work.wait()
@@ -229,17 +234,15 @@ class DiLoCo:
         self._report("reduce", info=work.info())
         return mean
 
-    def _cast_vote(self) -> _Vote:
+    def _cast_vote(self) -> None:
         """Votes with the digest of the provisional state."""
         digest = self._state.digest()
+        data = self._commit_data() if self._commit_data else b""
+        samples = int(_value(self._samples))
         start = time.monotonic()
-        work = self.group.round_commit(
-            digest,
-            self._commit_data() if self._commit_data else b"",
-            samples=int(_value(self._samples)),
-            round=self._round.round,
-        )
-        return _Vote(work, digest, start, self._round.round)
+        with held_back():
+            work = self.group.round_commit(digest, data, samples=samples, round=self._round.round)
+            self._vote = _Vote(work, digest, start, self._round.round)
 
     def _settle(self, vote: _Vote) -> None:
         """Waits for the round's outcome, and takes or undoes the provisional state. An interrupted wait
@@ -275,7 +278,7 @@ class DiLoCo:
             if not self._membership.in_round:
                 self._healed = False
                 self._drop_healing()
-            self._round = self._membership.begin(self._look_for_the_end if self._rounds_max else None)
+            self._round = self._membership.begin(self._on_wait)
             try:
                 if not self._healed and healing.needed(self._round):
                     self._heal()
@@ -294,17 +297,29 @@ class DiLoCo:
         self._cut_short = False
         self._report("begin", round=self._round, healed=self._round.heal_self)
 
-    def _look_for_the_end(self) -> None:
-        """Whoever missed the last round waits in vain: those that hold its state begin no other."""
-        assert self._rounds_max is not None
-        try:
-            self.group.round_record(self._rounds_max).wait(RECORD_S)
-        except (errors.Invalid, TimeoutError):
+    def _on_wait(self) -> None:
+        """Says why nothing begins. Whoever missed the last round waits in vain: those that hold its state begin
+        no other."""
+        why = self.group.waiting_for()
+        if why and why != self._waiting_for:
+            log.warning("waiting: %s", why)
+        self._waiting_for = why
+        if self._rounds_max is None:
             return
-        raise RunIsOver(
-            f"round {self._rounds_max}, the last, was committed without this replica: begin with the state of a"
-            " replica that has it"
-        )
+        for number in range(self._rounds_max, self._rounds_max + RECORDS_KEPT):  # aborted rounds have a number too
+            if self._record is None:
+                self._record = self.group.round_record(number)
+            try:
+                self._record.wait(RECORD_S)
+            except TimeoutError:
+                return  # asked again next time
+            except errors.Invalid:
+                self._record = None
+            else:
+                raise RunIsOver(
+                    f"round {number}, the last, was committed without this replica: begin with the state of a"
+                    " replica that has it"
+                )
 
     def _heal(self) -> None:
         """An interrupted wait leaves the healing for the next call: the others wait for this replica's part."""

@@ -13,6 +13,7 @@ import torch
 
 from whimbrel import _core, errors
 from whimbrel.group import Group
+from whimbrel.torch.interrupts import held_back
 from whimbrel.torch.membership import give_up
 from whimbrel.values import Round
 from whimbrel.work import Work
@@ -60,7 +61,8 @@ class Healing:
             except errors.SourceLost:
                 if self._poll is not None:
                     raise
-                self._poll = self._ask_for_holders()
+                with held_back():
+                    self._poll = self._ask_for_holders()
         raise errors.SourceLost("every member that held the state is gone")
 
     def give_up(self) -> None:
@@ -74,8 +76,9 @@ class Healing:
         tag = TAG + 8 * self._attempt
         there = [(n, array) for n, array in enumerate(arrays) if len(array)]
         for n, array in there[len(self._broadcasts) :]:  # an interrupted call has made the first of them
-            work = self._group.broadcast(array, self._donor, tag=tag + n, round=self._round.round)
-            self._broadcasts.append(work)
+            with held_back():
+                work = self._group.broadcast(array, self._donor, tag=tag + n, round=self._round.round)
+                self._broadcasts.append(work)
         lost = None
         for work in self._broadcasts:  # all of them: what is still under way would write into the arrays
             try:

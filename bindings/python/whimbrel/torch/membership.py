@@ -11,6 +11,7 @@ from typing import Any
 
 from whimbrel import errors
 from whimbrel.group import Group
+from whimbrel.torch.interrupts import held_back
 from whimbrel.values import Round
 from whimbrel.work import Work
 
@@ -75,7 +76,8 @@ class Membership:
 
     def _join(self) -> None:
         if self._joining is None:
-            self._joining = self.group.join()
+            with held_back():
+                self._joining = self.group.join()
         try:
             self._joining.wait()
         except errors.Interrupted:
@@ -89,7 +91,8 @@ class Membership:
 
     def _begun(self, on_wait: Callable[[], None] | None) -> Round:
         if self._beginning is None or self._beginning is self._past:
-            self._beginning = self.group.round_begin(self.state_round)
+            with held_back():
+                self._beginning = self.group.round_begin(self.state_round)
         try:
             while True:
                 try:
