@@ -203,13 +203,12 @@ inline constexpr uint32_t kCircuitDataBytesMax = 16u << 10;        // one messag
 inline constexpr uint32_t kCircuitPieceBytes = 64u << 10;          // one bulk frame of a bulk strand's bytes
 inline constexpr uint32_t kCircuitControlWindowBytes = 32u << 10;  // under way in one direction
 inline constexpr uint32_t kCircuitBulkWindowBytes = 6u << 20;      // the same of a bulk strand
-inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;  // windows of all circuits carried for others
-inline constexpr uint64_t kCircuitHeldBytesMax = 128ull
-                                                 << 20;  // at our ends, through one relay, not in order
-inline constexpr uint32_t kCircuitPiecesMax = 1u << 17;  // of one direction, not taken yet
-inline constexpr uint32_t kCarriedCircuitsMax = 1024;    // carried for others
-inline constexpr uint32_t kCircuitEndsMax = 4096;        // of our own
-inline constexpr uint32_t kDetoursInARow = 8;            // relays asked before a pause
+inline constexpr uint64_t kCarriedBytesMax = 256ull << 20;      // windows of all circuits carried for others
+inline constexpr uint64_t kCircuitHeldBytesMax = 128ull << 20;  // at our ends by way of one relay
+inline constexpr uint32_t kCircuitPiecesMax = 1u << 17;         // of one direction, not taken yet
+inline constexpr uint32_t kCarriedCircuitsMax = 1024;           // carried for others
+inline constexpr uint32_t kCircuitEndsMax = 4096;               // of our own
+inline constexpr uint32_t kDetoursInARow = 8;                   // relays asked before a pause
 inline constexpr Duration kDetourDelay =
     milliseconds(1000);  // without control strand, before a relay is asked
 inline constexpr Duration kDetourSilence = milliseconds(1200);  // without an answered heartbeat, the same

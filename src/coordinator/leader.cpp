@@ -144,14 +144,13 @@ bool Leader::accept_link(const LinkKey& from, Instant now) {
     options.dial = false;
     options.bulk_strands = 0;
     options.expected = from.peer;
-    closing_.erase(from);  // a fresh link: what was left of the last one went with it
     if (!coordinator_.knows(from.peer, from.incarnation.value)) note_stranger(from, now);
     endpoint_->open_link(from, std::move(options), now);
     return true;
 }
 
 void Leader::link_up(const LinkKey& key, LinkSession, Instant now) {
-    closing_.erase(key);
+    closing_.erase(key);  // that was of the link before
     group::CoordinatorOutbox out;
     coordinator_.link_up(key.peer, key.incarnation.value, now, out);
     perform(out, now);

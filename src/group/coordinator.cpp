@@ -8,6 +8,15 @@
 #include "group/coordinator_core.h"
 
 namespace whim::group {
+namespace {
+
+// Of a committed round among the last limits::kRoundRecordsKept; else nullptr.
+const wire::RoundRecord* record_of(const Ledger& ledger, Round round) {
+    const entry::RoundClosed* closed = ledger.outcome(round);
+    return closed != nullptr && closed->outcome.committed ? &closed->record : nullptr;
+}
+
+}  // namespace
 
 CoordinatorCore::CoordinatorCore(CoordinatorConfig config, FencingToken fencing, Ledger ledger, Instant now)
     : config_(std::move(config)), fencing_(fencing), ledger_(std::move(ledger)) {
@@ -161,10 +170,9 @@ void CoordinatorCore::hear_of_links(const ProcessKey& key, const wire::LinkRepor
 void CoordinatorCore::query_record(const Admission& from, const wire::RecordQuery& query,
                                    CoordinatorOutbox& out) {
     wire::RecordReply reply{query.nonce, false, {}};
-    const entry::RoundClosed* closed = ledger_.outcome(query.round);
-    if (closed != nullptr && closed->outcome.committed) {
+    if (const wire::RoundRecord* record = record_of(ledger_, query.round)) {
         reply.found = true;
-        reply.record = closed->record;
+        reply.record = *record;
         // What a message cannot carry is left out: first the reports about ops, then the last ranks' bytes.
         std::vector<wire::Vote>& votes = reply.record.votes;
         constexpr size_t kRoom = limits::kMessageBytesMax - 64;
@@ -310,14 +318,12 @@ FencingToken Coordinator::fencing() const { return core_->fencing(); }
 Round Coordinator::committed() const { return core_->ledger().committed; }
 Round Coordinator::open_round() const { return core_->ledger().open ? core_->ledger().open->round : Round{}; }
 std::optional<wire::RoundRecord> Coordinator::record(Round round) const {
-    const entry::RoundClosed* closed = core_->ledger().outcome(round);
-    if (closed == nullptr || !closed->outcome.committed) return std::nullopt;
-    return closed->record;
+    const wire::RoundRecord* record = record_of(core_->ledger(), round);
+    return record ? std::optional(*record) : std::nullopt;
 }
 std::optional<Digest> Coordinator::committed_digest() const {
-    const entry::RoundClosed* closed = core_->ledger().outcome(committed());
-    if (closed == nullptr || !closed->outcome.committed) return std::nullopt;
-    return closed->record.digest;
+    const wire::RoundRecord* record = record_of(core_->ledger(), committed());
+    return record ? std::optional(record->digest) : std::nullopt;
 }
 std::vector<MemberStatus> Coordinator::members() const { return core_->members(); }
 bool Coordinator::knows(const PeerId& peer, uint64_t boot) const { return core_->knows(peer, boot); }

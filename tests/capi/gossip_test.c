@@ -232,6 +232,13 @@ static void a_mismatch_is_named_on_both(run* r) {
     CHECK_OK(whim_neighbour_average(r->groups[b], x[b], y[b], COUNT, WHIM_F32, &options, &second));
     end_op_saying(first, WHIM_E_MISMATCH, "2 steps");
     end_op_saying(second, WHIM_E_MISMATCH, "3 steps");
+    /* Whoever waits gives signs by its own grace: another one would have it left out. */
+    options.tag = 70;
+    CHECK_OK(whim_neighbour_average(r->groups[a], x[a], y[a], COUNT, WHIM_F32, &options, &first));
+    options.grace_ms = 60000;
+    CHECK_OK(whim_neighbour_average(r->groups[b], x[b], y[b], COUNT, WHIM_F32, &options, &second));
+    end_op_saying(first, WHIM_E_MISMATCH, "a grace of 60000 ms");
+    end_op_saying(second, WHIM_E_MISMATCH, "a grace of 60000 ms");
 }
 
 static void who_is_not_finite_keeps_its_values(run* r) {

@@ -337,17 +337,28 @@ static void leaving_is_told_to_the_others(void) {
     stop_run(&r);
 }
 
-/* Before the others are ready: the request stands, and the next begin takes it up. */
+/* Before the others are ready: the request stands, and the next begin takes it up. Until then ops that name
+ * no round are of the last one that began here for all the program knows. */
 static void a_cancelled_begin_is_taken_up(run* r) {
-    whim_op *first, *again, *other;
+    whim_op *first, *again, *other, *op;
+    whim_group_info group = WHIM_GROUP_INFO_INIT;
+    whim_op_info info = WHIM_OP_INFO_INIT;
+    float x[4] = {1, 2, 3, 4};
+    CHECK_OK(whim_group_get_info(r->groups[0], &group));
     commit_round(r);
     CHECK_OK(whim_round_begin(r->groups[0], NULL, &first));
     CHECK_OK(whim_op_cancel(first));
     end_op(first, WHIM_E_CANCELLED);
-    CHECK_OK(whim_round_begin(r->groups[0], NULL, &again));
     CHECK_OK(whim_round_begin(r->groups[1], NULL, &other));
-    end_op(again, WHIM_OK);
     end_op(other, WHIM_OK);
+    CHECK_OK(whim_all_reduce(r->groups[0], x, x, 4, WHIM_F32, WHIM_SUM, NULL, &op));
+    CHECK_OK(whim_op_cancel(op));
+    CHECK_IS(whim_op_wait(op, PATIENCE_MS), WHIM_E_CANCELLED);
+    CHECK_OK(whim_op_get_info(op, &info));
+    CHECK(info.round == group.round);
+    whim_op_release(op);
+    CHECK_OK(whim_round_begin(r->groups[0], NULL, &again));
+    end_op(again, WHIM_OK);
 }
 
 int main(void) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -75,9 +76,9 @@ void check_destroyed_inside_a_callback(whim_group_options options) {
     options.listen = "127.0.0.1:0";
     auto doomed = std::make_shared<whimbrel::Group>(options);
     whimbrel::Op joining = doomed->join();  // ends with the group
-    std::atomic<bool> ended{false};
+    std::promise<void> ended;
     CHECK_OK(whim_op_on_complete(
-        joining.handle(), [](whim_op*, void* flag) { *static_cast<std::atomic<bool>*>(flag) = true; },
+        joining.handle(), [](whim_op*, void* told) { static_cast<std::promise<void>*>(told)->set_value(); },
         &ended));
     whimbrel::Group other(options);
     whimbrel::Op op = other.leave();  // which it cannot: that ends at once
@@ -85,9 +86,7 @@ void check_destroyed_inside_a_callback(whim_group_options options) {
         op.handle(),
         [](whim_op*, void* last) { static_cast<std::shared_ptr<whimbrel::Group>*>(last)->reset(); },
         &doomed));
-    for (int ms = 0; ms < PATIENCE_MS && !ended; ++ms)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(ended);
+    CHECK(ended.get_future().wait_for(std::chrono::milliseconds(PATIENCE_MS)) == std::future_status::ready);
 }
 
 // Two bytes for an element: its upper half.

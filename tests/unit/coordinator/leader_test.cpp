@@ -165,6 +165,19 @@ TEST_F(LeaderTest, ALinkIsRefusedOnceAndNotHeardAgain) {
     }
 }
 
+TEST_F(LeaderTest, WhoWasRefusedIsHeardOnAFreshLink) {
+    connect(1);
+    wire::JoinRequest request;
+    request.run = "another run";
+    leader_->message(link(1), wire::encode(request), now_);
+    leader_->link_down(link(1), LinkDownKind::closed, "broken", now_);
+    leader_->link_up(link(1), LinkSession::fresh, now_);
+    join(1);
+    EXPECT_EQ(leader_->snapshot(now_).members.size(), 1u);
+    run(limits::kLastWordsTime + milliseconds(400));
+    EXPECT_TRUE(endpoint_->has_link(link(1)));
+}
+
 // Its token was good, and its address swallows dials for a while.
 TEST_F(LeaderTest, WhoseAddressesAreTriedMakesWayForNobody) {
     lead_anew(true);

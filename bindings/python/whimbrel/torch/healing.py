@@ -42,7 +42,6 @@ class Healing:
         self._donor = round.donor_rank if round.donor_rank is not None else 0
         self._holds_state = round.committed == 0 or not round.heal_self
         self._attempt = 0
-        self.round = round
         self.finished = False
         self._steps = torch.tensor([state.steps])
         self._broadcasts: list[Work[Any]] = []
