@@ -87,6 +87,7 @@ struct Pace {
     uint64_t rate = 0;     // of this and of its share of what all links have; 0: no bound
     bool reached = false;  // the last look found that rate delivered, or nearly
     bool calm = false;     // and no queue
+    bool is_new = false;   // there was no bound when the strands were looked at last
     Instant written_at;
     Instant active_until;  // counts among those that share
 };

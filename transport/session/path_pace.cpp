@@ -80,13 +80,16 @@ void Endpoint::Impl::guide_by_pace(const PaceLook& look) {
     Link& link = *look.link;
     if (link.losses.lossy()) return;  // by rate, all
     const bool dropped = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
-    const bool held_back = link.pace.rate > 0 && !link.pace.reached && link.pace.calm && !dropped;
+    const bool held_back = link.pace.rate > 0 && !link.pace.reached && !dropped;
+    const bool lost_alone = link.pace.rate == 0 && link.pace.calm && !dropped;
     for (const Slot& slot : link.slots) {
         const StrandPtr& strand = slot.strand;
         if (!strand || strand->index == 0 || strand->acked_since == 0) continue;  // one that rests
         const double part = static_cast<double>(strand->pace) * look.reading.elapsed.seconds();
         const bool below = static_cast<double>(strand->acked_since) < kReached * part;
-        const bool waits = held_back && below && link.has_waiting();
+        const bool small = held_back && below && (link.pace.calm || strand->window_full);
+        const bool shrank = strand->lost || strand->guide == Congestion::by_rate;
+        const bool waits = (small || (lost_alone && strand->window_full && shrank)) && link.has_waiting();
         guide(*strand, waits ? Congestion::by_rate : Congestion::by_loss);
     }
 }
@@ -119,9 +122,11 @@ std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& li
         const std::optional<PathSample> sample = strand ? driver_.sample(strand->handle) : std::nullopt;
         if (!sample) continue;
         const auto before = std::exchange(strand->acked_at_pace_look, sample->bytes_acked);
+        strand->window_full = sample->window_full;
         strand->acked_since = before ? sample->acked_since(*before) : 0;
         const uint64_t again = std::exchange(strand->retransmitted_at_pace_look, sample->bytes_retransmitted);
         look.bytes_retransmitted += sample->bytes_retransmitted - again;
+        strand->lost = sample->bytes_retransmitted > again;
         if (strand->acked_since == 0) continue;  // its round-trip time is old
         reading.bytes_acked += strand->acked_since;
         reading.rtt_min = seen == 0 ? sample->rtt_min : std::min(reading.rtt_min, sample->rtt_min);
@@ -165,7 +170,7 @@ void Endpoint::Impl::share_pace() {
 
 // Equal parts among the strands that deliver; one that is new does not use its part yet.
 void Endpoint::Impl::set_pace(Link& link, uint64_t rate) {
-    link.pace.rate = rate;
+    if (std::exchange(link.pace.rate, rate) == 0 && rate > 0) link.pace.is_new = true;
     std::vector<Strand*> used;
     for (size_t index = 1; index < link.slots.size() && link.among_first(index, link.strands_used());
          ++index) {

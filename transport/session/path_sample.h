@@ -23,6 +23,7 @@ struct PathSample {
     uint64_t bytes_retransmitted = 0;  // sent again
     uint64_t bytes_unsent = 0;         // written and not yet sent: the backlog in our system
     Duration buffer_limited;           // time in which a buffer of either side held the sender back
+    bool window_full = false;          // as many segments are under way as its congestion control lets
     bool loss_limited = false;         // its congestion control is by_loss
 
     uint64_t acked_since(uint64_t before) const { return bytes_acked - std::min(before, bytes_acked); }

@@ -21,13 +21,14 @@ public:
     Duration floor() const { return floor_; }
     bool measures() const { return measures_; }
     bool due(Instant now) const { return now >= next_; }
+    static Duration again(Duration rtt_min) { return std::max(kAgain, rtt_min * kAgainRtts); }
     static Duration believed(Duration rtt_min) { return std::max(rtt_min / kBelieved, kBelievedMin); }
 
     // A pause begins. How long it must be for a queue of at most believed() beyond the floor to be gone, and
     // to look at what is left then.
     Duration begin(Duration queue, Duration rtt_min, Instant now) {
         const Duration drains = rtt_min + (queue - std::min(queue, floor_)) * 2;
-        next_ = now + again(rtt_min);
+        next_ = now + again(rtt_min) * (int64_t{1} << in_vain_);
         longer_ = 0;
         return drains + watch(rtt_min, now + drains);
     }
@@ -48,11 +49,13 @@ public:
     // before.
     bool end(Duration borne, Duration rtt_min) {
         measures_ = false;
+        in_vain_ = std::min(in_vain_ + 1, kInVainMax);
         if (looks_ < kLooksMin) return false;
         const Duration left = sum_ / looks_, most = believed(rtt_min), before = floor_;
         const bool none =
             falls(borne) || left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
         floor_ = none ? Duration{} : std::min(left, most) - borne / 4;
+        if (!none) in_vain_ = 0;
         return floor_ > before + borne / 4;
     }
     void give_up() { measures_ = false; }
@@ -67,10 +70,9 @@ private:
     static constexpr Duration kBelievedMin = milliseconds(15);  // or so much
     static constexpr Duration kAgain = seconds(15), kExpires = seconds(15);
     static constexpr int64_t kAgainRtts = 100;
-    static constexpr uint32_t kLooksMin = 2, kLongerMax = 3;
+    static constexpr uint32_t kLooksMin = 2, kLongerMax = 3, kInVainMax = 3;
 
     bool falls(Duration borne) const { return last_ + borne / 4 < first_; }
-    static Duration again(Duration rtt_min) { return std::max(kAgain, rtt_min * kAgainRtts); }
     Duration watch(Duration rtt_min, Instant from) {
         from_ = from;
         sum_ = {}, looks_ = 0;
@@ -81,6 +83,7 @@ private:
     Duration floor_, sum_, first_, last_;
     bool measures_ = false;
     uint32_t looks_ = 0, longer_ = 0;
+    uint32_t in_vain_ = 0;  // times in a row that nothing was left; half as often each time
     Instant from_, next_;
 };
 

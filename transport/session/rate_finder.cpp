@@ -26,6 +26,7 @@ constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others'
 constexpr int64_t kBusyRtts = 2;
 constexpr int64_t kDoubtRtts = 4;    // so long neither a queue nor none: a pause shows which
 constexpr uint32_t kUnanswered = 2;  // times lowered, and nothing that let it be raised again: the same
+constexpr double kMuch = 0.89;  // of what it was before it was lowered, to no effect
 constexpr double kStarting = 1.3;    // times what the round trip before brought: a slow start, that goes on
 // Of the rate, or of what the path carried of late: whoever sends less did not make the queue, which may be
 // on the way back. All who see it would lower by the same part, and whoever sends little would for long.
@@ -159,7 +160,7 @@ bool RateFinder::judge(RateReading reading, Instant now) {
         const bool others = used < kMine || rate_ < part(carried_, kMine);
         if (others && now - borne_since_ < reading.rtt_min * kBorneRtts) return false;
         const bool believable = reading.queue + floor() <= QueueFloor::believed(reading.rtt_min) * 2;
-        if (unanswered_ >= kUnanswered && believable && floor_.due(now))
+        if (unanswered_ >= kUnanswered && believable && may_measure(now))
             return measure_floor(reading, true, now);
         lower(reading, now);
         if (others) carried_ = rate_;  // the path got slower
@@ -173,8 +174,13 @@ bool RateFinder::judge(RateReading reading, Instant now) {
     if (!neither || !reached) neither_since_ = {};
     else if (neither_since_.ns == 0) neither_since_ = now;
     const bool doubtful = neither_since_.ns > 0 && now - neither_since_ > reading.rtt_min * kDoubtRtts;
-    if ((doubtful || floor().ns > 0) && floor_.due(now)) return measure_floor(reading, false, now);
+    if ((doubtful || floor().ns > 0) && may_measure(now)) return measure_floor(reading, false, now);
     return reached && !neither && raise(reading, now);
+}
+
+// While all who began together find their rates, a queue is nobody's jitter, unless it costs one much.
+bool RateFinder::may_measure(Instant now) const {
+    return floor_.due(now) && (now >= settles_until_ || rate_ < part(kept_, kMuch));
 }
 
 // What is not waited on the way there is waited on the way back, where others send. But not for ever: what
@@ -225,6 +231,7 @@ bool RateFinder::find(const RateReading& reading, Instant now) {
     }
     standing_ = false;
     lowered_ = 0;
+    settles_until_ = now + QueueFloor::again(reading.rtt_min);
     // A path carries what it once did. When others begin as well, less comes through while the queue stands.
     spans_[0] = most_ = std::max(std::min(most_, best() * kMostTimes), best());
     reason_ = "a queue stood at " + mbit(most_);

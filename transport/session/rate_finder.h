@@ -59,6 +59,7 @@ private:
     uint64_t unused(const RateReading& reading) const;
     bool collect(RateReading& reading);
     bool judge(RateReading reading, Instant now);
+    bool may_measure(Instant now) const;
     Duration own_queue(const RateReading& reading, Instant now);
     bool end_pause(const RateReading& reading, Instant now);
     bool measure_floor(const RateReading& reading, bool lowered_for_it, Instant now);
@@ -97,6 +98,7 @@ private:
     Instant round_since_;          // the same of whole round trips
     Instant neither_since_;        // so much delay that it is neither a queue nor none; 0: it is either
     bool lowered_for_it_ = false;  // the bound, for the delay that is measured
+    Instant settles_until_;        // the first bound is new: delay is not doubted
     Instant settled_;              // what is delivered is of the time after that pause again
     uint32_t raised_ = 0;          // times in a row, no queue to be seen
     Instant not_before_;           // what was changed shows only then

@@ -87,6 +87,7 @@ bool StrandController::look(const StrandReading& reading, Instant now) {
         settle(now, reading.rtt_smoothed);
         return true;
     }
+    if (reading.pace_is_new) settle(now, reading.rtt_smoothed);
     // A window is of one number of strands, all of them there and busy.
     if (reading.strands < wanted_ || !reading.backlogged || now < settled_at_) return false;
     window_.time = window_.time + reading.elapsed;

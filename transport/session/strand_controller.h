@@ -28,6 +28,7 @@ struct StrandReading {
     bool backlogged = false;  // frames waited for a strand all the time
     bool paced = false;       // the strands do all that the path's pace lets them
     bool below_pace = false;  // they do less, and no queue stands
+    bool pace_is_new = false; // there was none: what overflowed until now will not again
     uint64_t bytes_acked = 0;
     uint64_t bytes_retransmitted = 0;
     Duration buffer_limited;  // mean over the strands

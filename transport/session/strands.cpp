@@ -60,6 +60,7 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     const bool bounded = limiter_.limited() || link.limiter.limited();  // by the user, not by the path
     reading.backlogged = !std::exchange(link.ran_dry, !link.has_waiting()) && !bounded;
     reading.paced = link.pace.reached;
+    reading.pace_is_new = std::exchange(link.pace.is_new, false);
     reading.below_pace = link.pace.rate > 0 && !link.pace.reached && link.pace.calm;
     if (reading.elapsed.ns <= 0) return;
     LinkStats& stats = link.stats;
@@ -117,8 +118,8 @@ void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
     const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
     for (size_t index = 1; index < link.slots.size(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
-        if (strand && link.among_first(index, link.strands_spread()))
-            guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
+        if (by_rate && strand && link.among_first(index, link.strands_spread()))
+            guide(*strand, Congestion::by_rate);
     }
 }
 
