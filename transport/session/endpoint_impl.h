@@ -104,7 +104,7 @@ public:
     void look_at_pace();
     uint64_t allowed_to(const std::vector<PaceLook>& looks) const;
     std::optional<PaceLook> look_at_pace_of(Link& link, Duration elapsed);
-    void guide_by_pace(const PaceLook& look);
+    void guide_by_pace(const PaceLook& look, uint64_t mean);
     void share_pace();
     void set_pace(Link& link, uint64_t rate);
 

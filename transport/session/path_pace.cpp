@@ -12,6 +12,7 @@ namespace whim {
 namespace {
 
 constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
+constexpr double kBehind = 0.7;    // of what the links bring in the mean
 constexpr Duration kCalm = milliseconds(5);
 constexpr uint64_t kDroppedPart = 50;    // one in so many bytes
 constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
@@ -66,7 +67,7 @@ void Endpoint::Impl::look_at_pace() {
     pace_interval_ = std::max(limits::kPaceLookMin, all.rtt_min / 2);
     share_pace();
     for (const PaceLook& look : looks) {
-        guide_by_pace(look);
+        guide_by_pace(look, all.bytes_acked / looks.size());
         look.link->heartbeat.ping_due = true;  // how long the way there takes
         wake_control(*look.link);
     }
@@ -76,12 +77,13 @@ void Endpoint::Impl::look_at_pace() {
 // strand was lost whose part the others take over, a slow start ended early or a segment was lost at random,
 // grow by loss only slowly, and by rate as fast as new ones. What is sent again tells of paths that drop
 // instead of queueing.
-void Endpoint::Impl::guide_by_pace(const PaceLook& look) {
+void Endpoint::Impl::guide_by_pace(const PaceLook& look, uint64_t mean) {
     Link& link = *look.link;
     if (link.losses.lossy()) return;  // by rate, all
     const bool dropped = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
     const bool held_back = link.pace.rate > 0 && !link.pace.reached && !dropped;
-    const bool lost_alone = link.pace.rate == 0 && link.pace.calm && !dropped;
+    const bool behind = static_cast<double>(look.reading.bytes_acked) < kBehind * static_cast<double>(mean);
+    const bool lost_alone = link.pace.rate == 0 && (link.pace.calm || behind) && !dropped;
     for (const Slot& slot : link.slots) {
         const StrandPtr& strand = slot.strand;
         if (!strand || strand->index == 0 || strand->acked_since == 0) continue;  // one that rests
