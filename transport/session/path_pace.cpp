@@ -90,7 +90,7 @@ void Endpoint::Impl::guide_by_pace(const PaceLook& look, uint64_t mean) {
         const double part = static_cast<double>(strand->pace) * look.reading.elapsed.seconds();
         const bool below = static_cast<double>(strand->acked_since) < kReached * part;
         const bool small = held_back && below && (link.pace.calm || strand->window_full);
-        const bool shrank = strand->lost || strand->guide == Congestion::by_rate;
+        const bool shrank = behind || strand->lost || strand->guide == Congestion::by_rate;
         const bool waits = (small || (lost_alone && strand->window_full && shrank)) && link.has_waiting();
         guide(*strand, waits ? Congestion::by_rate : Congestion::by_loss);
     }
