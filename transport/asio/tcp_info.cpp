@@ -34,7 +34,8 @@ std::optional<PathSample> path_sample(const tcp_info& info, size_t size, bool lo
     sample.bytes_unsent = info.tcpi_notsent_bytes;
     sample.buffer_limited = microseconds(static_cast<int64_t>(info.tcpi_rwnd_limited) +
                                          static_cast<int64_t>(info.tcpi_sndbuf_limited));
-    const int64_t under_way = int64_t{info.tcpi_unacked} - info.tcpi_sacked - info.tcpi_lost + info.tcpi_retrans;
+    const int64_t under_way =
+        int64_t{info.tcpi_unacked} - info.tcpi_sacked - info.tcpi_lost + info.tcpi_retrans;
     sample.window_full = under_way * 8 >= int64_t{info.tcpi_snd_cwnd} * 7;
     sample.loss_limited = loss_based;
     return sample;

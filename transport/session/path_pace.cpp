@@ -75,24 +75,25 @@ void Endpoint::Impl::look_at_pace() {
 
 // With a pace that is known, windows need not be found as well. Those that are too small for it, because a
 // strand was lost whose part the others take over, a slow start ended early or a segment was lost at random,
-// grow by loss only slowly, and by rate as fast as new ones. What is sent again tells of paths that drop
+// grow by loss only slowly, and by rate as fast as new ones. So they do where a queue stands that full
+// windows below the pace cannot have made. While no pace is known, a loss without a queue shows such a
+// window, and how much less it brings than the other links'. What is sent again tells of paths that drop
 // instead of queueing.
 void Endpoint::Impl::guide_by_pace(const PaceLook& look, uint64_t mean) {
     Link& link = *look.link;
     if (link.losses.lossy()) return;  // by rate, all
-    const bool dropped = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
-    const bool held_back = link.pace.rate > 0 && !link.pace.reached && !dropped;
+    const bool drops = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
     const bool behind = static_cast<double>(look.reading.bytes_acked) < kBehind * static_cast<double>(mean);
-    const bool lost_alone = link.pace.rate == 0 && (link.pace.calm || behind) && !dropped;
     for (const Slot& slot : link.slots) {
         const StrandPtr& strand = slot.strand;
         if (!strand || strand->index == 0 || strand->acked_since == 0) continue;  // one that rests
         const double part = static_cast<double>(strand->pace) * look.reading.elapsed.seconds();
         const bool below = static_cast<double>(strand->acked_since) < kReached * part;
-        const bool small = held_back && below && (link.pace.calm || strand->window_full);
-        const bool shrank = behind || strand->lost || strand->guide == Congestion::by_rate;
-        const bool waits = (small || (lost_alone && strand->window_full && shrank)) && link.has_waiting();
-        guide(*strand, waits ? Congestion::by_rate : Congestion::by_loss);
+        const bool full = strand->window_full, calm = link.pace.calm;
+        const bool small = link.pace.rate > 0 ? !link.pace.reached && below && (calm || full)
+                                              : full && (behind || (calm && (strand->lost || strand->opens)));
+        strand->opens = small && !drops && link.has_waiting();
+        guide(*strand, strand->opens ? Congestion::by_rate : Congestion::by_loss);
     }
 }
 

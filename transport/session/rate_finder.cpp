@@ -26,7 +26,7 @@ constexpr int64_t kOwnRtts = 5;  // so long one path's own queue stands: others'
 constexpr int64_t kBusyRtts = 2;
 constexpr int64_t kDoubtRtts = 4;    // so long neither a queue nor none: a pause shows which
 constexpr uint32_t kUnanswered = 2;  // times lowered, and nothing that let it be raised again: the same
-constexpr double kMuch = 0.89;  // of what it was before it was lowered, to no effect
+constexpr double kMuch = 0.89;       // of what it was before it was lowered, to no effect
 constexpr double kStarting = 1.3;    // times what the round trip before brought: a slow start, that goes on
 // Of the rate, or of what the path carried of late: whoever sends less did not make the queue, which may be
 // on the way back. All who see it would lower by the same part, and whoever sends little would for long.

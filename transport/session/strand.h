@@ -54,6 +54,7 @@ struct Strand {
     uint64_t retransmitted_at_pace_look = 0;
     uint64_t acked_since = 0;                // between the last two looks at the pace
     bool window_full = false, lost = false;  // at the last of them
+    bool opens = false;                      // its window, by rate, until it is large enough
     uint64_t pace = 0;                       // the driver was told; 0: no bound
     Congestion guide = Congestion::by_loss;  // the driver was told
     struct Arriving {

@@ -23,12 +23,12 @@ namespace whim {
 // All bulk strands of one direction, between two looks.
 struct StrandReading {
     Duration elapsed;
-    uint32_t strands = 0;     // attached, of those wanted
-    uint32_t broken = 0;      // connections of the link that were lost while others stayed
-    bool backlogged = false;  // frames waited for a strand all the time
-    bool paced = false;       // the strands do all that the path's pace lets them
-    bool below_pace = false;  // they do less, and no queue stands
-    bool pace_is_new = false; // there was none: what overflowed until now will not again
+    uint32_t strands = 0;      // attached, of those wanted
+    uint32_t broken = 0;       // connections of the link that were lost while others stayed
+    bool backlogged = false;   // frames waited for a strand all the time
+    bool paced = false;        // the strands do all that the path's pace lets them
+    bool below_pace = false;   // they do less, and no queue stands
+    bool pace_is_new = false;  // there was none: what overflowed until now will not again
     uint64_t bytes_acked = 0;
     uint64_t bytes_retransmitted = 0;
     Duration buffer_limited;  // mean over the strands

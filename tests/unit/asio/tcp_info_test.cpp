@@ -58,6 +58,21 @@ TEST(TcpInfo, TheOtherFiguresAreReadToo) {
     EXPECT_FALSE(path_sample(info, sizeof info, !kLossBased)->loss_limited);
 }
 
+TEST(TcpInfo, AWindowIsFullWhenNearlyAllThatItLetsIsUnderWay) {
+    tcp_info info = with_round_trips();
+    info.tcpi_snd_cwnd = 100;
+    info.tcpi_unacked = 80;
+    EXPECT_FALSE(read(info)->window_full);
+    info.tcpi_unacked = 90;
+    EXPECT_TRUE(read(info)->window_full);
+    info.tcpi_sacked = 10;  // those have come, and those were lost
+    info.tcpi_lost = 5;
+    EXPECT_FALSE(read(info)->window_full);
+    info.tcpi_unacked = 110;
+    info.tcpi_retrans = 5;
+    EXPECT_TRUE(read(info)->window_full);
+}
+
 TEST(TcpInfo, WithoutALeastRoundTripTheUsualOneIsTaken) {
     tcp_info info = with_round_trips();
     for (const uint32_t unknown : {0u, ~0u}) {

@@ -3,6 +3,9 @@
 // drivers tell the samples of a modelled line.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "test_peer.h"
 
 namespace whim::testing {
@@ -316,6 +319,14 @@ TEST_F(GuideByPace, NotWhereAQueueStands) {
     EXPECT_EQ(by_rate(), 0u);
 }
 
+TEST_F(GuideByPace, AlsoWhereAQueueStandsThatFullWindowsBelowItCannotHaveMade) {
+    for (auto& [strand, total] : totals) total.window_full = true;
+    deliver(seconds(1), 0.5, 0, milliseconds(40));
+    EXPECT_EQ(by_rate(), 2u);
+    deliver(seconds(1), 1.0, 0, milliseconds(40));
+    EXPECT_EQ(by_rate(), 0u);
+}
+
 TEST_F(GuideByPace, NotWhenNothingWaits) {
     net.window = 1u << 20;
     net.run_for(seconds(2));  // what waited leaves
@@ -343,6 +354,77 @@ TEST_F(GuideByPace, TheOthersHaveTheLostStrandsPartAtOnce) {
     ASSERT_EQ(a.endpoint.stats(b.key())->strands_lost, 1u);
     EXPECT_EQ(a.node.paces[kept], pace(b));
     EXPECT_EQ(pace(b), rate) << "no look at the path was needed";
+}
+
+// Paths without a queue, of which no pace is known yet; their windows are full, as in a slow start.
+class GuideBeforeAPace : public PathPace {
+protected:
+    void SetUp() override {
+        net.latency = milliseconds(40);
+        net.window = 2'000;  // so that frames always wait
+        a.node.path = [&](StrandHandle strand) {
+            PathSample& total = totals[strand];
+            total.rtt_min = milliseconds(80);
+            total.rtt_smoothed = total.rtt_min + queue;
+            total.window_full = true;
+            return total;
+        };
+        join(net, a, b);
+        net.run_for(milliseconds(500));
+        for (const auto& [strand, total] : totals) to_b.insert(strand);
+        join(net, a, c);
+        net.run_for(milliseconds(500));
+    }
+    // For so long, so many bytes a step on each strand, and no pace is found.
+    void deliver(Duration time, uint64_t each_to_b, uint64_t each_to_c) {
+        for (const Instant until = net.now + time; net.now < until;) {
+            for (TestPeer* peer : {&b, &c})
+                for (int i = 0; i < 4; ++i) a.give(peer->key(), 8'000);
+            net.run_for(kStep);
+            for (auto& [strand, total] : totals)
+                total.bytes_acked += to_b.contains(strand) ? each_to_b : each_to_c;
+        }
+        ASSERT_EQ(pace(b) + pace(c), 0u);
+    }
+    std::set<StrandHandle> by_rate() const {
+        std::set<StrandHandle> all;
+        for (const auto& [strand, by] : a.node.guided)
+            if (by == Congestion::by_rate) all.insert(strand);
+        return all;
+    }
+    Duration queue{};
+    std::set<StrandHandle> to_b;
+    std::map<StrandHandle, PathSample> totals;
+};
+
+TEST_F(GuideBeforeAPace, AWindowThatALossWithoutAQueueHalvedOpensUntilAQueueStands) {
+    deliver(seconds(1), 20'000, 20'000);
+    EXPECT_TRUE(by_rate().empty()) << "a slow start opens windows by itself";
+    const StrandHandle one = *to_b.rbegin();
+    totals[one].bytes_retransmitted += 1'448;
+    deliver(milliseconds(200), 20'000, 20'000);
+    EXPECT_EQ(by_rate(), std::set{one});
+    queue = milliseconds(12);
+    deliver(milliseconds(100), 20'000, 20'000);
+    EXPECT_TRUE(by_rate().empty());
+}
+
+TEST_F(GuideBeforeAPace, NotOfAPathThatDropsWhatIsTooMuch) {
+    deliver(seconds(1), 20'000, 20'000);
+    totals[*to_b.rbegin()].bytes_retransmitted += 200'000;
+    deliver(milliseconds(60), 20'000, 20'000);
+    EXPECT_TRUE(by_rate().empty());
+}
+
+TEST_F(GuideBeforeAPace, WhatBringsMuchLessThanTheOtherLinksOpensItsWindow) {
+    deliver(seconds(1), 20'000, 8'000);
+    ASSERT_EQ(by_rate().size(), 2u) << "both bulk strands of the link to c";
+    for (const StrandHandle strand : by_rate()) EXPECT_FALSE(to_b.contains(strand));
+    deliver(milliseconds(200), 20'000, 18'000);
+    EXPECT_EQ(by_rate().size(), 2u) << "nothing tells that they are large enough";
+    queue = milliseconds(12);
+    deliver(milliseconds(100), 20'000, 18'000);
+    EXPECT_TRUE(by_rate().empty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -221,6 +222,43 @@ TEST(RateFinder, ForgetsJitterThatIsGone) {
     less.wish = 0.8 * static_cast<double>(less.finder.found());
     less.run(seconds(35));
     EXPECT_EQ(less.finder.floor().ns, 0);
+}
+
+// While all find their rates, some delay is nobody's jitter, and half the rate for a moment costs much.
+TEST(RateFinder, DoubtsNoDelayAtFirstUnlessItCostsMuch) {
+    for (const bool much : {false, true}) {
+        Line line;
+        line.run(seconds(2));
+        line.jitter_s = much ? 0.02 : 0.007;
+        std::optional<Instant> first;
+        for (const Instant until = line.now + seconds(20); line.now < until && !first; line.step())
+            if (line.finder.measures(line.now)) first = line.now;
+        ASSERT_TRUE(first);
+        EXPECT_EQ(*first < Instant{} + seconds(14), much) << first->ns;
+    }
+}
+
+TEST(QueueFloor, IsMeasuredHalfAsOftenEachTimeThatNothingIsLeft) {
+    const Duration rtt = milliseconds(80), borne = milliseconds(10);
+    QueueFloor floor;
+    Instant now{1};
+    const auto measure = [&](Duration left) {
+        EXPECT_TRUE(floor.due(now));
+        const Duration pause = floor.begin(milliseconds(20), rtt, now);
+        for (int i = 0; i < 3; ++i) floor.look(left, now + pause);
+        floor.end(borne, rtt);
+        Duration rest{};
+        while (!floor.due(now + rest)) rest = rest + milliseconds(100);
+        now = now + rest;
+        return rest;
+    };
+    EXPECT_EQ(measure({}), seconds(15));
+    EXPECT_EQ(measure({}), seconds(30));
+    for (int i = 0; i < 4; ++i) measure({});
+    EXPECT_EQ(measure({}), seconds(120));
+    measure(milliseconds(15));
+    EXPECT_GT(floor.floor(), milliseconds(10));
+    EXPECT_EQ(measure(milliseconds(15)), seconds(15)) << "what there is is measured as often as before";
 }
 
 TEST(RateFinder, AQueueThatDrainsIsNoJitter) {

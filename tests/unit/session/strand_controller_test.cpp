@@ -158,6 +158,26 @@ TEST(StrandController, GrowsWhereWindowsHoldLessThanThePace) {
     EXPECT_GE(hand.wanted(), 6u) << hand.controller.reason();
 }
 
+// A slow start fills the queue before a pace is found, and halves windows that are needed then.
+TEST(StrandController, WhatOverflowedBeforeAPaceWasKnownSaysNothing) {
+    for (const bool found : {false, true}) {
+        Hand hand;
+        hand.run(milliseconds(600));
+        hand.reading.rtt_smoothed = milliseconds(150);
+        hand.reading.bytes_retransmitted = 40'000;
+        hand.run(hand.reading.elapsed);
+        ASSERT_EQ(hand.wanted(), limits::kStrandsFar);
+        hand.reading.pace_is_new = found;
+        hand.run(hand.reading.elapsed * 2);
+        hand.reading.pace_is_new = false;
+        hand.reading.bytes_retransmitted = 0;
+        hand.reading.rtt_smoothed = milliseconds(80);
+        uint32_t least = hand.wanted();
+        for (int i = 0; i < 10; ++i) hand.run(hand.reading.elapsed), least = std::min(least, hand.wanted());
+        EXPECT_EQ(least < limits::kStrandsFar, !found) << hand.controller.reason();
+    }
+}
+
 TEST(StrandController, StaysWithinItsBounds) {
     Hand hand;
     hand.reading.loss_limited = true;
