@@ -14,8 +14,9 @@ namespace {
 constexpr double kReached = 0.85;  // of the pace: the strands do what they are let
 constexpr double kBehind = 0.7;    // of what the links bring in the mean
 constexpr Duration kCalm = milliseconds(5);
-constexpr uint64_t kDroppedPart = 50;    // one in so many bytes
-constexpr Duration kRests = seconds(4);  // without a write, a link is not looked at
+constexpr uint64_t kDroppedPart = 50;      // one in so many bytes
+constexpr uint64_t kLostByChance = 4'500;  // three segments tell nothing
+constexpr Duration kRests = seconds(4);    // without a write, a link is not looked at
 
 }  // namespace
 
@@ -82,8 +83,11 @@ void Endpoint::Impl::look_at_pace() {
 void Endpoint::Impl::guide_by_pace(const PaceLook& look, uint64_t mean) {
     Link& link = *look.link;
     if (link.losses.lossy()) return;  // by rate, all
-    const bool drops = look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
-    const bool behind = static_cast<double>(look.reading.bytes_acked) < kBehind * static_cast<double>(mean);
+    const bool drops = look.bytes_retransmitted > kLostByChance &&
+                       look.bytes_retransmitted * kDroppedPart > look.reading.bytes_acked;
+    const bool competes = line_.lifted(now_) || link.pace.finder.lifted(now_);  // with others, as TCP does
+    const bool behind =
+        !competes && static_cast<double>(look.reading.bytes_acked) < kBehind * static_cast<double>(mean);
     for (const Slot& slot : link.slots) {
         const StrandPtr& strand = slot.strand;
         if (!strand || strand->index == 0 || strand->acked_since == 0) continue;  // one that rests
@@ -113,6 +117,8 @@ uint64_t Endpoint::Impl::allowed_to(const std::vector<PaceLook>& looks) const {
 
 // Nothing when nothing came through, or over a path too short to be paced.
 std::optional<Endpoint::Impl::PaceLook> Endpoint::Impl::look_at_pace_of(Link& link, Duration elapsed) {
+    for (const Slot& slot : link.slots)
+        if (slot.strand) slot.strand->acked_since = 0;
     if (now_ - link.pace.written_at > kRests) return std::nullopt;
     PaceLook look{&link, {}, 0};
     RateReading& reading = look.reading;

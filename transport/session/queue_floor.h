@@ -28,7 +28,7 @@ public:
     // to look at what is left then.
     Duration begin(Duration queue, Duration rtt_min, Instant now) {
         const Duration drains = rtt_min + (queue - std::min(queue, floor_)) * 2;
-        next_ = now + again(rtt_min) * (int64_t{1} << in_vain_);
+        next_ = now + again(rtt_min);
         longer_ = 0;
         return drains + watch(rtt_min, now + drains);
     }
@@ -49,13 +49,14 @@ public:
     // before.
     bool end(Duration borne, Duration rtt_min) {
         measures_ = false;
-        in_vain_ = std::min(in_vain_ + 1, kInVainMax);
         if (looks_ < kLooksMin) return false;
         const Duration left = sum_ / looks_, most = believed(rtt_min), before = floor_;
         const bool none =
             falls(borne) || left < borne / 2 || left > most * 3 / 2;  // a little more may be chance
         floor_ = none ? Duration{} : std::min(left, most) - borne / 4;
         if (!none) in_vain_ = 0;
+        else if (!falls(borne)) in_vain_ = std::min(in_vain_ + 1, kInVainMax);
+        if (none) next_ = next_ + again(rtt_min) * ((int64_t{1} << in_vain_) - 1);
         return floor_ > before + borne / 4;
     }
     void give_up() { measures_ = false; }
@@ -63,7 +64,11 @@ public:
     void expire(Instant now) {
         if (!measures_ && now > next_ + kExpires) floor_ = {};
     }
-    void forget() { floor_ = {}, measures_ = false; }
+    void forget() {
+        floor_ = {}, measures_ = false;
+        in_vain_ = 0;
+        next_ = std::min(next_, from_ + kAgain);
+    }
 
 private:
     static constexpr int64_t kBelieved = 4;  // one part in so many of the round trip, at most,
@@ -83,7 +88,7 @@ private:
     Duration floor_, sum_, first_, last_;
     bool measures_ = false;
     uint32_t looks_ = 0, longer_ = 0;
-    uint32_t in_vain_ = 0;  // times in a row that nothing was left; half as often each time
+    uint32_t in_vain_ = 0;  // times in a row that a pause found none; each doubles the time to the next
     Instant from_, next_;
 };
 

@@ -40,6 +40,7 @@ public:
     bool look(RateReading reading, Instant now);
     bool pass(Instant now);  // without one: pauses end all the same. True: one did
     bool pauses() const { return draining_; }
+    bool lifted(Instant now) const { return now < free_until_; }  // the queue is others'
 
     uint64_t rate() const { return draining_ ? drain_rate_ : rate_; }  // bytes per second; 0: no bound
     uint64_t found() const { return rate_; }           // the same but for pauses in which a queue drains
@@ -98,7 +99,7 @@ private:
     Instant round_since_;          // the same of whole round trips
     Instant neither_since_;        // so much delay that it is neither a queue nor none; 0: it is either
     bool lowered_for_it_ = false;  // the bound, for the delay that is measured
-    Instant settles_until_;        // the first bound is new: delay is not doubted
+    Instant settles_until_;        // a bound set where there was none is new: delay is not doubted
     Instant settled_;              // what is delivered is of the time after that pause again
     uint32_t raised_ = 0;          // times in a row, no queue to be seen
     Instant not_before_;           // what was changed shows only then

@@ -82,12 +82,22 @@ uint32_t StrandController::least(Duration rtt_min) const {
     return rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
 }
 
+// A trial is of one pace, too. True: the number is what it was before one.
+bool StrandController::begin_anew(const StrandReading& reading, Instant now) {
+    settle(now, reading.rtt_smoothed);
+    if (std::exchange(trial_, Trial::none) == Trial::none) return false;
+    wanted_ = breaking(now) ? std::max(before_, std::min(least(reading.rtt_min), most_)) : before_;
+    rate_ = rate_before_;
+    reason_ = "a pace was found while another number was tried";
+    return true;
+}
+
 bool StrandController::look(const StrandReading& reading, Instant now) {
     if (note_broken(reading, now)) {
         settle(now, reading.rtt_smoothed);
         return true;
     }
-    if (reading.pace_is_new) settle(now, reading.rtt_smoothed);
+    if (reading.pace_is_new && begin_anew(reading, now)) return true;
     // A window is of one number of strands, all of them there and busy.
     if (reading.strands < wanted_ || !reading.backlogged || now < settled_at_) return false;
     window_.time = window_.time + reading.elapsed;

@@ -61,6 +61,7 @@ private:
     };
     bool note_broken(const StrandReading& reading, Instant now);
     bool breaking(Instant now) const;
+    bool begin_anew(const StrandReading& reading, Instant now);
     uint32_t least(Duration rtt_min) const;
     bool judge(const StrandReading& last, Instant now);
     bool judge_paced(const StrandReading& last, Instant now);

@@ -111,15 +111,17 @@ void Endpoint::Impl::look_at_strands(Link& link) {
     if (link.tuner && link.tuner->look(reading, now_)) wanted_changed(link);
 }
 
-// By loss while nothing is lost at random. And by rate while a strand of a long path rests: then its window
-// stays as it is, which otherwise shrinks to that of a new connection (RFC 2861).
+// By rate where segments are lost at random; and while a strand of a long path rests: then its window stays
+// as it is, which otherwise shrinks to that of a new connection (RFC 2861). Those that send again are judged
+// by what they bring (guide_by_pace), the others are guided by loss.
 void Endpoint::Impl::guide_strands(Link& link, const StrandReading& reading) {
     const bool rests = reading.bytes_acked == 0 && !link.has_waiting();
     const bool by_rate = reading.rtt_min >= limits::kShortPathRtt && (rests || link.losses.lossy());
     for (size_t index = 1; index < link.slots.size(); ++index) {
         const StrandPtr& strand = link.slots[index].strand;
-        if (by_rate && strand && link.among_first(index, link.strands_spread()))
-            guide(*strand, Congestion::by_rate);
+        if (!strand || !link.among_first(index, link.strands_spread())) continue;
+        const bool judged = link.far && link.among_first(index, link.strands_used());
+        if (by_rate || !judged) guide(*strand, by_rate ? Congestion::by_rate : Congestion::by_loss);
     }
 }
 

@@ -416,6 +416,14 @@ TEST_F(GuideBeforeAPace, NotOfAPathThatDropsWhatIsTooMuch) {
     EXPECT_TRUE(by_rate().empty());
 }
 
+TEST_F(GuideBeforeAPace, OneLossOfASmallWindowIsChance) {
+    deliver(seconds(1), 3'000, 3'000);
+    const StrandHandle one = *to_b.rbegin();
+    totals[one].bytes_retransmitted += 1'448;
+    deliver(milliseconds(200), 3'000, 3'000);
+    EXPECT_EQ(by_rate(), std::set{one});
+}
+
 TEST_F(GuideBeforeAPace, WhatBringsMuchLessThanTheOtherLinksOpensItsWindow) {
     deliver(seconds(1), 20'000, 8'000);
     ASSERT_EQ(by_rate().size(), 2u) << "both bulk strands of the link to c";

@@ -252,13 +252,13 @@ TEST(QueueFloor, IsMeasuredHalfAsOftenEachTimeThatNothingIsLeft) {
         now = now + rest;
         return rest;
     };
-    EXPECT_EQ(measure({}), seconds(15));
-    EXPECT_EQ(measure({}), seconds(30));
-    for (int i = 0; i < 4; ++i) measure({});
-    EXPECT_EQ(measure({}), seconds(120));
-    measure(milliseconds(15));
-    EXPECT_GT(floor.floor(), milliseconds(10));
+    for (const int64_t rest : {30, 60, 120, 120}) EXPECT_EQ(measure({}), seconds(rest));
     EXPECT_EQ(measure(milliseconds(15)), seconds(15)) << "what there is is measured as often as before";
+    EXPECT_GT(floor.floor(), milliseconds(10));
+    EXPECT_EQ(measure(milliseconds(15)), seconds(15));
+    EXPECT_EQ(measure({}), seconds(30));
+    floor.forget();
+    EXPECT_TRUE(floor.due(now)) << "of a path that has got others on it nothing is known";
 }
 
 TEST(RateFinder, AQueueThatDrainsIsNoJitter) {

@@ -178,6 +178,20 @@ TEST(StrandController, WhatOverflowedBeforeAPaceWasKnownSaysNothing) {
     }
 }
 
+TEST(StrandController, ATrialThatBeganBeforeAPaceWasKnownEnds) {
+    Hand hand;
+    hand.run(milliseconds(600));
+    hand.reading.rtt_smoothed = milliseconds(150);
+    hand.reading.bytes_retransmitted = 40'000;
+    while (hand.wanted() == limits::kStrandsFar && hand.now < Instant{} + seconds(5))
+        hand.run(hand.reading.elapsed);
+    ASSERT_LT(hand.wanted(), limits::kStrandsFar);
+    hand.reading.bytes_retransmitted = 0;
+    hand.reading.pace_is_new = true;
+    hand.run(hand.reading.elapsed);
+    EXPECT_EQ(hand.wanted(), limits::kStrandsFar) << hand.controller.reason();
+}
+
 TEST(StrandController, StaysWithinItsBounds) {
     Hand hand;
     hand.reading.loss_limited = true;
