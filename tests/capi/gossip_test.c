@@ -217,28 +217,32 @@ static void a_late_partner_costs_the_budget(run* r) {
     whim_op_release(op);
 }
 
-static void a_mismatch_is_named_on_both(run* r) {
+static void both_say(run* r, const whim_neighbour_options* of_a, const whim_neighbour_options* of_b,
+                     const char* first_says, const char* second_says) {
     const int a = r->peer_of_rank[0], b = r->peer_of_rank[1];
-    whim_neighbour_options options = WHIM_NEIGHBOUR_OPTIONS_INIT;
-    const whim_edge edge = {0, 1};
     whim_op *first, *second;
+    CHECK_OK(whim_neighbour_average(r->groups[a], x[a], y[a], COUNT, WHIM_F32, of_a, &first));
+    CHECK_OK(whim_neighbour_average(r->groups[b], x[b], y[b], COUNT, WHIM_F32, of_b, &second));
+    end_op_saying(first, WHIM_E_MISMATCH, first_says);
+    end_op_saying(second, WHIM_E_MISMATCH, second_says);
+}
+
+static void a_mismatch_is_named_on_both(run* r) {
+    whim_neighbour_options options = WHIM_NEIGHBOUR_OPTIONS_INIT, other;
+    const whim_edge edge = {0, 1};
     options.graph = WHIM_GRAPH_LISTED;
     options.edges = &edge;
     options.edges_len = 1;
     options.tag = 7;
     options.steps = 2;
-    CHECK_OK(whim_neighbour_average(r->groups[a], x[a], y[a], COUNT, WHIM_F32, &options, &first));
-    options.steps = 3;
-    CHECK_OK(whim_neighbour_average(r->groups[b], x[b], y[b], COUNT, WHIM_F32, &options, &second));
-    end_op_saying(first, WHIM_E_MISMATCH, "2 steps");
-    end_op_saying(second, WHIM_E_MISMATCH, "3 steps");
+    other = options;
+    other.steps = 3;
+    both_say(r, &options, &other, "2 steps", "3 steps");
     /* Whoever waits gives signs by its own grace: another one would have it left out. */
     options.tag = 70;
-    CHECK_OK(whim_neighbour_average(r->groups[a], x[a], y[a], COUNT, WHIM_F32, &options, &first));
-    options.grace_ms = 60000;
-    CHECK_OK(whim_neighbour_average(r->groups[b], x[b], y[b], COUNT, WHIM_F32, &options, &second));
-    end_op_saying(first, WHIM_E_MISMATCH, "a grace of 60000 ms");
-    end_op_saying(second, WHIM_E_MISMATCH, "a grace of 60000 ms");
+    other = options;
+    other.grace_ms = 60000;
+    both_say(r, &options, &other, "a grace of 60000 ms", "a grace of 60000 ms");
 }
 
 static void who_is_not_finite_keeps_its_values(run* r) {

@@ -1,7 +1,7 @@
 // Paces bulk strands. About twice a round trip while bulk is written, all links that send are looked at: the
 // queue that all of them see is taken for that of this host's access line, whose rate they share in equal
 // parts; what one of them sees beyond is its own path's, which bounds that link alone. See rate_finder.h for
-// why.
+// why. Windows that hold less than a strand's part of that are opened (guide_by_pace).
 #include <algorithm>
 #include <utility>
 

@@ -82,12 +82,17 @@ uint32_t StrandController::least(Duration rtt_min) const {
     return rate_ >= 2 * kThinStrand ? limits::kStrandsFar : 1;
 }
 
+// The number from before the trial, and what it brought.
+void StrandController::take_back(Duration rtt_min, Instant now) {
+    wanted_ = breaking(now) ? std::max(before_, std::min(least(rtt_min), most_)) : before_;
+    rate_ = rate_before_;
+}
+
 // A trial is of one pace, too. True: the number is what it was before one.
 bool StrandController::begin_anew(const StrandReading& reading, Instant now) {
     settle(now, reading.rtt_smoothed);
     if (std::exchange(trial_, Trial::none) == Trial::none) return false;
-    wanted_ = breaking(now) ? std::max(before_, std::min(least(reading.rtt_min), most_)) : before_;
-    rate_ = rate_before_;
+    take_back(reading.rtt_min, now);
     reason_ = "a pace was found while another number was tried";
     return true;
 }
@@ -142,8 +147,7 @@ bool StrandController::judge_trial(Duration rtt_min, Instant now) {
     reason_ = std::to_string(wanted_) +
               (trial == Trial::fewer ? " brought less than " : " brought no more than ") +
               std::to_string(before_);
-    wanted_ = breaking(now) ? std::max(before_, std::min(least(rtt_min), most_)) : before_;
-    rate_ = rate_before_;
+    take_back(rtt_min, now);
     return true;
 }
 

@@ -61,6 +61,7 @@ private:
     };
     bool note_broken(const StrandReading& reading, Instant now);
     bool breaking(Instant now) const;
+    void take_back(Duration rtt_min, Instant now);
     bool begin_anew(const StrandReading& reading, Instant now);
     uint32_t least(Duration rtt_min) const;
     bool judge(const StrandReading& last, Instant now);
